@@ -1,0 +1,131 @@
+// Everything that can go wrong, in four families that are never mixed up, and a fifth for a holder:
+//
+//   contended    somebody else holds the lock. Ordinary; not a failure.
+//   refused      the request is wrong, or is not allowed. Trying again does not help.
+//   unavailable  the backend could not serve, and nothing happened there.
+//   unknown      a command was sent and its answer never came: it may have happened.
+//   lost         the holder does not hold any more.
+//
+// A code answers both questions, `ec == Errc::held` and `ec == Family::contended`, and maps to the
+// nearest std::errc. Values are fixed: they are part of the interface and are never used again.
+//
+// Thread-safety: codes and categories may be used from all threads at once; an exception object is
+// immutable and may be copied from all threads at once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+namespace leaselock {
+
+enum class Errc : int {
+    // contended
+    held = 101,            // another holder has it, and the call does not wait
+    wait_timed_out = 102,  // another holder had it until the wait was over
+    cancelled = 103,       // the wait was ended by its std::stop_token
+    // refused
+    invalid_key = 201,            // empty, too long, or with a byte that no key may have
+    invalid_option = 202,         // a value out of its range; the text names field, value and range
+    unknown_backend = 203,        // no backend is registered under that name
+    registry_frozen = 204,        // a backend was registered or made default after the first use
+    invalid_url = 205,            // the URL does not parse, or has an option that is not known
+    invalid_template = 206,       // a run-time key template, or its values, are wrong
+    authentication_failed = 207,  // no password, or a wrong one
+    access_denied = 208,          // the user lacks a right that the scripts need
+    corrupt = 209,                // something that is not a lock lies under the key; left alone
+    not_supported = 210,          // the server does not know a command that is needed
+    // unavailable
+    connect_failed = 301,       // no connection within the time-out
+    loading = 302,              // the server is reading its data, or lost its master
+    read_only = 303,            // the server is a replica
+    out_of_memory = 304,        // the server is at its maxmemory
+    not_enough_replicas = 305,  // min-replicas-to-write is not met
+    busy = 306,                 // the server is running somebody's long script
+    misconfigured = 307,        // the server cannot persist and refuses writes
+    too_many_clients = 308,     // the server is at its maxclients
+    cluster_down = 309,         // the cluster node does not serve this slot now
+    stale = 310,                // the command arrived after the time for which it was meant
+    granted_too_late = 311,     // the grant took so long that nothing of the lease was left
+    // unknown
+    command_timed_out = 401,  // sent, and no answer in time
+    connection_lost = 402,    // sent, and the connection broke before the answer
+    protocol_error = 403,     // the answer cannot be read
+    unexpected_reply = 404,   // the answer can be read and makes no sense, or is an unlisted error
+    // lost
+    lost = 501,  // the lease ended, or the lock is not ours any more
+};
+
+// The families of the codes: the hundreds of the value.
+enum class Family : int { contended = 1, refused = 2, unavailable = 3, unknown = 4, lost = 5 };
+
+[[nodiscard]] constexpr Family family(Errc code) noexcept {
+    return static_cast<Family>(static_cast<int>(code) / 100);
+}
+
+// "leaselock" and "leaselock.family". Never fail, never block.
+[[nodiscard]] const std::error_category& error_category() noexcept;
+[[nodiscard]] const std::error_category& family_category() noexcept;
+
+[[nodiscard]] inline std::error_code make_error_code(Errc code) noexcept {
+    return {static_cast<int>(code), error_category()};
+}
+[[nodiscard]] inline std::error_condition make_error_condition(Family family) noexcept {
+    return {static_cast<int>(family), family_category()};
+}
+
+// Base of all that leaselock throws, so that one handler can take them all. `code()` is the Errc,
+// `what()` says in words what was asked, what went wrong and where the limits are. Passwords and
+// owner tokens are never in it.
+class Error : public std::system_error {
+  public:
+    using std::system_error::system_error;
+};
+
+// Refused, unavailable or unknown: the call could not find out, or could not be served.
+class LockError : public Error {
+  public:
+    using Error::Error;
+};
+
+// Contended. Thrown by guards and macros; LockManager::acquire answers with an empty optional.
+class LockNotAcquired : public Error {
+  public:
+    enum class Reason { held, timed_out, cancelled };
+
+    LockNotAcquired(Errc code, std::string_view key, std::string_view owner,
+                    std::chrono::milliseconds remaining);
+
+    [[nodiscard]] Reason reason() const noexcept;
+    // The key without the manager's prefix.
+    [[nodiscard]] const std::string& key() const noexcept { return holder_->key; }
+    // Who held it when it was last looked at; empty where other software holds it.
+    [[nodiscard]] const std::string& owner() const noexcept { return holder_->owner; }
+    // How long the holder's lease had to run then; 0 where it was not seen.
+    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept { return holder_->remaining; }
+
+  private:
+    struct Holder {
+        std::string key;
+        std::string owner;
+        std::chrono::milliseconds remaining;
+    };
+    std::shared_ptr<const Holder> holder_;  // shared, so that a copy cannot throw
+};
+
+// The holder does not hold any more: its lease ended, or somebody took the key away.
+class LockLost : public Error {
+  public:
+    explicit LockLost(std::string_view key);
+};
+
+}  // namespace leaselock
+
+template <>
+struct std::is_error_code_enum<leaselock::Errc> : std::true_type {};
+template <>
+struct std::is_error_condition_enum<leaselock::Family> : std::true_type {};

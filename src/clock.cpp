@@ -1,0 +1,41 @@
+#include <time.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include <leaselock/clock.hpp>
+
+namespace leaselock {
+namespace {
+
+class BootClock final : public Clock {
+  public:
+    time_point now() const noexcept override {
+        timespec ts{};
+        ::clock_gettime(CLOCK_BOOTTIME, &ts);
+        return time_point{std::chrono::seconds{ts.tv_sec} + std::chrono::nanoseconds{ts.tv_nsec}};
+    }
+
+    // The condition variable counts on the steady clock, which stands still in suspend, so the
+    // time is asked again after each wake-up; one nap is bounded so that its sum cannot overflow.
+    bool sleep_until(time_point until, const std::stop_token& stop) override {
+        constexpr duration longest_nap = std::chrono::hours{1};
+        std::mutex mutex;
+        std::condition_variable_any never_notified;
+        std::unique_lock lock{mutex};
+        for (time_point t = now(); t < until && !stop.stop_requested(); t = now()) {
+            never_notified.wait_for(lock, stop, std::min(until - t, longest_nap),
+                                    [] { return false; });
+        }
+        return !stop.stop_requested();
+    }
+};
+
+}  // namespace
+
+std::shared_ptr<Clock> boot_clock() {
+    static const std::shared_ptr<Clock> clock = std::make_shared<BootClock>();
+    return clock;
+}
+
+}  // namespace leaselock
