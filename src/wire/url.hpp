@@ -1,0 +1,42 @@
+// The text that says where a server is: `redis://[user[:password]@]host[:port][/db][?a=b&c=d]` and
+// `redis+unix://[user[:password]@]/path/to.sock[?db=2&a=b]`. User, password, path and options may
+// be percent-encoded; IPv6 stands in brackets. `rediss://` is refused: TLS is not built in.
+//
+// Used by whoever makes a backend from a URL. No password is ever part of an error's text.
+//
+// Thread-safety: plain values and functions without state.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace leaselock::wire {
+
+struct Url {
+    std::string host;  // without brackets; empty if unix_path is set
+    std::uint16_t port = 6379;
+    std::string unix_path;  // empty if host is set
+    std::string username;
+    std::string password;
+    int database = 0;
+    // In the order of the text, names unique, decoded. The caller decides which it knows.
+    std::vector<std::pair<std::string, std::string>> options;
+};
+
+// Throws LockError{Errc::invalid_url}; its text names the part, the value and what is allowed.
+[[nodiscard]] Url parse_url(std::string_view text);
+
+// For messages: scheme, user, host and port or path, database. The password is `***`, options are
+// left out, bytes that could forge a log line are percent-encoded.
+[[nodiscard]] std::string masked(const Url& url);
+
+// "250ms", "2s", "1m", "2h": digits and a unit, nothing else. Empty if it is not that, or too
+// large.
+[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace leaselock::wire
