@@ -1,0 +1,51 @@
+# leaselock_add_component(<name> [SOURCES ...] HEADERS ... [PUBLIC ...] [PRIVATE ...])
+#
+# Declares one component: target leaselock_<name>, to be used as leaselock::<name> (the core is
+# target leaselock, leaselock::leaselock). Without SOURCES it is an INTERFACE library. HEADERS are
+# relative to include/; they are installed with this component alone, and each is compiled alone by
+# the target all_verify_interface_header_sets.
+function(leaselock_add_component name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
+    if(name STREQUAL "core")
+        set(target leaselock)
+        set(export_name leaselock)
+    else()
+        set(target leaselock_${name})
+        set(export_name ${name})
+    endif()
+    list(TRANSFORM arg_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/")
+
+    if(arg_SOURCES)
+        set(scope PUBLIC)
+        add_library(${target} ${arg_SOURCES})
+        set_target_properties(${target} PROPERTIES
+            VERSION ${PROJECT_VERSION}
+            SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+            POSITION_INDEPENDENT_CODE ON)
+        target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+        target_link_libraries(${target}
+            PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:leaselock_compile_options>)
+    else()
+        set(scope INTERFACE)
+        add_library(${target} INTERFACE)
+    endif()
+    add_library(leaselock::${export_name} ALIAS ${target})
+    target_sources(${target} ${scope}
+        FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${arg_HEADERS})
+    target_link_libraries(${target} ${scope} ${arg_PUBLIC})
+    target_compile_features(${target} ${scope} cxx_std_20)
+    set_target_properties(${target} PROPERTIES
+        EXPORT_NAME ${export_name}
+        CXX_EXTENSIONS OFF
+        VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
+
+    if(LEASELOCK_INSTALL)
+        install(TARGETS ${target} EXPORT leaselock-${name}
+            FILE_SET HEADERS COMPONENT ${name}
+            ARCHIVE COMPONENT ${name}
+            LIBRARY COMPONENT ${name}
+            RUNTIME COMPONENT ${name})
+        install(EXPORT leaselock-${name} FILE leaselock-${name}.cmake NAMESPACE leaselock::
+            DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/leaselock" COMPONENT ${name})
+    endif()
+endfunction()

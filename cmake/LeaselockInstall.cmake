@@ -1,0 +1,30 @@
+# The CMake package: find_package(leaselock [COMPONENTS redis testing]). Each component has an export
+# file of its own, so that a consumer needs the dependencies of what it asks for and no others.
+include(CMakePackageConfigHelpers)
+set(leaselock_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/leaselock")
+
+configure_package_config_file(
+    "${PROJECT_SOURCE_DIR}/cmake/leaselock-config.cmake.in"
+    "${PROJECT_BINARY_DIR}/leaselock-config.cmake"
+    INSTALL_DESTINATION "${leaselock_package_dir}")
+# Until 1.0 a new minor version may change the interface.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/leaselock-config-version.cmake"
+    COMPATIBILITY SameMinorVersion)
+install(FILES
+    "${PROJECT_BINARY_DIR}/leaselock-config.cmake"
+    "${PROJECT_BINARY_DIR}/leaselock-config-version.cmake"
+    DESTINATION "${leaselock_package_dir}" COMPONENT core)
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
+    COMPONENT core)
+
+if(LEASELOCK_WITH_REDIS)
+    file(WRITE "${PROJECT_BINARY_DIR}/leaselock-redis-dependencies.cmake"
+"list(APPEND CMAKE_MODULE_PATH \"\${CMAKE_CURRENT_LIST_DIR}\")
+find_dependency(hiredis)
+list(POP_BACK CMAKE_MODULE_PATH)
+")
+    install(FILES
+        "${PROJECT_BINARY_DIR}/leaselock-redis-dependencies.cmake"
+        "${PROJECT_SOURCE_DIR}/cmake/Findhiredis.cmake"
+        DESTINATION "${leaselock_package_dir}" COMPONENT redis)
+endif()
