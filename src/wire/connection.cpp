@@ -1,0 +1,118 @@
+#include "wire/connection.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "wire/socket.hpp"
+
+namespace leaselock::wire {
+
+Connection::Connection(std::shared_ptr<const Clock> clock) noexcept : clock_(std::move(clock)) {}
+
+Connection::~Connection() { close(); }
+
+Sent Connection::send(std::string_view bytes, Clock::time_point until) noexcept {
+    Sent sent;
+    while (sent.bytes < bytes.size()) {
+        const std::string_view rest = bytes.substr(sent.bytes);
+        const ssize_t n = ::send(fd_, rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0) {
+            sent.bytes += static_cast<std::size_t>(n);
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            if (wait_for(fd_, POLLOUT, *clock_, until)) continue;
+            sent.error = Errc::command_timed_out;
+            return sent;
+        } else if (errno != EINTR) {
+            sent.error = Errc::connection_lost;
+            return sent;
+        }
+    }
+    return sent;
+}
+
+Received Connection::receive(Reply& out, Clock::time_point until) noexcept {
+    if (!is_open()) return Received::closed;
+    for (bool is_first = true;; is_first = false) {
+        const Parser::Result result = parser_->next(out);
+        if (result == Parser::Result::reply) return Received::reply;
+        if (result == Parser::Result::malformed) return Received::malformed;
+
+        const Clock::duration left = time_left(*clock_, until);
+        if (left == Clock::duration::zero() && !is_first) return Received::timed_out;
+        const Received read = read_once(left);
+        if (read != Received::reply) return read;
+    }
+}
+
+// A blocking recv costs one system call a reply; looking first and polling then costs three. The
+// socket's own limit on it is set anew only if it is far from what is left (see limit_blocking), so
+// the clock is asked after each and decides.
+Received Connection::read_once(Clock::duration left) noexcept {
+    const bool may_block = left > Clock::duration::zero();
+    if (may_block && !limit_blocking(left)) return Received::closed;
+
+    char buffer[16 * 1024];
+    const ssize_t n = ::recv(fd_, buffer, sizeof buffer, may_block ? 0 : MSG_DONTWAIT);
+    if (n > 0) {
+        parser_->feed({buffer, static_cast<std::size_t>(n)});
+        return Received::reply;
+    }
+    if (n == 0) return Received::closed;
+    if (errno == EINTR) return Received::reply;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return Received::closed;
+    return may_block ? Received::reply : Received::timed_out;
+}
+
+// Powers of two of milliseconds, never more than what is left (but 1 ms) nor less than a quarter of
+// it: callers with much the same deadlines share one setting, and the last naps before a deadline
+// are short. Long ones are cut, so that a suspended machine's time is noticed.
+bool Connection::limit_blocking(Clock::duration left) noexcept {
+    using std::chrono::milliseconds;
+    constexpr milliseconds shortest{1};
+    constexpr milliseconds longest{8192};
+    const milliseconds room = std::clamp(std::chrono::floor<milliseconds>(left), shortest, longest);
+    if (receive_limit_ <= room && receive_limit_ * 4 > room) return true;
+
+    const milliseconds limit{std::bit_floor(static_cast<std::uint64_t>(room.count()))};
+    timeval value{};
+    value.tv_sec = limit.count() / 1000;
+    value.tv_usec = limit.count() % 1000 * 1000;
+    if (::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &value, sizeof value) != 0) return false;
+    receive_limit_ = limit;
+    return true;
+}
+
+bool Connection::is_stale() const noexcept {
+    if (!is_open() || !parser_->is_empty()) return true;
+    char byte = 0;
+    const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+void Connection::interrupt() noexcept {
+    const std::lock_guard lock{mutex_};
+    is_interrupted_ = true;
+    if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
+}
+
+bool Connection::publish(int fd) noexcept {
+    const std::lock_guard lock{mutex_};
+    if (is_interrupted_) {
+        ::close(fd);
+        return false;
+    }
+    fd_ = fd;
+    return true;
+}
+
+void Connection::close() noexcept {
+    const std::lock_guard lock{mutex_};
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+}
+
+}  // namespace leaselock::wire

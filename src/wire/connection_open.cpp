@@ -1,0 +1,132 @@
+// Connection::open: addresses, non-blocking connect, socket options. Apart from the rest because
+// it is the part that runs once.
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <vector>
+
+#include "wire/connection.hpp"
+#include "wire/resolve.hpp"
+#include "wire/socket.hpp"
+
+namespace leaselock::wire {
+namespace {
+
+std::string error_text(int error) { return std::generic_category().message(error); }
+
+void add_reason(std::string& why, const Address& address, const std::string& reason) {
+    if (!why.empty()) why += "; ";
+    why += describe(address) + ": " + reason;
+}
+
+std::vector<Address> unix_address(const std::string& path, std::string& why) {
+    Address address;
+    auto* raw = reinterpret_cast<sockaddr_un*>(&address.storage);
+    if (path.size() >= sizeof raw->sun_path) {
+        why = "the path of a unix socket has at most " + std::to_string(sizeof raw->sun_path - 1) +
+              " bytes, this one " + std::to_string(path.size());
+        return {};
+    }
+    raw->sun_family = AF_UNIX;
+    std::memcpy(raw->sun_path, path.c_str(), path.size() + 1);
+    address.length = sizeof *raw;
+    return {address};
+}
+
+bool set(int fd, int level, int name, int value) noexcept {
+    return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+// A dead peer of an idle connection is found out within a minute.
+bool tune_tcp(int fd) noexcept {
+    return set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+           set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 30) && set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10) &&
+           set(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+bool make_blocking(int fd) noexcept {
+    const int flags = ::fcntl(fd, F_GETFL);
+    return flags >= 0 && ::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
+
+// TCP lets a socket connect to itself if the port is free and the system happened to choose it as
+// the near one; every command would then come back as its own answer.
+bool is_connected_to_itself(int fd) noexcept {
+    sockaddr_storage near{};
+    sockaddr_storage far{};
+    socklen_t near_length = sizeof near;
+    socklen_t far_length = sizeof far;
+    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&near), &near_length) == 0 &&
+           ::getpeername(fd, reinterpret_cast<sockaddr*>(&far), &far_length) == 0 &&
+           near_length == far_length && std::memcmp(&near, &far, near_length) == 0;
+}
+
+// What became of a connect that was begun; 0 is connected.
+int finish_connect(int fd, bool is_tcp, const Clock& clock, Clock::time_point until) noexcept {
+    if (!wait_for(fd, POLLOUT, clock, until)) return ETIMEDOUT;
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return errno;
+    if (error != 0) return error;
+    if (is_tcp && is_connected_to_itself(fd)) return ECONNREFUSED;
+    if (!make_blocking(fd) || (is_tcp && !tune_tcp(fd))) return errno;
+    return 0;
+}
+
+}  // namespace
+
+std::string describe(const Endpoint& endpoint) {
+    if (!endpoint.unix_path.empty()) return endpoint.unix_path;
+    const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
+    return (is_ipv6 ? '[' + endpoint.host + ']' : endpoint.host) + ':' +
+           std::to_string(endpoint.port);
+}
+
+std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point until,
+                                 std::string& why) {
+    close();
+    why.clear();
+    parser_ = std::make_unique<Parser>();
+    receive_limit_ = std::chrono::milliseconds{0};
+    {
+        const std::lock_guard lock{mutex_};
+        is_interrupted_ = false;
+    }
+    const std::vector<Address> addresses =
+        endpoint.unix_path.empty() ? resolve(endpoint.host, endpoint.port, *clock_, until, why)
+                                   : unix_address(endpoint.unix_path, why);
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+        const auto rest = static_cast<Clock::rep>(addresses.size() - i);
+        const Clock::duration share = time_left(*clock_, until) / rest;
+        if (try_open(addresses[i], clock_->now() + share, why)) return {};
+    }
+    return Errc::connect_failed;
+}
+
+bool Connection::try_open(const Address& address, Clock::time_point until, std::string& why) {
+    const int family = address.storage.ss_family;
+    const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        add_reason(why, address, error_text(errno));
+        return false;
+    }
+    int error = ::connect(fd, address.raw(), address.length) == 0 ? 0 : errno;
+    if (!publish(fd)) {
+        add_reason(why, address, "interrupted");
+        return false;
+    }
+    if (error == 0 || error == EINPROGRESS || error == EINTR) {
+        error = finish_connect(fd, family != AF_UNIX, *clock_, until);
+    }
+    if (error == 0) return true;
+    add_reason(why, address, error_text(error));
+    close();
+    return false;
+}
+
+}  // namespace leaselock::wire
