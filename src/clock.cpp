@@ -1,7 +1,6 @@
-#include <time.h>
-
 #include <condition_variable>
 #include <mutex>
+#include <time.h>
 
 #include <leaselock/clock.hpp>
 

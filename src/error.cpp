@@ -129,8 +129,9 @@ const std::error_category& family_category() noexcept {
 LockNotAcquired::LockNotAcquired(Errc code, std::string_view key, std::string_view owner,
                                  std::chrono::milliseconds remaining)
     : Error(make_error_code(code), holder_text(key, owner, remaining)),
-      holder_(std::make_shared<const Holder>(
-          Holder{std::string(key), std::string(owner), remaining})) {}
+      holder_(
+          std::make_shared<const Holder>(Holder{std::string(key), std::string(owner), remaining})) {
+}
 
 LockNotAcquired::Reason LockNotAcquired::reason() const noexcept {
     if (code() == Errc::wait_timed_out) return Reason::timed_out;

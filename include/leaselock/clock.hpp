@@ -1,6 +1,6 @@
 // The only place that knows the time, and the only one that sleeps. Deadlines of leases and waits
-// are points on a Clock; no wall clock takes part. boot_clock() is what everybody uses; a test hands
-// in leaselock::testing::ManualClock.
+// are points on a Clock; no wall clock takes part. boot_clock() is what everybody uses; a test
+// hands in leaselock::testing::ManualClock.
 //
 // Thread-safety: every implementation must allow all calls from all threads at once.
 #pragma once

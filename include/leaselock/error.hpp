@@ -106,7 +106,9 @@ class LockNotAcquired : public Error {
     // Who held it when it was last looked at; empty where other software holds it.
     [[nodiscard]] const std::string& owner() const noexcept { return holder_->owner; }
     // How long the holder's lease had to run then; 0 where it was not seen.
-    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept { return holder_->remaining; }
+    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept {
+        return holder_->remaining;
+    }
 
   private:
     struct Holder {

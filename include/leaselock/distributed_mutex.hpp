@@ -1,0 +1,83 @@
+// A named lock as a standard TimedLockable: for std::unique_lock, std::scoped_lock, std::lock. One
+// object is a mutex for the threads of this process too: they take turns, and one of them contends
+// for the lock.
+//
+//     leaselock::DistributedMutex a{locks, "account:1"}, b{locks, "account:2"};
+//     std::scoped_lock both{a, b};
+//
+// As any mutex it is not recursive, and is unlocked by the thread that locked it. The lock ends at
+// its ttl: ask ensure() before what cannot be undone.
+//
+// Thread-safety: all calls from all threads at once.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/lock_manager.hpp>
+#include <leaselock/lock_options.hpp>
+#include <leaselock/scoped_distributed_lock.hpp>
+
+namespace leaselock {
+
+class LEASELOCK_CAPABILITY("mutex") DistributedMutex {
+  public:
+    // `wait` and `wait_timeout` of the options are not used: each call says how it waits. The
+    // manager must outlive this object. Does no I/O; wrong input shows at the first call.
+    DistributedMutex(LockManager& manager, std::string_view key, const LockOptions& options = {});
+    DistributedMutex(const DistributedMutex&) = delete;
+    DistributedMutex& operator=(const DistributedMutex&) = delete;
+    ~DistributedMutex() = default;
+
+    // Blocks until it is acquired, for ever if need be. Throws LockError, and std::system_error
+    // {resource_deadlock_would_occur} if this thread holds it.
+    void lock() LEASELOCK_ACQUIRE();
+    // Does not wait; false if it is held, by this thread too. Throws LockError.
+    [[nodiscard]] bool try_lock() LEASELOCK_TRY_ACQUIRE(true);
+
+    // False if it is held until the time is over. Throws as lock() does. Blocks as
+    // LockManager::acquire does. Any clock will do; it is asked once.
+    template <class Rep, class Period>
+    [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> time)
+        LEASELOCK_TRY_ACQUIRE(true) {
+        return lock_within(std::max(Duration{time}, Duration{std::chrono::milliseconds{0}}));
+    }
+    template <class AnyClock, class AnyDuration>
+    [[nodiscard]] bool try_lock_until(std::chrono::time_point<AnyClock, AnyDuration> time)
+        LEASELOCK_TRY_ACQUIRE(true) {
+        return try_lock_for(time - AnyClock::now());
+    }
+
+    // Blocks for the answer, at most twice the command time-out. Never throws. Only for the thread
+    // that locked it.
+    void unlock() noexcept LEASELOCK_RELEASE();
+
+    // Of the lock that this thread holds. As ScopedDistributedLock.
+    void ensure() const;
+    [[nodiscard]] std::uint64_t fencing_token() const noexcept;
+
+  private:
+    [[nodiscard]] bool lock_within(Duration time) LEASELOCK_UNCHECKED;
+    // Takes the turn among the threads of this process.
+    [[nodiscard]] bool take_turn(Clock::time_point until);
+    void give_turn() noexcept;
+
+    LockManager& manager_;
+    const std::string key_;
+    const std::string backend_;
+    const LockOptions options_;
+
+    mutable detail::Mutex mutex_;
+    std::condition_variable_any turn_over_;
+    std::thread::id owner_ LEASELOCK_GUARDED_BY(mutex_){};
+    // Touched only by the thread whose turn it is.
+    std::optional<ScopedDistributedLock> held_;
+};
+
+}  // namespace leaselock

@@ -1,0 +1,98 @@
+// The façade: owns named backends and acquires locks from them. "memory" is there from the start
+// and is the default.
+//
+//     leaselock::LockManager locks;
+//     if (auto lock = locks.acquire("task:42", {.ttl = 5s, .wait_timeout = 2s})) { ... }
+//
+// Backends are registered first; the registry is fixed at the first acquire or inspect.
+//
+// Thread-safety: all calls from all threads at once. Moving a manager is for one thread; a manager
+// that was moved from may only be assigned to or destroyed.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/error.hpp>
+#include <leaselock/lock_options.hpp>
+#include <leaselock/scoped_distributed_lock.hpp>
+
+namespace leaselock {
+
+namespace detail {
+class Core;
+struct Failure;
+}  // namespace detail
+
+class LockManager {
+  public:
+    // Throws LockError{invalid_option}. Does no I/O.
+    LockManager();
+    explicit LockManager(ManagerOptions options);
+    LockManager(LockManager&&) noexcept;
+    LockManager& operator=(LockManager&&) noexcept;
+    // Does not wait and releases nothing: guards go on without it.
+    ~LockManager();
+
+    // Throws LockError: invalid_option if the name is empty or taken or the backend is null,
+    // registry_frozen after the first use.
+    void register_backend(std::string name, std::shared_ptr<Backend> backend);
+    void register_backend(std::string name, std::shared_ptr<Backend> backend, std::error_code& ec);
+    // Throws LockError: unknown_backend, registry_frozen.
+    void set_default_backend(std::string_view name);
+    void set_default_backend(std::string_view name, std::error_code& ec);
+
+    // An acquired lock, or nothing if it is contended: held by another and, if the options wait,
+    // held until the wait was over or was ended by `stop`. Throws LockError for all else.
+    //
+    // Blocks: without waiting at most the backend's command time-out; with waiting until its
+    // deadline, and, should the server be silent then, for two times 250 ms longer. Where an
+    // outcome is unknown, the lock is released before the call gives up, so add one time-out more.
+    // Cost: one round trip if the lock is free, one for each look at a held one.
+    std::optional<ScopedDistributedLock> acquire(std::string_view key,
+                                                 const LockOptions& options = {},
+                                                 const std::stop_token& stop = {});
+    // Throw nothing but bad_alloc: `ec` also says why the result is empty.
+    std::optional<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
+                                                 const std::stop_token& stop, std::error_code& ec);
+    std::optional<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
+                                                 std::error_code& ec);
+
+    // acquire without waiting, whatever the options say.
+    std::optional<ScopedDistributedLock> try_acquire(std::string_view key,
+                                                     LockOptions options = {});
+    std::optional<ScopedDistributedLock> try_acquire(std::string_view key, LockOptions options,
+                                                     std::error_code& ec);
+
+    // The same as lock.release().
+    ReleaseResult release(ScopedDistributedLock& lock) noexcept { return lock.release(); }
+    ReleaseResult release(ScopedDistributedLock& lock, std::error_code& ec) noexcept {
+        return lock.release(ec);
+    }
+
+    // Who holds the key, for how long. One round trip, at most the command time-out. What it tells
+    // may be over when it is told: a lock is never decided by looking. Throws LockError.
+    [[nodiscard]] LockInfo inspect(std::string_view key, std::string_view backend = {});
+    [[nodiscard]] LockInfo inspect(std::string_view key, std::string_view backend,
+                                   std::error_code& ec);
+
+  private:
+    friend class ScopedDistributedLock;
+
+    std::unique_ptr<detail::Lease> acquire_lease(std::string_view key, const LockOptions& options,
+                                                 const std::stop_token& stop,
+                                                 detail::Failure& failure);
+
+    std::shared_ptr<detail::Core> core_;
+};
+
+// One manager for the whole process, made at the first call and never destroyed: what
+// DISTRIBUTED_LOCK uses where it is given none. Register its backends before its first use.
+[[nodiscard]] LockManager& default_manager();
+
+}  // namespace leaselock

@@ -1,0 +1,121 @@
+// What a caller may ask of one acquisition, and of a manager as a whole. Plain aggregates with
+// initialisers, so that designated initialisers work: {.ttl = 10s, .wait = true}. Precedence: what
+// the call says, then what the manager says, then the default written here. Every value is checked
+// before any I/O; a wrong one is Errc::invalid_option, its text names field, value and range.
+//
+// Thread-safety: plain values.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include <leaselock/clock.hpp>
+
+namespace leaselock {
+
+// Milliseconds, made from any std::chrono duration. Parts of a millisecond round up, and what does
+// not fit saturates, so hours::max() stays the longest time and never becomes a negative one.
+// Not a number becomes the most negative value, which every option refuses.
+class Duration {
+  public:
+    template <class Rep, class Period>
+    // NOLINTNEXTLINE(google-explicit-constructor): {.ttl = 10s} is what it is for.
+    constexpr Duration(std::chrono::duration<Rep, Period> d) noexcept : value_{saturate(d)} {}
+
+    [[nodiscard]] constexpr std::chrono::milliseconds value() const noexcept { return value_; }
+    friend constexpr bool operator==(Duration, Duration) noexcept = default;
+    friend constexpr auto operator<=>(Duration, Duration) noexcept = default;
+
+  private:
+    using Ms = std::chrono::milliseconds;
+
+    template <class Rep, class Period>
+    static constexpr Ms saturate(std::chrono::duration<Rep, Period> d) noexcept {
+        using Wide = std::chrono::duration<long double, std::milli>;
+        const Wide wide = std::chrono::duration_cast<Wide>(d);
+        if (wide.count() != wide.count()) return Ms::min();
+        if (wide >= Wide{Ms::max()}) return Ms::max();
+        if (wide <= Wide{Ms::min()}) return Ms::min();
+        const Ms whole{static_cast<Ms::rep>(wide.count())};
+        return Wide{whole} < wide ? whole + Ms{1} : whole;
+    }
+
+    Ms value_;
+};
+
+// A wait without an end.
+inline constexpr Duration forever{std::chrono::milliseconds::max()};
+
+// Options of one call. Trivially destructible on purpose (g++ 12 destroys any other aggregate
+// argument twice inside co_await), so `backend` is a view: it must live as long as the call.
+struct LockOptions {
+    // How long the backend keeps the lock if the holder goes silent. 10 ms to 24 h. Unset: the
+    // manager's default_ttl. Shorter frees the lock of a dead holder sooner; longer forgives more.
+    std::optional<Duration> ttl{};
+    // Whether a held lock is waited for.
+    bool wait = false;
+    // The wait ends after this time. Implies `wait`. 0 or more; `forever` is allowed. Unset: it
+    // ends after retry_count x retry_delay.
+    std::optional<Duration> wait_timeout{};
+    // 0 to 1'000'000.
+    int retry_count = 3;
+    // The pause between two looks at a held lock, with jitter of up to a quarter. 1 ms to 1 h.
+    // Shorter finds a freed lock sooner and costs more commands.
+    Duration retry_delay = std::chrono::milliseconds{100};
+    // Release keeps the lock for the rest of this time, counted from the acquisition, so that a
+    // scheduled job does not run twice. 0 to 24 h.
+    Duration min_hold = std::chrono::milliseconds{0};
+    // Which registered backend. Empty: the manager's.
+    std::string_view backend{};
+};
+static_assert(std::is_trivially_destructible_v<LockOptions>);
+
+// Options of a manager.
+struct ManagerOptions {
+    // Put before every key. At most 256 bytes, any but NUL, CR and LF.
+    std::string prefix = "hazel:lock:";
+    // Who we are, for the eyes of others: at most 128 bytes of [A-Za-z0-9._:@-], not beginning with
+    // "kept:". Empty: host:pid.
+    std::string owner{};
+    // The ttl of calls that do not say one. 10 ms to 24 h.
+    Duration default_ttl = std::chrono::seconds{30};
+    // The backend of calls that do not say one.
+    std::string backend = "memory";
+    // Where the time comes from. Never null.
+    std::shared_ptr<Clock> clock = boot_clock();
+};
+
+inline constexpr std::chrono::milliseconds min_ttl{10};
+inline constexpr std::chrono::milliseconds max_ttl = std::chrono::hours{24};
+inline constexpr std::size_t max_key_bytes = 512;     // with the prefix
+inline constexpr std::size_t max_prefix_bytes = 256;  // leaves room for a key
+inline constexpr std::size_t max_owner_bytes = 128;
+
+// What a look at a key tells.
+struct LockInfo {
+    bool held = false;
+    // Who holds it; empty if other software does.
+    std::string owner{};
+    // How long its lease has to run at the backend.
+    std::chrono::milliseconds remaining{0};
+    // The holder's fencing token; 0 if the key is free or other software holds it.
+    std::uint64_t fencing_token = 0;
+    // Released, and kept until its min_hold is over.
+    bool kept = false;
+};
+
+// What a release came to.
+enum class ReleaseResult {
+    released,  // it was ours, and is free now (or kept for its min_hold)
+    lost,      // it was not ours any more
+    not_held,  // there was nothing to release: done before, or never acquired
+    unknown,   // no answer: it may still be held until its ttl is over
+};
+
+}  // namespace leaselock

@@ -1,0 +1,91 @@
+#include "manager/acquire_machine.hpp"
+
+#include <algorithm>
+
+namespace leaselock::detail {
+namespace {
+
+constexpr std::chrono::milliseconds first_backoff{50};
+constexpr std::chrono::milliseconds longest_backoff{500};
+
+// Worth another try at once, waiting or not: a stale command did nothing and its answer brought the
+// server's time, and a broken connection is replaced by the next command.
+bool curable(Errc error) noexcept { return error == Errc::stale || error == Errc::connection_lost; }
+
+std::chrono::milliseconds backoff(int failures) noexcept {
+    return std::min(first_backoff * (1 << std::min(failures - 1, 4)), longest_backoff);
+}
+
+}  // namespace
+
+AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_point sent,
+                                               Clock::time_point now) noexcept {
+    switch (reply.outcome) {
+        case Outcome::granted:
+            if (now >= sent + plan_.ttl - safety_margin(plan_.ttl)) {
+                owes_ = true;
+                return give_up(Errc::granted_too_late, now);
+            }
+            granted_ = true;
+            return done();
+        case Outcome::held:
+            return contended(reply, now);
+        case Outcome::failed:
+            return failed(reply.error, now);
+        default:
+            return failed(Errc::unexpected_reply, now);
+    }
+}
+
+AcquireMachine::Action AcquireMachine::woke(Clock::time_point now, bool stopped) noexcept {
+    return stopped ? give_up(Errc::cancelled, now) : look(now);
+}
+
+// A call without a deadline of its own leaves each command to the backend's time-out.
+AcquireMachine::Action AcquireMachine::look(Clock::time_point now) const noexcept {
+    if (!plan_.wait) return {Step::acquire, Clock::time_point::max()};
+    return {Step::acquire, saturating_add(std::max(plan_.deadline, now), grace)};
+}
+
+AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
+                                                 Clock::time_point now) noexcept {
+    failures_ = 0;
+    if (!plan_.wait) return give_up(Errc::held, now);
+    if (now >= plan_.deadline) return give_up(Errc::wait_timed_out, now);
+    // A lease that is about to end is looked at then.
+    const auto pause = jittered(plan_.retry_delay);
+    return nap(std::min(pause, std::max(reply.remaining, std::chrono::milliseconds{1})), now);
+}
+
+AcquireMachine::Action AcquireMachine::failed(Errc error, Clock::time_point now) noexcept {
+    // A script that was denied a right may have run in part.
+    owes_ = owes_ || family(error) == Family::unknown || error == Errc::access_denied;
+    ++failures_;
+    if (family(error) == Family::refused) return give_up(error, now);
+    if (failures_ == 1 && curable(error)) return look(now);
+    if (!plan_.wait || now >= plan_.deadline) return give_up(error, now);
+    return nap(jittered(backoff(failures_)), now);
+}
+
+AcquireMachine::Action AcquireMachine::give_up(Errc error, Clock::time_point now) noexcept {
+    error_ = error;
+    if (!owes_) return done();
+    return {Step::release, plan_.wait ? saturating_add(now, grace) : Clock::time_point::max()};
+}
+
+AcquireMachine::Action AcquireMachine::nap(std::chrono::milliseconds length,
+                                           Clock::time_point now) const noexcept {
+    return {Step::sleep, std::min(saturating_add(now, length), plan_.deadline)};
+}
+
+std::chrono::milliseconds AcquireMachine::jittered(std::chrono::milliseconds d) noexcept {
+    // xorshift32: the quality of these numbers does not matter.
+    random_ ^= random_ << 13U;
+    random_ ^= random_ >> 17U;
+    random_ ^= random_ << 5U;
+    const auto span = std::max<std::int64_t>(d.count() / 2, 1);
+    const auto shift = static_cast<std::int64_t>(random_) % span;
+    return std::max(d - d / 4 + std::chrono::milliseconds{shift}, std::chrono::milliseconds{1});
+}
+
+}  // namespace leaselock::detail

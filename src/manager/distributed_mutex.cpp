@@ -1,0 +1,97 @@
+#include <leaselock/clock.hpp>
+#include <leaselock/distributed_mutex.hpp>
+
+namespace leaselock {
+namespace {
+
+LockOptions without_views(LockOptions options, std::string_view backend) noexcept {
+    options.backend = backend;
+    return options;
+}
+
+}  // namespace
+
+DistributedMutex::DistributedMutex(LockManager& manager, std::string_view key,
+                                   const LockOptions& options)
+    : manager_{manager},
+      key_{key},
+      backend_{options.backend},
+      options_{without_views(options, backend_)} {}
+
+// Waits in slices of real time: how long a turn takes is not for a manual clock to say.
+bool DistributedMutex::take_turn(Clock::time_point until) {
+    const auto self = std::this_thread::get_id();
+    const auto clock = boot_clock();
+    mutex_.lock();
+    while (owner_ != std::thread::id{}) {
+        const auto left = until - clock->now();
+        if (owner_ == self || left <= Clock::duration::zero()) {
+            const bool relock = owner_ == self && left > Clock::duration::zero();
+            mutex_.unlock();
+            if (relock) {
+                throw std::system_error(
+                    std::make_error_code(std::errc::resource_deadlock_would_occur));
+            }
+            return false;
+        }
+        turn_over_.wait_for(mutex_, std::min<Clock::duration>(left, std::chrono::hours{1}));
+    }
+    owner_ = self;
+    mutex_.unlock();
+    return true;
+}
+
+void DistributedMutex::give_turn() noexcept {
+    {
+        const detail::MutexLock lock{mutex_};
+        owner_ = std::thread::id{};
+    }
+    turn_over_.notify_one();
+}
+
+bool DistributedMutex::lock_within(Duration time) {
+    const auto clock = boot_clock();
+    const auto until = detail::saturating_add(clock->now(), time.value());
+    if (!take_turn(until)) return false;
+    try {
+        LockOptions options = options_;
+        options.wait = time.value().count() > 0;
+        options.wait_timeout.reset();
+        if (time == forever) {
+            options.wait_timeout = forever;
+        } else if (options.wait) {
+            options.wait_timeout =
+                std::max<Clock::duration>(until - clock->now(), Clock::duration::zero());
+        }
+        held_ = manager_.acquire(key_, options);
+    } catch (...) {
+        give_turn();
+        throw;
+    }
+    if (!held_) give_turn();
+    return held_.has_value();
+}
+
+void DistributedMutex::lock() {
+    // Contention cannot end a wait for ever, so nothing but success returns.
+    while (!lock_within(forever)) {
+    }
+}
+
+bool DistributedMutex::try_lock() { return lock_within(std::chrono::milliseconds{0}); }
+
+void DistributedMutex::unlock() noexcept {
+    held_.reset();
+    give_turn();
+}
+
+void DistributedMutex::ensure() const {
+    if (!held_) throw LockLost(key_);
+    held_->ensure();
+}
+
+std::uint64_t DistributedMutex::fencing_token() const noexcept {
+    return held_ ? held_->fencing_token() : 0;
+}
+
+}  // namespace leaselock

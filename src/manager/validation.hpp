@@ -1,0 +1,20 @@
+// Input is checked here, before any I/O. Each check answers whether the input is right, and if not,
+// says in `failure` which field, which value and what is allowed.
+#pragma once
+
+#include <string_view>
+
+#include <leaselock/lock_options.hpp>
+
+#include "manager/failure.hpp"
+
+namespace leaselock::detail {
+
+[[nodiscard]] bool check_key(std::string_view prefix, std::string_view key, Failure& failure);
+[[nodiscard]] bool check_options(const LockOptions& options, Failure& failure);
+[[nodiscard]] bool check_options(const ManagerOptions& options, Failure& failure);
+
+// host:pid, with what an owner may not have replaced by '-'.
+[[nodiscard]] std::string default_owner();
+
+}  // namespace leaselock::detail
