@@ -1,0 +1,271 @@
+#include "wire/url.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include <leaselock/error.hpp>
+
+namespace leaselock::wire {
+namespace {
+
+constexpr std::string_view digits = "0123456789";
+constexpr std::string_view alphanumeric =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+bool has_only(std::string_view text, std::string_view allowed, std::string_view more = {}) {
+    return std::all_of(text.begin(), text.end(), [&](char c) {
+        return allowed.find(c) != std::string_view::npos || more.find(c) != std::string_view::npos;
+    });
+}
+
+// What is behind the first `separator`, which is cut off `text`; nothing if there is none.
+std::optional<std::string_view> cut(std::string_view& text, char separator) {
+    const std::size_t at = text.find(separator);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::string_view rest = text.substr(at + 1);
+    text = text.substr(0, at);
+    return rest;
+}
+
+// Bytes that a URL gives a meaning to, or that a log line should not hold, as %XX.
+std::string encode(std::string_view text, std::string_view kept) {
+    constexpr std::string_view hex = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (has_only({&c, 1}, alphanumeric, kept)) {
+            out += c;
+        } else {
+            out += {'%', hex[byte / 16], hex[byte % 16]};
+        }
+    }
+    return out;
+}
+
+class UrlParser {
+  public:
+    Url parse(std::string_view text) {
+        const std::size_t scheme_end = text.find("://");
+        if (scheme_end == std::string_view::npos) {
+            fail("has no scheme", "", "redis://... or redis+unix://...");
+        }
+        const bool is_unix = read_scheme(text.substr(0, scheme_end));
+        std::string_view rest = text.substr(scheme_end + 3);
+        const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+        rest.remove_prefix(authority.size());
+        // An '@' behind the authority may be the end of a password with a raw '/', '?' or '#'.
+        may_show_values_ = rest.find('@') == std::string_view::npos;
+        if (rest.find('#') != std::string_view::npos) {
+            fail("has a fragment", "", "none; a '#' in a password is written %23");
+        }
+
+        const std::string_view host_and_port = read_user(authority);
+        const std::optional<std::string_view> query = cut(rest, '?');
+        if (is_unix) {
+            read_unix_path(host_and_port, rest);
+        } else {
+            read_host_and_port(host_and_port);
+            if (rest.size() > 1) read_database(rest.substr(1));
+        }
+        if (query) read_options(*query, is_unix);
+        return std::move(url_);
+    }
+
+  private:
+    [[noreturn]] void fail(std::string_view what, std::string_view value,
+                           std::string_view allowed) const {
+        std::string text = "URL ";
+        text += what;
+        if (!value.empty()) {
+            text += may_show_values_ ? " '" + encode(value, "-._~:/?=&+[],;!$*()") + "'" : " ***";
+        }
+        text += "; allowed: ";
+        text += allowed;
+        throw LockError(make_error_code(Errc::invalid_url), text);
+    }
+
+    // `shown` is the value for messages; empty where it is secret.
+    std::string decode(std::string_view part, std::string_view text, std::string_view shown) const {
+        std::string out;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            if (text[i] != '%') {
+                out += text[i];
+                continue;
+            }
+            unsigned int byte = 0;
+            const std::string_view hex = text.substr(i + 1, 2);
+            const auto [end, error] =
+                std::from_chars(hex.data(), hex.data() + hex.size(), byte, 16);
+            if (hex.size() != 2 || end != hex.data() + 2 || error != std::errc{}) {
+                fail(std::string(part) + " has a bad percent-escape", shown,
+                     "% and two hex digits");
+            }
+            out += static_cast<char>(byte);
+            i += 2;
+        }
+        if (out.find('\0') != std::string::npos) {
+            fail(std::string(part) + " has a NUL byte", shown, "any other byte");
+        }
+        return out;
+    }
+
+    // Whether it is a unix socket.
+    bool read_scheme(std::string_view scheme) const {
+        if (scheme == "rediss") {
+            fail("scheme 'rediss' needs TLS, which is not built in", "",
+                 "redis://... or redis+unix://...");
+        }
+        if (scheme != "redis" && scheme != "redis+unix") {
+            fail("scheme is unknown:", scheme, "redis://... or redis+unix://...");
+        }
+        return scheme == "redis+unix";
+    }
+
+    // What is behind the user and the password.
+    std::string_view read_user(std::string_view authority) {
+        const std::size_t at = authority.rfind('@');
+        if (at == std::string_view::npos) return authority;
+        std::string_view user = authority.substr(0, at);
+        if (const auto password = cut(user, ':')) {
+            url_.password = decode("password", *password, "");
+        }
+        url_.username = decode("user", user, user);
+        return authority.substr(at + 1);
+    }
+
+    void read_host_and_port(std::string_view text) {
+        std::optional<std::string_view> port;
+        std::string_view host = text;
+        if (text.starts_with('[')) {
+            const std::optional<std::string_view> behind = cut(host, ']');
+            if (!behind || (!behind->empty() && !behind->starts_with(':'))) {
+                fail("host is not an IPv6 address in brackets:", text,
+                     "[address] or [address]:port");
+            }
+            read_ipv6(host.substr(1));
+            if (!behind->empty()) port = behind->substr(1);
+        } else {
+            port = cut(host, ':');
+            if (port && port->find(':') != std::string_view::npos) {
+                fail("host has more than one ':':", text, "an IPv6 address in brackets");
+            }
+            if (host.empty()) fail("host is empty", "", "a name or an address");
+            if (!has_only(host, alphanumeric, "-._")) {
+                fail("host has a byte that none may have:", host, "letters, digits, '-', '.', '_'");
+            }
+            url_.host = host;
+        }
+        if (port) {
+            url_.port = static_cast<std::uint16_t>(number("port is wrong:", *port, 1, 65535));
+        }
+    }
+
+    // An interface may follow, as in fe80::1%25eth0.
+    void read_ipv6(std::string_view text) {
+        const std::string decoded = decode("host", text, text);
+        std::string_view address = decoded;
+        const std::optional<std::string_view> interface = cut(address, '%');
+        in6_addr unused{};
+        if (::inet_pton(AF_INET6, std::string(address).c_str(), &unused) != 1 ||
+            (interface && (interface->empty() || !has_only(*interface, alphanumeric, "-._")))) {
+            fail("host is not an IPv6 address:", text, "an IPv6 address in the brackets");
+        }
+        url_.host = decoded;
+    }
+
+    void read_unix_path(std::string_view host, std::string_view path) {
+        if (!host.empty()) fail("has a host before the path:", host, "redis+unix:///path");
+        if (path.size() < 2) fail("path is empty", "", "the absolute path of a unix socket");
+        url_.unix_path = decode("path", path, path);
+    }
+
+    void read_database(std::string_view text) {
+        url_.database = static_cast<int>(
+            number("database is wrong:", text, 0, std::numeric_limits<std::int32_t>::max()));
+    }
+
+    std::int64_t number(std::string_view what, std::string_view text, std::int64_t least,
+                        std::int64_t most) const {
+        std::int64_t value = -1;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (!has_only(text, digits) || end != text.data() + text.size() || error != std::errc{} ||
+            value < least || value > most) {
+            fail(what, text.empty() ? "(nothing)" : text,
+                 std::to_string(least) + " to " + std::to_string(most));
+        }
+        return value;
+    }
+
+    void read_options(std::string_view text, bool is_unix) {
+        bool has_database = false;
+        std::optional<std::string_view> rest = text;
+        while (rest) {
+            std::string_view item = *rest;
+            rest = cut(item, '&');
+            std::string_view raw_name = item;
+            const std::optional<std::string_view> raw_value = cut(raw_name, '=');
+            if (!raw_value || raw_name.empty()) {
+                fail("option is not name=value:", item, "?name=value&name=value");
+            }
+            const std::string name = decode("option", raw_name, raw_name);
+            const auto same = [&](const auto& other) { return other.first == name; };
+            const bool is_database = is_unix && name == "db";
+            if ((is_database && has_database) ||
+                std::any_of(url_.options.begin(), url_.options.end(), same)) {
+                fail("option is given twice:", name, "each option once");
+            }
+            if (is_database) {
+                has_database = true;
+                read_database(*raw_value);
+            } else {
+                url_.options.emplace_back(name, decode("option " + name, *raw_value, ""));
+            }
+        }
+    }
+
+    Url url_;
+    bool may_show_values_ = true;
+};
+
+}  // namespace
+
+Url parse_url(std::string_view text) { return UrlParser{}.parse(text); }
+
+std::string masked(const Url& url) {
+    std::string out = url.unix_path.empty() ? "redis://" : "redis+unix://";
+    out += encode(url.username, "-._~");
+    if (!url.password.empty()) out += ":***";
+    if (!url.username.empty() || !url.password.empty()) out += '@';
+    const std::string database = std::to_string(url.database);
+    if (!url.unix_path.empty()) return out + encode(url.unix_path, "-._~/") + "?db=" + database;
+    const bool is_ipv6 = url.host.find(':') != std::string::npos;
+    const std::string host = encode(url.host, "-._:");
+    return out + (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(url.port) + '/' +
+           database;
+}
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
+    using std::chrono::milliseconds;
+    constexpr std::array<std::pair<std::string_view, milliseconds>, 4> units{
+        {{"ms", milliseconds{1}},
+         {"s", std::chrono::seconds{1}},
+         {"m", std::chrono::minutes{1}},
+         {"h", std::chrono::hours{1}}}};
+
+    const std::size_t length = std::min(text.find_first_not_of(digits), text.size());
+    const auto unit = std::find_if(units.begin(), units.end(), [&](const auto& each) {
+        return each.first == text.substr(length);
+    });
+    milliseconds::rep count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + length, count);
+    if (unit == units.end() || error != std::errc{} || end != text.data() + length ||
+        count > milliseconds::max() / unit->second) {
+        return std::nullopt;
+    }
+    return count * unit->second;
+}
+
+}  // namespace leaselock::wire
