@@ -1,0 +1,198 @@
+#include "support/redis_server.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/free_port.hpp"
+#include "support/poll_until.hpp"
+#include "wire/command.hpp"
+
+namespace leaselock::support {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string readable(const wire::ReplyView& reply) {
+    using Type = wire::ReplyView::Type;
+    switch (reply.type()) {
+        case Type::integer: return std::to_string(reply.integer());
+        case Type::nil: return "(nil)";
+        case Type::array: break;
+        default: return std::string(reply.text());
+    }
+    std::string lines;
+    for (std::size_t i = 0; i < reply.size(); ++i) {
+        if (i > 0) lines += '\n';
+        lines += readable(reply.at(i));
+    }
+    return lines;
+}
+
+}  // namespace
+
+RedisServer::RedisServer(std::vector<std::string> arguments)
+    : arguments_(std::move(arguments)), out_of_band_(boot_clock()) {
+    constexpr int tries = 5;
+    for (int i = 0; i < tries; ++i) {
+        port_ = free_port();
+        if (start()) return;
+    }
+    throw std::runtime_error("redis-server does not start: " + log_end());
+}
+
+RedisServer::~RedisServer() { end_with(SIGKILL); }
+
+std::string RedisServer::url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
+
+std::string RedisServer::unix_url() const { return "redis+unix://" + socket_path(); }
+
+void RedisServer::stop() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGTERM);
+    ::kill(pid_, SIGCONT);
+    if (!poll_until([this] { return has_ended(); }, 5s)) end_with(SIGKILL);
+}
+
+void RedisServer::kill9() { end_with(SIGKILL); }
+
+void RedisServer::pause() {
+    ::kill(pid_, SIGSTOP);
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WNOWAIT);
+}
+
+void RedisServer::resume() { ::kill(pid_, SIGCONT); }
+
+void RedisServer::restart() {
+    stop();
+    if (!start()) throw std::runtime_error("redis-server does not start again: " + log_end());
+}
+
+void RedisServer::end_with(int signal) {
+    if (pid_ < 0) return;
+    ::kill(pid_, signal);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+}
+
+bool RedisServer::has_ended() {
+    if (pid_ >= 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+    return pid_ < 0;
+}
+
+// Whether it answers in time. An end before that means that the port was taken, or a bad argument.
+bool RedisServer::start() {
+    spawn();
+    bool has_answered = false;
+    const bool is_decided =
+        poll_until([&] { return has_ended() || (has_answered = answers()); }, 20s);
+    if (is_decided && has_answered) return true;
+    stop();
+    return false;
+}
+
+void RedisServer::spawn() {
+    std::vector<std::string> words{"redis-server",
+                                   "--port",
+                                   std::to_string(port_),
+                                   "--bind",
+                                   "127.0.0.1",
+                                   "--unixsocket",
+                                   socket_path(),
+                                   "--save",
+                                   "",
+                                   "--appendonly",
+                                   "no",
+                                   "--dir",
+                                   directory_.path().string(),
+                                   "--logfile",
+                                   directory_.file("log")};
+    words.insert(words.end(), arguments_.begin(), arguments_.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+
+    const pid_t parent = ::getpid();
+    pid_ = ::fork();
+    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    if (pid_ > 0) return;
+    // The child of a program with threads: only calls that are safe in a signal handler.
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const int nowhere = ::open("/dev/null", O_RDWR);
+    ::dup2(nowhere, 0);
+    ::dup2(nowhere, 1);
+    if (::getppid() == parent) ::execvp(argv[0], argv.data());
+    ::_exit(127);
+}
+
+// Any answer but LOADING will do; a server with a password says NOAUTH. It must be our own process
+// that answers, so its unix socket is asked, and the port was its own if it got that far.
+bool RedisServer::answers() {
+    wire::Connection connection{boot_clock()};
+    const auto until = boot_clock()->now() + 1s;
+    std::string why;
+    std::string ping;
+    wire::append_command(ping, std::vector<std::string_view>{"PING"});
+    wire::Reply reply;
+    return !connection.open(unix_endpoint(), until, why) && !connection.send(ping, until).error &&
+           connection.receive(reply, until) == wire::Received::reply &&
+           !reply.text().starts_with("LOADING");
+}
+
+std::string RedisServer::command(const std::vector<std::string>& arguments) {
+    const std::lock_guard lock{mutex_};
+    if (out_of_band_.is_stale()) open_out_of_band();
+    return ask(arguments);
+}
+
+void RedisServer::authenticate_as(std::string user, std::string password) {
+    const std::lock_guard lock{mutex_};
+    user_ = std::move(user);
+    password_ = std::move(password);
+    out_of_band_.close();
+}
+
+void RedisServer::open_out_of_band() {
+    std::string why;
+    if (out_of_band_.open(unix_endpoint(), boot_clock()->now() + 5s, why)) {
+        throw std::runtime_error("cannot connect to redis-server: " + why);
+    }
+    if (!password_.empty()) ask({"AUTH", user_.empty() ? "default" : user_, password_});
+}
+
+std::string RedisServer::ask(const std::vector<std::string>& arguments) {
+    const std::vector<std::string_view> views{arguments.begin(), arguments.end()};
+    std::string bytes;
+    wire::append_command(bytes, views);
+    const auto until = boot_clock()->now() + 10s;
+    wire::Reply reply;
+    if (out_of_band_.send(bytes, until).error ||
+        out_of_band_.receive(reply, until) != wire::Received::reply) {
+        out_of_band_.close();
+        throw std::runtime_error("no reply of redis-server to " + arguments.front());
+    }
+    if (reply.is_error()) throw std::runtime_error(std::string(reply.text()));
+    return readable(reply);
+}
+
+std::string RedisServer::log_end() const {
+    std::ifstream file{directory_.file("log")};
+    std::ostringstream text;
+    text << file.rdbuf();
+    const std::string all = text.str();
+    constexpr std::size_t enough = 1000;
+    if (all.empty()) return "it wrote no log; is it in PATH?";
+    return all.size() > enough ? all.substr(all.size() - enough) : all;
+}
+
+}  // namespace leaselock::support
