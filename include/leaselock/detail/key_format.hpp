@@ -1,0 +1,160 @@
+// format_key is what LEASELOCK_KEY calls, format_call_key what the lock macro calls: they make the
+// plan while compiling, refuse a wrong one with a sentence, and build the key at run time. Both
+// throw LockError (Errc::invalid_template) for an empty value, and what a user's fmt::formatter
+// throws.
+//
+// Thread-safety: functions without shared state.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <fmt/format.h>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include <leaselock/detail/key_fields.hpp>
+#include <leaselock/detail/key_lock_call.hpp>
+#include <leaselock/detail/key_parse.hpp>
+#include <leaselock/detail/key_plan.hpp>
+#include <leaselock/detail/key_text.hpp>
+#include <leaselock/detail/key_value.hpp>
+
+namespace leaselock::detail {
+
+// The text that a fault is about; compilers print it with the failed assertion.
+template <char... Characters>
+struct Culprit;
+
+template <KeyFault Fault, class Culprit>
+struct KeyIsSound {
+    static_assert(Fault != KeyFault::empty_template, "leaselock key: the template is empty");
+    static_assert(Fault != KeyFault::unbalanced_braces,
+                  "leaselock key: unbalanced braces in the template");
+    static_assert(Fault != KeyFault::second_hash_tag,
+                  "leaselock key: a second hash tag in the template; one pair of single braces "
+                  "is allowed");
+    static_assert(Fault != KeyFault::empty_hash_tag,
+                  "leaselock key: an empty hash tag in the template");
+    static_assert(Fault != KeyFault::empty_placeholder,
+                  "leaselock key: empty placeholder in the template");
+    static_assert(Fault != KeyFault::adjacent_placeholders,
+                  "leaselock key: adjacent placeholders; put text between them, or two lists of "
+                  "values could give one key");
+    static_assert(Fault != KeyFault::percent_between_placeholders,
+                  "leaselock key: the text between two placeholders must not begin with '%'");
+    static_assert(Fault != KeyFault::unknown_modifier,
+                  "leaselock key: unknown modifier in a placeholder; there is only |raw");
+    static_assert(Fault != KeyFault::placeholder_without_argument,
+                  "leaselock key: placeholder without an argument, or a registered field, of that "
+                  "name");
+    static_assert(Fault != KeyFault::argument_without_placeholder,
+                  "leaselock key: unused argument; no placeholder of the template names it");
+    static_assert(Fault != KeyFault::duplicate_argument,
+                  "leaselock key: two arguments have the same name");
+    static_assert(Fault != KeyFault::unreadable_arguments,
+                  "leaselock key: the argument list cannot be read; name an expression with "
+                  "leaselock::arg<\"name\">(expression)");
+    static_assert(Fault != KeyFault::raw_string,
+                  "leaselock key: a raw string literal in the argument list cannot be read");
+    static_assert(Fault != KeyFault::template_is_no_literal,
+                  "leaselock key: the template of a lock must be a plain string literal");
+    static_assert(Fault != KeyFault::unsupported_escape,
+                  "leaselock key: an escape other than \\\" and \\\\ in the template of a lock");
+    static constexpr bool value = Fault == KeyFault::none;
+};
+
+// Source::verdict() is what was found. False after the compiler has said what is wrong.
+template <class Source>
+[[nodiscard]] consteval bool is_sound() {
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+        return KeyIsSound<Source::verdict().fault, Culprit<Source::verdict().culprit[I]...>>::value;
+    }
+    (std::make_index_sequence<std::min<std::size_t>(Source::verdict().culprit.size(), 60)>{});
+}
+
+template <FixedText Template, FixedText Spelling, class... Args>
+struct KeySource {
+    static constexpr KeyPlan<Template, Spelling, Args...> plan{};
+    static consteval KeyVerdict verdict() { return plan.verdict(); }
+};
+
+template <CallText Call, std::size_t Values>
+struct LockCallSource {
+    static constexpr auto call = read_lock_call(Call, Values);
+    static consteval KeyVerdict verdict() { return {call.fault, call.culprit.view()}; }
+};
+
+template <class T>
+[[nodiscard]] const T& value_of(const T& argument) {
+    return argument;
+}
+template <FixedText Name, class T>
+[[nodiscard]] const std::remove_cvref_t<T>& value_of(const NamedArg<Name, T>& argument) {
+    return argument.value;
+}
+
+// A number needs no look at its characters unless one of them ends the value.
+template <class T>
+[[nodiscard]] constexpr bool is_never_encoded(int stop) {
+    return kIsNumber<T> && (stop == kNoStop || kNumberCharacters.find(static_cast<char>(stop)) ==
+                                                   std::string_view::npos);
+}
+
+// Appends the value that the rest of the placeholder's name leads to, starting from `value`.
+template <class Source, std::size_t Piece, std::size_t PathBegin, class T>
+void append_value(fmt::memory_buffer& out, const T& value) {
+    constexpr auto kPath = Source::plan.name(Piece).substr(PathBegin);
+    if constexpr (kPath.empty()) {
+        with_text(value, [&out](std::string_view text) {
+            constexpr auto kPiece = Source::plan.piece(Piece);
+            constexpr bool kAsItIs = kPiece.raw || is_never_encoded<T>(kPiece.stop);
+            append_text(out, text, Source::plan.name(Piece), kPiece.stop, kAsItIs);
+        });
+    } else {
+        constexpr auto kField = field_index<T>(path_head(kPath));
+        constexpr auto kRest = Source::plan.name(Piece).size() - path_tail(kPath).size();
+        append_value<Source, Piece, kRest>(out,
+                                           std::invoke(std::get<kField>(kFields<T>).member, value));
+    }
+}
+
+template <class Source, std::size_t Piece, class... Args>
+void append_piece(fmt::memory_buffer& out, const std::tuple<const Args&...>& arguments) {
+    constexpr auto kLiteral = Source::plan.literal(Piece);
+    out.append(kLiteral.data(), kLiteral.data() + kLiteral.size());
+    if constexpr (Source::plan.piece(Piece).has_placeholder()) {
+        constexpr auto kBinding = Source::plan.binding(Piece);
+        append_value<Source, Piece, kBinding.path_begin>(
+            out, value_of(std::get<kBinding.argument>(arguments)));
+    }
+}
+
+template <FixedText Template, FixedText Spelling, class... Args>
+[[nodiscard]] std::string format_key(const Args&... args) {
+    using Source = KeySource<Template, Spelling, Args...>;
+    fmt::memory_buffer out;
+    if constexpr (is_sound<Source>()) {
+        [&out]<std::size_t... I>(const std::tuple<const Args&...>& arguments,
+                                 std::index_sequence<I...>) {
+            (append_piece<Source, I>(out, arguments), ...);
+        }
+        (std::tie(args...), std::make_index_sequence<Source::plan.size()>{});
+    }
+    return {out.data(), out.size()};
+}
+
+// `args` are the values of the call, without manager, template and options.
+template <CallText Call, class... Args>
+[[nodiscard]] std::string format_call_key(const Args&... args) {
+    using Source = LockCallSource<Call, sizeof...(Args)>;
+    if constexpr (is_sound<Source>()) {
+        return format_key<Source::call.key_template, Source::call.arguments>(args...);
+    } else {
+        return {};
+    }
+}
+
+}  // namespace leaselock::detail

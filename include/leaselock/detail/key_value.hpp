@@ -1,0 +1,117 @@
+// Values become text, and text becomes a part of a key. Used by LEASELOCK_KEY, the lock macro and
+// KeyTemplate, so that one value gives the same bytes everywhere.
+//
+// Encoding is per byte: '%', '{', '}', control characters and the byte that ends the value in its
+// template become %XX. So a value moves no hash tag, and the key can be read back.
+//
+// Thread-safety: functions without shared state.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <fmt/format.h>
+#include <iterator>
+#include <string_view>
+#include <type_traits>
+
+#include <leaselock/detail/key_parse.hpp>
+
+namespace leaselock::detail {
+
+template <class T>
+inline constexpr bool kIsCharacter = std::is_same_v<T, wchar_t> || std::is_same_v<T, char8_t> ||
+                                     std::is_same_v<T, char16_t> || std::is_same_v<T, char32_t>;
+template <class T>
+inline constexpr bool kIsInteger =
+    std::is_integral_v<T> && !std::is_same_v<T, bool> && !std::is_same_v<T, char> &&
+    !kIsCharacter<T> && sizeof(T) <= sizeof(long long);
+template <class T>
+inline constexpr bool kIsPlainEnum = std::is_enum_v<T> && !fmt::is_formattable<T>::value;
+
+// Integers and plain enums consist of these.
+inline constexpr std::string_view kNumberCharacters = "-0123456789";
+template <class T>
+inline constexpr bool kIsNumber = kIsInteger<T> || kIsPlainEnum<T>;
+
+// A char array may fill its whole length without a NUL.
+template <class T>
+[[nodiscard]] std::string_view string_view_of(const T& value) {
+    if constexpr (std::is_array_v<T>) {
+        const void* end = std::memchr(value, '\0', std::extent_v<T>);
+        return end ? std::string_view(value) : std::string_view(value, std::extent_v<T>);
+    } else if constexpr (std::is_pointer_v<T>) {
+        return value ? std::string_view(value) : std::string_view();
+    } else {
+        return std::string_view(value);
+    }
+}
+
+// Calls use(std::string_view) with the text of the value, which lives as long as the call; a null
+// pointer gives an empty text. Throws what a user's fmt::formatter throws.
+template <class T, class Use>
+void with_text(const T& value, const Use& use) {
+    if constexpr (std::is_same_v<T, char>) {
+        use(std::string_view(&value, 1));
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+        use(string_view_of(value));
+    } else if constexpr (kIsInteger<T>) {
+        const fmt::format_int text(value);
+        use(std::string_view(text.data(), text.size()));
+    } else if constexpr (kIsPlainEnum<T>) {
+        const fmt::format_int text(static_cast<std::underlying_type_t<T>>(value));
+        use(std::string_view(text.data(), text.size()));
+    } else {
+        static_assert(fmt::is_formattable<T>::value,
+                      "leaselock key: a value of this type needs a fmt::formatter");
+        fmt::memory_buffer text;
+        fmt::format_to(std::back_inserter(text), "{}", value);
+        use(std::string_view(text.data(), text.size()));
+    }
+}
+
+inline constexpr auto kAlwaysEncoded = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t c = 0; c < 0x20; ++c) table[c] = true;
+    for (const std::size_t c : {0x25U, 0x7bU, 0x7dU, 0x7fU}) table[c] = true;  // % { } DEL
+    return table;
+}();
+
+[[nodiscard]] inline bool is_encoded(char c, int stop) {
+    const auto byte = static_cast<unsigned char>(c);
+    return kAlwaysEncoded[byte] || byte == stop;
+}
+
+// Buffer needs append(const char* begin, const char* end).
+template <class Buffer>
+void append_encoded(Buffer& out, std::string_view text, int stop) {
+    const char* const end = text.data() + text.size();
+    const char* begin = text.data();
+    for (const char* at = begin; at != end; ++at) {
+        if (!is_encoded(*at, stop)) continue;
+        constexpr std::string_view kDigits = "0123456789ABCDEF";
+        const auto byte = static_cast<unsigned char>(*at);
+        const std::array<char, 3> code{'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
+        out.append(begin, at);
+        out.append(code.data(), code.data() + code.size());
+        begin = at + 1;
+    }
+    out.append(begin, end);
+}
+
+// Throws LockError with Errc::invalid_template.
+[[noreturn]] void throw_empty_value(std::string_view placeholder);
+
+// Appends the text of a value. An empty text is refused with throw_empty_value.
+template <class Buffer>
+void append_text(Buffer& out, std::string_view text, std::string_view placeholder, int stop,
+                 bool as_it_is) {
+    if (text.empty()) throw_empty_value(placeholder);
+    if (as_it_is) {
+        out.append(text.data(), text.data() + text.size());
+    } else {
+        append_encoded(out, text, stop);
+    }
+}
+
+}  // namespace leaselock::detail
