@@ -43,13 +43,28 @@ class MemoryBackend final : public Backend {
         std::uint64_t fencing_token = 0;
         bool kept = false;
     };
+    // A key with its hash, so that the bytes are hashed once a call.
+    template <class Text>
+    struct Hashed {
+        Text text;
+        std::size_t hash;
+    };
     struct Hash {
         using is_transparent = void;
-        std::size_t operator()(std::string_view key) const noexcept {
-            return std::hash<std::string_view>{}(key);
+        template <class Text>
+        std::size_t operator()(const Hashed<Text>& key) const noexcept {
+            return key.hash;
         }
     };
-    using Map = std::unordered_map<std::string, Entry, Hash, std::equal_to<>>;
+    struct Equal {
+        using is_transparent = void;
+        template <class A, class B>
+        bool operator()(const Hashed<A>& a, const Hashed<B>& b) const noexcept {
+            return a.hash == b.hash && a.text == b.text;
+        }
+    };
+    using Key = Hashed<std::string_view>;
+    using Map = std::unordered_map<Hashed<std::string>, Entry, Hash, Equal>;
 
     // On cache lines of its own.
     struct alignas(128) Shard {
@@ -65,10 +80,10 @@ class MemoryBackend final : public Backend {
     void run(Operation& operation) {
         const Request& request = operation.request;
         // The top bits choose the shard: the map below uses the others.
-        const std::size_t hash = Hash{}(request.key);
-        Shard& shard = shards_[(hash >> 48U) % shard_count];
+        const Key key{request.key, std::hash<std::string_view>{}(request.key)};
+        Shard& shard = shards_[(key.hash >> 48U) % shard_count];
         const detail::MutexLock lock{shard.mutex};
-        auto found = shard.entries.find(request.key);
+        auto found = shard.entries.find(key);
         if (found != shard.entries.end() && found->second.expires <= request.submitted) {
             erase(shard, found);
             found = shard.entries.end();
@@ -76,9 +91,7 @@ class MemoryBackend final : public Backend {
         Entry* entry = found == shard.entries.end() ? nullptr : &found->second;
         const bool mine = entry != nullptr && !entry->kept && entry->token == request.token;
         switch (request.verb) {
-            case Verb::acquire:
-                acquire(shard, request, entry, mine, operation.reply);
-                break;
+            case Verb::acquire: acquire(shard, key, request, entry, mine, operation.reply); break;
             case Verb::renew:
                 if (mine) prolong(*entry, request);
                 operation.reply.outcome = mine ? Outcome::renewed : Outcome::lost;
@@ -92,14 +105,12 @@ class MemoryBackend final : public Backend {
                 }
                 operation.reply.outcome = mine ? Outcome::released : Outcome::lost;
                 break;
-            case Verb::inspect:
-                tell(request, entry, operation.reply);
-                break;
+            case Verb::inspect: tell(request, entry, operation.reply); break;
         }
     }
 
-    static void acquire(Shard& shard, const Request& request, Entry* entry, bool mine, Reply& reply)
-        LEASELOCK_REQUIRES(shard.mutex) {
+    static void acquire(Shard& shard, const Key& key, const Request& request, Entry* entry,
+                        bool mine, Reply& reply) LEASELOCK_REQUIRES(shard.mutex) {
         if (entry != nullptr && !mine) {
             tell(request, entry, reply);
             return;
@@ -107,7 +118,7 @@ class MemoryBackend final : public Backend {
         if (mine) {
             prolong(*entry, request);
         } else {
-            entry = &insert(shard, request);
+            entry = &insert(shard, key, request);
         }
         reply.outcome = Outcome::granted;
         reply.fencing_token = entry->fencing_token;
@@ -130,11 +141,12 @@ class MemoryBackend final : public Backend {
     }
 
     // The fence rises over all keys of the shard, so that nothing of a key need be kept.
-    static Entry& insert(Shard& shard, const Request& request) LEASELOCK_REQUIRES(shard.mutex) {
+    static Entry& insert(Shard& shard, const Key& key, const Request& request)
+        LEASELOCK_REQUIRES(shard.mutex) {
         if (shard.entries.size() >= shard.sweep_at) sweep(shard, request.submitted);
         const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
             request.submitted.time_since_epoch());
-        Entry& entry = place(shard, request.key);
+        Entry& entry = place(shard, key);
         entry.token = request.token;
         entry.expires = detail::saturating_add(request.submitted, request.ttl);
         entry.fencing_token = shard.last_fence =
@@ -144,11 +156,14 @@ class MemoryBackend final : public Backend {
     }
 
     // A node that was used before has its memory already.
-    static Entry& place(Shard& shard, std::string_view key) LEASELOCK_REQUIRES(shard.mutex) {
-        if (shard.spare.empty()) return shard.entries.try_emplace(std::string(key)).first->second;
+    static Entry& place(Shard& shard, const Key& key) LEASELOCK_REQUIRES(shard.mutex) {
+        if (shard.spare.empty()) {
+            return shard.entries.try_emplace({std::string(key.text), key.hash}).first->second;
+        }
         Map::node_type node = std::move(shard.spare.back());
         shard.spare.pop_back();
-        node.key() = key;
+        node.key().text = key.text;
+        node.key().hash = key.hash;
         node.mapped().expires = {};  // should the caller fail before it has filled it in
         return shard.entries.insert(std::move(node)).position->second;
     }

@@ -28,12 +28,9 @@ AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_p
             }
             granted_ = true;
             return done();
-        case Outcome::held:
-            return contended(reply, now);
-        case Outcome::failed:
-            return failed(reply.error, now);
-        default:
-            return failed(Errc::unexpected_reply, now);
+        case Outcome::held: return contended(reply, now);
+        case Outcome::failed: return failed(reply.error, now);
+        default: return failed(Errc::unexpected_reply, now);
     }
 }
 

@@ -7,48 +7,76 @@
 #include <cstring>
 #include <pthread.h>
 #include <sys/random.h>
+#include <utility>
+
+#include "manager/chacha20.hpp"
 
 namespace leaselock::detail {
 namespace {
 
-std::atomic<unsigned> forks{0};
+constexpr std::size_t token_bytes = token_digits / 2;
 
-// Registered once, when the library is loaded: from the child's first instruction on, its blocks
-// are stale.
+constexpr auto hex_pairs = [] {
+    constexpr char digits[] = "0123456789abcdef";
+    std::array<std::array<char, 2>, 256> pairs{};
+    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {digits[i / 16], digits[i % 16]};
+    return pairs;
+}();
+
+// Registered once, when the library is loaded. A child's generators are stale from its first
+// instruction on.
+std::atomic<unsigned> forks{0};
 const int at_fork = ::pthread_atfork(nullptr, nullptr, [] { ++forks; });
 
-struct Block {
-    std::array<unsigned char, 1024> bytes;
-    std::size_t next = sizeof bytes;
-    unsigned drawn_in = 0;  // the value of `forks` then
-};
-
-void draw(Block& block) noexcept {
-    block.drawn_in = forks.load(std::memory_order_relaxed);
-    for (std::size_t have = 0; have < block.bytes.size();) {
-        const ssize_t n = ::getrandom(block.bytes.data() + have, block.bytes.size() - have, 0);
+void draw(unsigned char* out, std::size_t bytes) noexcept {
+    for (std::size_t have = 0; have < bytes;) {
+        const ssize_t n = ::getrandom(out + have, bytes - have, 0);
         if (n > 0) have += static_cast<std::size_t>(n);
         if (n < 0 && errno != EINTR) std::abort();
     }
-    block.next = 0;
 }
+
+class Generator {
+  public:
+    // The next token's bytes, to be wiped by who takes them.
+    unsigned char* next() noexcept {
+        const unsigned now = forks.load(std::memory_order_relaxed);
+        if (!seeded_ || seeded_after_ != now) {
+            if (at_fork != 0) std::abort();
+            draw(reinterpret_cast<unsigned char*>(key_.data()), sizeof key_);
+            seeded_ = true;
+            seeded_after_ = now;
+            next_ = block_.size();
+        }
+        if (next_ == block_.size()) refill();
+        return block_.data() + std::exchange(next_, next_ + token_bytes);
+    }
+
+  private:
+    // The head of each block is the next key, and is never given out.
+    void refill() noexcept {
+        chacha20_blocks(key_, 0, {}, block_);
+        std::memcpy(key_.data(), block_.data(), sizeof key_);
+        std::memset(block_.data(), 0, sizeof key_);
+        next_ = sizeof key_;
+    }
+
+    ChaChaKey key_{};
+    std::array<unsigned char, 4 * chacha20_block_bytes> block_{};
+    std::size_t next_ = 0;
+    bool seeded_ = false;
+    unsigned seeded_after_ = 0;
+};
 
 }  // namespace
 
 void write_random_digits(char* out) noexcept {
-    thread_local Block block;
-    if (at_fork != 0) std::abort();
-    if (block.next == block.bytes.size() ||
-        block.drawn_in != forks.load(std::memory_order_relaxed)) {
-        draw(block);
+    constinit thread_local Generator generator;
+    unsigned char* const bytes = generator.next();
+    for (std::size_t i = 0; i < token_bytes; ++i) {
+        std::memcpy(out + 2 * i, hex_pairs[bytes[i]].data(), 2);
     }
-    constexpr char digits[] = "0123456789abcdef";
-    for (std::size_t i = 0; i < token_digits / 2; ++i) {
-        unsigned char& byte = block.bytes[block.next++];
-        *out++ = digits[byte >> 4U];
-        *out++ = digits[byte & 15U];
-        byte = 0;  // used: nobody finds it in memory later
-    }
+    std::memset(bytes, 0, token_bytes);  // nobody finds it in memory later
 }
 
 }  // namespace leaselock::detail

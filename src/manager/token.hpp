@@ -7,10 +7,11 @@ namespace leaselock::detail {
 
 inline constexpr std::size_t token_digits = 32;
 
-// Writes 32 hexadecimal digits, 128 bits from getrandom(2), at `out`. Drawn in blocks per thread,
-// since a system call for each acquisition costs more than the acquisition; a block is dropped in a
-// forked child, so that parent and child never draw the same token. Does not block once the
-// kernel's pool is ready. Aborts if the kernel refuses: a lock with a guessable token is none.
+// Writes 32 hexadecimal digits, 128 random bits, at `out`. Each thread has a generator of its own:
+// ChaCha20 with a key from getrandom(2), which is replaced with every block it gives (so nothing
+// that was given can be computed later), and drawn anew from the kernel after a fork, so that
+// parent and child never give the same token. Does not block once the kernel's pool is ready.
+// Aborts if the kernel refuses: a lock with a guessable token is none.
 void write_random_digits(char* out) noexcept;
 
 }  // namespace leaselock::detail

@@ -34,7 +34,11 @@ bool check_ttl(std::string_view field, Duration value, Failure& failure) {
 
 // The first byte that neither a key nor a prefix may have; npos if there is none.
 std::size_t bad_byte(std::string_view text) noexcept {
-    return text.find_first_of(std::string_view{"\0\r\n", 3});
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c <= '\r' && (c == '\0' || c == '\r' || c == '\n')) return i;
+    }
+    return std::string_view::npos;
 }
 
 bool check_owner(std::string_view owner, Failure& failure) {

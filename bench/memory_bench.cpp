@@ -1,0 +1,97 @@
+// Uncontended acquire and release of a keyed lock in memory, against what one would write by hand: a
+// sharded unordered_map under mutexes with one clock read for the expiry. Each thread has keys of its own;
+// both sides use the same ones.
+#include <benchmark/benchmark.h>
+#include <time.h>
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <leaselock/lock_manager.hpp>
+
+namespace {
+
+class ByHand {
+  public:
+    bool acquire(const std::string& key, std::uint64_t owner, std::int64_t ttl_ns) {
+        timespec ts{};
+        ::clock_gettime(CLOCK_BOOTTIME, &ts);
+        const std::int64_t now = ts.tv_sec * 1'000'000'000 + ts.tv_nsec;
+        Shard& shard = shard_of(key);
+        const std::lock_guard lock{shard.mutex};
+        const auto [where, fresh] = shard.held.try_emplace(key, Held{owner, now + ttl_ns});
+        if (fresh) return true;
+        if (where->second.expires > now) return false;
+        where->second = {owner, now + ttl_ns};
+        return true;
+    }
+    bool release(const std::string& key, std::uint64_t owner) {
+        Shard& shard = shard_of(key);
+        const std::lock_guard lock{shard.mutex};
+        const auto where = shard.held.find(key);
+        if (where == shard.held.end() || where->second.owner != owner) return false;
+        shard.held.erase(where);
+        return true;
+    }
+
+  private:
+    struct Held {
+        std::uint64_t owner;
+        std::int64_t expires;
+    };
+    struct alignas(128) Shard {
+        std::mutex mutex;
+        std::unordered_map<std::string, Held> held;
+    };
+    Shard& shard_of(const std::string& key) {
+        return shards_[(std::hash<std::string>{}(key) >> 48U) % shards_.size()];
+    }
+    std::array<Shard, 64> shards_;
+};
+
+// With the prefix, so that both sides hash the same bytes.
+constexpr const char* prefix = "hazel:lock:";
+
+std::vector<std::string> keys_of(int thread) {
+    std::vector<std::string> keys;
+    for (int i = 0; i < 256; ++i) {
+        keys.push_back("stock-update-" + std::to_string(thread) + "-" + std::to_string(i));
+    }
+    return keys;
+}
+
+void by_hand(benchmark::State& state) {
+    static ByHand locks;
+    auto keys = keys_of(state.thread_index());
+    for (auto& key : keys) key.insert(0, prefix);
+    std::uint64_t owner = static_cast<std::uint64_t>(state.thread_index()) << 32U;
+    std::size_t i = 0;
+    for (auto _ : state) {
+        const std::string& key = keys[i++ % keys.size()];
+        benchmark::DoNotOptimize(locks.acquire(key, ++owner, 30'000'000'000));
+        benchmark::DoNotOptimize(locks.release(key, owner));
+    }
+}
+
+void leaselock_memory(benchmark::State& state) {
+    static leaselock::LockManager locks{{.prefix = prefix}};
+    const auto keys = keys_of(state.thread_index());
+    std::size_t i = 0;
+    for (auto _ : state) {
+        auto lock = locks.acquire(keys[i++ % keys.size()]);
+        benchmark::DoNotOptimize(lock->release());
+    }
+}
+
+BENCHMARK(by_hand)->Name("memory/uncontended-1-thread/baseline")->UseRealTime();
+BENCHMARK(leaselock_memory)->Name("memory/uncontended-1-thread/leaselock")->UseRealTime();
+BENCHMARK(by_hand)->Name("memory/uncontended-2-threads/baseline")->Threads(2)->UseRealTime();
+BENCHMARK(leaselock_memory)->Name("memory/uncontended-2-threads/leaselock")->Threads(2)->UseRealTime();
+
+}  // namespace
+
+BENCHMARK_MAIN();
