@@ -99,21 +99,12 @@ bool RedisServer::start() {
 }
 
 void RedisServer::spawn() {
-    std::vector<std::string> words{"redis-server",
-                                   "--port",
-                                   std::to_string(port_),
-                                   "--bind",
-                                   "127.0.0.1",
-                                   "--unixsocket",
-                                   socket_path(),
-                                   "--save",
-                                   "",
-                                   "--appendonly",
-                                   "no",
-                                   "--dir",
-                                   directory_.path().string(),
-                                   "--logfile",
-                                   directory_.file("log")};
+    const std::string log = directory_.file("log");
+    std::vector<std::string> words{"redis-server", "--port", std::to_string(port_)};
+    const std::vector<std::string> own{
+        "--bind", "127.0.0.1",    "--unixsocket", socket_path(), "--save",
+        "",       "--appendonly", "no",           "--dir",       directory_.path().string()};
+    words.insert(words.end(), own.begin(), own.end());
     words.insert(words.end(), arguments_.begin(), arguments_.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
@@ -128,9 +119,10 @@ void RedisServer::spawn() {
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int nowhere = ::open("/dev/null", O_RDWR);
-    ::dup2(nowhere, 0);
-    ::dup2(nowhere, 1);
+    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(out, STDERR_FILENO);
     if (::getppid() == parent) ::execvp(argv[0], argv.data());
     ::_exit(127);
 }
@@ -191,7 +183,7 @@ std::string RedisServer::log_end() const {
     text << file.rdbuf();
     const std::string all = text.str();
     constexpr std::size_t enough = 1000;
-    if (all.empty()) return "it wrote no log; is it in PATH?";
+    if (all.empty()) return "it said nothing; is it in PATH?";
     return all.size() > enough ? all.substr(all.size() - enough) : all;
 }
 

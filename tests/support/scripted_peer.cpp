@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <fcntl.h>
 #include <list>
 #include <mutex>
 #include <optional>
@@ -68,7 +69,8 @@ std::optional<ScriptedPeer::Command> take_command(std::string& in) {
 class ScriptedPeer::Loop {
   public:
     Loop() : listener_(bind_any_port(port_)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-        if (wake_ < 0 || ::listen(listener_, 128) != 0) {
+        if (wake_ < 0 || ::listen(listener_, 128) != 0 ||
+            ::fcntl(listener_, F_SETFL, O_NONBLOCK) != 0) {
             throw std::system_error(errno, std::generic_category(), "scripted peer");
         }
         thread_ = std::thread{[this] { run(); }};
@@ -98,6 +100,9 @@ class ScriptedPeer::Loop {
         return question(*this);
     }
 
+    // Takes all connections that clients have finished by now.
+    void accept_all();
+
     std::uint16_t port_ = 0;
     CommandHandler command_handler_ = [](const Command&) { return Answer::silence(); };
     std::function<Answer()> connect_handler_ = [] { return Answer::silence(); };
@@ -109,7 +114,6 @@ class ScriptedPeer::Loop {
   private:
     void run();
     [[nodiscard]] int time_to_next_byte() const;
-    void accept_one();
     void read(Client& client);
     static void write(Client& client);
     static void finish(Client& client, Answer::Then then);
@@ -134,14 +138,14 @@ void ScriptedPeer::Loop::run() {
 
         std::uint64_t woken = 0;
         [[maybe_unused]] const ssize_t ignored = ::read(wake_, &woken, sizeof woken);
-        auto entry = entries.begin() + 2;
-        for (Client& client : clients_) {
-            if (entry->revents != 0) read(client);
-            write(client);
-            ++entry;
+        // Clients that others accepted in the meantime are behind those that were asked for.
+        auto client = clients_.begin();
+        for (auto entry = entries.begin() + 2; entry != entries.end(); ++entry, ++client) {
+            if (entry->revents != 0) read(*client);
         }
-        clients_.remove_if([](const Client& client) { return client.is_over; });
-        if (entries[0].revents != 0) accept_one();
+        accept_all();
+        for (Client& each : clients_) write(each);
+        clients_.remove_if([](const Client& each) { return each.is_over; });
     }
     clients_.clear();
 }
@@ -159,13 +163,13 @@ int ScriptedPeer::Loop::time_to_next_byte() const {
     return timeout;
 }
 
-void ScriptedPeer::Loop::accept_one() {
-    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd < 0) return;
-    ++connections_;
-    Client& client = clients_.emplace_back(fd);
-    client.out.push_back(connect_handler_());
-    write(client);
+void ScriptedPeer::Loop::accept_all() {
+    for (;;) {
+        const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0) return;
+        ++connections_;
+        clients_.emplace_back(fd).out.push_back(connect_handler_());
+    }
 }
 
 void ScriptedPeer::Loop::read(Client& client) {
@@ -238,12 +242,14 @@ void ScriptedPeer::on_connect(std::function<Answer()> handler) {
 
 void ScriptedPeer::push(const std::string& bytes) {
     loop_->change([&](Loop& loop) {
+        loop.accept_all();
         for (Client& client : loop.clients_) client.out.push_back(Answer::reply(bytes));
     });
 }
 
 void ScriptedPeer::drop_all(Answer::Then then) {
     loop_->change([&](Loop& loop) {
+        loop.accept_all();
         for (Client& client : loop.clients_) client.out.push_back({.bytes = {}, .then = then});
     });
 }

@@ -1,0 +1,188 @@
+// Goal: a URL gives exactly what it says, and a wrong one an error that names the part, the value
+// and what is allowed, and never the password. Method: tables of good and bad texts.
+#include "wire/url.hpp"
+
+#include <gtest/gtest.h>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <leaselock/error.hpp>
+
+namespace leaselock::wire {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string error_of(const std::string& text) {
+    try {
+        ADD_FAILURE() << "was taken: " << text << " as " << masked(parse_url(text));
+    } catch (const LockError& error) {
+        EXPECT_EQ(error.code(), Errc::invalid_url) << text;
+        return error.what();
+    }
+    return {};
+}
+
+struct Good {
+    std::string text;
+    std::string host;
+    int port;
+    std::string username;
+    std::string password;
+    int database;
+};
+
+void PrintTo(const Good& good, std::ostream* out) { *out << good.text; }
+
+class GoodUrl : public testing::TestWithParam<Good> {};
+
+TEST_P(GoodUrl, IsReadAsItSays) {
+    const Good& expected = GetParam();
+    const Url url = parse_url(expected.text);
+    EXPECT_EQ(url.host, expected.host);
+    EXPECT_EQ(url.port, expected.port);
+    EXPECT_EQ(url.username, expected.username);
+    EXPECT_EQ(url.password, expected.password);
+    EXPECT_EQ(url.database, expected.database);
+    EXPECT_EQ(url.unix_path, "");
+    EXPECT_TRUE(url.options.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, GoodUrl,
+    testing::Values(Good{"redis://localhost", "localhost", 6379, "", "", 0},
+                    Good{"redis://localhost/", "localhost", 6379, "", "", 0},
+                    Good{"redis://127.0.0.1:6380/3", "127.0.0.1", 6380, "", "", 3},
+                    Good{"redis://my_cache-1.example:1", "my_cache-1.example", 1, "", "", 0},
+                    Good{"redis://h:65535/2147483647", "h", 65535, "", "", 2147483647},
+                    Good{"redis://:secret@h", "h", 6379, "", "secret", 0},
+                    Good{"redis://app@h", "h", 6379, "app", "", 0},
+                    Good{"redis://app:secret@h:7/1", "h", 7, "app", "secret", 1},
+                    Good{"redis://app:@h", "h", 6379, "app", "", 0},
+                    Good{"redis://a:b:c@h", "h", 6379, "a", "b:c", 0},
+                    Good{"redis://a:b@c@h", "h", 6379, "a", "b@c", 0},
+                    Good{"redis://a%40b:%2F%3a%25@h", "h", 6379, "a@b", "/:%", 0},
+                    Good{"redis://[::1]", "::1", 6379, "", "", 0},
+                    Good{"redis://[2001:DB8::1]:7000/2", "2001:DB8::1", 7000, "", "", 2},
+                    Good{"redis://u:p@[fe80::1%25eth0]:7", "fe80::1%eth0", 7, "u", "p", 0}));
+
+TEST(Url, OptionsAreHandedUpInOrderAndDecoded) {
+    const Url url = parse_url("redis://h/1?b=2&a=x%26y%3D&empty=&db=7");
+    const std::vector<std::pair<std::string, std::string>> expected{
+        {"b", "2"}, {"a", "x&y="}, {"empty", ""}, {"db", "7"}};
+    EXPECT_EQ(url.options, expected);
+    EXPECT_EQ(url.database, 1);
+}
+
+TEST(Url, AnOwnerWithAnAtSignIsAnOption) {
+    const Url url = parse_url("redis://h?owner=me@here");
+    ASSERT_EQ(url.options.size(), 1U);
+    EXPECT_EQ(url.options[0].second, "me@here");
+    EXPECT_EQ(url.host, "h");
+}
+
+TEST(Url, UnixSocketHasPathUserAndDatabase) {
+    const Url url = parse_url("redis+unix://app:pa%3Fss@/run/my%20redis.sock?db=2&a=b");
+    EXPECT_EQ(url.unix_path, "/run/my redis.sock");
+    EXPECT_EQ(url.host, "");
+    EXPECT_EQ(url.username, "app");
+    EXPECT_EQ(url.password, "pa?ss");
+    EXPECT_EQ(url.database, 2);
+    ASSERT_EQ(url.options.size(), 1U);
+    EXPECT_EQ(url.options[0].first, "a");
+}
+
+struct Bad {
+    std::string text;
+    std::vector<std::string> told;  // parts of the error's text
+};
+
+void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.text; }
+
+class BadUrl : public testing::TestWithParam<Bad> {};
+
+TEST_P(BadUrl, IsRefusedWithPartValueAndWhatIsAllowed) {
+    const std::string error = error_of(GetParam().text);
+    EXPECT_NE(error.find("allowed: "), std::string::npos) << error;
+    for (const std::string& part : GetParam().told) {
+        EXPECT_NE(error.find(part), std::string::npos) << error << "\n lacks " << part;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, BadUrl,
+    testing::Values(
+        Bad{"", {"scheme", "redis://"}}, Bad{"localhost:6379", {"scheme"}},
+        Bad{"redis:/h", {"scheme"}}, Bad{"http://h", {"scheme", "'http'", "redis+unix://"}},
+        Bad{"REDIS://h", {"scheme", "'REDIS'"}}, Bad{"rediss://h", {"rediss", "TLS"}},
+        Bad{"redis://", {"host is empty"}}, Bad{"redis:///0", {"host is empty"}},
+        Bad{"redis://:6379", {"host is empty"}}, Bad{"redis://u:p@", {"host is empty"}},
+        Bad{"redis://h:", {"port", "(nothing)", "1 to 65535"}},
+        Bad{"redis://h:0", {"port", "'0'", "1 to 65535"}},
+        Bad{"redis://h:65536", {"port", "'65536'"}}, Bad{"redis://h:-1", {"port", "'-1'"}},
+        Bad{"redis://h:6379x", {"port", "'6379x'"}},
+        Bad{"redis://h:99999999999999999999", {"port"}},
+        Bad{"redis://::1", {"more than one ':'", "brackets"}}, Bad{"redis://[::1", {"brackets"}},
+        Bad{"redis://[::1]6379", {"brackets"}}, Bad{"redis://[]", {"IPv6"}},
+        Bad{"redis://[1.2.3.4]", {"IPv6", "1.2.3.4"}}, Bad{"redis://[fe80::1%25]", {"IPv6"}},
+        Bad{"redis://[fe80::1%25a/b]", {}}, Bad{"redis://h h", {"host", "h%20h"}},
+        Bad{"redis://h\r\nx", {"host", "h%0D%0Ax"}},
+        Bad{"redis://h/x", {"database", "'x'", "0 to 2147483647"}},
+        Bad{"redis://h/-1", {"database", "'-1'"}}, Bad{"redis://h/1/2", {"database", "'1/2'"}},
+        Bad{"redis://h/2147483648", {"database", "'2147483648'"}}, Bad{"redis://h#f", {"fragment"}},
+        Bad{"redis://h?", {"option", "name=value"}}, Bad{"redis://h?a", {"option", "'a'"}},
+        Bad{"redis://h?=1", {"option", "'=1'"}}, Bad{"redis://h?a=1&&b=2", {"option"}},
+        Bad{"redis://h?a=1&a=2", {"twice", "'a'"}}, Bad{"redis://h?a=1&%61=2", {"twice", "'a'"}},
+        Bad{"redis://h?a=%4", {"option a", "escape", "two hex digits"}},
+        Bad{"redis://h?a=%zz", {"option a", "escape"}}, Bad{"redis://h?a=%", {"escape"}},
+        Bad{"redis://h?a=%00", {"option a", "NUL"}}, Bad{"redis://u%0:p@h", {"user", "escape"}},
+        Bad{"redis://u%00:p@h", {"user", "NUL"}}, Bad{"redis+unix://", {"path is empty"}},
+        Bad{"redis+unix:///", {"path is empty"}}, Bad{"redis+unix://h/s", {"host", "'h'"}},
+        Bad{"redis+unix:///s%00", {"path", "NUL"}}, Bad{"redis+unix:///s%1", {"path", "escape"}},
+        Bad{"redis+unix:///s?db=x", {"database", "'x'"}},
+        Bad{"redis+unix:///s?db=1&db=1", {"twice", "'db'"}}));
+
+// Wrong in a part next to the password, or torn apart by a byte of it that was not escaped.
+TEST(Url, NoErrorTellsAPieceOfThePassword) {
+    for (const std::string text :
+         {"redis://app:sesame%zz@h", "redis://app:sesame%00@h", "redis://app:sesame@",
+          "redis://app:sesame@h:0", "redis://app:sesame@h/x", "redis://app:sesame@h?x",
+          "redis://app:sesame/open@h", "redis://:sesame?open@h", "redis://:sesame#open@h",
+          "redis://app:pa@h:sesame/open@h", "redis://app:pa@h/sesame@h", "redis://:p@h?sesame@h",
+          "redis+unix://:sesame/x@/s?db=x", "rediss://app:sesame@h", "http://app:sesame@h",
+          "app:sesame@h", "redis://[:sesame/]@h"}) {
+        EXPECT_EQ(error_of(text).find("sesame"), std::string::npos) << error_of(text);
+    }
+}
+
+TEST(Url, MaskedShowsWhereAndWhoButNoSecret) {
+    EXPECT_EQ(masked(parse_url("redis://h")), "redis://h:6379/0");
+    EXPECT_EQ(masked(parse_url("redis://app:sesame@[::1]:7/3?a=sesame")),
+              "redis://app:***@[::1]:7/3");
+    EXPECT_EQ(masked(parse_url("redis://:sesame@h")), "redis://:***@h:6379/0");
+    EXPECT_EQ(masked(parse_url("redis://a%0Ab@h")), "redis://a%0Ab@h:6379/0");
+    EXPECT_EQ(masked(parse_url("redis+unix://:sesame@/run/a%20b.sock?db=2")),
+              "redis+unix://:***@/run/a%20b.sock?db=2");
+}
+
+TEST(Duration, HasDigitsAndAUnit) {
+    EXPECT_EQ(parse_duration("0ms"), 0ms);
+    EXPECT_EQ(parse_duration("250ms"), 250ms);
+    EXPECT_EQ(parse_duration("2s"), 2s);
+    EXPECT_EQ(parse_duration("1m"), 1min);
+    EXPECT_EQ(parse_duration("2h"), 2h);
+    EXPECT_EQ(parse_duration("9223372036854775807ms"), std::chrono::milliseconds::max());
+}
+
+TEST(Duration, AnythingElseIsNone) {
+    for (const std::string text :
+         {"", "2", "s", "ms", "-2s", "+2s", " 2s", "2s ", "2 s", "1.5s", "2S", "2min", "2d", "0x2s",
+          "9223372036854775808ms", "9223372036854776s", "9223372036854775807h",
+          "99999999999999999999ms"}) {
+        EXPECT_EQ(parse_duration(text), std::nullopt) << text;
+    }
+}
+
+}  // namespace
+}  // namespace leaselock::wire
