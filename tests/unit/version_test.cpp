@@ -1,7 +1,6 @@
 // Goal: the version that a program sees is the one that the build and the package tell.
 // Method: the build hands its own reading of version.hpp to this file.
 #include <gtest/gtest.h>
-
 #include <string>
 
 #include <leaselock/version.hpp>
