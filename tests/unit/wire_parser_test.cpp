@@ -161,7 +161,7 @@ TEST(Parser, AnAnnouncedTextIsReadUpToTheBoundOnly) {
     Parser parser;
     Reply reply;
     parser.feed("$2147483647\r\n");
-    const std::string piece(16 * 1024, 'x');
+    const std::string piece(std::size_t{16} * 1024, 'x');
     std::size_t fed = 0;
     while (parser.next(reply) == Result::more && fed < 2 * Parser::max_reply_bytes) {
         parser.feed(piece);
