@@ -88,6 +88,7 @@ class Operation {
 
     const Request request;
     Reply reply{};
+    void* slot = nullptr;  // for the backend: where the operation waits
 
   private:
     std::atomic<bool> done_{false};

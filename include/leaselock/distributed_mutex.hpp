@@ -12,7 +12,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -74,7 +73,7 @@ class LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     const LockOptions options_;
 
     mutable detail::Mutex mutex_;
-    std::condition_variable_any turn_over_;
+    detail::Condition turn_over_;
     std::thread::id owner_ LEASELOCK_GUARDED_BY(mutex_){};
     // Touched only by the thread whose turn it is.
     std::optional<ScopedDistributedLock> held_;

@@ -69,6 +69,9 @@ class Connection {
     // Received::reply only.
     [[nodiscard]] Received receive(Reply& out, Clock::time_point until) noexcept;
 
+    // Whether something was read that receive() has not given yet; it may not be a whole reply.
+    [[nodiscard]] bool has_unread() const noexcept { return !parser_->is_empty(); }
+
     // Whether an idle connection cannot be used any more: the peer closed it, or sent what nobody
     // asked for. One system call, never blocks.
     [[nodiscard]] bool is_stale() const noexcept;

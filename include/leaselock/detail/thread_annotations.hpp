@@ -2,9 +2,11 @@
 // which member needs which lock. Other compilers see nothing of it. libstdc++'s own std::mutex has
 // no attributes, hence the wrapper; it costs nothing.
 //
-// Thread-safety: Mutex is one; MutexLock belongs to one thread.
+// Thread-safety: Mutex and Condition are for all threads; a MutexLock or MutexUnlock belongs
+// to one.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -32,7 +34,28 @@ class LEASELOCK_CAPABILITY("mutex") Mutex {
     void unlock() LEASELOCK_RELEASE() { mutex_.unlock(); }
 
   private:
+    friend class Condition;
     std::mutex mutex_;
+};
+
+// A condition variable for a Mutex. Wake-ups may be spurious.
+class Condition {
+  public:
+    void wait(Mutex& mutex) LEASELOCK_REQUIRES(mutex) {
+        std::unique_lock lock{mutex.mutex_, std::adopt_lock};
+        condition_.wait(lock);
+        lock.release();
+    }
+    void wait_for(Mutex& mutex, std::chrono::nanoseconds time) LEASELOCK_REQUIRES(mutex) {
+        std::unique_lock lock{mutex.mutex_, std::adopt_lock};
+        condition_.wait_for(lock, time);
+        lock.release();
+    }
+    void notify_one() noexcept { condition_.notify_one(); }
+    void notify_all() noexcept { condition_.notify_all(); }
+
+  private:
+    std::condition_variable condition_;
 };
 
 class LEASELOCK_SCOPED_CAPABILITY MutexLock {
@@ -41,6 +64,18 @@ class LEASELOCK_SCOPED_CAPABILITY MutexLock {
     ~MutexLock() LEASELOCK_RELEASE() { mutex_.unlock(); }
     MutexLock(const MutexLock&) = delete;
     MutexLock& operator=(const MutexLock&) = delete;
+
+  private:
+    Mutex& mutex_;
+};
+
+// The other way round: unlocked for a scope, for I/O in the middle of a function that holds it.
+class LEASELOCK_SCOPED_CAPABILITY MutexUnlock {
+  public:
+    explicit MutexUnlock(Mutex& mutex) LEASELOCK_RELEASE(mutex) : mutex_{mutex} { mutex_.unlock(); }
+    ~MutexUnlock() LEASELOCK_ACQUIRE() { mutex_.lock(); }
+    MutexUnlock(const MutexUnlock&) = delete;
+    MutexUnlock& operator=(const MutexUnlock&) = delete;
 
   private:
     Mutex& mutex_;

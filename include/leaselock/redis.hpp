@@ -1,0 +1,62 @@
+// Locks in a Redis server, for processes on any number of machines. Component `redis`:
+// find_package(leaselock COMPONENTS redis), target leaselock::redis.
+//
+//     leaselock::LockManager locks;
+//     locks.register_backend("redis", leaselock::make_redis_backend({.url = "redis://db:6379"}));
+//     locks.set_default_backend("redis");
+//     // or: leaselock::LockManager locks = leaselock::connect("redis://db:6379");
+//
+// A lock is a string key with the owner token as its value, so that software which does
+// `SET key token NX PX ttl` and a compare-and-delete excludes leaselock and is excluded by it.
+//
+// All callers share one connection, which is opened at the first command and replaced when it
+// breaks.
+//
+// Thread-safety: a backend may be used from all threads at once.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/lock_manager.hpp>
+#include <leaselock/lock_options.hpp>
+
+namespace leaselock {
+
+// What is said here goes before what the URL says, which goes before the default.
+struct RedisOptions {
+    // redis://[user[:password]@]host[:port][/db] or redis+unix:///path/to.sock[?db=n], with
+    // ?connect_timeout=1s&command_timeout=1s. Percent-encoded where need be.
+    std::string url = "redis://127.0.0.1:6379/0";
+    // The user of the server's ACL, and its password.
+    std::string username{};
+    std::string password{};
+    // For look-up and connecting. 1 ms to 1 h; default 1 s. Longer than command_timeout is the same
+    // as that.
+    std::optional<Duration> connect_timeout{};
+    // For one command from its submission to its answer, with connecting where that is needed. 1 ms
+    // to 1 h; default 1 s. If it is over, the outcome is unknown and the connection is replaced.
+    std::optional<Duration> command_timeout{};
+    // The clock of the managers that use the backend. Never null.
+    std::shared_ptr<Clock> clock = boot_clock();
+};
+
+// Does no I/O. Throws LockError: invalid_url, invalid_option.
+[[nodiscard]] std::shared_ptr<Backend> make_redis_backend(const RedisOptions& options);
+// Throws nothing but bad_alloc; null if `ec` says why.
+[[nodiscard]] std::shared_ptr<Backend> make_redis_backend(const RedisOptions& options,
+                                                          std::error_code& ec);
+
+// A manager whose default backend is the server of that URL, registered as "redis". Does no I/O.
+// `options.backend` is not used. Throws LockError: invalid_url, invalid_option.
+[[nodiscard]] LockManager connect(std::string_view url, ManagerOptions options = {});
+// Throws nothing but bad_alloc; empty if `ec` says why.
+[[nodiscard]] std::optional<LockManager> connect(std::string_view url, ManagerOptions options,
+                                                 std::error_code& ec);
+
+}  // namespace leaselock

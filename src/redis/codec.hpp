@@ -1,0 +1,37 @@
+// Requests to commands and answers to replies: all that leaselock knows of what Redis says, without
+// a socket, so that it can be tested and fuzzed alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/error.hpp>
+
+#include "wire/reply.hpp"
+
+namespace leaselock::redis {
+
+// Server time in microseconds; later than any.
+inline constexpr std::int64_t no_limit = std::int64_t{1} << 53;
+
+// Appends the command for `request`: EVALSHA, or EVAL with the whole script. An acquire does
+// nothing if the server runs it after `not_after`.
+void append_request(std::string& out, const Request& request, bool whole_script,
+                    std::int64_t not_after);
+
+// Whether the server asks for the whole script.
+[[nodiscard]] bool wants_script(wire::ReplyView answer) noexcept;
+
+// Fills in `reply`. Gives the server's time in microseconds if the answer tells it, else 0.
+std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply);
+
+// What an error of the server means, by its first words. Errc::unexpected_reply: not known, so it
+// may have done something.
+[[nodiscard]] Errc classify(std::string_view error) noexcept;
+
+// The server's words for a message: cut short, without control characters.
+[[nodiscard]] std::string quote(std::string_view error);
+
+}  // namespace leaselock::redis

@@ -1,0 +1,157 @@
+#include "redis/link.hpp"
+
+#include <algorithm>
+
+#include "redis/codec.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+// Behind such a pause a connection is looked at before it is used: a server that was restarted, or
+// that closes idle clients, has ended it meanwhile.
+constexpr std::chrono::milliseconds idle{5};
+
+// A caller in pump(); lives on its stack while its operation is not done.
+struct Waiter {
+    detail::Condition woken;
+};
+
+std::chrono::microseconds since_epoch(Clock::time_point t) noexcept {
+    return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch());
+}
+
+}  // namespace
+
+Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock)
+    : settings_{std::move(settings)},
+      clock_{std::move(clock)},
+      connection_{clock_},
+      random_{std::random_device{}()} {}
+
+void Link::submit(Operation& operation) {
+    const Clock::time_point now = operation.request.submitted;
+    const detail::MutexLock lock{mutex_};
+    close_if_stale(now);
+    queue_.push_back({&operation, now + settings_.command_timeout});
+    last_use_ = now;
+    if (!open_) return;
+    try {
+        write(queue_.back());
+    } catch (...) {
+        queue_.pop_back();
+        throw;
+    }
+    flush();
+}
+
+bool Link::pump(Operation& operation) noexcept {
+    Waiter self;
+    const detail::MutexLock lock{mutex_};
+    operation.slot = &self;
+    while (!operation.done()) {
+        const Clock::duration left = operation.request.deadline - clock_->now();
+        if (left <= Clock::duration::zero()) break;
+        if (driving_) {
+            self.woken.wait_for(mutex_, std::min<Clock::duration>(left, settings_.command_timeout));
+        } else {
+            drive(operation.request.deadline);
+        }
+    }
+    operation.slot = nullptr;
+    if (!driving_) hand_over();
+    return operation.done();
+}
+
+void Link::detach(Operation& operation) noexcept {
+    const detail::MutexLock lock{mutex_};
+    const auto found = std::find_if(queue_.begin(), queue_.end(), [&](const Pending& pending) {
+        return pending.operation == &operation;
+    });
+    if (found == queue_.end()) return;
+    if (found->state != State::waiting) {
+        found->operation = nullptr;
+        operation.fail(Errc::command_timed_out, {});
+    } else {
+        queue_.erase(found);
+        operation.fail(Errc::connect_failed, {});
+    }
+}
+
+// The server must not run an acquire when its caller has given it up.
+std::int64_t Link::not_after(const Pending& pending) const noexcept {
+    const auto limit = std::min(pending.expires, pending.operation->request.deadline);
+    return (since_epoch(limit) + server_ahead_).count();
+}
+
+void Link::write(Pending& pending) {
+    append_request(out_, pending.operation->request, pending.whole_script, not_after(pending));
+    pending.state = State::written;
+}
+
+// Does not wait for room: what the socket does not take now, the driver sends.
+void Link::flush() {
+    while (open_ && !writing_ && !out_.empty()) {
+        std::string batch = std::exchange(out_, {});
+        for (auto last = queue_.rbegin(); last != queue_.rend() && last->state != State::sent;
+             ++last) {
+            last->state = State::sent;
+        }
+        writing_ = true;
+        wire::Sent sent;
+        {
+            const detail::MutexUnlock unlocked{mutex_};
+            sent = connection_.send(batch, Clock::time_point::min());
+        }
+        writing_ = false;
+        writer_done_.notify_all();
+        if (sent.bytes == batch.size()) continue;
+        out_.insert(0, batch, sent.bytes);
+        return;
+    }
+}
+
+void Link::settle(wire::ReplyView answer) {
+    Pending pending = queue_.front();
+    queue_.pop_front();
+    if (pending.operation == nullptr) return;
+    if (wants_script(answer) && !pending.whole_script) {
+        pending.whole_script = true;
+        pending.state = State::waiting;
+        queue_.push_back(pending);
+        write(queue_.back());
+        flush();
+        return;
+    }
+    Operation& operation = *pending.operation;
+    const std::int64_t server_time = decode(operation.request.verb, answer, operation.reply);
+    if (server_time != 0) {
+        server_ahead_ = std::chrono::microseconds{server_time} - since_epoch(clock_->now());
+    }
+    if (operation.reply.outcome == Outcome::failed) {
+        retire_ = retire_ || operation.reply.error == Errc::read_only;
+        operation.reply.detail.insert(0, settings_.name + ": ");
+    }
+    complete(operation);
+}
+
+void Link::complete(Operation& operation) noexcept {
+    auto* const waiter = static_cast<Waiter*>(operation.slot);
+    operation.complete();  // its owner may destroy it from now on, but for the mutex if it waits
+    if (waiter != nullptr) waiter->woken.notify_one();
+}
+
+// The caller whose answer comes next reads for all.
+void Link::hand_over() noexcept {
+    for (const Pending& pending : queue_) {
+        if (pending.operation == nullptr || pending.operation->slot == nullptr) continue;
+        static_cast<Waiter*>(pending.operation->slot)->woken.notify_one();
+        return;
+    }
+}
+
+void Link::close_if_stale(Clock::time_point now) {
+    if (!open_ || driving_ || writing_ || !queue_.empty() || now - last_use_ < idle) return;
+    if (connection_.is_stale()) close();
+}
+
+}  // namespace leaselock::redis

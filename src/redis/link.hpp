@@ -1,0 +1,107 @@
+// One connection to a server and the operations in flight on it, in the order of their commands:
+// callers share it and pipeline by themselves.
+//
+// Roles, each taken by at most one thread at a time and never with the mutex held during I/O:
+//   writer  whoever finds nobody writing sends what all have appended, in one write.
+//   driver  one of the callers that wait: it connects, reads, and completes the operations of all;
+//           when its own is done it hands the role to the next that waits. A lone caller reads its
+//           own reply.
+//
+// When a command gets no answer within the time-out, or the connection breaks, everything that may
+// have left is unknown; what is not yet written waits for the next connection.
+//
+// Thread-safety: all calls from all threads at once. Lock order: `mutex_` is innermost.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <random>
+#include <string>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/thread_annotations.hpp>
+
+#include "redis/login.hpp"
+#include "wire/connection.hpp"
+
+namespace leaselock::redis {
+
+struct LinkSettings {
+    wire::Endpoint endpoint;
+    Credentials credentials;
+    std::string name;  // for messages: the URL without secrets
+    std::chrono::milliseconds connect_timeout;
+    std::chrono::milliseconds command_timeout;
+};
+
+class Link {
+  public:
+    Link(LinkSettings settings, std::shared_ptr<Clock> clock);
+
+    // As Backend says. submit() may throw bad_alloc; nothing was done then.
+    void submit(Operation& operation);
+    [[nodiscard]] bool pump(Operation& operation) noexcept;
+    void detach(Operation& operation) noexcept;
+
+  private:
+    enum class State : std::uint8_t {
+        waiting,  // for a connection
+        written,  // to out_
+        sent,     // some of it may have left
+    };
+    struct Pending {
+        Operation* operation;  // null: its caller has let go of it
+        Clock::time_point expires;
+        bool whole_script = false;
+        State state = State::waiting;
+    };
+    using Deadline = Clock::time_point;
+
+    // link.cpp: the queue.
+    void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
+    void flush() LEASELOCK_REQUIRES(mutex_);
+    void settle(wire::ReplyView answer) LEASELOCK_REQUIRES(mutex_);
+    void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
+    void hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
+    void close_if_stale(Clock::time_point now) LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] std::int64_t not_after(const Pending& pending) const noexcept
+        LEASELOCK_REQUIRES(mutex_);
+
+    // link_io.cpp: what the driver does.
+    void drive(Deadline deadline) noexcept LEASELOCK_REQUIRES(mutex_);
+    void receive(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
+    void connect(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
+    void take(wire::Received received, const wire::Reply& answer) LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool wait_at_gate(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
+    void connected(std::int64_t server_time) LEASELOCK_REQUIRES(mutex_);
+    void shut_gate() noexcept LEASELOCK_REQUIRES(mutex_);
+    void refuse_all(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
+    void fail(Errc error) noexcept LEASELOCK_REQUIRES(mutex_);
+    void finish(Operation& operation, Errc error, std::string_view why) noexcept
+        LEASELOCK_REQUIRES(mutex_);
+    void close() noexcept LEASELOCK_REQUIRES(mutex_);
+
+    const LinkSettings settings_;
+    const std::shared_ptr<Clock> clock_;
+
+    detail::Mutex mutex_;
+    detail::Condition writer_done_;
+    wire::Connection connection_;  // the driver's; the writer sends on it
+    bool driving_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    bool writing_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    bool open_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    bool retire_ LEASELOCK_GUARDED_BY(mutex_) = false;  // close when nothing is in flight
+    std::deque<Pending> queue_ LEASELOCK_GUARDED_BY(mutex_);
+    std::string out_ LEASELOCK_GUARDED_BY(mutex_);  // to be sent
+    Clock::time_point last_use_ LEASELOCK_GUARDED_BY(mutex_){};
+    // The server's time less ours, as of its last answer.
+    std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};
+    // No connection is tried before this time; later after each failure.
+    Clock::time_point gate_ LEASELOCK_GUARDED_BY(mutex_){};
+    int failures_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    std::minstd_rand random_ LEASELOCK_GUARDED_BY(mutex_);
+};
+
+}  // namespace leaselock::redis

@@ -1,0 +1,74 @@
+#include "redis/login.hpp"
+
+#include <array>
+#include <charconv>
+#include <span>
+#include <vector>
+
+#include "redis/codec.hpp"
+#include "wire/command.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+enum class Step { auth, select, time };
+
+std::vector<Step> write_steps(std::string& out, const Credentials& who) {
+    std::vector<Step> steps;
+    if (!who.password.empty()) {
+        const std::array<std::string_view, 3> auth{
+            "AUTH", who.username.empty() ? std::string_view{"default"} : who.username,
+            who.password};
+        wire::append_command(out, auth);
+        steps.push_back(Step::auth);
+    }
+    if (who.database != 0) {
+        const std::string number = std::to_string(who.database);
+        wire::append_command(out, std::array<std::string_view, 2>{"SELECT", number});
+        steps.push_back(Step::select);
+    }
+    wire::append_command(out, std::array<std::string_view, 1>{"TIME"});
+    steps.push_back(Step::time);
+    return steps;
+}
+
+// What an error to a step means; nothing has happened in any case.
+Errc meaning(Step step, std::string_view text) noexcept {
+    const Errc error = classify(text);
+    if (error != Errc::unexpected_reply) return error;
+    if (step == Step::auth) return Errc::authentication_failed;
+    return step == Step::select ? Errc::invalid_url : Errc::connect_failed;
+}
+
+std::int64_t number(std::string_view text) noexcept {
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
+}  // namespace
+
+std::error_code log_in(wire::Connection& connection, const Credentials& credentials,
+                       Clock::time_point until, std::int64_t& server_time, std::string& why) {
+    std::string out;
+    const std::vector<Step> steps = write_steps(out, credentials);
+    if (connection.send(out, until).error) {
+        why = "the connection broke while logging in";
+        return Errc::connect_failed;
+    }
+    wire::Reply answer;
+    for (const Step step : steps) {
+        if (connection.receive(answer, until) != wire::Received::reply) {
+            why = "the server did not answer while logging in";
+            return Errc::connect_failed;
+        }
+        if (answer.is_error()) {
+            why = quote(answer.text());
+            return meaning(step, answer.text());
+        }
+    }
+    server_time = number(answer.at(0).text()) * 1'000'000 + number(answer.at(1).text());
+    return {};
+}
+
+}  // namespace leaselock::redis

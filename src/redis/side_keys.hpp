@@ -1,0 +1,26 @@
+// The keys beside a lock in Redis. They lie in the lock's cluster slot and never are another lock's
+// key, nor another lock's side key.
+//
+// With K = `<prefix><key>`: if K has no '}', the side keys are "{K}:ll:f" and so on, whose hash tag
+// is all of K; if K has a hash tag of its own, they are "K:ll:F" and so on, with the same tag. Any
+// other K with a '}' cannot be given a side key in its slot, and is refused; so is a K that ends
+// like a side key.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace leaselock::redis {
+
+enum class SideKey : char {
+    fence = 'f',    // the last fencing token
+    waiters = 'w',  // who waits; a hash
+};
+
+// Empty if K can be a lock's key, else why not.
+[[nodiscard]] std::string_view key_fault(std::string_view key) noexcept;
+
+// For a key without a fault.
+[[nodiscard]] std::string side_key(std::string_view key, SideKey which);
+
+}  // namespace leaselock::redis
