@@ -7,8 +7,10 @@
 // Thread-safety: functions without shared state.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <fmt/format.h>
 #include <iterator>
@@ -82,14 +84,48 @@ inline constexpr auto kAlwaysEncoded = [] {
     return kAlwaysEncoded[byte] || byte == stop;
 }
 
+// Eight bytes at once: false only if none of them is encoded. True may be wrong: it also takes all
+// of '{' and above for suspicious, so that two ranges and two bytes are all there is to test.
+[[nodiscard]] inline bool is_suspicious(std::uint64_t bytes, std::uint64_t stops) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101U;
+    constexpr std::uint64_t kHighs = kOnes * 0x80U;
+    const auto low = (bytes - kOnes * 0x20U) & ~bytes;                      // below a space
+    const auto high = ((bytes & ~kHighs) + kOnes * (0x80U - '{')) | bytes;  // from '{' on
+    const auto percent = bytes ^ (kOnes * '%');
+    const auto stop = bytes ^ stops;
+    const auto equal = ((percent - kOnes) & ~percent) | ((stop - kOnes) & ~stop);  // zero bytes
+    return ((low | high | equal) & kHighs) != 0;
+}
+
+// Keys are made all the time, and hardly ever is there anything to encode.
+[[nodiscard]] inline bool is_plain(std::string_view text, int stop) {
+    constexpr std::size_t kBlock = sizeof(std::uint64_t);
+    if (text.size() < kBlock) {
+        return std::none_of(text.begin(), text.end(),
+                            [stop](char c) { return is_encoded(c, stop); });
+    }
+    // No stop: '%' once more.
+    const auto stops =
+        static_cast<std::uint64_t>(stop == kNoStop ? '%' : stop) * 0x0101010101010101U;
+    const auto suspicious_at = [text, stops](std::size_t at) {
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, text.data() + at, kBlock);
+        return is_suspicious(bytes, stops);
+    };
+    for (std::size_t at = 0; at + kBlock < text.size(); at += kBlock) {
+        if (suspicious_at(at)) return false;
+    }
+    return !suspicious_at(text.size() - kBlock);
+}
+
 // Buffer needs append(const char* begin, const char* end).
 template <class Buffer>
 void append_encoded(Buffer& out, std::string_view text, int stop) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
     const char* const end = text.data() + text.size();
     const char* begin = text.data();
     for (const char* at = begin; at != end; ++at) {
         if (!is_encoded(*at, stop)) continue;
-        constexpr std::string_view kDigits = "0123456789ABCDEF";
         const auto byte = static_cast<unsigned char>(*at);
         const std::array<char, 3> code{'%', kDigits[byte >> 4U], kDigits[byte & 15U]};
         out.append(begin, at);
@@ -107,7 +143,7 @@ template <class Buffer>
 void append_text(Buffer& out, std::string_view text, std::string_view placeholder, int stop,
                  bool as_it_is) {
     if (text.empty()) throw_empty_value(placeholder);
-    if (as_it_is) {
+    if (as_it_is || is_plain(text, stop)) {
         out.append(text.data(), text.data() + text.size());
     } else {
         append_encoded(out, text, stop);
