@@ -73,7 +73,8 @@ class LEASELOCK_SCOPED_CAPABILITY MutexLock {
 class LEASELOCK_SCOPED_CAPABILITY MutexUnlock {
   public:
     explicit MutexUnlock(Mutex& mutex) LEASELOCK_RELEASE(mutex) : mutex_{mutex} { mutex_.unlock(); }
-    ~MutexUnlock() LEASELOCK_ACQUIRE() { mutex_.lock(); }
+    // Clang's word for "the other of what the constructor did".
+    ~MutexUnlock() LEASELOCK_RELEASE() { mutex_.lock(); }
     MutexUnlock(const MutexUnlock&) = delete;
     MutexUnlock& operator=(const MutexUnlock&) = delete;
 

@@ -1,0 +1,19 @@
+// All of the core in one include: manager, guards, mutex, key templates, the memory backend. Redis
+// is apart, in <leaselock/redis.hpp>, since it needs a library of its own.
+//
+// Thread-safety: each header says its own.
+#pragma once
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/distributed_lock.hpp>
+#include <leaselock/distributed_mutex.hpp>
+#include <leaselock/error.hpp>
+#include <leaselock/key_macros.hpp>
+#include <leaselock/key_template.hpp>
+#include <leaselock/lock_manager.hpp>
+#include <leaselock/lock_options.hpp>
+#include <leaselock/memory_backend.hpp>
+#include <leaselock/scoped_distributed_lock.hpp>
+#include <leaselock/version.hpp>
+#include <leaselock/with_lock.hpp>
