@@ -4,7 +4,7 @@ add_library(leaselock_compile_options INTERFACE)
 
 target_compile_options(leaselock_compile_options INTERFACE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor
-    $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wthread-safety>
+    "$<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wthread-safety;-Wreserved-identifier>"
     $<$<BOOL:${LEASELOCK_WERROR}>:-Werror>)
 
 if(LEASELOCK_SANITIZE)
