@@ -1,7 +1,7 @@
 // Goal: a byte that must be encoded is, wherever it stands and however long the value is, and no
-// other byte is. Method: every byte at every place of values up to 40 bytes long, so that the
-// block-wise look at a value and its last, overlapping block are both asked, against the rule
-// written out naively.
+// other byte is.
+// Method: every byte at every place of values of up to 18 bytes, so that the block-wise look at a
+// value and its last, overlapping block are both asked, against the rule written out naively.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <string>
@@ -24,8 +24,8 @@ std::string naively_encoded(std::string_view text, int stop) {
 }
 
 TEST(KeyValue, EveryByteIsEncodedByTheRuleWhereverItStands) {
-    for (const int stop : {kNoStop, static_cast<int>('-'), 0x01, 0xC3, 0xFF}) {
-        for (std::size_t size = 1; size <= 40; ++size) {
+    for (const int stop : {kNoStop, static_cast<int>('-'), 0xC3}) {
+        for (std::size_t size = 1; size <= 18; ++size) {
             for (std::size_t at = 0; at < size; ++at) {
                 for (int byte = 0; byte < 256; ++byte) {
                     std::string text(size, 'x');

@@ -63,16 +63,20 @@ struct KeyIsSound {
                   "leaselock key: the template of a lock must be a plain string literal");
     static_assert(Fault != KeyFault::unsupported_escape,
                   "leaselock key: an escape other than \\\" and \\\\ in the template of a lock");
-    static constexpr bool value = Fault == KeyFault::none;
 };
 
 // Source::verdict() is what was found. False after the compiler has said what is wrong.
+template <class Source, std::size_t... I>
+[[nodiscard]] consteval bool is_sound(std::index_sequence<I...>) {
+    constexpr KeyFault kFault = Source::verdict().fault;
+    static_cast<void>(KeyIsSound<kFault, Culprit<Source::verdict().culprit[I]...>>{});
+    return kFault == KeyFault::none;
+}
 template <class Source>
 [[nodiscard]] consteval bool is_sound() {
-    return []<std::size_t... I>(std::index_sequence<I...>) {
-        return KeyIsSound<Source::verdict().fault, Culprit<Source::verdict().culprit[I]...>>::value;
-    }
-    (std::make_index_sequence<std::min<std::size_t>(Source::verdict().culprit.size(), 60)>{});
+    constexpr std::size_t kLongest = 60;
+    constexpr auto kSize = std::min(Source::verdict().culprit.size(), kLongest);
+    return is_sound<Source>(std::make_index_sequence<kSize>{});
 }
 
 template <FixedText Template, FixedText Spelling, class... Args>

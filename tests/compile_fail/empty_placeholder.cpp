@@ -1,0 +1,7 @@
+// expect: empty placeholder
+// culprit: {{ }}
+#include <string>
+
+#include <leaselock/key_macros.hpp>
+
+std::string key() { return LEASELOCK_KEY("stock-{{ }}"); }

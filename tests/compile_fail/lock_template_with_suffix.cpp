@@ -1,0 +1,9 @@
+// expect: the template of a lock must be a plain string literal
+#include <string>
+
+#include <leaselock/detail/key_format.hpp>
+
+#define CALL_KEY(...) \
+    leaselock::detail::format_call_key<leaselock::detail::CallText{#__VA_ARGS__}>()
+
+std::string key() { return CALL_KEY("stock"s); }

@@ -1,0 +1,11 @@
+// expect: must not begin with '%'
+// culprit: %
+#include <string>
+
+#include <leaselock/key_macros.hpp>
+
+std::string key() {
+    const int a = 1;
+    const int b = 2;
+    return LEASELOCK_KEY("{{a}}%{{b}}", a, b);
+}

@@ -1,0 +1,10 @@
+// expect: a second hash tag
+// culprit: {
+#include <string>
+
+#include <leaselock/key_macros.hpp>
+
+std::string key() {
+    const int id = 1;
+    return LEASELOCK_KEY("{stock}-{{{id}}}", id);
+}

@@ -1,0 +1,15 @@
+// expect: unused argument
+// culprit: user
+#include <string>
+
+#include <leaselock/key_macros.hpp>
+
+struct User {
+    int id;
+};
+LEASELOCK_FIELDS(User, id);
+
+std::string key() {
+    const User user{1};
+    return LEASELOCK_KEY("{{user.id}}", user, user.id);
+}
