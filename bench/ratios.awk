@@ -44,7 +44,7 @@ file == 2 && /_median"?,/ {
 file == 2 && /,true,/ { failed = failed "\n" $0 }
 
 END {
-    printf "%-34s %-10s %12s %12s %6s %6s  %s\n", "what", "against", "leaselock ns", "baseline ns",
+    printf "%-42s %-10s %12s %12s %6s %6s  %s\n", "what", "against", "leaselock ns", "baseline ns",
            "time", "speed", "verdict"
     fflush()
     for (i = 1; i <= count; ++i) {
@@ -53,7 +53,7 @@ END {
         for (j = 1; j <= n; ++j) {
             ours = time[what, "leaselock"]
             ratio = ours / time[what, names[j]]
-            printf "%-34s %-10s %12.1f %12.1f %6.2f %6.2f  %s\n", what, names[j], ours,
+            printf "%-42s %-10s %12.1f %12.1f %6.2f %6.2f  %s\n", what, names[j], ours,
                    time[what, names[j]], ratio, 1 / ratio, verdict(what, names[j], ratio) | "sort"
             ++rows
         }
