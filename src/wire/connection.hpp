@@ -70,7 +70,7 @@ class Connection {
     [[nodiscard]] Received receive(Reply& out, Clock::time_point until) noexcept;
 
     // Whether something was read that receive() has not given yet; it may not be a whole reply.
-    [[nodiscard]] bool has_unread() const noexcept { return !parser_->is_empty(); }
+    [[nodiscard]] bool has_unread() const noexcept { return parser_ && !parser_->is_empty(); }
 
     // Whether an idle connection cannot be used any more: the peer closed it, or sent what nobody
     // asked for. One system call, never blocks.

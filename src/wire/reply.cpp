@@ -7,20 +7,13 @@ namespace leaselock::wire {
 ReplyView::Type ReplyView::type() const noexcept {
     if (raw_ == nullptr) return Type::other;
     switch (raw_->type) {
-        case REDIS_REPLY_STRING:
-            return Type::string;
-        case REDIS_REPLY_STATUS:
-            return Type::status;
-        case REDIS_REPLY_ERROR:
-            return Type::error;
-        case REDIS_REPLY_INTEGER:
-            return Type::integer;
-        case REDIS_REPLY_NIL:
-            return Type::nil;
-        case REDIS_REPLY_ARRAY:
-            return Type::array;
-        default:
-            return Type::other;
+        case REDIS_REPLY_STRING: return Type::string;
+        case REDIS_REPLY_STATUS: return Type::status;
+        case REDIS_REPLY_ERROR: return Type::error;
+        case REDIS_REPLY_INTEGER: return Type::integer;
+        case REDIS_REPLY_NIL: return Type::nil;
+        case REDIS_REPLY_ARRAY: return Type::array;
+        default: return Type::other;
     }
 }
 
@@ -28,10 +21,8 @@ std::string_view ReplyView::text() const noexcept {
     switch (type()) {
         case Type::string:
         case Type::status:
-        case Type::error:
-            return {raw_->str, raw_->len};
-        default:
-            return {};
+        case Type::error: return {raw_->str, raw_->len};
+        default: return {};
     }
 }
 
