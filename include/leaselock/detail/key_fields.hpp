@@ -13,6 +13,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <leaselock/detail/key_text.hpp>
+
 namespace leaselock::detail {
 
 // Member is a pointer to a data member, or to a member function without parameters.
@@ -36,10 +38,10 @@ inline constexpr auto kNoField = static_cast<std::size_t>(-1);
 
 // The part of "address.city" before the first dot, and the one behind it.
 [[nodiscard]] constexpr std::string_view path_head(std::string_view path) {
-    return path.substr(0, path.find('.'));
+    return path.substr(0, position_of(path, '.'));
 }
 [[nodiscard]] constexpr std::string_view path_tail(std::string_view path) {
-    const auto dot = path.find('.');
+    const auto dot = position_of(path, '.');
     return dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
 }
 

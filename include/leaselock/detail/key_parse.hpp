@@ -118,7 +118,7 @@ class KeyParser {
         }
         const TextRange all{at_, end + 2 - at_};
         const auto inner = text_.substr(begin, end - begin);
-        const auto bar = inner.find('|');
+        const auto bar = position_of(inner, '|');
         const auto name = trim(inner.substr(0, bar));
         const bool raw = bar != std::string_view::npos;
         if (name.empty()) return {KeyFault::empty_placeholder, all};
