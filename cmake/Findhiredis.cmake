@@ -2,11 +2,10 @@
 #
 # hiredis 1.x brings a package that defines the target, and then that one is used. Debian's packages
 # (0.14 and 1.2) define none: there the library is looked for with the help of pkg-config.
-find_package(hiredis CONFIG QUIET)
-
-if(TARGET hiredis::hiredis)
-    set(hiredis_library_found "${hiredis_CONFIG}")
-else()
+if(NOT TARGET hiredis::hiredis)
+    find_package(hiredis CONFIG QUIET)
+endif()
+if(NOT TARGET hiredis::hiredis)
     find_package(PkgConfig QUIET)
     if(PKG_CONFIG_FOUND)
         pkg_check_modules(PC_HIREDIS QUIET hiredis)
@@ -15,7 +14,6 @@ else()
     find_library(HIREDIS_LIBRARY hiredis HINTS ${PC_HIREDIS_LIBDIR})
     mark_as_advanced(HIREDIS_INCLUDE_DIR HIREDIS_LIBRARY)
     set(hiredis_VERSION "${PC_HIREDIS_VERSION}")
-    set(hiredis_library_found "${HIREDIS_LIBRARY}")
     if(HIREDIS_LIBRARY AND HIREDIS_INCLUDE_DIR)
         add_library(hiredis::hiredis UNKNOWN IMPORTED)
         set_target_properties(hiredis::hiredis PROPERTIES
@@ -30,5 +28,5 @@ if(TARGET hiredis::hiredis)
 endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(hiredis
-    REQUIRED_VARS hiredis_library_found hiredis_target_found VERSION_VAR hiredis_VERSION
+    REQUIRED_VARS hiredis_target_found VERSION_VAR hiredis_VERSION
     REASON_FAILURE_MESSAGE "on Debian and Ubuntu it is in libhiredis-dev")

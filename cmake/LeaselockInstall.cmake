@@ -18,13 +18,13 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDI
     COMPONENT core)
 
 if(LEASELOCK_WITH_REDIS)
-    file(WRITE "${PROJECT_BINARY_DIR}/leaselock-redis-dependencies.cmake"
+    file(WRITE "${PROJECT_BINARY_DIR}/dependencies-redis.cmake"
 "list(APPEND CMAKE_MODULE_PATH \"\${CMAKE_CURRENT_LIST_DIR}\")
 find_dependency(hiredis)
 list(POP_BACK CMAKE_MODULE_PATH)
 ")
     install(FILES
-        "${PROJECT_BINARY_DIR}/leaselock-redis-dependencies.cmake"
+        "${PROJECT_BINARY_DIR}/dependencies-redis.cmake"
         "${PROJECT_SOURCE_DIR}/cmake/Findhiredis.cmake"
         DESTINATION "${leaselock_package_dir}" COMPONENT redis)
 endif()
