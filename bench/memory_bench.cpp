@@ -1,13 +1,12 @@
-// Uncontended acquire and release of a keyed lock in memory, against what one would write by hand: a
-// sharded unordered_map under mutexes with one clock read for the expiry. Each thread has keys of its own;
-// both sides use the same ones.
-#include <benchmark/benchmark.h>
-#include <time.h>
-
+// Uncontended acquire and release of a keyed lock in memory, against what one would write by hand:
+// a sharded unordered_map under mutexes with one clock read for the expiry. Each thread has keys of
+// its own; both sides use the same ones.
 #include <array>
+#include <benchmark/benchmark.h>
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <time.h>
 #include <unordered_map>
 #include <vector>
 
@@ -90,7 +89,10 @@ void leaselock_memory(benchmark::State& state) {
 BENCHMARK(by_hand)->Name("memory/uncontended-1-thread/baseline")->UseRealTime();
 BENCHMARK(leaselock_memory)->Name("memory/uncontended-1-thread/leaselock")->UseRealTime();
 BENCHMARK(by_hand)->Name("memory/uncontended-2-threads/baseline")->Threads(2)->UseRealTime();
-BENCHMARK(leaselock_memory)->Name("memory/uncontended-2-threads/leaselock")->Threads(2)->UseRealTime();
+BENCHMARK(leaselock_memory)
+    ->Name("memory/uncontended-2-threads/leaselock")
+    ->Threads(2)
+    ->UseRealTime();
 
 }  // namespace
 

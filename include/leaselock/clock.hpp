@@ -40,8 +40,12 @@ namespace detail {
 // t + d for any d that is not negative, without overflow: at the end of time it stays there.
 [[nodiscard]] constexpr Clock::time_point saturating_add(Clock::time_point t,
                                                          std::chrono::milliseconds d) noexcept {
-    const auto room = std::chrono::floor<std::chrono::milliseconds>(Clock::time_point::max() - t);
-    return d > room ? Clock::time_point::max() : t + d;
+    Clock::rep sum = 0;
+    if (__builtin_mul_overflow(d.count(), Clock::rep{1'000'000}, &sum) ||
+        __builtin_add_overflow(sum, t.time_since_epoch().count(), &sum)) {
+        return Clock::time_point::max();
+    }
+    return Clock::time_point{Clock::duration{sum}};
 }
 
 }  // namespace detail

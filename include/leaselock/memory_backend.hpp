@@ -2,20 +2,20 @@
 // process. Managers that share one MemoryBackend exclude each other; separate ones know nothing of
 // each other. Nothing survives the process.
 //
-// Every call completes at once, without I/O. Expiry is checked when a key is looked at; keys that
-// nobody looks at any more are swept out as their shard grows, at a constant cost a call.
+// Every call completes at once, without I/O. Expiry is checked when a key is looked at. A key that
+// is free keeps its place for the next time; as a shard grows its free keys are swept out, so that
+// they never outnumber the others by more than a constant, at a constant cost a call.
 //
 // Thread-safety: all calls from all threads at once; keys of different shards do not contend.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
-#include <vector>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
@@ -39,7 +39,7 @@ class MemoryBackend final : public Backend {
   private:
     struct Entry {
         std::string token;
-        Clock::time_point expires;
+        Clock::time_point expires = Clock::time_point::min();
         std::uint64_t fencing_token = 0;
         bool kept = false;
     };
@@ -70,58 +70,46 @@ class MemoryBackend final : public Backend {
     struct alignas(128) Shard {
         detail::Mutex mutex;
         Map entries LEASELOCK_GUARDED_BY(mutex);
-        std::vector<Map::node_type> spare LEASELOCK_GUARDED_BY(mutex);
         std::uint64_t last_fence LEASELOCK_GUARDED_BY(mutex) = 0;
         std::size_t sweep_at LEASELOCK_GUARDED_BY(mutex) = 64;
     };
     static constexpr std::size_t shard_count = 64;
-    static constexpr std::size_t max_spare = 16;
 
     void run(Operation& operation) {
         const Request& request = operation.request;
+        Reply& reply = operation.reply;
         // The top bits choose the shard: the map below uses the others.
         const Key key{request.key, std::hash<std::string_view>{}(request.key)};
         Shard& shard = shards_[(key.hash >> 48U) % shard_count];
         const detail::MutexLock lock{shard.mutex};
-        auto found = shard.entries.find(key);
-        if (found != shard.entries.end() && found->second.expires <= request.submitted) {
-            erase(shard, found);
-            found = shard.entries.end();
-        }
-        Entry* entry = found == shard.entries.end() ? nullptr : &found->second;
-        const bool mine = entry != nullptr && !entry->kept && entry->token == request.token;
+        const auto found = shard.entries.find(key);
+        Entry* const entry = found == shard.entries.end() ? nullptr : &found->second;
+        const bool live = entry != nullptr && entry->expires > request.submitted;
+        const bool mine = live && !entry->kept && entry->token == request.token;
         switch (request.verb) {
-            case Verb::acquire: acquire(shard, key, request, entry, mine, operation.reply); break;
+            case Verb::acquire:
+                if (live && !mine) {
+                    tell(request, *entry, reply);
+                } else {
+                    if (mine) prolong(*entry, request);
+                    reply.outcome = Outcome::granted;
+                    reply.fencing_token =
+                        mine ? entry->fencing_token : grant(shard, key, entry, request);
+                }
+                break;
             case Verb::renew:
                 if (mine) prolong(*entry, request);
-                operation.reply.outcome = mine ? Outcome::renewed : Outcome::lost;
+                reply.outcome = mine ? Outcome::renewed : Outcome::lost;
                 break;
             case Verb::release:
-                if (mine && request.keep.count() > 0) {
-                    entry->kept = true;
-                    entry->expires = detail::saturating_add(request.submitted, request.keep);
-                } else if (mine) {
-                    erase(shard, found);
-                }
-                operation.reply.outcome = mine ? Outcome::released : Outcome::lost;
+                if (mine) end(*entry, request);
+                reply.outcome = mine ? Outcome::released : Outcome::lost;
                 break;
-            case Verb::inspect: tell(request, entry, operation.reply); break;
+            case Verb::inspect:
+                reply.outcome = Outcome::free;
+                if (live) tell(request, *entry, reply);
+                break;
         }
-    }
-
-    static void acquire(Shard& shard, const Key& key, const Request& request, Entry* entry,
-                        bool mine, Reply& reply) LEASELOCK_REQUIRES(shard.mutex) {
-        if (entry != nullptr && !mine) {
-            tell(request, entry, reply);
-            return;
-        }
-        if (mine) {
-            prolong(*entry, request);
-        } else {
-            entry = &insert(shard, key, request);
-        }
-        reply.outcome = Outcome::granted;
-        reply.fencing_token = entry->fencing_token;
     }
 
     // A renewal or a retry never shortens a lease.
@@ -130,51 +118,39 @@ class MemoryBackend final : public Backend {
             std::max(entry.expires, detail::saturating_add(request.submitted, request.ttl));
     }
 
-    static void tell(const Request& request, const Entry* entry, Reply& reply) {
-        reply.outcome = entry == nullptr ? Outcome::free : Outcome::held;
-        if (entry == nullptr) return;
-        reply.fencing_token = entry->fencing_token;
-        reply.holder = entry->token;
-        reply.kept = entry->kept;
-        reply.remaining =
-            std::chrono::ceil<std::chrono::milliseconds>(entry->expires - request.submitted);
+    // A released key keeps its place, as one that has expired: keys come again.
+    static void end(Entry& entry, const Request& request) noexcept {
+        entry.kept = request.keep.count() > 0;
+        entry.expires = entry.kept ? detail::saturating_add(request.submitted, request.keep)
+                                   : Clock::time_point::min();
     }
 
-    // The fence rises over all keys of the shard, so that nothing of a key need be kept.
-    static Entry& insert(Shard& shard, const Key& key, const Request& request)
+    static void tell(const Request& request, const Entry& entry, Reply& reply) {
+        reply.outcome = Outcome::held;
+        reply.fencing_token = entry.fencing_token;
+        reply.holder = entry.token;
+        reply.kept = entry.kept;
+        reply.remaining =
+            std::chrono::ceil<std::chrono::milliseconds>(entry.expires - request.submitted);
+    }
+
+    // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.
+    static std::uint64_t grant(Shard& shard, const Key& key, Entry* entry, const Request& request)
         LEASELOCK_REQUIRES(shard.mutex) {
-        if (shard.entries.size() >= shard.sweep_at) sweep(shard, request.submitted);
+        if (entry == nullptr) entry = &place(shard, key, request.submitted);
+        entry->token = request.token;
+        entry->expires = detail::saturating_add(request.submitted, request.ttl);
+        entry->kept = false;
         const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
             request.submitted.time_since_epoch());
-        Entry& entry = place(shard, key);
-        entry.token = request.token;
-        entry.expires = detail::saturating_add(request.submitted, request.ttl);
-        entry.fencing_token = shard.last_fence =
-            std::max(shard.last_fence + 1, static_cast<std::uint64_t>(now.count()));
-        entry.kept = false;
-        return entry;
+        shard.last_fence = std::max(shard.last_fence + 1, static_cast<std::uint64_t>(now.count()));
+        return entry->fencing_token = shard.last_fence;
     }
 
-    // A node that was used before has its memory already.
-    static Entry& place(Shard& shard, const Key& key) LEASELOCK_REQUIRES(shard.mutex) {
-        if (shard.spare.empty()) {
-            return shard.entries.try_emplace({std::string(key.text), key.hash}).first->second;
-        }
-        Map::node_type node = std::move(shard.spare.back());
-        shard.spare.pop_back();
-        node.key().text = key.text;
-        node.key().hash = key.hash;
-        node.mapped().expires = {};  // should the caller fail before it has filled it in
-        return shard.entries.insert(std::move(node)).position->second;
-    }
-
-    static void erase(Shard& shard, Map::iterator where) LEASELOCK_REQUIRES(shard.mutex) {
-        if (shard.spare.size() < max_spare) {
-            shard.spare.reserve(max_spare);
-            shard.spare.push_back(shard.entries.extract(where));
-        } else {
-            shard.entries.erase(where);
-        }
+    static Entry& place(Shard& shard, const Key& key, Clock::time_point now)
+        LEASELOCK_REQUIRES(shard.mutex) {
+        if (shard.entries.size() >= shard.sweep_at) sweep(shard, now);
+        return shard.entries.try_emplace({std::string(key.text), key.hash}).first->second;
     }
 
     static void sweep(Shard& shard, Clock::time_point now) LEASELOCK_REQUIRES(shard.mutex) {

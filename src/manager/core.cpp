@@ -113,8 +113,8 @@ std::unique_ptr<Lease> Core::acquire(const std::shared_ptr<Core>& self, std::str
     AcquireMachine machine{plan};
     self->drive(machine, *lease, *backend, options, plan.ttl, now, stop, failure);
     if (machine.granted()) return lease;
-    failure.code = machine.error();
-    if (failure.code == Family::contended) {
+    failure.error = machine.error();
+    if (failure.contended()) {
         failure.key = key;
     } else {
         failure.detail = fmt::format("lock '{}': {}", key, failure.detail);

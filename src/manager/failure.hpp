@@ -11,22 +11,24 @@
 namespace leaselock::detail {
 
 struct Failure {
-    std::error_code code{};
+    Errc error{};                            // 0: none
     std::string detail{};                    // what was asked and what went wrong, in words
     std::string key{};                       // contended: without the prefix
     std::string owner{};                     // contended: who holds it
     std::chrono::milliseconds remaining{0};  // contended: how long at most
 
-    void set(Errc error, std::string words) {
-        code = error;
+    void set(Errc what, std::string words) {
+        error = what;
         detail = std::move(words);
+    }
+    [[nodiscard]] bool contended() const noexcept { return family(error) == Family::contended; }
+    [[nodiscard]] std::error_code code() const noexcept {
+        return error == Errc{} ? std::error_code{} : make_error_code(error);
     }
     // Throws LockNotAcquired or LockError, as the family says.
     [[noreturn]] void raise() const {
-        if (code == Family::contended) {
-            throw LockNotAcquired(static_cast<Errc>(code.value()), key, owner, remaining);
-        }
-        throw LockError(code, detail);
+        if (contended()) throw LockNotAcquired(error, key, owner, remaining);
+        throw LockError(error, detail);
     }
 };
 

@@ -49,33 +49,39 @@ milliseconds Lease::remaining() const noexcept {
     return std::max(std::chrono::floor<milliseconds>(deadline_ - now()), milliseconds{0});
 }
 
-ReleaseResult Lease::release(std::error_code& error) noexcept {
-    error.clear();
+ReleaseResult Lease::release(Errc& error) noexcept {
+    error = {};
     if (!std::exchange(held_, false)) return ReleaseResult::not_held;
-    bool may_have_run = false;
-    for (int attempt = 1;; ++attempt) {
-        const Clock::time_point t = now();
-        const auto keep = std::chrono::ceil<milliseconds>(keep_until_ - t);
-        Operation operation{{.verb = Verb::release,
-                             .key = full_key(),
-                             .token = token(),
-                             .keep = std::max(keep, milliseconds{0}),
-                             .submitted = t}};
-        core_->run(*backend_, operation);
-        const Reply& reply = operation.reply;
-        if (reply.outcome == Outcome::released) {
-            error.clear();
-            return ReleaseResult::released;
-        }
-        // Ours no more: by this release's first copy, or by somebody else. Nobody can tell.
-        if (reply.outcome == Outcome::lost) {
-            return may_have_run ? ReleaseResult::unknown : ReleaseResult::lost;
-        }
-        error = reply.error;
-        may_have_run = may_have_run || error == Family::unknown;
-        // A broken connection is replaced by the next command.
-        if (error != Errc::connection_lost || attempt == 2) return ReleaseResult::unknown;
+    // A broken connection is replaced by the next command.
+    const ReleaseResult first = try_release(error);
+    if (error != Errc::connection_lost) return first;
+    const ReleaseResult second = try_release(error);
+    if (second != ReleaseResult::lost) return second;
+    // Ours no more: by this release's first copy, or by somebody else. Nobody can tell.
+    error = Errc::connection_lost;
+    return ReleaseResult::unknown;
+}
+
+ReleaseResult Lease::try_release(Errc& error) noexcept {
+    const Clock::time_point t = now();
+    const bool keep = keep_until_ > t;
+    Operation operation{
+        {.verb = Verb::release,
+         .key = full_key(),
+         .token = token(),
+         .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - t) : milliseconds{0},
+         .submitted = t}};
+    core_->run(*backend_, operation);
+    error = {};
+    switch (operation.reply.outcome) {
+        case Outcome::released: return ReleaseResult::released;
+        case Outcome::lost: return ReleaseResult::lost;
+        default: break;
     }
+    // Something else lies under the key.
+    if (operation.reply.error == Errc::corrupt) return ReleaseResult::lost;
+    error = operation.reply.error;
+    return ReleaseResult::unknown;
 }
 
 }  // namespace leaselock::detail

@@ -23,7 +23,7 @@ void LockManager::register_backend(std::string name, std::shared_ptr<Backend> ba
                                    std::error_code& ec) {
     Failure failure;
     (void)core_->register_backend(std::move(name), std::move(backend), failure);
-    ec = failure.code;
+    ec = failure.code();
 }
 
 void LockManager::set_default_backend(std::string_view name) {
@@ -34,7 +34,7 @@ void LockManager::set_default_backend(std::string_view name) {
 void LockManager::set_default_backend(std::string_view name, std::error_code& ec) {
     Failure failure;
     (void)core_->set_default_backend(name, failure);
-    ec = failure.code;
+    ec = failure.code();
 }
 
 std::unique_ptr<detail::Lease> LockManager::acquire_lease(std::string_view key,
@@ -50,7 +50,7 @@ std::optional<ScopedDistributedLock> LockManager::acquire(std::string_view key,
     Failure failure;
     auto lease = acquire_lease(key, options, stop, failure);
     if (lease != nullptr) return ScopedDistributedLock{std::move(lease)};
-    if (failure.code == Family::contended) return std::nullopt;
+    if (failure.contended()) return std::nullopt;
     failure.raise();
 }
 
@@ -60,7 +60,7 @@ std::optional<ScopedDistributedLock> LockManager::acquire(std::string_view key,
                                                           std::error_code& ec) {
     Failure failure;
     auto lease = acquire_lease(key, options, stop, failure);
-    ec = failure.code;
+    ec = failure.code();
     if (lease == nullptr) return std::nullopt;
     return ScopedDistributedLock{std::move(lease)};
 }
@@ -97,7 +97,7 @@ LockInfo LockManager::inspect(std::string_view key, std::string_view backend, st
     Failure failure;
     LockInfo info;
     (void)core_->inspect(key, backend, info, failure);
-    ec = failure.code;
+    ec = failure.code();
     return info;
 }
 
@@ -119,7 +119,7 @@ ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_v
                                              const std::stop_token& stop, std::error_code& ec) {
     Failure failure;
     lease_ = manager.acquire_lease(key, options, stop, failure);
-    ec = failure.code;
+    ec = failure.code();
 }
 
 ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_view key,
@@ -145,13 +145,16 @@ void ScopedDistributedLock::ensure(std::error_code& ec) const noexcept {
 }
 
 ReleaseResult ScopedDistributedLock::release() noexcept {
-    std::error_code ignored;
-    return release(ignored);
+    Errc ignored{};
+    return lease_ == nullptr ? ReleaseResult::not_held : lease_->release(ignored);
 }
 
 ReleaseResult ScopedDistributedLock::release(std::error_code& ec) noexcept {
-    ec.clear();
-    return lease_ == nullptr ? ReleaseResult::not_held : lease_->release(ec);
+    Errc error{};
+    const ReleaseResult result =
+        lease_ == nullptr ? ReleaseResult::not_held : lease_->release(error);
+    ec = error == Errc{} ? std::error_code{} : make_error_code(error);
+    return result;
 }
 
 }  // namespace leaselock

@@ -9,19 +9,26 @@
 #include <sys/random.h>
 #include <utility>
 
-#include "manager/chacha20.hpp"
+#include "manager/chacha.hpp"
 
 namespace leaselock::detail {
 namespace {
 
 constexpr std::size_t token_bytes = token_digits / 2;
 
-constexpr auto hex_pairs = [] {
-    constexpr char digits[] = "0123456789abcdef";
-    std::array<std::array<char, 2>, 256> pairs{};
-    for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {digits[i / 16], digits[i % 16]};
-    return pairs;
-}();
+// All bytes at once: loops of a fixed length without branches, which compilers turn into a few
+// vector instructions.
+void write_hex(const unsigned char* bytes, char* out) noexcept {
+    std::array<unsigned char, token_digits> nibbles;
+    for (std::size_t i = 0; i < token_bytes; ++i) {
+        nibbles[2 * i] = bytes[i] >> 4U;
+        nibbles[2 * i + 1] = bytes[i] & 15U;
+    }
+    for (std::size_t i = 0; i < token_digits; ++i) {
+        const int beyond_nine = nibbles[i] > 9 ? 'a' - '0' - 10 : 0;
+        out[i] = static_cast<char>(nibbles[i] + '0' + beyond_nine);
+    }
+}
 
 // Registered once, when the library is loaded. A child's generators are stale from its first
 // instruction on.
@@ -55,14 +62,14 @@ class Generator {
   private:
     // The head of each block is the next key, and is never given out.
     void refill() noexcept {
-        chacha20_blocks(key_, 0, {}, block_);
+        chacha_blocks(8, key_, 0, {}, block_);
         std::memcpy(key_.data(), block_.data(), sizeof key_);
         std::memset(block_.data(), 0, sizeof key_);
         next_ = sizeof key_;
     }
 
     ChaChaKey key_{};
-    std::array<unsigned char, 4 * chacha20_block_bytes> block_{};
+    std::array<unsigned char, 4 * chacha_block_bytes> block_{};
     std::size_t next_ = 0;
     bool seeded_ = false;
     unsigned seeded_after_ = 0;
@@ -73,9 +80,7 @@ class Generator {
 void write_random_digits(char* out) noexcept {
     constinit thread_local Generator generator;
     unsigned char* const bytes = generator.next();
-    for (std::size_t i = 0; i < token_bytes; ++i) {
-        std::memcpy(out + 2 * i, hex_pairs[bytes[i]].data(), 2);
-    }
+    write_hex(bytes, out);
     std::memset(bytes, 0, token_bytes);  // nobody finds it in memory later
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <fmt/core.h>
 #include <unistd.h>
 
@@ -32,13 +34,19 @@ bool check_ttl(std::string_view field, Duration value, Failure& failure) {
     return in_range(field, value, min_ttl, max_ttl, failure);
 }
 
+// Whether one of eight bytes may be below 14, as the bad ones are; never misses one.
+bool suspicious(const char* eight) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    std::uint64_t word = 0;
+    std::memcpy(&word, eight, sizeof word);
+    return ((word - 14 * ones) & ~word & (128 * ones)) != 0;
+}
+
 // The first byte that neither a key nor a prefix may have; npos if there is none.
 std::size_t bad_byte(std::string_view text) noexcept {
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (c <= '\r' && (c == '\0' || c == '\r' || c == '\n')) return i;
-    }
-    return std::string_view::npos;
+    std::size_t at = 0;
+    while (at + 8 <= text.size() && !suspicious(text.data() + at)) at += 8;
+    return text.find_first_of(std::string_view{"\0\r\n", 3}, at);
 }
 
 bool check_owner(std::string_view owner, Failure& failure) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fmt/core.h>
 #include <new>
 
@@ -47,12 +48,23 @@ milliseconds checked(std::string_view name, Duration value) {
                                 longest_timeout.count()));
 }
 
-// From an option of the URL.
-Duration parsed(std::string_view name, std::string_view text) {
+// Option texts are shown only if they look like options: in a URL with a stray '?' in its password,
+// they are parts of that.
+std::string shown(const wire::Url& url, std::string_view text) {
+    const bool stray = std::any_of(url.options.begin(), url.options.end(), [](const auto& option) {
+        return (option.first + option.second).find('@') != std::string::npos;
+    });
+    const bool plain =
+        text.size() <= 32 &&
+        text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789-.") == std::string_view::npos;
+    return plain && !stray ? fmt::format("'{}'", text) : "(not shown)";
+}
+
+Duration parsed(const wire::Url& url, std::string_view name, std::string_view text) {
     if (const auto value = wire::parse_duration(text)) return *value;
     throw LockError(Errc::invalid_url,
-                    fmt::format("URL option {} = '{}', allowed are 1ms to 1h, as in 250ms or 2s",
-                                name, redis::quote(text)));
+                    fmt::format("URL option {} = {}, allowed are 1ms to 1h, as in 250ms or 2s",
+                                name, shown(url, text)));
 }
 
 redis::LinkSettings settings_of(const RedisOptions& options) {
@@ -66,11 +78,11 @@ redis::LinkSettings settings_of(const RedisOptions& options) {
         const bool connecting = name == "connect_timeout";
         if (!connecting && name != "command_timeout") {
             throw LockError(Errc::invalid_url,
-                            fmt::format("URL option '{}' is not known, allowed are "
+                            fmt::format("URL option {} is not known, allowed are "
                                         "connect_timeout and command_timeout",
-                                        redis::quote(name)));
+                                        shown(url, name)));
         }
-        const Duration duration = parsed(name, value);
+        const Duration duration = parsed(url, name, value);
         auto& target = connecting ? connect_timeout : command_timeout;
         if (!target) target = duration;
     }

@@ -47,8 +47,8 @@ class Lease {
                  std::chrono::milliseconds min_hold) noexcept;
 
     // Blocks until the answer is there, at most the backend's command time-out. Once; later calls
-    // answer `not_held`. `error` says why it is `unknown`, and is cleared otherwise.
-    ReleaseResult release(std::error_code& error) noexcept;
+    // answer `not_held`. `error` says why it is `unknown`, and is 0 otherwise.
+    ReleaseResult release(Errc& error) noexcept;
 
   private:
     Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key) noexcept;
@@ -64,6 +64,7 @@ class Lease {
         return reinterpret_cast<const char*>(this + 1);
     }
     [[nodiscard]] Clock::time_point now() const noexcept;
+    [[nodiscard]] ReleaseResult try_release(Errc& error) noexcept;
 
     std::shared_ptr<Core> core_;
     Backend* backend_;

@@ -1,6 +1,5 @@
-#include "manager/chacha20.hpp"
+#include "manager/chacha.hpp"
 
-#include <bit>
 #include <cstring>
 
 namespace leaselock::detail {
@@ -34,29 +33,21 @@ State initial(const ChaChaKey& key, std::uint32_t counter, const ChaChaNonce& no
     return s;
 }
 
-void store_little_endian(std::uint32_t word, unsigned char* out) noexcept {
-    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap32(word);
-    std::memcpy(out, &word, sizeof word);
-}
-
 }  // namespace
 
-void chacha20_blocks(const ChaChaKey& key, std::uint32_t counter, const ChaChaNonce& nonce,
-                     std::span<unsigned char, 4 * chacha20_block_bytes> out) noexcept {
+void chacha_blocks(int rounds, const ChaChaKey& key, std::uint32_t counter,
+                   const ChaChaNonce& nonce,
+                   std::span<unsigned char, 4 * chacha_block_bytes> out) noexcept {
     const State start = initial(key, counter, nonce);
     State s = start;
-    for (int round = 0; round < 20; round += 2) {
+    for (int round = 0; round < rounds; round += 2) {
         for (std::size_t i = 0; i < 4; ++i) quarter_round(s, i, 4 + i, 8 + i, 12 + i);
         for (std::size_t i = 0; i < 4; ++i) {
             quarter_round(s, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4);
         }
     }
-    for (std::size_t word = 0; word < s.size(); ++word) {
-        const Lanes sum = s[word] + start[word];
-        for (std::size_t block = 0; block < 4; ++block) {
-            store_little_endian(sum[block], out.data() + block * chacha20_block_bytes + 4 * word);
-        }
-    }
+    for (std::size_t word = 0; word < s.size(); ++word) s[word] += start[word];
+    std::memcpy(out.data(), s.data(), out.size());
 }
 
 }  // namespace leaselock::detail
