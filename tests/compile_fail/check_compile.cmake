@@ -10,8 +10,9 @@ separate_arguments(command UNIX_COMMAND "${FLAGS}")
 list(PREPEND command ${COMPILER})
 list(APPEND command -std=c++20 -fsyntax-only -Wall -Wextra -Wpedantic -Wconversion -Werror
     -I${INCLUDE})
+# Behind the compiler's own directories: one of them may be among these, and must keep its place.
 foreach(directory IN LISTS SYSTEM_INCLUDES)
-    list(APPEND command -isystem ${directory})
+    list(APPEND command -idirafter ${directory})
 endforeach()
 execute_process(COMMAND ${command} ${SOURCE}
     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
