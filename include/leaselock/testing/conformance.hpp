@@ -1,0 +1,85 @@
+// The contract of a Backend (leaselock/backend.hpp) as a GoogleTest suite. For whoever writes a
+// backend; component `testing`, target leaselock::testing. In a test program of yours:
+//
+//     class MyFixture : public leaselock::testing::BackendFixture { ... };
+//     LEASELOCK_CONFORMANCE_SUITE(MyStore, [] { return std::make_unique<MyFixture>(); });
+//
+// makes the tests MyStore.AcquireOfAFreeKeyIsGranted and so on, each with a fixture of its own. A
+// store behind a link derives from LinkFixture and has a second line of the same form,
+// LEASELOCK_LINK_CONFORMANCE_SUITE: what happens when the link breaks, and heals. A backend that
+// has all of these tests green can be used with a LockManager.
+//
+// Time bounds are ten times the value they are about, so a slow machine does not fail them.
+//
+// Thread-safety: the macros are for namespace scope; GoogleTest runs the tests one by one.
+#pragma once
+
+#include <functional>
+#include <gtest/gtest.h>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include <leaselock/testing/backend_fixture.hpp>
+#include <leaselock/testing/detail/conformance_lease.hpp>
+#include <leaselock/testing/detail/conformance_link.hpp>
+#include <leaselock/testing/detail/conformance_manager.hpp>
+#include <leaselock/testing/detail/conformance_store.hpp>
+
+namespace leaselock::testing::detail {
+
+// One case as a GoogleTest test.
+template <class Fixture>
+class ConformanceTest : public ::testing::Test {
+  public:
+    using Make = std::function<std::unique_ptr<Fixture>()>;
+    ConformanceTest(Make make, Case<Fixture> what) : make_{std::move(make)}, case_{what} {}
+
+    void TestBody() override {
+        const std::unique_ptr<Fixture> fixture = make_();
+        ASSERT_NE(fixture, nullptr);
+        case_.run(*fixture);
+    }
+
+  private:
+    Make make_;
+    Case<Fixture> case_;
+};
+
+template <class Fixture>
+void register_cases(const char* suite, const typename ConformanceTest<Fixture>::Make& make,
+                    std::span<const Case<Fixture>> cases, const char* file, int line) {
+    for (const Case<Fixture>& each : cases) {
+        ::testing::RegisterTest(suite, each.name, nullptr, nullptr, file, line,
+                                [make, each]() -> ::testing::Test* {
+                                    return new ConformanceTest<Fixture>(make, each);
+                                });
+    }
+}
+
+template <class Make>
+bool register_backend_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, store_cases, file, line);
+    register_cases<BackendFixture>(suite, make, lease_cases, file, line);
+    register_cases<BackendFixture>(suite, make, manager_cases, file, line);
+    return true;
+}
+template <class Make>
+bool register_link_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<LinkFixture>(suite, make, link_cases, file, line);
+    return true;
+}
+
+}  // namespace leaselock::testing::detail
+
+// LEASELOCK_CONFORMANCE_SUITE(Name, make): `make()` gives a std::unique_ptr to a BackendFixture.
+#define LEASELOCK_CONFORMANCE_SUITE(Name, ...)                                          \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name =                   \
+        ::leaselock::testing::detail::register_backend_suite(#Name, __FILE__, __LINE__, \
+                                                             __VA_ARGS__)
+
+// LEASELOCK_LINK_CONFORMANCE_SUITE(Name, make): `make()` gives a std::unique_ptr to a LinkFixture.
+// The name is another one than that of the suite above.
+#define LEASELOCK_LINK_CONFORMANCE_SUITE(Name, ...)                   \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name = \
+        ::leaselock::testing::detail::register_link_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)

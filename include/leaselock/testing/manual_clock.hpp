@@ -1,0 +1,74 @@
+// A Clock for tests: its time stands still until somebody moves it. So a test of an hour takes no
+// time, and what happens at which moment is not left to the scheduler.
+//
+// There are two ways to sleep on it. `blocking`: a sleeper waits until another thread moves the
+// time past its end, or stops it; wait_for_sleepers() tells that thread when it is asleep.
+// `self_advancing`: a sleep moves the time to its own end and returns at once, for tests of one
+// thread.
+//
+// Thread-safety: all calls from all threads at once.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+
+#include <leaselock/clock.hpp>
+
+namespace leaselock::testing {
+
+class ManualClock final : public Clock {
+  public:
+    enum class Sleep { blocking, self_advancing };
+
+    // Begins an hour behind the epoch, so that tests may look back a little.
+    explicit ManualClock(Sleep sleep = Sleep::blocking) noexcept : sleep_{sleep} {}
+
+    [[nodiscard]] time_point now() const noexcept override {
+        return time_point{duration{now_.load(std::memory_order_acquire)}};
+    }
+
+    // Blocks for no longer than it takes others to move the time; see the two ways above.
+    bool sleep_until(time_point until, const std::stop_token& stop) override {
+        if (sleep_ == Sleep::self_advancing) {
+            if (stop.stop_requested()) return false;
+            set(until);
+            return true;
+        }
+        std::unique_lock lock{mutex_};
+        ++sleepers_;
+        changed_.notify_all();
+        changed_.wait(lock, stop, [&] { return now() >= until; });
+        --sleepers_;
+        return !stop.stop_requested();
+    }
+
+    // Moves the time on and wakes whoever sleeps until then. `d` is not negative.
+    void advance(duration d) { set(now() + d); }
+    // The same to a point in time. Time never goes back: an earlier point changes nothing.
+    void set(time_point to) {
+        {
+            const std::lock_guard lock{mutex_};
+            now_.store(std::max(now(), to).time_since_epoch().count(), std::memory_order_release);
+        }
+        changed_.notify_all();
+    }
+
+    // Blocks until at least `count` threads are asleep on this clock.
+    void wait_for_sleepers(int count = 1) {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, [&] { return sleepers_ >= count; });
+    }
+
+  private:
+    const Sleep sleep_;
+    std::atomic<rep> now_{duration{std::chrono::hours{1}}.count()};
+    std::mutex mutex_;  // guards the two below, and orders changes of the time with sleeping
+    std::condition_variable_any changed_;
+    int sleepers_ = 0;
+};
+
+}  // namespace leaselock::testing

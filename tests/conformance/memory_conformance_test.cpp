@@ -1,0 +1,15 @@
+// Goal: MemoryBackend keeps the contract of a backend. Method: the conformance suite, on a clock
+// that the tests move. Its link cannot break: there is none.
+#include <memory>
+
+#include <leaselock/testing/conformance.hpp>
+
+#include "conformance/memory_fixture.hpp"
+
+namespace leaselock::testing {
+namespace {
+
+LEASELOCK_CONFORMANCE_SUITE(MemoryConformance, [] { return std::make_unique<MemoryFixture>(); });
+
+}  // namespace
+}  // namespace leaselock::testing
