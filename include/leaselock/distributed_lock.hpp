@@ -11,7 +11,7 @@
 // Thread-safety: everything may be used from all threads at once.
 #pragma once
 
-#include <utility>
+#include <type_traits>
 
 #include <leaselock/detail/key_format.hpp>
 #include <leaselock/key_macros.hpp>
@@ -21,6 +21,11 @@
 
 namespace leaselock::detail {
 
+template <class... Args>
+inline constexpr bool kStartsWithOptions = false;
+template <class First, class... Rest>
+inline constexpr bool kStartsWithOptions<First, Rest...> = std::is_same_v<First, LockOptions>;
+
 // The forms of LEASELOCK_GUARD. The template comes a second time as text, in Call, since a function
 // parameter is no constant.
 template <CallText Call, class... Args>
@@ -29,8 +34,8 @@ ScopedDistributedLock lock_scope(LockManager& manager, const char* /*key_templat
     return {manager, format_call_key<Call>(args...), options};
 }
 template <CallText Call, class... Args>
-ScopedDistributedLock lock_scope(LockManager& manager, const char* /*key_template*/,
-                                 const Args&... args) {
+requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
+    lock_scope(LockManager& manager, const char* /*key_template*/, const Args&... args) {
     return {manager, format_call_key<Call>(args...)};
 }
 template <CallText Call, class... Args>
@@ -39,7 +44,8 @@ ScopedDistributedLock lock_scope(const char* /*key_template*/, const LockOptions
     return {default_manager(), format_call_key<Call>(args...), options};
 }
 template <CallText Call, class... Args>
-ScopedDistributedLock lock_scope(const char* /*key_template*/, const Args&... args) {
+requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
+    lock_scope(const char* /*key_template*/, const Args&... args) {
     return {default_manager(), format_call_key<Call>(args...)};
 }
 
