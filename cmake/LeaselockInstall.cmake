@@ -17,14 +17,20 @@ install(FILES
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
     COMPONENT core)
 
+# leaselock_install_dependencies(<component> <text>): what find_package does for that component.
+function(leaselock_install_dependencies component text)
+    set(file "${PROJECT_BINARY_DIR}/dependencies-${component}.cmake")
+    file(WRITE "${file}" "${text}")
+    install(FILES "${file}" DESTINATION "${leaselock_package_dir}" COMPONENT ${component})
+endfunction()
+
+leaselock_install_dependencies(testing "find_dependency(GTest 1.12)\n")
 if(LEASELOCK_WITH_REDIS)
-    file(WRITE "${PROJECT_BINARY_DIR}/dependencies-redis.cmake"
+    leaselock_install_dependencies(redis
 "list(APPEND CMAKE_MODULE_PATH \"\${CMAKE_CURRENT_LIST_DIR}\")
 find_dependency(hiredis)
 list(POP_BACK CMAKE_MODULE_PATH)
 ")
-    install(FILES
-        "${PROJECT_BINARY_DIR}/dependencies-redis.cmake"
-        "${PROJECT_SOURCE_DIR}/cmake/Findhiredis.cmake"
+    install(FILES "${PROJECT_SOURCE_DIR}/cmake/Findhiredis.cmake"
         DESTINATION "${leaselock_package_dir}" COMPONENT redis)
 endif()
