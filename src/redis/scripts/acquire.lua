@@ -17,7 +17,7 @@ local fence = now
 local last = redis.call('GET', KEYS[2])
 if last then
   last = tonumber(last)
-  if not last or last >= 9007199254740991 then
+  if not (last and last >= 0 and last < 9007199254740991) then
     return redis.error_reply('CORRUPT the fencing token of the key is not one')
   end
   if holder then
