@@ -69,12 +69,16 @@ void fail(Reply& reply, Errc error, std::string detail) {
     reply.detail = std::move(detail);
 }
 
-// Who holds the key, from `answer`'s element `at` and the pttl behind it.
-void decode_holder(wire::ReplyView answer, std::size_t at, Reply& reply) {
+// Who holds the key, from `answer`'s element `at` and the pttl behind it. False if that is not what
+// they are.
+bool decode_holder(wire::ReplyView answer, std::size_t at, Reply& reply) {
+    if (answer.at(at).type() != Type::string || answer.at(at + 1).type() != Type::integer) {
+        return false;
+    }
     const std::int64_t pttl = answer.at(at + 1).integer();
-    if (answer.at(at).type() != Type::string || pttl < 0) {
+    if (pttl < 0) {
         fail(reply, Errc::corrupt, "the key has no ttl, so it is no lock");
-        return;
+        return true;
     }
     std::string_view holder = answer.at(at).text();
     reply.kept = holder.starts_with(kept_mark);
@@ -82,6 +86,7 @@ void decode_holder(wire::ReplyView answer, std::size_t at, Reply& reply) {
     reply.outcome = Outcome::held;
     reply.holder = holder;
     reply.remaining = milliseconds{pttl};
+    return true;
 }
 
 bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
@@ -91,12 +96,13 @@ bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
 
 // False if the answer is not one of the script's.
 bool decode_acquire(wire::ReplyView answer, Reply& reply) {
+    if (answer.at(1).type() != Type::integer) return false;
     switch (answer.at(0).integer()) {
         case 1:
             reply.outcome = Outcome::granted;
             return answer.size() == 3 && decode_fence(answer.at(2), reply) &&
                    reply.fencing_token > 0;
-        case 0: decode_holder(answer, 2, reply); return answer.size() == 4;
+        case 0: return decode_holder(answer, 2, reply) && answer.size() == 4;
         case -1:
             fail(reply, Errc::stale, "the server's time was past the deadline of the command");
             return answer.size() == 2;
@@ -107,8 +113,8 @@ bool decode_acquire(wire::ReplyView answer, Reply& reply) {
 bool decode_inspect(wire::ReplyView answer, Reply& reply) {
     reply.outcome = Outcome::free;
     if (answer.at(0).integer() == 0) return answer.size() == 1;
-    decode_holder(answer, 1, reply);
-    return answer.size() == 4 && decode_fence(answer.at(3), reply);
+    return decode_holder(answer, 1, reply) && answer.size() == 4 &&
+           decode_fence(answer.at(3), reply);
 }
 
 bool decode_flag(wire::ReplyView answer, Outcome yes, Reply& reply) noexcept {
@@ -175,7 +181,7 @@ Errc classify(std::string_view error) noexcept {
 
 std::string quote(std::string_view error) {
     constexpr std::size_t longest = 200;
-    std::string text{error.substr(0, longest)};
+    std::string text{error.substr(0, std::min(longest, error.find(", with args")))};
     std::replace_if(
         text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
     return text;

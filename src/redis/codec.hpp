@@ -31,7 +31,9 @@ std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply);
 // may have done something.
 [[nodiscard]] Errc classify(std::string_view error) noexcept;
 
-// The server's words for a message: cut short, without control characters.
+// The server's words for a message: cut short, without control characters, and without the
+// arguments that it repeats of a command that it does not know, for tokens and passwords are among
+// them.
 [[nodiscard]] std::string quote(std::string_view error);
 
 }  // namespace leaselock::redis

@@ -40,6 +40,12 @@ Errc meaning(Step step, std::string_view text) noexcept {
     return step == Step::select ? Errc::invalid_url : Errc::connect_failed;
 }
 
+// What the server said, unless it repeats what it was told.
+std::string without_password(std::string_view text, const std::string& password) {
+    const bool repeats = !password.empty() && text.find(password) != std::string_view::npos;
+    return repeats ? "the server refused the login" : quote(text);
+}
+
 std::int64_t number(std::string_view text) noexcept {
     std::int64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
@@ -52,20 +58,24 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
                        Clock::time_point until, std::int64_t& server_time, std::string& why) {
     std::string out;
     const std::vector<Step> steps = write_steps(out, credentials);
-    if (connection.send(out, until).error) {
-        why = "the connection broke while logging in";
-        return Errc::connect_failed;
-    }
+    // A server that sends its clients away says why before it closes, so the answer is read even if
+    // nothing could be sent.
+    const bool was_sent = !connection.send(out, until).error;
     wire::Reply answer;
     for (const Step step : steps) {
         if (connection.receive(answer, until) != wire::Received::reply) {
-            why = "the server did not answer while logging in";
+            why = was_sent ? "the server did not answer while logging in"
+                           : "the connection broke while logging in";
             return Errc::connect_failed;
         }
         if (answer.is_error()) {
-            why = quote(answer.text());
+            why = without_password(answer.text(), credentials.password);
             return meaning(step, answer.text());
         }
+    }
+    if (answer.size() != 2) {
+        why = "the server does not tell its time, so it is no Redis";
+        return Errc::connect_failed;
     }
     server_time = number(answer.at(0).text()) * 1'000'000 + number(answer.at(1).text());
     return {};

@@ -1,0 +1,264 @@
+// Goal: each request becomes the command that its script expects, and each answer, right or wrong,
+// gets its meaning: nothing that cannot be read passes for a grant, and no error of a server passes
+// for harmless that may have done something. Method: answers as bytes through the real parser.
+#include <gtest/gtest.h>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "redis/codec.hpp"
+#include "redis_scripts.hpp"
+#include "wire/parser.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using namespace std::chrono_literals;
+
+wire::Reply parsed(const std::string& bytes) {
+    wire::Parser parser;
+    parser.feed(bytes);
+    wire::Reply reply;
+    EXPECT_EQ(parser.next(reply), wire::Parser::Result::reply) << bytes;
+    return reply;
+}
+
+std::string bulk(const std::string& text) {
+    return '$' + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+std::string integer(std::int64_t n) { return ':' + std::to_string(n) + "\r\n"; }
+template <typename... Elements>
+std::string array(const Elements&... elements) {
+    return '*' + std::to_string(sizeof...(elements)) + "\r\n" + (elements + ... + std::string{});
+}
+
+struct Decoded {
+    Reply reply;
+    std::int64_t server_time = 0;
+};
+Decoded decoded(Verb verb, const std::string& bytes) {
+    Decoded result;
+    result.server_time = decode(verb, parsed(bytes), result.reply);
+    return result;
+}
+void expect_failed(Verb verb, const std::string& bytes, Errc error) {
+    const Reply reply = decoded(verb, bytes).reply;
+    EXPECT_EQ(reply.outcome, Outcome::failed) << bytes;
+    EXPECT_EQ(reply.error, error) << bytes << reply.detail;
+    EXPECT_FALSE(reply.detail.empty()) << bytes;
+}
+
+const std::string now = integer(1'700'000'000'000'000);
+
+TEST(RedisCodec, GrantCarriesFenceAndServerTime) {
+    const auto [reply, server_time] =
+        decoded(Verb::acquire, array(integer(1), now, integer(1'700'000'000'000'001)));
+    EXPECT_EQ(reply.outcome, Outcome::granted);
+    EXPECT_EQ(reply.fencing_token, 1'700'000'000'000'001U);
+    EXPECT_EQ(server_time, 1'700'000'000'000'000);
+}
+
+TEST(RedisCodec, HeldCarriesHolderRemainingAndServerTime) {
+    const auto [reply, server_time] =
+        decoded(Verb::acquire, array(integer(0), now, bulk("host:1/ab"), integer(1234)));
+    EXPECT_EQ(reply.outcome, Outcome::held);
+    EXPECT_EQ(reply.holder, "host:1/ab");
+    EXPECT_EQ(reply.remaining, 1234ms);
+    EXPECT_FALSE(reply.kept);
+    EXPECT_EQ(server_time, 1'700'000'000'000'000);
+}
+
+TEST(RedisCodec, KeptLockTellsItsLastHolder) {
+    const Reply reply =
+        decoded(Verb::acquire, array(integer(0), now, bulk("kept:host:1/ab"), integer(5))).reply;
+    EXPECT_EQ(reply.outcome, Outcome::held);
+    EXPECT_TRUE(reply.kept);
+    EXPECT_EQ(reply.holder, "host:1/ab");
+}
+
+TEST(RedisCodec, StaleIsUnavailableAndBringsTheServerTime) {
+    const auto [reply, server_time] = decoded(Verb::acquire, array(integer(-1), now));
+    EXPECT_EQ(reply.outcome, Outcome::failed);
+    EXPECT_EQ(reply.error, Errc::stale);
+    EXPECT_EQ(server_time, 1'700'000'000'000'000);
+}
+
+TEST(RedisCodec, RenewAndReleaseAnswerYesOrLost) {
+    EXPECT_EQ(decoded(Verb::renew, integer(1)).reply.outcome, Outcome::renewed);
+    EXPECT_EQ(decoded(Verb::renew, integer(0)).reply.outcome, Outcome::lost);
+    EXPECT_EQ(decoded(Verb::release, integer(1)).reply.outcome, Outcome::released);
+    EXPECT_EQ(decoded(Verb::release, integer(0)).reply.outcome, Outcome::lost);
+}
+
+TEST(RedisCodec, InspectTellsFreeAndHeld) {
+    EXPECT_EQ(decoded(Verb::inspect, array(integer(0))).reply.outcome, Outcome::free);
+    const Reply reply =
+        decoded(Verb::inspect, array(integer(1), bulk("a/b"), integer(9), integer(7))).reply;
+    EXPECT_EQ(reply.outcome, Outcome::held);
+    EXPECT_EQ(reply.holder, "a/b");
+    EXPECT_EQ(reply.remaining, 9ms);
+    EXPECT_EQ(reply.fencing_token, 7U);
+}
+
+TEST(RedisCodec, KeyWithoutTtlIsCorrupt) {
+    expect_failed(Verb::acquire, array(integer(0), now, bulk("x"), integer(-1)), Errc::corrupt);
+    expect_failed(Verb::inspect, array(integer(1), bulk("x"), integer(-1), integer(0)),
+                  Errc::corrupt);
+}
+
+TEST(RedisCodec, AnswersThatNoScriptGivesAreUnknown) {
+    const std::string one = integer(1);
+    const std::string nil = "$-1\r\n";
+    const std::string too_large = integer(std::int64_t{1} << 53);
+    for (const std::string& wrong : {one,
+                                     nil,
+                                     bulk("OK"),
+                                     std::string{"+OK\r\n"},
+                                     std::string{"*0\r\n"},
+                                     std::string{"*-1\r\n"},
+                                     array(integer(2), now),
+                                     array(one, now),
+                                     array(one, now, integer(5), integer(6)),
+                                     array(one, now, bulk("5")),
+                                     array(one, now, integer(0)),
+                                     array(one, now, integer(-5)),
+                                     array(one, now, too_large),
+                                     array(one, bulk("time"), integer(5)),
+                                     array(bulk("1"), now, integer(5)),
+                                     array(integer(0), now, nil, one),
+                                     array(integer(0), now, bulk("x"), bulk("5")),
+                                     array(integer(0), now, bulk("x")),
+                                     array(integer(-1)),
+                                     array(integer(-1), now, now),
+                                     array(array(one), now, integer(5))}) {
+        expect_failed(Verb::acquire, wrong, Errc::unexpected_reply);
+    }
+    for (const std::string& wrong :
+         {one, nil, array(one), array(integer(0), one), array(one, bulk("x"), one),
+          array(one, nil, one, one), array(one, bulk("x"), one, nil), array(integer(2)),
+          array(one, bulk("x"), one, too_large), array(one, bulk("x"), bulk("1"), one)}) {
+        expect_failed(Verb::inspect, wrong, Errc::unexpected_reply);
+    }
+    for (const Verb verb : {Verb::renew, Verb::release}) {
+        for (const std::string& wrong : {integer(2), integer(-1), nil, bulk("1"), bulk("0"),
+                                         std::string{"+OK\r\n"}, array(one), array()}) {
+            expect_failed(verb, wrong, Errc::unexpected_reply);
+        }
+    }
+}
+
+// The texts are those of redis-server 7.0.
+TEST(RedisCodec, EachErrorOfAServerHasItsMeaning) {
+    const std::string in_script = " script: 6f1ed002ab5595859014ebf0951522d9, on @user_script:9.";
+    const std::vector<std::tuple<std::string, Errc>> meanings{
+        {"READONLY You can't write against a read only replica." + in_script, Errc::read_only},
+        {"LOADING Redis is loading the dataset in memory", Errc::loading},
+        {"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+         Errc::loading},
+        {"OOM command not allowed when used memory > 'maxmemory'." + in_script,
+         Errc::out_of_memory},
+        {"NOREPLICAS Not enough good replicas to write.", Errc::not_enough_replicas},
+        {"BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+         Errc::busy},
+        {"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist "
+         "on disk.",
+         Errc::misconfigured},
+        {"ERR max number of clients reached", Errc::too_many_clients},
+        {"ERR max number of clients + cluster connections reached", Errc::too_many_clients},
+        {"CLUSTERDOWN Hash slot not served", Errc::cluster_down},
+        {"TRYAGAIN Multiple keys request during rehashing of slot", Errc::cluster_down},
+        {"MOVED 3999 127.0.0.1:6381", Errc::not_supported},
+        {"ASK 3999 127.0.0.1:6381", Errc::not_supported},
+        {"CROSSSLOT Keys in request don't hash to the same slot", Errc::not_supported},
+        {"ERR unknown command 'EVALSHA', with args beginning with: 'ab' ", Errc::not_supported},
+        {"NOAUTH Authentication required.", Errc::authentication_failed},
+        {"WRONGPASS invalid username-password pair or user is disabled.",
+         Errc::authentication_failed},
+        {"NOPERM this user has no permissions to run the 'evalsha' command", Errc::access_denied},
+        {"ERR The user executing the script can't run this command or subcommand" + in_script,
+         Errc::access_denied},
+        {"ERR The user executing the script can't access at least one of the keys" + in_script,
+         Errc::access_denied},
+        {"WRONGTYPE Operation against a key holding the wrong kind of value" + in_script,
+         Errc::corrupt},
+        {"CORRUPT the fencing token of the key is not one", Errc::corrupt},
+        {"UNKILLABLE Sorry the script already executed write commands", Errc::unexpected_reply},
+        {"EXECABORT Transaction discarded because of previous errors.", Errc::unexpected_reply},
+        {"ERR user_script:1: Script attempted to access nonexistent global variable",
+         Errc::unexpected_reply},
+        {"", Errc::unexpected_reply},
+    };
+    for (const auto& [text, error] : meanings) {
+        EXPECT_EQ(classify(text), error) << text;
+        for (const Verb verb : {Verb::acquire, Verb::renew, Verb::release, Verb::inspect}) {
+            const Reply reply = decoded(verb, '-' + text + "\r\n").reply;
+            EXPECT_EQ(reply.outcome, Outcome::failed) << text;
+            EXPECT_EQ(reply.error, error) << text;
+        }
+    }
+}
+
+TEST(RedisCodec, OnlyNoscriptAsksForTheScript) {
+    EXPECT_TRUE(wants_script(parsed("-NOSCRIPT No matching script. Please use EVAL.\r\n")));
+    EXPECT_FALSE(wants_script(parsed("-ERR NOSCRIPT\r\n")));
+    EXPECT_FALSE(wants_script(parsed("+NOSCRIPT\r\n")));
+    EXPECT_FALSE(wants_script(parsed(bulk("NOSCRIPT"))));
+}
+
+TEST(RedisCodec, QuoteIsShortAndOfOneLine) {
+    EXPECT_EQ(quote("LOADING a\r\nb\tc"), "LOADING a  b c");
+    EXPECT_EQ(quote(std::string(1000, 'x')), std::string(200, 'x'));
+}
+
+TEST(RedisCodec, QuoteLeavesOutTheArgumentsThatAServerRepeats) {
+    EXPECT_EQ(quote("ERR unknown command 'EVALSHA', with args beginning with: 'sha' 'TOKEN'"),
+              "ERR unknown command 'EVALSHA'");
+}
+
+// What a request becomes, as the words of its command.
+std::vector<std::string> words(const Request& request, bool whole_script, std::int64_t not_after) {
+    std::string bytes;
+    append_request(bytes, request, whole_script, not_after);
+    const wire::Reply reply = parsed(bytes);
+    std::vector<std::string> result;
+    for (std::size_t i = 0; i < reply.size(); ++i) result.emplace_back(reply.at(i).text());
+    return result;
+}
+
+using Words = std::vector<std::string>;
+
+TEST(RedisCodec, RequestsCarryWhatTheirScriptsRead) {
+    const Request request{
+        .verb = Verb::acquire, .key = "p:k", .token = "me/1", .ttl = 30s, .keep = 7s};
+    const auto with = [&](Verb verb) {
+        Request changed = request;
+        changed.verb = verb;
+        return changed;
+    };
+    EXPECT_EQ(words(with(Verb::acquire), false, 99),
+              (Words{"EVALSHA", std::string{scripts::acquire_sha1}, "2", "p:k", "{p:k}:ll:f",
+                     "me/1", "30000", "99"}));
+    EXPECT_EQ(words(with(Verb::renew), false, 99),
+              (Words{"EVALSHA", std::string{scripts::renew_sha1}, "2", "p:k", "{p:k}:ll:w", "me/1",
+                     "30000"}));
+    EXPECT_EQ(words(with(Verb::release), false, 99),
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "2", "p:k", "{p:k}:ll:w",
+                     "me/1", "7000"}));
+    EXPECT_EQ(words(with(Verb::inspect), false, 99),
+              (Words{"EVALSHA", std::string{scripts::inspect_sha1}, "2", "p:k", "{p:k}:ll:f"}));
+}
+
+TEST(RedisCodec, WholeScriptsGoByEval) {
+    const Request request{.verb = Verb::inspect, .key = "a{b}", .token = {}};
+    EXPECT_EQ(words(request, true, 0),
+              (Words{"EVAL", std::string{scripts::inspect_text}, "2", "a{b}", "a{b}:ll:F"}));
+}
+
+TEST(RedisCodec, KeysAndTokensAreBytes) {
+    const std::string key{"a\0b\r\nc \xff", 8};
+    EXPECT_EQ(words({.verb = Verb::inspect, .key = key}, false, 0).at(3), key);
+}
+
+}  // namespace
+}  // namespace leaselock::redis
