@@ -31,10 +31,10 @@ Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock)
 void Link::submit(Operation& operation) {
     const Clock::time_point now = operation.request.submitted;
     const detail::MutexLock lock{mutex_};
-    close_if_stale(now);
+    tidy(now);
     queue_.push_back({&operation, now + settings_.command_timeout});
     last_use_ = now;
-    if (!open_) return;
+    if (!open_ || retire_) return;
     try {
         write(queue_.back());
     } catch (...) {
@@ -70,10 +70,10 @@ void Link::detach(Operation& operation) noexcept {
     if (found == queue_.end()) return;
     if (found->state != State::waiting) {
         found->operation = nullptr;
-        operation.fail(Errc::command_timed_out, {});
+        finish(operation, Errc::command_timed_out, "no answer until the deadline");
     } else {
         queue_.erase(found);
-        operation.fail(Errc::connect_failed, {});
+        finish(operation, Errc::connect_failed, "no connection until the deadline");
     }
 }
 
@@ -88,36 +88,48 @@ void Link::write(Pending& pending) {
     pending.state = State::written;
 }
 
-// Does not wait for room: what the socket does not take now, the driver sends.
-void Link::flush() {
-    while (open_ && !writing_ && !out_.empty()) {
-        std::string batch = std::exchange(out_, {});
-        for (auto last = queue_.rbegin(); last != queue_.rend() && last->state != State::sent;
-             ++last) {
-            last->state = State::sent;
-        }
+// Does not wait for room: what the socket does not take now, the driver sends. Two buffers change
+// places, so that nothing is allocated: a command that was cut off by a lack of memory would be
+// read together with the next one.
+void Link::flush() noexcept {
+    while (open_ && !writing_ && has_unsent()) {
+        if (sent_bytes_ == sending_.size()) take_out();
+        const std::string_view rest = std::string_view{sending_}.substr(sent_bytes_);
         writing_ = true;
         wire::Sent sent;
         {
             const detail::MutexUnlock unlocked{mutex_};
-            sent = connection_.send(batch, Clock::time_point::min());
+            sent = connection_.send(rest, Clock::time_point::min());
         }
         writing_ = false;
+        sent_bytes_ += sent.bytes;
         writer_done_.notify_all();
-        if (sent.bytes == batch.size()) continue;
-        out_.insert(0, batch, sent.bytes);
-        return;
+        if (sent.bytes < rest.size()) return;
     }
 }
 
+// What was written so far is to be sent next.
+void Link::take_out() noexcept {
+    sending_.clear();
+    sent_bytes_ = 0;
+    sending_.swap(out_);
+    for (auto last = queue_.rbegin(); last != queue_.rend() && last->state != State::sent; ++last) {
+        if (last->state == State::written) last->state = State::sent;
+    }
+}
+
+// An operation stays in the queue until nothing more can throw: who is there when memory is out is
+// told that its outcome is unknown.
 void Link::settle(wire::ReplyView answer) {
-    Pending pending = queue_.front();
-    queue_.pop_front();
-    if (pending.operation == nullptr) return;
+    const Pending pending = queue_.front();
+    if (pending.operation == nullptr) {
+        queue_.pop_front();
+        return;
+    }
     if (wants_script(answer) && !pending.whole_script) {
-        pending.whole_script = true;
-        pending.state = State::waiting;
-        queue_.push_back(pending);
+        queue_.push_back({pending.operation, pending.expires, true});
+        queue_.pop_front();
+        if (retire_) return;
         write(queue_.back());
         flush();
         return;
@@ -131,6 +143,7 @@ void Link::settle(wire::ReplyView answer) {
         retire_ = retire_ || operation.reply.error == Errc::read_only;
         operation.reply.detail.insert(0, settings_.name + ": ");
     }
+    queue_.pop_front();
     complete(operation);
 }
 
@@ -149,9 +162,16 @@ void Link::hand_over() noexcept {
     }
 }
 
-void Link::close_if_stale(Clock::time_point now) {
-    if (!open_ || driving_ || writing_ || !queue_.empty() || now - last_use_ < idle) return;
-    if (connection_.is_stale()) close();
+// Before a command goes out: is the connection fit for it? Where a caller was let go and its answer
+// is overdue, nobody has looked since; what has not come by now is not waited for.
+void Link::tidy(Clock::time_point now) noexcept {
+    if (!open_ || driving_ || writing_) return;
+    if (queue_.empty()) {
+        if (now - last_use_ >= idle && connection_.is_stale()) close();
+    } else if (now >= queue_.front().expires) {
+        drive(Clock::time_point::min());
+        if (!driving_) hand_over();
+    }
 }
 
 }  // namespace leaselock::redis

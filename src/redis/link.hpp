@@ -61,11 +61,15 @@ class Link {
 
     // link.cpp: the queue.
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
-    void flush() LEASELOCK_REQUIRES(mutex_);
+    void flush() noexcept LEASELOCK_REQUIRES(mutex_);
+    void take_out() noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool has_unsent() const noexcept LEASELOCK_REQUIRES(mutex_) {
+        return !out_.empty() || sent_bytes_ < sending_.size();
+    }
     void settle(wire::ReplyView answer) LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
-    void close_if_stale(Clock::time_point now) LEASELOCK_REQUIRES(mutex_);
+    void tidy(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::int64_t not_after(const Pending& pending) const noexcept
         LEASELOCK_REQUIRES(mutex_);
 
@@ -92,9 +96,12 @@ class Link {
     bool driving_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool writing_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool open_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool retire_ LEASELOCK_GUARDED_BY(mutex_) = false;  // close when nothing is in flight
+    // Nothing more is written; close when nothing is in flight.
+    bool retire_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::deque<Pending> queue_ LEASELOCK_GUARDED_BY(mutex_);
-    std::string out_ LEASELOCK_GUARDED_BY(mutex_);  // to be sent
+    std::string out_ LEASELOCK_GUARDED_BY(mutex_);             // to be sent behind `sending_`
+    std::string sending_ LEASELOCK_GUARDED_BY(mutex_);         // the writer's while it sends
+    std::size_t sent_bytes_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // of `sending_`
     Clock::time_point last_use_ LEASELOCK_GUARDED_BY(mutex_){};
     // The server's time less ours, as of its last answer.
     std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};

@@ -31,7 +31,7 @@ void Link::drive(Deadline deadline) noexcept {
         }
     } catch (const std::bad_alloc&) {
         fail(Errc::connection_lost);
-        refuse_all(Errc::connect_failed, {});
+        refuse_all(Errc::connect_failed, "no memory");
     }
     driving_ = false;
 }
@@ -40,7 +40,7 @@ void Link::drive(Deadline deadline) noexcept {
 void Link::receive(Deadline deadline) {
     flush();
     Deadline until = std::min(deadline, queue_.front().expires);
-    if (!out_.empty()) until = std::min(until, clock_->now() + first_backoff);
+    if (has_unsent()) until = std::min(until, clock_->now() + first_backoff);
     wire::Reply answer;
     wire::Received received{};
     {
@@ -53,7 +53,7 @@ void Link::receive(Deadline deadline) {
         if (received == wire::Received::timed_out) break;
         take(received, answer);
     }
-    if (open_ && retire_ && queue_.empty()) close();
+    if (open_ && retire_ && (queue_.empty() || queue_.front().state == State::waiting)) close();
 }
 
 void Link::take(wire::Received received, const wire::Reply& answer) {
@@ -163,6 +163,8 @@ void Link::close() noexcept {
     while (writing_) writer_done_.wait(mutex_);
     connection_.close();
     out_.clear();
+    sending_.clear();
+    sent_bytes_ = 0;
 }
 
 }  // namespace leaselock::redis

@@ -1,0 +1,413 @@
+// Goal: whatever becomes of a connection, each operation in flight on it ends once, in time, with
+// its own answer or an honest failure, and the next one works. Method: a peer that refuses, closes,
+// lies, is silent or answers late. Long deadlines belong to what must happen, short ones to what
+// must not; a short one may be exceeded ten times on a busy machine.
+#include <deque>
+#include <gtest/gtest.h>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fault/lock_peer.hpp"
+#include "redis/link.hpp"
+#include "support/free_port.hpp"
+#include "support/poll_until.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using support::Answer;
+using support::Heard;
+using support::LockPeer;
+using support::poll_until;
+
+constexpr milliseconds soon = 50ms;
+constexpr milliseconds enough = 10s;
+
+LinkSettings settings(const wire::Endpoint& endpoint, milliseconds command_timeout) {
+    return {.endpoint = endpoint,
+            .credentials = {},
+            .name = "redis://peer",
+            .connect_timeout = enough,
+            .command_timeout = command_timeout};
+}
+
+// An operation with what it looks at.
+struct Call {
+    explicit Call(int number, Verb verb = Verb::acquire,
+                  Clock::time_point deadline = Clock::time_point::max())
+        : token("me/" + std::to_string(number)),
+          operation{{.verb = verb,
+                     .key = "key",
+                     .token = token,
+                     .ttl = 30s,
+                     .submitted = boot_clock()->now(),
+                     .deadline = deadline}} {}
+    [[nodiscard]] const Reply& reply() const { return operation.reply; }
+
+    std::string token;
+    Operation operation;
+};
+
+void finish(Link& link, Call& call) {
+    if (!call.operation.done() && !link.pump(call.operation)) link.detach(call.operation);
+}
+
+void run(Link& link, Call& call) {
+    link.submit(call.operation);
+    finish(link, call);
+}
+
+void expect_granted(const Call& call) {
+    EXPECT_EQ(call.reply().outcome, Outcome::granted) << call.reply().detail;
+    EXPECT_EQ("me/" + std::to_string(call.reply().fencing_token), call.token) << "not its answer";
+}
+
+void expect_failed(const Call& call, Errc error) {
+    ASSERT_TRUE(call.operation.done());
+    EXPECT_EQ(call.reply().outcome, Outcome::failed);
+    EXPECT_EQ(call.reply().error, error) << make_error_code(call.reply().error).message();
+    EXPECT_FALSE(call.reply().detail.empty());
+}
+
+class RedisLink : public testing::Test {
+  protected:
+    LockPeer lock_peer_;
+    support::ScriptedPeer& peer_ = lock_peer_.peer();
+};
+
+TEST_F(RedisLink, NoscriptIsAnsweredWithTheWholeScriptInTheSameTry) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([](const Heard& call) {
+        return call.whole_script ? support::yes(call)
+                                 : Answer::reply("-NOSCRIPT No matching script.\r\n");
+    });
+    const std::vector<std::pair<Verb, Outcome>> expected{{Verb::acquire, Outcome::granted},
+                                                         {Verb::renew, Outcome::renewed},
+                                                         {Verb::release, Outcome::released},
+                                                         {Verb::inspect, Outcome::free}};
+    for (const auto& [verb, outcome] : expected) {
+        Call call{7, verb};
+        run(link, call);
+        EXPECT_EQ(call.reply().outcome, outcome) << call.reply().detail;
+    }
+    EXPECT_EQ(lock_peer_.calls().size(), 2 * expected.size());
+    EXPECT_EQ(peer_.connections(), 1U);
+}
+
+TEST_F(RedisLink, NoscriptToAWholeScriptIsAnErrorAndNoLoop) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([](const Heard&) { return Answer::reply("-NOSCRIPT never\r\n"); });
+    Call call{1};
+    run(link, call);
+    expect_failed(call, Errc::unexpected_reply);
+    EXPECT_EQ(lock_peer_.calls().size(), 2U);
+}
+
+TEST_F(RedisLink, LostReplyIsUnknownAndTheConnectionIsReplaced) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    for (const Answer& end : {Answer::close(), Answer::reset(), Answer::close("*3\r\n:1\r\n")}) {
+        const std::size_t before = peer_.connections();
+        lock_peer_.script({end});
+        Call lost{1};
+        run(link, lost);
+        expect_failed(lost, Errc::connection_lost);
+        Call next{2};
+        run(link, next);
+        expect_granted(next);
+        EXPECT_LE(peer_.connections(), before + 2);
+    }
+}
+
+TEST_F(RedisLink, HalfAReplyAndSilenceTimesOutAndIsNotTheNextOnesAnswer) {
+    Link link{settings(peer_.endpoint(), 5 * soon), boot_clock()};
+    const std::string whole = support::granted("1");
+    lock_peer_.script({Answer::reply(whole.substr(0, whole.size() - 3))});
+    Call half{1};
+    const auto start = boot_clock()->now();
+    run(link, half);
+    EXPECT_LT(boot_clock()->now() - start, 50 * soon);
+    expect_failed(half, Errc::command_timed_out);
+    Call next{2};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
+TEST_F(RedisLink, GarbageIsAProtocolErrorAndEndsTheConnection) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.script({Answer::reply("HTTP/1.1 200 OK\r\n")});
+    Call garbage{1};
+    run(link, garbage);
+    expect_failed(garbage, Errc::protocol_error);
+    Call next{2};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
+TEST_F(RedisLink, ReplyTooManyEndsTheConnection) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.script({Answer::reply(support::granted("1") + support::granted("9"))});
+    Call first{1};
+    run(link, first);
+    expect_granted(first);
+    Call second{2};
+    run(link, second);
+    expect_granted(second);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
+TEST_F(RedisLink, WhatNobodyAskedForEndsAnIdleConnection) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    Call first{1};
+    run(link, first);
+    expect_granted(first);
+    // What is pushed reaches the older connection first.
+    wire::Connection witness{boot_clock()};
+    std::string why;
+    wire::Reply reply;
+    ASSERT_FALSE(witness.open(peer_.endpoint(), boot_clock()->now() + enough, why)) << why;
+    peer_.push(support::granted("9"));
+    ASSERT_EQ(witness.receive(reply, boot_clock()->now() + enough), wire::Received::reply);
+    ASSERT_TRUE(
+        poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
+    Call second{2};
+    run(link, second);
+    expect_granted(second);
+    EXPECT_EQ(peer_.connections(), 3U);
+}
+
+TEST_F(RedisLink, IdleConnectionThatWasClosedIsReplacedUnseen) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    for (int i = 1; i <= 3; ++i) {
+        Call call{i};
+        run(link, call);
+        expect_granted(call);
+        peer_.drop_all();
+        ASSERT_TRUE(poll_until([&] { return peer_.open_connections() == 0; }));
+        ASSERT_TRUE(poll_until(
+            [until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
+    }
+    EXPECT_EQ(peer_.connections(), 3U);
+}
+
+TEST_F(RedisLink, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp) {
+    Link link{settings(peer_.endpoint(), 5 * soon), boot_clock()};
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    std::deque<Call> calls;
+    for (int i = 1; i <= 8; ++i) link.submit(calls.emplace_back(i).operation);
+    {
+        std::vector<std::jthread> threads;
+        for (Call& call : calls) threads.emplace_back([&] { finish(link, call); });
+    }
+    for (const Call& call : calls) expect_failed(call, Errc::command_timed_out);
+    lock_peer_.on_call(support::yes);
+    Call next{9};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
+TEST_F(RedisLink, CallerInAHurryIsLetGoAndTheOthersGetTheirAnswers) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    Call first{1};
+    run(link, first);
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
+    Call patient{3};
+    link.submit(hurried.operation);
+    link.submit(patient.operation);
+    std::jthread other{[&] { finish(link, patient); }};
+    finish(link, hurried);
+    expect_failed(hurried, Errc::command_timed_out);
+    peer_.push(support::granted("2") + support::granted("3"));
+    other.join();
+    expect_granted(patient);
+    EXPECT_EQ(peer_.connections(), 1U);
+}
+
+TEST_F(RedisLink, CallerInAHurryBeforeAConnectionHasSentNothing) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    peer_.on_command([](const auto&) { return Answer::silence(); });
+    Call call{1, Verb::acquire, boot_clock()->now() + soon};
+    run(link, call);
+    expect_failed(call, Errc::connect_failed);
+    EXPECT_TRUE(lock_peer_.calls().empty());
+}
+
+// The one that connects is in a hurry, the one behind it is not: the role changes hands.
+TEST_F(RedisLink, ConnectingGoesOnWhenTheCallerThatBeganItLeaves) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    peer_.on_command([](const auto&) { return Answer::silence(); });
+    Call hurried{1, Verb::acquire, boot_clock()->now() + 4 * soon};
+    Call patient{2};
+    link.submit(hurried.operation);
+    link.submit(patient.operation);
+    std::jthread one{[&] { finish(link, hurried); }};
+    ASSERT_TRUE(poll_until([&] { return !peer_.commands().empty(); }));
+    lock_peer_.on_call(support::yes);
+    finish(link, patient);
+    expect_granted(patient);
+    one.join();
+    expect_failed(hurried, Errc::connect_failed);
+}
+
+TEST_F(RedisLink, OverdueAnswerOfACallerThatLeftIsNotWaitedForOnceMore) {
+    Link link{settings(peer_.endpoint(), 4 * soon), boot_clock()};
+    Call first{1};
+    run(link, first);
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
+    run(link, hurried);
+    const auto overdue = hurried.operation.request.submitted + 4 * soon;
+    ASSERT_TRUE(poll_until([&] { return boot_clock()->now() > overdue; }));
+    lock_peer_.on_call(support::yes);
+    Call next{3};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
+TEST_F(RedisLink, LateAnswerOfACallerThatLeftIsNobodyElses) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    Call first{1};
+    run(link, first);
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
+    run(link, hurried);
+    expect_failed(hurried, Errc::command_timed_out);
+    lock_peer_.on_call(support::yes);
+    peer_.push(support::granted("2"));
+    Call next{3};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(peer_.connections(), 1U);
+}
+
+TEST_F(RedisLink, RefusedIsUnavailable) {
+    Link link{settings({"127.0.0.1", support::free_port(), {}}, enough), boot_clock()};
+    Call call{1};
+    run(link, call);
+    expect_failed(call, Errc::connect_failed);
+}
+
+// Without a gate each of the 200 calls would make a connection of its own.
+TEST_F(RedisLink, ManyCallersDoNotHammerAServerThatSendsThemAway) {
+    peer_.on_connect([] { return Answer::close("-ERR max number of clients reached\r\n"); });
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    const auto start = boot_clock()->now();
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 50; ++i) {
+            threads.emplace_back([&] {
+                for (int n = 0; n < 4; ++n) {
+                    Call call{n};
+                    run(link, call);
+                    EXPECT_EQ(call.reply().outcome, Outcome::failed);
+                    EXPECT_EQ(family(call.reply().error), Family::unavailable);
+                }
+            });
+        }
+    }
+    // The gate is shut for 10, 20, 40, 80, 160 ms, then for 250 and more.
+    const auto quarter_seconds = (boot_clock()->now() - start) / 250ms;
+    EXPECT_LE(peer_.connections(), 7U + static_cast<std::size_t>(quarter_seconds));
+}
+
+const std::string read_only = "-READONLY You can't write against a read only replica.\r\n";
+
+TEST_F(RedisLink, ReadonlyDropsTheConnection) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.script({Answer::reply(read_only)});
+    Call refused{1};
+    run(link, refused);
+    expect_failed(refused, Errc::read_only);
+    Call next{2};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
+TEST_F(RedisLink, ReadonlyDropsTheConnectionAlsoIfItIsNeverIdle) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.script({Answer::reply(read_only), Answer::silence()});
+    Call refused{1};
+    Call in_flight{2};
+    link.submit(refused.operation);
+    link.submit(in_flight.operation);
+    finish(link, refused);
+    Call next{3};
+    link.submit(next.operation);
+    ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
+    peer_.push(support::granted("2"));
+    finish(link, in_flight);
+    expect_granted(in_flight);
+    finish(link, next);
+    expect_granted(next);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
+// More than the socket takes at once: what is left over is sent later, and not one byte is lost.
+TEST_F(RedisLink, FloodOfCommandsIsCutAnywhereAndArrivesWhole) {
+    Link link{settings(peer_.endpoint(), 6 * enough), boot_clock()};
+    std::deque<Call> calls;
+    constexpr int count = 20'000;
+    Call first{0};
+    run(link, first);
+    for (int i = 1; i <= count; ++i) link.submit(calls.emplace_back(i).operation);
+    for (Call& call : calls) finish(link, call);
+    for (const Call& call : calls) expect_granted(call);
+    EXPECT_EQ(peer_.connections(), 1U);
+}
+
+TEST_F(RedisLink, PeerThatStopsReadingHoldsNobodyLongerThanTheTimeout) {
+    Link link{settings(peer_.endpoint(), 4 * soon), boot_clock()};
+    lock_peer_.script({Answer::stop_reading()});
+    Call first{0};
+    link.submit(first.operation);
+    finish(link, first);
+    expect_failed(first, Errc::command_timed_out);
+    lock_peer_.on_call([](const Heard&) { return Answer::stop_reading(); });
+    std::deque<Call> calls;
+    const auto start = boot_clock()->now();
+    for (int i = 1; i <= 30'000; ++i) link.submit(calls.emplace_back(i).operation);
+    for (Call& call : calls) finish(link, call);
+    EXPECT_LT(boot_clock()->now() - start, enough);
+    for (const Call& call : calls) EXPECT_EQ(call.reply().outcome, Outcome::failed);
+    lock_peer_.on_call(support::yes);
+    Call next{9};
+    run(link, next);
+    expect_granted(next);
+}
+
+// Roles change hands all the time: callers that leave early, that stay, and a peer that hangs up.
+TEST_F(RedisLink, CallersWithAllKindsOfDeadlinesGetTheirOwnAnswersOnly) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([n = 0](const Heard& call) mutable {
+        return ++n % 97 == 0 ? Answer::close() : support::yes(call);
+    });
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < 8; ++thread) {
+        threads.emplace_back([&link, thread] {
+            for (int i = 0; i < 500; ++i) {
+                const auto until = i % 3 == 0 ? boot_clock()->now() + std::chrono::microseconds{i}
+                                              : Clock::time_point::max();
+                Call call{thread * 1000 + i + 1, Verb::acquire, until};
+                run(link, call);
+                ASSERT_TRUE(call.operation.done());
+                if (call.reply().outcome == Outcome::failed) {
+                    const Errc error = call.reply().error;
+                    EXPECT_TRUE(family(error) == Family::unknown || error == Errc::connect_failed);
+                } else {
+                    expect_granted(call);
+                }
+            }
+        });
+    }
+}
+
+}  // namespace
+}  // namespace leaselock::redis

@@ -1,0 +1,134 @@
+// Goal: without memory an operation fails and nothing else: nobody waits for ever, no command is
+// cut into two, what may have run is not called harmless, and the next operation works. Method:
+// every allocation through operator new fails once, the n-th of a thread, for each n that is
+// reached.
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <new>
+#include <string>
+
+#include "fault/lock_peer.hpp"
+#include "redis/link.hpp"
+
+namespace {
+
+thread_local long allocations_left = -1;  // -1: as many as wanted
+
+bool may_allocate() noexcept {
+    if (allocations_left < 0) return true;
+    return --allocations_left >= 0;
+}
+
+}  // namespace
+
+// Not inlined, or compilers see malloc meet delete.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+    void* const memory = may_allocate() ? std::malloc(size) : nullptr;
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
+    std::free(memory);
+}
+
+namespace leaselock::redis {
+namespace {
+
+using namespace std::chrono_literals;
+using support::Answer;
+using support::Heard;
+using support::LockPeer;
+
+struct Call {
+    explicit Call(Verb verb)
+        : operation{{.verb = verb,
+                     .key = "a-key-that-is-longer-than-a-short-string",
+                     .token = "me/1",
+                     .ttl = 30s,
+                     .submitted = boot_clock()->now()}} {}
+    Operation operation;
+};
+
+class RedisNoMemory : public testing::TestWithParam<Verb> {
+  protected:
+    RedisNoMemory() {
+        lock_peer_.on_call([](const Heard& call) {
+            if (!call.whole_script) return Answer::reply("-NOSCRIPT No matching script.\r\n");
+            if (call.verb != Verb::inspect) return support::yes(call);
+            return Answer::reply("*4\r\n:1\r\n$40\r\n" + std::string(40, 'h') + "\r\n:5\r\n:6\r\n");
+        });
+    }
+
+    // Whether all went well with so many allocations.
+    bool runs_with(long allocations, bool connected) {
+        Link link{{.endpoint = lock_peer_.peer().endpoint(),
+                   .credentials = {},
+                   .name = "a-name-that-is-longer-than-a-short-string",
+                   .connect_timeout = 10s,
+                   .command_timeout = 10s},
+                  boot_clock()};
+        if (connected) expect_success(link);
+        const std::size_t heard_before = lock_peer_.calls().size();
+        Call call{GetParam()};
+        allocations_left = allocations;
+        const bool submitted = submit(link, call);
+        if (submitted && !link.pump(call.operation)) link.detach(call.operation);
+        allocations_left = -1;
+        const bool went_well = submitted && call.operation.reply.outcome != Outcome::failed;
+        if (submitted && !went_well && family(call.operation.reply.error) == Family::unavailable) {
+            expect_none_ran(heard_before);
+        }
+        expect_success(link);
+        return went_well;
+    }
+
+  private:
+    static bool submit(Link& link, Call& call) {
+        try {
+            link.submit(call.operation);
+            return true;
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
+    }
+    void expect_success(Link& link) {
+        Call call{GetParam()};
+        link.submit(call.operation);
+        ASSERT_TRUE(link.pump(call.operation));
+        EXPECT_NE(call.operation.reply.outcome, Outcome::failed) << call.operation.reply.detail;
+    }
+    void expect_none_ran(std::size_t heard_before) {
+        const auto calls = lock_peer_.calls();
+        for (std::size_t i = heard_before; i < calls.size(); ++i) {
+            EXPECT_FALSE(calls[i].whole_script) << "it ran, and is called unavailable";
+        }
+    }
+
+    LockPeer lock_peer_;
+};
+
+TEST_P(RedisNoMemory, FailsAloneWhileConnecting) {
+    long n = 0;
+    while (n < 1000 && !runs_with(n, false)) ++n;
+    EXPECT_GT(n, 3) << "nothing was allocated";
+    EXPECT_LT(n, 1000);
+}
+
+TEST_P(RedisNoMemory, FailsAloneOnAnOpenConnection) {
+    long n = 0;
+    while (n < 1000 && !runs_with(n, true)) ++n;
+    EXPECT_GT(n, 1) << "nothing was allocated";
+    EXPECT_LT(n, 1000);
+}
+
+INSTANTIATE_TEST_SUITE_P(Verbs, RedisNoMemory,
+                         testing::Values(Verb::acquire, Verb::release, Verb::inspect),
+                         [](const auto& verb) {
+                             return verb.param == Verb::acquire   ? "acquire"
+                                    : verb.param == Verb::release ? "release"
+                                                                  : "inspect";
+                         });
+
+}  // namespace
+}  // namespace leaselock::redis
