@@ -88,7 +88,9 @@ class MemoryBackend final : public Backend {
         const bool mine = live && !entry->kept && entry->token == request.token;
         switch (request.verb) {
             case Verb::acquire:
-                if (live && !mine) {
+                if (request.deadline < request.submitted) {
+                    reply.error = Errc::stale;
+                } else if (live && !mine) {
                     tell(request, *entry, reply);
                 } else {
                     if (mine) prolong(*entry, request);
