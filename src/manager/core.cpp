@@ -22,6 +22,16 @@ Backend* Core::find(std::string_view name) const noexcept {
     return nullptr;
 }
 
+Backend* Core::find(std::string_view name, Failure& failure) const {
+    Backend* const backend = find(name);
+    if (backend != nullptr) return backend;
+    std::string known;
+    for (const auto& each : backends_) known += (known.empty() ? "" : ", ") + each.first;
+    failure.set(Errc::unknown_backend,
+                fmt::format("backend = '{}', registered are: {}", name, known));
+    return nullptr;
+}
+
 bool Core::open(Failure& failure) const {
     if (!frozen_.load(std::memory_order_relaxed)) return true;
     failure.set(Errc::registry_frozen, "backends are registered before the first use of a manager");
@@ -48,34 +58,23 @@ bool Core::register_backend(std::string name, std::shared_ptr<Backend> backend, 
 bool Core::set_default_backend(std::string_view name, Failure& failure) {
     const MutexLock lock{mutex_};
     if (!open(failure)) return false;
-    if (find(name) == nullptr) {
-        failure.set(Errc::unknown_backend, fmt::format("backend '{}' is not registered", name));
-        return false;
-    }
+    if (find(name, failure) == nullptr) return false;
     options_.backend = name;
     return true;
 }
 
 bool Core::freeze(Failure& failure) {
     const MutexLock lock{mutex_};
-    default_backend_ = find(options_.backend);
-    if (default_backend_ == nullptr) {
-        failure.set(Errc::unknown_backend,
-                    fmt::format("the default backend '{}' is not registered", options_.backend));
-        return false;
-    }
+    if (frozen_.load(std::memory_order_relaxed)) return true;
+    default_backend_ = find(options_.backend, failure);
+    if (default_backend_ == nullptr) return false;
     frozen_.store(true, std::memory_order_release);
     return true;
 }
 
 Backend* Core::choose(std::string_view name, Failure& failure) {
     if (!frozen_.load(std::memory_order_acquire) && !freeze(failure)) return nullptr;
-    if (name.empty()) return default_backend_;
-    Backend* const backend = find(name);
-    if (backend == nullptr) {
-        failure.set(Errc::unknown_backend, fmt::format("backend '{}' is not registered", name));
-    }
-    return backend;
+    return name.empty() ? default_backend_ : find(name, failure);
 }
 
 Clock::time_point Core::run(Backend& backend, Operation& operation) const noexcept {
@@ -117,7 +116,8 @@ std::unique_ptr<Lease> Core::acquire(const std::shared_ptr<Core>& self, std::str
     if (failure.contended()) {
         failure.key = key;
     } else {
-        failure.detail = fmt::format("lock '{}': {}", key, failure.detail);
+        failure.detail =
+            fmt::format("lock '{}'{}{}", key, failure.detail.empty() ? "" : ": ", failure.detail);
     }
     return nullptr;
 }

@@ -54,6 +54,8 @@ class Core {
     using Registry = std::vector<std::pair<std::string, std::shared_ptr<Backend>>>;
 
     [[nodiscard]] Backend* find(std::string_view name) const noexcept;
+    // The same, and if there is none, the failure says so.
+    [[nodiscard]] Backend* find(std::string_view name, Failure& failure) const;
     [[nodiscard]] bool open(Failure& failure) const LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool freeze(Failure& failure);
     // The backend for a call that names `name`, or null and why. Freezes the registry.
