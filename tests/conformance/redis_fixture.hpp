@@ -27,8 +27,7 @@ class RedisFixture : public LinkFixture {
     // While the link is broken the server cannot be asked; the clock alone counts then.
     void settle(std::chrono::milliseconds d) override {
         const auto until = boot_clock()->now() + d;
-        const auto server_until =
-            is_broken_ ? std::chrono::microseconds{0} : server_time() + d;
+        const auto server_until = is_broken_ ? std::chrono::microseconds{0} : server_time() + d;
         const bool is_over = support::poll_until(
             [&] {
                 return boot_clock()->now() >= until &&

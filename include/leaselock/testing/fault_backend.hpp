@@ -54,8 +54,9 @@ class FaultBackend final : public Backend {
         next_.clear();
         all_.reset();
     }
-    // Runs in the caller's thread for each operation before it is done: to let time pass, say.
-    void on_submit(std::function<void(const Request&)> hook) {
+    // From now on nothing is done when it is submitted: pump() does it, after it has run `hook` in
+    // the caller's thread. To let time pass while a command is under way, say.
+    void on_pump(std::function<void(const Request&)> hook) {
         const std::lock_guard lock{mutex_};
         hook_ = std::move(hook);
     }
@@ -68,8 +69,44 @@ class FaultBackend final : public Backend {
     [[nodiscard]] std::size_t count() const { return records().size(); }
 
     void submit(Operation& operation) noexcept override {
-        const auto [fault, hook] = note(operation.request);
-        if (hook) hook(operation.request);
+        if (!note(operation.request)) perform(operation);
+    }
+    bool pump(Operation& operation) noexcept override {
+        if (operation.done()) return true;
+        if (const Hook hook = current_hook()) {
+            hook(operation.request);
+            perform(operation);
+        }
+        return operation.done() || inner_->pump(operation);
+    }
+    void detach(Operation& operation) noexcept override {
+        if (!operation.done()) inner_->detach(operation);
+        if (!operation.done()) operation.fail(Errc::connect_failed, "never sent");
+    }
+
+  private:
+    using Hook = std::function<void(const Request&)>;
+
+    // Whether there is a hook, so that the operation has to wait for pump().
+    bool note(const Request& request) {
+        const std::lock_guard lock{mutex_};
+        records_.push_back({request.verb, std::string(request.key), std::string(request.token),
+                            request.ttl, request.keep, request.submitted, request.deadline});
+        return hook_ != nullptr;
+    }
+    Hook current_hook() const {
+        const std::lock_guard lock{mutex_};
+        return hook_;
+    }
+    std::optional<Fault> take_fault() {
+        const std::lock_guard lock{mutex_};
+        if (next_.empty()) return all_;
+        const Fault fault = next_.front();
+        next_.pop_front();
+        return fault;
+    }
+    void perform(Operation& operation) {
+        const std::optional<Fault> fault = take_fault();
         if (!fault) {
             inner_->submit(operation);
             return;
@@ -80,23 +117,6 @@ class FaultBackend final : public Backend {
             if (!unseen.done() && !inner_->pump(unseen)) inner_->detach(unseen);
         }
         operation.fail(fault->error, "made to fail");
-    }
-    bool pump(Operation& operation) noexcept override {
-        return operation.done() || inner_->pump(operation);
-    }
-    void detach(Operation& operation) noexcept override { inner_->detach(operation); }
-
-  private:
-    using Hook = std::function<void(const Request&)>;
-
-    std::pair<std::optional<Fault>, Hook> note(const Request& request) {
-        const std::lock_guard lock{mutex_};
-        records_.push_back({request.verb, std::string(request.key), std::string(request.token),
-                            request.ttl, request.keep, request.submitted, request.deadline});
-        if (next_.empty()) return {all_, hook_};
-        const Fault fault = next_.front();
-        next_.pop_front();
-        return {fault, hook_};
     }
 
     const std::shared_ptr<Backend> inner_;

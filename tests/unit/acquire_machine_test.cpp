@@ -1,0 +1,309 @@
+// Goal: one acquisition decides rightly after every event. Method: the machine alone, without I/O
+// and without a clock; each test hands it replies, wake-ups and times, and looks at its next step.
+#include "manager/acquire_machine.hpp"
+
+#include <gtest/gtest.h>
+#include <set>
+
+namespace leaselock::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using Step = AcquireMachine::Step;
+
+constexpr Clock::time_point begin{1h};
+constexpr auto never = Clock::time_point::max();
+constexpr AcquireMachine::Plan no_wait{
+    .ttl = 10s, .wait = false, .deadline = begin, .retry_delay = 100ms, .seed = 1};
+constexpr AcquireMachine::Plan patient{
+    .ttl = 10s, .wait = true, .deadline = begin + 5s, .retry_delay = 100ms, .seed = 1};
+
+Reply granted() { return {.outcome = Outcome::granted, .fencing_token = 7}; }
+Reply held(std::chrono::milliseconds remaining = 1min) {
+    return {.outcome = Outcome::held, .remaining = remaining};
+}
+Reply failed(Errc error) { return {.outcome = Outcome::failed, .error = error}; }
+
+// Expectations of one step, so that a failure shows where it was.
+void expect_step(AcquireMachine::Action action, Step step) {
+    EXPECT_EQ(static_cast<int>(action.step), static_cast<int>(step));
+}
+void expect_step(AcquireMachine::Action action, Step step, Clock::time_point until) {
+    expect_step(action, step);
+    EXPECT_EQ((action.until - begin).count(), (until - begin).count());
+}
+void expect_end(const AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
+    expect_step(action, Step::done);
+    EXPECT_FALSE(machine.granted());
+    EXPECT_EQ(machine.error(), error);
+}
+// The token is released first, then the call ends.
+void expect_release_and_end(AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
+    expect_step(action, Step::release);
+    EXPECT_FALSE(machine.granted());
+    expect_end(machine, machine.released(), error);
+}
+
+TEST(AcquireMachine, LooksAtOnceAndLeavesTheTimeOutToTheBackend) {
+    AcquireMachine machine{no_wait};
+    expect_step(machine.start(begin), Step::acquire, never);
+}
+
+TEST(AcquireMachine, LooksNoLongerThanTheGraceBehindTheDeadlineOfTheWait) {
+    AcquireMachine machine{patient};
+    expect_step(machine.start(begin), Step::acquire, begin + 5s + grace);
+}
+
+TEST(AcquireMachine, EndsWithAGrant) {
+    AcquireMachine machine{no_wait};
+    (void)machine.start(begin);
+    expect_step(machine.replied(granted(), begin, begin + 1ms), Step::done);
+    EXPECT_TRUE(machine.granted());
+}
+
+TEST(AcquireMachine, BelievesAGrantUntilTheLeaseLessItsMargin) {
+    const auto end = begin + 10s - safety_margin(10s);
+    AcquireMachine in_time{no_wait};
+    (void)in_time.start(begin);
+    expect_step(in_time.replied(granted(), begin, end - 1ns), Step::done);
+    EXPECT_TRUE(in_time.granted());
+    AcquireMachine late{no_wait};
+    (void)late.start(begin);
+    expect_release_and_end(late, late.replied(granted(), begin, end), Errc::granted_too_late);
+}
+
+TEST(AcquireMachine, CountsALeaseFromTheSendOfTheAnsweredTry) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    (void)machine.replied(held(), begin, begin + 1ms);
+    (void)machine.woke(begin + 4s, false);
+    (void)machine.replied(granted(), begin + 4s, begin + 13s);
+    EXPECT_TRUE(machine.granted());
+}
+
+TEST(AcquireMachine, HeldAndNotWaitingIsTheEnd) {
+    AcquireMachine machine{no_wait};
+    (void)machine.start(begin);
+    expect_end(machine, machine.replied(held(), begin, begin), Errc::held);
+}
+
+TEST(AcquireMachine, SleepsARetryDelayWithAQuarterOfJitter) {
+    std::set<Clock::rep> lengths;
+    for (std::uint32_t seed = 0; seed < 1000; ++seed) {
+        auto plan = patient;
+        plan.seed = seed * 2654435761U;
+        AcquireMachine machine{plan};
+        (void)machine.start(begin);
+        const auto action = machine.replied(held(), begin, begin);
+        expect_step(action, Step::sleep);
+        ASSERT_GE(action.until, begin + 75ms);
+        ASSERT_LE(action.until, begin + 125ms);
+        lengths.insert((action.until - begin).count());
+    }
+    EXPECT_GT(lengths.size(), 40U);
+    EXPECT_LT(*lengths.begin(), Clock::duration{80ms}.count());
+    EXPECT_GT(*lengths.rbegin(), Clock::duration{120ms}.count());
+}
+
+TEST(AcquireMachine, SleepsNoLongerThanTheLeaseOfTheHolder) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    expect_step(machine.replied(held(20ms), begin, begin), Step::sleep, begin + 20ms);
+    (void)machine.woke(begin + 20ms, false);
+    // A lease that is over by now may still take a moment to be gone.
+    expect_step(machine.replied(held(0ms), begin, begin + 20ms), Step::sleep, begin + 21ms);
+}
+
+TEST(AcquireMachine, LooksOnceMoreAtTheDeadline) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    const auto almost = begin + 4990ms;
+    expect_step(machine.replied(held(), begin, almost), Step::sleep, begin + 5s);
+    expect_step(machine.woke(begin + 5s, false), Step::acquire, begin + 5s + grace);
+    expect_end(machine, machine.replied(held(), begin + 5s, begin + 5s), Errc::wait_timed_out);
+}
+
+TEST(AcquireMachine, LooksOnceMoreEvenIfItWokeBehindTheDeadline) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    (void)machine.replied(held(), begin, begin);
+    expect_step(machine.woke(begin + 8s, false), Step::acquire, begin + 8s + grace);
+    expect_step(machine.replied(granted(), begin + 8s, begin + 8s), Step::done);
+    EXPECT_TRUE(machine.granted());
+}
+
+TEST(AcquireMachine, WaitsForEverIfAsked) {
+    auto plan = patient;
+    plan.deadline = never;
+    AcquireMachine machine{plan};
+    expect_step(machine.start(begin), Step::acquire, never);
+    auto now = begin;
+    for (int day = 0; day < 1000; ++day, now += 24h) {
+        const auto action = machine.replied(held(), now, now);
+        expect_step(action, Step::sleep);
+        ASSERT_LE(action.until, now + 125ms);
+        expect_step(machine.woke(now + 24h, false), Step::acquire, never);
+    }
+}
+
+TEST(AcquireMachine, StopEndsTheWaitAndOwesNothing) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    (void)machine.replied(held(), begin, begin);
+    expect_end(machine, machine.woke(begin + 1ms, true), Errc::cancelled);
+}
+
+TEST(AcquireMachine, StopBehindAnUnknownOutcomeReleasesFirst) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    expect_step(machine.replied(failed(Errc::command_timed_out), begin, begin + 1s), Step::sleep);
+    const auto action = machine.woke(begin + 2s, true);
+    expect_step(action, Step::release, begin + 2s + grace);
+    expect_release_and_end(machine, action, Errc::cancelled);
+}
+
+// What is worth another try at once, waiting or not, and only once in a row.
+class CurableFailure : public ::testing::TestWithParam<Errc> {};
+
+TEST_P(CurableFailure, IsTriedAgainAtOnce) {
+    AcquireMachine machine{no_wait};
+    (void)machine.start(begin);
+    expect_step(machine.replied(failed(GetParam()), begin, begin), Step::acquire, never);
+    expect_step(machine.replied(granted(), begin, begin), Step::done);
+    EXPECT_TRUE(machine.granted());
+}
+
+TEST_P(CurableFailure, IsTheEndTheSecondTime) {
+    AcquireMachine machine{no_wait};
+    (void)machine.start(begin);
+    (void)machine.replied(failed(GetParam()), begin, begin);
+    auto action = machine.replied(failed(GetParam()), begin, begin);
+    if (family(GetParam()) == Family::unknown) {
+        expect_step(action, Step::release, never);
+        action = machine.released();
+    }
+    expect_end(machine, action, GetParam());
+}
+
+TEST_P(CurableFailure, IsTriedAgainAtOnceAfterAnAnswer) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    (void)machine.replied(failed(GetParam()), begin, begin);
+    expect_step(machine.replied(failed(GetParam()), begin, begin), Step::sleep);
+    (void)machine.woke(begin + 1s, false);
+    expect_step(machine.replied(held(), begin + 1s, begin + 1s), Step::sleep);
+    (void)machine.woke(begin + 2s, false);
+    expect_step(machine.replied(failed(GetParam()), begin + 2s, begin + 2s), Step::acquire);
+}
+
+INSTANTIATE_TEST_SUITE_P(AcquireMachine, CurableFailure,
+                         ::testing::Values(Errc::stale, Errc::connection_lost));
+
+class UnknownOutcome : public ::testing::TestWithParam<Errc> {};
+
+TEST_P(UnknownOutcome, ReleasesBeforeItGivesUp) {
+    AcquireMachine machine{no_wait};
+    (void)machine.start(begin);
+    auto action = machine.replied(failed(GetParam()), begin, begin);
+    if (action.step == Step::acquire) action = machine.replied(failed(GetParam()), begin, begin);
+    expect_step(action, Step::release, never);
+    expect_release_and_end(machine, action, GetParam());
+}
+
+TEST_P(UnknownOutcome, IsForgottenOnceGranted) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    auto action = machine.replied(failed(GetParam()), begin, begin);
+    if (action.step == Step::sleep) action = machine.woke(begin + 1s, false);
+    expect_step(action, Step::acquire);
+    expect_step(machine.replied(granted(), begin + 1s, begin + 1s), Step::done);
+    EXPECT_TRUE(machine.granted());
+}
+
+TEST_P(UnknownOutcome, OwesAReleaseEvenIfAnotherIsSeenToHoldTheLockLater) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    auto action = machine.replied(failed(GetParam()), begin, begin);
+    if (action.step == Step::sleep) (void)machine.woke(begin + 1s, false);
+    (void)machine.replied(held(), begin + 1s, begin + 1s);
+    (void)machine.woke(begin + 5s, false);
+    expect_release_and_end(machine, machine.replied(held(), begin + 5s, begin + 5s),
+                           Errc::wait_timed_out);
+}
+
+INSTANTIATE_TEST_SUITE_P(AcquireMachine, UnknownOutcome,
+                         ::testing::Values(Errc::command_timed_out, Errc::connection_lost,
+                                           Errc::protocol_error, Errc::unexpected_reply));
+
+TEST(AcquireMachine, TakesAnAnswerToAnotherQuestionForUnknown) {
+    for (const Outcome outcome : {Outcome::free, Outcome::renewed, Outcome::released}) {
+        AcquireMachine machine{no_wait};
+        (void)machine.start(begin);
+        const Reply reply{.outcome = outcome};
+        expect_release_and_end(machine, machine.replied(reply, begin, begin),
+                               Errc::unexpected_reply);
+    }
+}
+
+class UnavailableServer : public ::testing::TestWithParam<Errc> {};
+
+TEST_P(UnavailableServer, IsTheEndIfNotWaitingAndOwesNothing) {
+    AcquireMachine machine{no_wait};
+    (void)machine.start(begin);
+    expect_end(machine, machine.replied(failed(GetParam()), begin, begin), GetParam());
+}
+
+TEST_P(UnavailableServer, IsLookedAtAgainWithGrowingPauses) {
+    auto plan = patient;
+    plan.deadline = never;
+    AcquireMachine machine{plan};
+    (void)machine.start(begin);
+    auto now = begin;
+    for (const auto pause : {50ms, 100ms, 200ms, 400ms, 500ms, 500ms, 500ms}) {
+        const auto action = machine.replied(failed(GetParam()), now, now);
+        expect_step(action, Step::sleep);
+        EXPECT_GE(action.until, now + pause * 3 / 4);
+        EXPECT_LE(action.until, now + pause * 5 / 4);
+        now = action.until;
+        expect_step(machine.woke(now, false), Step::acquire);
+    }
+    (void)machine.replied(held(), now, now);
+    (void)machine.woke(now, false);
+    EXPECT_LE(machine.replied(failed(GetParam()), now, now).until, now + 50ms * 5 / 4);
+}
+
+TEST_P(UnavailableServer, IsWhatTheCallSaysAtTheDeadline) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    (void)machine.replied(failed(GetParam()), begin, begin);
+    (void)machine.woke(begin + 5s, false);
+    expect_end(machine, machine.replied(failed(GetParam()), begin + 5s, begin + 5s), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(AcquireMachine, UnavailableServer,
+                         ::testing::Values(Errc::connect_failed, Errc::loading, Errc::read_only,
+                                           Errc::out_of_memory, Errc::not_enough_replicas,
+                                           Errc::busy, Errc::misconfigured, Errc::too_many_clients,
+                                           Errc::cluster_down));
+
+class RefusedRequest : public ::testing::TestWithParam<Errc> {};
+
+TEST_P(RefusedRequest, IsTheEndEvenIfWaiting) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    expect_end(machine, machine.replied(failed(GetParam()), begin, begin), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(AcquireMachine, RefusedRequest,
+                         ::testing::Values(Errc::invalid_key, Errc::authentication_failed,
+                                           Errc::corrupt, Errc::not_supported));
+
+TEST(AcquireMachine, ReleasesWhatAScriptMayHaveDoneBeforeItWasDeniedARight) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    expect_release_and_end(machine, machine.replied(failed(Errc::access_denied), begin, begin),
+                           Errc::access_denied);
+}
+
+}  // namespace
+}  // namespace leaselock::detail
