@@ -1,0 +1,157 @@
+// Goal: the least-privilege user of the README has the rights that are needed, and no other.
+// Method: a real server; each right is taken from the user in turn, and some operation is refused.
+// That the rights are enough is shown by the conformance suite, which runs as that user.
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <leaselock/redis.hpp>
+#include <leaselock/testing/detail/conformance_case.hpp>
+
+#include "conformance/locker_acl.hpp"
+#include "support/redis_server.hpp"
+
+namespace leaselock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+// The errors of every operation there is, in every state of a key.
+class Locker {
+  public:
+    explicit Locker(const std::string& url)
+        : backend_{make_redis_backend(
+              {.url = url, .username = "locker", .password = locker_password})} {}
+
+    std::vector<Errc> use_all() {
+        errors_.clear();
+        for (const std::string key : {"hazel:lock:plain", "hazel:lock:{tag}:x"}) {
+            const std::string token = detail::new_token();
+            ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = 1min});
+            ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = 1h});
+            ask({.verb = Verb::inspect, .key = key});
+            ask({.verb = Verb::renew, .key = key, .token = token, .ttl = 2h});
+            ask({.verb = Verb::release, .key = key, .token = token, .keep = 10ms});
+            ask({.verb = Verb::release, .key = key, .token = token});
+            ask({.verb = Verb::renew, .key = key, .token = token, .ttl = 1h});
+            const std::string free_key = key + ":free";
+            ask({.verb = Verb::acquire, .key = free_key, .token = token, .ttl = 1h});
+            ask({.verb = Verb::release, .key = free_key, .token = token});
+        }
+        return errors_;
+    }
+
+    // The error of one look at a key.
+    Errc look() {
+        errors_.clear();
+        ask({.verb = Verb::inspect, .key = "hazel:lock:key"});
+        return errors_.empty() ? Errc{} : errors_.front();
+    }
+
+  private:
+    void ask(Request request) {
+        request.submitted = boot_clock()->now();
+        Operation operation{request};
+        backend_->submit(operation);
+        if (!operation.done() && !backend_->pump(operation)) backend_->detach(operation);
+        if (operation.reply.outcome == Outcome::failed) errors_.push_back(operation.reply.error);
+    }
+
+    std::shared_ptr<Backend> backend_;
+    std::vector<Errc> errors_;
+};
+
+std::vector<std::string> rights() {
+    std::vector<std::string> found;
+    for (const std::string& word : locker_acl()) {
+        if (word.starts_with('+') || word.starts_with('~')) found.push_back(word);
+    }
+    return found;
+}
+
+// The user as the file has it, but for one word.
+std::vector<std::string> acl_without(const std::string& left_out) {
+    std::vector<std::string> words;
+    for (const std::string& word : locker_acl()) {
+        if (word != left_out) words.push_back(word);
+    }
+    return words;
+}
+
+TEST(LeastPrivilege, RightsAreEnough) {
+    support::RedisServer server;
+    server.command(locker_acl());
+    EXPECT_EQ(Locker{server.url()}.use_all(), std::vector<Errc>{});
+}
+
+TEST(LeastPrivilege, EachRightIsNeeded) {
+    ASSERT_EQ(rights().size(), 11U) << "nine commands and two patterns of keys";
+    support::RedisServer server;
+    for (const std::string& right : rights()) {
+        server.cli("FLUSHALL");
+        server.cli("SCRIPT", "FLUSH");
+        server.command(acl_without(right));
+        const auto errors = Locker{server.url()}.use_all();
+        EXPECT_FALSE(errors.empty()) << right << " is not needed";
+        for (const Errc error : errors) {
+            EXPECT_EQ(error, Errc::access_denied)
+                << right << ": " << std::error_code{error}.message();
+        }
+    }
+}
+
+TEST(LeastPrivilege, AnotherDatabaseNeedsSelect) {
+    support::RedisServer server;
+    auto words = locker_acl();
+    server.command(words);
+    EXPECT_EQ(Locker{server.url() + "/2"}.look(), Errc::access_denied);
+    words.emplace_back("+select");
+    server.command(words);
+    EXPECT_EQ(Locker{server.url() + "/2"}.use_all(), std::vector<Errc>{});
+}
+
+TEST(LeastPrivilege, WrongPasswordIsRefused) {
+    support::RedisServer server;
+    server.command(locker_acl());
+    LockManager locks;
+    locks.register_backend(
+        "redis",
+        make_redis_backend({.url = server.url(), .username = "locker", .password = "wrong"}));
+    std::error_code ec;
+    EXPECT_FALSE(locks.acquire("key", {.backend = "redis"}, ec).has_value());
+    EXPECT_EQ(ec, Errc::authentication_failed);
+    EXPECT_EQ(ec, Family::refused);
+}
+
+TEST(LeastPrivilege, UserReachesNothingButLocks) {
+    support::RedisServer server;
+    server.command(locker_acl());
+    server.cli("SET", "data", "untouched");
+    server.authenticate_as("locker", locker_password);
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"GET", "data"},
+          {"SET", "data", "x"},
+          {"DEL", "data"},
+          {"EVAL", "return redis.call('GET', KEYS[1])", "1", "data"},
+          {"KEYS", "*"},
+          {"FLUSHALL"},
+          {"CONFIG", "GET", "*"},
+          {"SCRIPT", "FLUSH"},
+          {"ACL", "LIST"},
+          {"PUBLISH", "a", "b"}}) {
+        EXPECT_THROW(server.command(command), std::runtime_error) << command.front();
+    }
+}
+
+TEST(LeastPrivilege, ReadmeQuotesTheFile) {
+    std::ifstream file{LEASELOCK_README};
+    std::stringstream text;
+    text << file.rdbuf();
+    EXPECT_NE(text.str().find(locker_acl_line()), std::string::npos)
+        << "README.md does not quote the line of locker.acl";
+}
+
+}  // namespace
+}  // namespace leaselock::testing
