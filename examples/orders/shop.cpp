@@ -19,14 +19,14 @@ Answer Shop::sell(const Order& order, std::uint64_t fencing_token) {
 
 Answer Shop::sell_locked(const Order& order) {
     DISTRIBUTED_LOCK(locks_, "stock-{{order.product}}",
-                     {.ttl = 10s, .wait_timeout = 60s, .retry_delay = 1ms}, order.product);
+                     {.ttl = 10s, .wait_timeout = 20s, .retry_delay = 1ms}, order.product);
     return sell(order, 0);
 }
 
 Answer Shop::sell_fenced(const Order& order) {
     const auto lock =
         LEASELOCK_GUARD(locks_, "stock-{{order.product}}",
-                        {.ttl = 10s, .wait_timeout = 60s, .retry_delay = 1ms}, order.product);
+                        {.ttl = 10s, .wait_timeout = 20s, .retry_delay = 1ms}, order.product);
     return sell(order, lock.fencing_token());
 }
 
