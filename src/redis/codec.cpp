@@ -96,6 +96,11 @@ bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
 
 // False if the answer is not one of the script's.
 bool decode_acquire(wire::ReplyView answer, Reply& reply) {
+    if (answer.type() == Type::integer) {
+        reply.outcome = Outcome::granted;
+        return decode_fence(answer, reply) && reply.fencing_token > 0;
+    }
+    if (answer.at(0).type() != Type::integer) return false;
     if (answer.at(1).type() != Type::integer) return false;
     switch (answer.at(0).integer()) {
         case 1:
@@ -112,6 +117,7 @@ bool decode_acquire(wire::ReplyView answer, Reply& reply) {
 
 bool decode_inspect(wire::ReplyView answer, Reply& reply) {
     reply.outcome = Outcome::free;
+    if (answer.at(0).type() != Type::integer) return false;
     if (answer.at(0).integer() == 0) return answer.size() == 1;
     return decode_holder(answer, 1, reply) && answer.size() == 4 &&
            decode_fence(answer.at(3), reply);
@@ -124,13 +130,12 @@ bool decode_flag(wire::ReplyView answer, Outcome yes, Reply& reply) noexcept {
 
 bool decode_verb(Verb verb, wire::ReplyView answer, Reply& reply) {
     switch (verb) {
+        case Verb::acquire: return decode_acquire(answer, reply);
         case Verb::renew: return decode_flag(answer, Outcome::renewed, reply);
         case Verb::release: return decode_flag(answer, Outcome::released, reply);
-        case Verb::acquire:
         case Verb::inspect: break;
     }
-    if (answer.at(0).type() != Type::integer) return false;
-    return verb == Verb::acquire ? decode_acquire(answer, reply) : decode_inspect(answer, reply);
+    return decode_inspect(answer, reply);
 }
 
 }  // namespace
@@ -169,7 +174,8 @@ std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply) {
         fail(reply, Errc::unexpected_reply, "the answer is none that the script gives");
         return 0;
     }
-    return verb == Verb::acquire ? answer.at(1).integer() : 0;
+    if (verb != Verb::acquire) return 0;
+    return answer.type() == Type::integer ? answer.integer() : answer.at(1).integer();
 }
 
 Errc classify(std::string_view error) noexcept {

@@ -59,6 +59,16 @@ TEST(RedisCodec, GrantCarriesFenceAndServerTime) {
     EXPECT_EQ(server_time, 1'700'000'000'000'000);
 }
 
+TEST(RedisCodec, PlainNumberIsAGrantWhoseFenceIsTheServerTime) {
+    const auto [reply, server_time] = decoded(Verb::acquire, now);
+    EXPECT_EQ(reply.outcome, Outcome::granted);
+    EXPECT_EQ(reply.fencing_token, 1'700'000'000'000'000U);
+    EXPECT_EQ(server_time, 1'700'000'000'000'000);
+    expect_failed(Verb::acquire, integer(0), Errc::unexpected_reply);
+    expect_failed(Verb::acquire, integer(-1), Errc::unexpected_reply);
+    expect_failed(Verb::inspect, integer(1), Errc::unexpected_reply);
+}
+
 TEST(RedisCodec, HeldCarriesHolderRemainingAndServerTime) {
     const auto [reply, server_time] =
         decoded(Verb::acquire, array(integer(0), now, bulk("host:1/ab"), integer(1234)));
