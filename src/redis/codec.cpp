@@ -17,6 +17,7 @@ using Type = wire::ReplyView::Type;
 
 constexpr std::string_view kept_mark = "kept:";
 constexpr std::uint64_t fence_end = std::uint64_t{1} << 53;
+constexpr std::uint64_t least_plain_grant = 1'000'000'000'000'000;  // see acquire.lua
 
 struct Script {
     std::string_view text;
@@ -98,7 +99,7 @@ bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
 bool decode_acquire(wire::ReplyView answer, Reply& reply) {
     if (answer.type() == Type::integer) {
         reply.outcome = Outcome::granted;
-        return decode_fence(answer, reply) && reply.fencing_token > 0;
+        return decode_fence(answer, reply) && reply.fencing_token > least_plain_grant;
     }
     if (answer.at(0).type() != Type::integer) return false;
     if (answer.at(1).type() != Type::integer) return false;
