@@ -50,9 +50,10 @@ class LockManager {
     // An acquired lock, or nothing if it is contended: held by another and, if the options wait,
     // held until the wait was over or was ended by `stop`. Throws LockError for all else.
     //
-    // Blocks: without waiting at most the backend's command time-out; with waiting until its
-    // deadline, and, should the server be silent then, for two times 250 ms longer. Where an
-    // outcome is unknown, the lock is released before the call gives up, so add one time-out more.
+    // Blocks: without waiting for one command, at most the backend's command time-out; if the
+    // connection breaks meanwhile for a second one, and if the outcome is unknown then for the
+    // release, before the call gives up. With waiting until its deadline; should the server be
+    // silent then, each of the last commands has 250 ms.
     // Cost: one round trip if the lock is free, one for each look at a held one.
     std::optional<ScopedDistributedLock> acquire(std::string_view key,
                                                  const LockOptions& options = {},

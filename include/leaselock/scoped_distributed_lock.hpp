@@ -2,7 +2,8 @@
 // takes or throws. Move-only; the destructor releases. Ownership is this object, by a random token,
 // never a thread: it may be moved to, and released from, any thread.
 //
-// A guard shares what it needs with its manager, which may be destroyed first.
+// A guard shares what it needs with its manager, which may be destroyed first. In a forked child
+// the copy of a guard holds nothing and releases nothing.
 //
 // Nothing renews a lease yet: it ends at its ttl. From then on, whoever runs, owns_lock(),
 // remaining() and ensure() answer that it is lost.

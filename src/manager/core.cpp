@@ -173,10 +173,11 @@ bool Core::inspect(std::string_view key, std::string_view backend_name, LockInfo
         failure.set(reply.error, fmt::format("lock '{}': {}", key, reply.detail));
         return false;
     }
+    const std::string_view owner = owner_of(reply.holder);
     info = {.held = reply.outcome == Outcome::held,
-            .owner = std::string(owner_of(reply.holder)),
+            .owner = std::string(owner),
             .remaining = reply.remaining,
-            .fencing_token = reply.fencing_token,
+            .fencing_token = owner.empty() ? 0 : reply.fencing_token,  // of an earlier holder
             .kept = reply.kept};
     return true;
 }

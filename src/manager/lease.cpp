@@ -19,7 +19,7 @@ std::unique_ptr<Lease> Lease::make(std::shared_ptr<Core> core, Backend& backend,
 }
 
 Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key) noexcept
-    : core_{std::move(core)}, backend_{&backend} {
+    : core_{std::move(core)}, backend_{&backend}, made_in_{fork_count()} {
     const ManagerOptions& options = core_->options();
     prefix_bytes_ = static_cast<std::uint16_t>(options.prefix.size());
     key_bytes_ = static_cast<std::uint16_t>(options.prefix.size() + key.size());
@@ -42,16 +42,18 @@ void Lease::granted(std::uint64_t fencing_token, Clock::time_point sent, millise
     held_ = true;
 }
 
-bool Lease::held() const noexcept { return held_ && now() < deadline_; }
+bool Lease::inherited() const noexcept { return made_in_ != fork_count(); }
+
+bool Lease::held() const noexcept { return held_ && !inherited() && now() < deadline_; }
 
 milliseconds Lease::remaining() const noexcept {
-    if (!held_) return milliseconds{0};
+    if (!held_ || inherited()) return milliseconds{0};
     return std::max(std::chrono::floor<milliseconds>(deadline_ - now()), milliseconds{0});
 }
 
 ReleaseResult Lease::release(Errc& error) noexcept {
     error = {};
-    if (!std::exchange(held_, false)) return ReleaseResult::not_held;
+    if (!std::exchange(held_, false) || inherited()) return ReleaseResult::not_held;
     // A broken connection is replaced by the next command.
     const ReleaseResult first = try_release(error);
     if (error != Errc::connection_lost) return first;

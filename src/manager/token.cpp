@@ -47,7 +47,7 @@ class Generator {
   public:
     // The next token's bytes, to be wiped by who takes them.
     unsigned char* next() noexcept {
-        const unsigned now = forks.load(std::memory_order_relaxed);
+        const unsigned now = fork_count();
         if (!seeded_ || seeded_after_ != now) {
             if (at_fork != 0) std::abort();
             draw(reinterpret_cast<unsigned char*>(key_.data()), sizeof key_);
@@ -76,6 +76,8 @@ class Generator {
 };
 
 }  // namespace
+
+unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
 
 void write_random_digits(char* out) noexcept {
     constinit thread_local Generator generator;

@@ -14,4 +14,8 @@ inline constexpr std::size_t token_digits = 32;
 // Aborts if the kernel refuses: a lock with a guessable token is none.
 void write_random_digits(char* out) noexcept;
 
+// How often this process has been forked off since it began: what a lease remembers, so that the
+// copy of a guard in a child process is known to be one.
+[[nodiscard]] unsigned fork_count() noexcept;
+
 }  // namespace leaselock::detail

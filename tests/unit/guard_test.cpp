@@ -5,8 +5,10 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <sys/wait.h>
 #include <thread>
 #include <type_traits>
+#include <unistd.h>
 #include <utility>
 
 #include "unit/manager_world.hpp"
@@ -49,8 +51,9 @@ TEST(Guard, ReleasesWhenAnExceptionLeavesItsScope) {
 TEST(Guard, ThrowsIfTheLockIsHeld) {
     ManagerWorld world;
     const ScopedDistributedLock guard{world.other, "key"};
-    EXPECT_THROW((ScopedDistributedLock{world.manager, "key"}), LockNotAcquired);
-    EXPECT_THROW((ScopedDistributedLock{world.manager, "key", {.wait = true}}), LockNotAcquired);
+    EXPECT_THROW((void)ScopedDistributedLock(world.manager, "key"), LockNotAcquired);
+    EXPECT_THROW((void)ScopedDistributedLock(world.manager, "key", LockOptions{.wait = true}),
+                 LockNotAcquired);
 }
 
 TEST(Guard, HoldsNothingIfACodeSaysWhy) {
@@ -212,6 +215,25 @@ TEST(Guard, OutlivesItsManagerAndTheBackendObject) {
     }
     EXPECT_FALSE(witness.inspect("key", "store").held);
     EXPECT_TRUE(watched.expired());
+}
+
+TEST(Guard, CopyInAForkedChildHoldsAndReleasesNothing) {
+    ManagerWorld world;
+    std::optional<ScopedDistributedLock> guard = world.manager.acquire("key");
+    const std::size_t calls = world.backend->records().size();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const bool holds = guard->owns_lock() || guard->remaining() > 0ms;
+        const bool released = guard->release() != ReleaseResult::not_held;
+        guard.reset();
+        const bool called = world.backend->records().size() != calls;
+        ::_exit((holds ? 1 : 0) + (released ? 2 : 0) + (called ? 4 : 0));
+    }
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    EXPECT_TRUE(guard->owns_lock());
+    EXPECT_EQ(guard->release(), ReleaseResult::released);
 }
 
 TEST(Guard, DestructorThrowsNothingWhateverTheBackendAnswers) {

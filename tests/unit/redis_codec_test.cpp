@@ -121,7 +121,8 @@ TEST(RedisCodec, AnswersThatNoScriptGivesAreUnknown) {
     const std::string one = integer(1);
     const std::string nil = "$-1\r\n";
     const std::string too_large = integer(std::int64_t{1} << 53);
-    for (const std::string& wrong : {one,
+    for (const std::string& wrong : {integer(1),
+                                     integer(1'000'000'000'000'000),
                                      nil,
                                      bulk("OK"),
                                      std::string{"+OK\r\n"},

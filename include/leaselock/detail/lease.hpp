@@ -64,6 +64,7 @@ class Lease {
         return reinterpret_cast<const char*>(this + 1);
     }
     [[nodiscard]] Clock::time_point now() const noexcept;
+    [[nodiscard]] bool inherited() const noexcept;
     [[nodiscard]] ReleaseResult try_release(Errc& error) noexcept;
 
     std::shared_ptr<Core> core_;
@@ -72,6 +73,7 @@ class Lease {
     Clock::time_point deadline_{};
     Clock::time_point keep_until_{};
     bool held_ = false;
+    unsigned made_in_;  // fork_count() then: a forked child holds nothing
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;
     std::uint16_t token_bytes_;

@@ -2,7 +2,8 @@
 -- KEYS: 1 the lock, 2 its last fencing token
 -- ARGV: 1 owner token, 2 ttl in ms, 3 not after: server time in us behind which nothing may be done
 -- Replies, `now` being the server's time in us:
---   now                        granted, and `now` is the fence: the common case, and the cheapest
+--   now                        granted, and `now` is the fence: the common case, and the cheapest;
+--                              only if it is above 10^15 (2001), so no other answer looks like it
 --   {1, now, fence}            granted, or ours already (a retry; the lease is never shortened)
 --   {0, now, holder, pttl}     held
 --   {-1, now}                  stale
@@ -35,5 +36,5 @@ if last then
 end
 call('SET', KEYS[2], text, 'EX', '604800')
 call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if fence == now then return now end
+if fence == now and now > 1000000000000000 then return now end
 return {1, now, fence}
