@@ -92,7 +92,7 @@ TEST_P(RefusedCall, NamesFieldValueAndRangeAndReachesNoBackend) {
         EXPECT_EQ(refused.code(), std::errc::invalid_argument);
         expect_words(refused.what());
     }
-    EXPECT_THROW((ScopedDistributedLock{world_.manager, key, options}), LockError);
+    EXPECT_THROW((void)ScopedDistributedLock(world_.manager, key, options), LockError);
     EXPECT_EQ(world_.backend->count(), 0U);
 }
 
