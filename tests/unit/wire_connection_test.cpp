@@ -1,7 +1,6 @@
-// Goal: whatever a peer does, a call ends by its deadline with the right outcome, and nothing of
-// the process is harmed. Method: a peer in the same process that refuses, closes, resets, drips,
-// sends garbage or is silent on command. Long deadlines belong to what must happen, short ones to
-// what must not; a short one may be exceeded ten times on a busy machine.
+// Goal: whatever a peer does, a send or receive ends by its deadline with the right outcome, and
+// nothing of the process is harmed. Method: a peer in the same process that closes, resets, drips,
+// sends garbage or is silent on command.
 #include <atomic>
 #include <csignal>
 #include <fcntl.h>
@@ -18,147 +17,14 @@
 #include "support/poll_until.hpp"
 #include "support/scripted_peer.hpp"
 #include "support/temp_dir.hpp"
+#include "unit/wire_connection_fixture.hpp"
 #include "wire/command.hpp"
 #include "wire/connection.hpp"
 
 namespace leaselock::wire {
 namespace {
 
-using namespace std::chrono_literals;
-using support::Answer;
 using support::poll_until;
-using support::ScriptedPeer;
-
-constexpr auto soon = 50ms;   // for what does not come
-constexpr auto enough = 10s;  // for what comes
-
-Clock::time_point in(std::chrono::milliseconds time) { return boot_clock()->now() + time; }
-
-// How long a thing took.
-template <typename Action>
-Clock::duration timed(Action action) {
-    const Clock::time_point start = boot_clock()->now();
-    action();
-    return boot_clock()->now() - start;
-}
-
-const std::string ping = "*1\r\n$4\r\nPING\r\n";
-
-class WireConnection : public testing::Test {
-  protected:
-    void open() {
-        const std::error_code error = connection_.open(peer_.endpoint(), in(enough), why_);
-        ASSERT_FALSE(error) << why_;
-    }
-    // Sends a PING that the peer answers with these.
-    void ask(Answer answer) {
-        peer_.script({std::move(answer)});
-        const Sent sent = connection_.send(ping, in(enough));
-        ASSERT_FALSE(sent.error);
-        ASSERT_EQ(sent.bytes, ping.size());
-    }
-    Received receive(std::chrono::milliseconds time = enough) {
-        return connection_.receive(reply_, in(time));
-    }
-
-    ScriptedPeer peer_;
-    Connection connection_{boot_clock()};
-    Reply reply_;
-    std::string why_;
-};
-
-TEST_F(WireConnection, ReceivesWhatWasAsked) {
-    open();
-    ask(Answer::reply("+PONG\r\n"));
-    ASSERT_EQ(receive(), Received::reply);
-    EXPECT_EQ(reply_.text(), "PONG");
-    EXPECT_EQ(peer_.commands(), (std::vector<ScriptedPeer::Command>{{"PING"}}));
-}
-
-TEST_F(WireConnection, RefusedIsConnectFailedWithAddressAndReason) {
-    const Endpoint nobody{"127.0.0.1", support::free_port(), {}};
-    EXPECT_EQ(connection_.open(nobody, in(enough), why_), Errc::connect_failed);
-    EXPECT_EQ(why_, describe(nobody) + ": Connection refused");
-    EXPECT_FALSE(connection_.is_open());
-}
-
-TEST_F(WireConnection, MissingUnixSocketIsConnectFailed) {
-    const support::TempDir directory;
-    const Endpoint nobody{{}, 0, directory.file("none.sock")};
-    EXPECT_EQ(connection_.open(nobody, in(enough), why_), Errc::connect_failed);
-    EXPECT_EQ(why_, nobody.unix_path + ": No such file or directory");
-}
-
-TEST_F(WireConnection, TooLongUnixPathIsConnectFailedAndNotCut) {
-    const Endpoint endless{{}, 0, '/' + std::string(200, 'x')};
-    EXPECT_EQ(connection_.open(endless, in(enough), why_), Errc::connect_failed);
-    EXPECT_NE(why_.find("at most 107 bytes, this one 201"), std::string::npos) << why_;
-}
-
-TEST_F(WireConnection, UnknownNameIsConnectFailedByTheDeadline) {
-    const auto took = timed([&] {
-        EXPECT_EQ(connection_.open({"no-such-host.invalid", 1, {}}, in(200ms), why_),
-                  Errc::connect_failed);
-    });
-    EXPECT_NE(why_.find("no-such-host.invalid"), std::string::npos) << why_;
-    EXPECT_LT(took, 2s);
-}
-
-TEST_F(WireConnection, ANameIsLookedUpAndAllItsAddressesAreTried) {
-    EXPECT_FALSE(connection_.open({"localhost", peer_.port(), {}}, in(enough), why_)) << why_;
-}
-
-// Somebody who listens but does not take connections, so that one more stays in the air.
-class BlackHole {
-  public:
-    BlackHole() : listener_(support::bind_any_port(endpoint.port)) {
-        ::listen(listener_, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(endpoint.port);
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        for (int& filler : fillers_) {
-            filler = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-            [[maybe_unused]] const int in_progress =
-                ::connect(filler, reinterpret_cast<sockaddr*>(&address), sizeof address);
-        }
-    }
-    BlackHole(const BlackHole&) = delete;
-    BlackHole& operator=(const BlackHole&) = delete;
-    ~BlackHole() {
-        for (const int filler : fillers_) ::close(filler);
-        ::close(listener_);
-    }
-
-    Endpoint endpoint{"127.0.0.1", 0, {}};
-
-  private:
-    int listener_;
-    int fillers_[4] = {};
-};
-
-TEST_F(WireConnection, ConnectThatIsNotAnsweredEndsByTheDeadline) {
-    const BlackHole hole;
-    const auto took = timed(
-        [&] { EXPECT_EQ(connection_.open(hole.endpoint, in(soon), why_), Errc::connect_failed); });
-    EXPECT_NE(why_.find("timed out"), std::string::npos) << why_;
-    EXPECT_GE(took, soon);
-    EXPECT_LT(took, 10 * soon);
-}
-
-TEST_F(WireConnection, InterruptEndsAConnectInTheAir) {
-    const BlackHole hole;
-    std::atomic<bool> is_over = false;
-    std::thread interrupter{[&] {
-        while (!is_over) connection_.interrupt();
-    }};
-    const auto took = timed([&] {
-        EXPECT_EQ(connection_.open(hole.endpoint, in(enough), why_), Errc::connect_failed);
-    });
-    is_over = true;
-    interrupter.join();
-    EXPECT_LT(took, enough / 2);
-}
 
 TEST_F(WireConnection, CloseInTheMiddleOfAReplyIsClosed) {
     open();
@@ -415,12 +281,6 @@ TEST_F(WireConnection, AChildOfExecInheritsNoSocket) {
     }
     EXPECT_GE(sockets, 3);  // two that listen, and the connection
     ::close(listener);
-}
-
-TEST(EndpointText, SaysWhere) {
-    EXPECT_EQ(describe(Endpoint{"h", 7, {}}), "h:7");
-    EXPECT_EQ(describe(Endpoint{"::1", 7, {}}), "[::1]:7");
-    EXPECT_EQ(describe(Endpoint{{}, 0, "/run/s"}), "/run/s");
 }
 
 }  // namespace
