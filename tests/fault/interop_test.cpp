@@ -108,6 +108,7 @@ TEST_F(Interop, FenceRisesOverARawHolder) {
     ASSERT_TRUE(first) << ec_.message();
     EXPECT_EQ(first->release(), ReleaseResult::released);
     ASSERT_EQ(raw_acquire("theirs"), "OK");
+    EXPECT_EQ(locks_.inspect("key").fencing_token, 0U) << "ours is not theirs";
     EXPECT_EQ(raw_release("theirs"), "1");
     const auto second = locks_.acquire("key", {}, ec_);
     ASSERT_TRUE(second) << ec_.message();
