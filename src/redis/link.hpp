@@ -10,7 +10,8 @@
 // When a command gets no answer within the time-out, or the connection breaks, everything that may
 // have left is unknown; what is not yet written waits for the next connection.
 //
-// Thread-safety: all calls from all threads at once. Lock order: `mutex_`, then the connection's own.
+// Thread-safety: all calls from all threads at once. Lock order: `mutex_`, then the connection's
+// own.
 #pragma once
 
 #include <cstdint>

@@ -129,6 +129,7 @@ TEST_F(RedisRefusal, FlushedScriptsAreSentAgainWithoutAFailure) {
     }};
     {
         std::vector<std::jthread> threads;
+        threads.reserve(4);
         for (int i = 0; i < 4; ++i) {
             threads.emplace_back([&, key = "key" + std::to_string(i)] {
                 for (int n = 0; n < 250; ++n) expect_works(locks_, key);

@@ -89,6 +89,7 @@ TEST(RedisStorm, ThreadsExcludeEachOtherWhileTheirConnectionIsKilled) {
     const Clock::time_point end = boot_clock()->now() + duration;
     {
         std::vector<std::jthread> threads;
+        threads.reserve(thread_count);
         for (unsigned i = 0; i < thread_count; ++i) {
             threads.emplace_back([&, i] {
                 std::minstd_rand random{i + 1};

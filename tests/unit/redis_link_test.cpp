@@ -203,6 +203,7 @@ TEST_F(RedisLink, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp) {
     for (int i = 1; i <= 8; ++i) link.submit(calls.emplace_back(i).operation);
     {
         std::vector<std::jthread> threads;
+        threads.reserve(calls.size());
         for (Call& call : calls) threads.emplace_back([&] { finish(link, call); });
     }
     for (const Call& call : calls) expect_failed(call, Errc::command_timed_out);
@@ -303,6 +304,7 @@ TEST_F(RedisLink, ManyCallersDoNotHammerAServerThatSendsThemAway) {
     const auto start = boot_clock()->now();
     {
         std::vector<std::jthread> threads;
+        threads.reserve(50);
         for (int i = 0; i < 50; ++i) {
             threads.emplace_back([&] {
                 for (int n = 0; n < 4; ++n) {
@@ -402,6 +404,7 @@ TEST_F(RedisLink, CallersWithAllKindsOfDeadlinesGetTheirOwnAnswersOnly) {
         return ++n % 97 == 0 ? Answer::close() : support::yes(call);
     });
     std::vector<std::jthread> threads;
+    threads.reserve(8);
     for (int thread = 0; thread < 8; ++thread) {
         threads.emplace_back([&link, thread] {
             for (int i = 0; i < 500; ++i) {

@@ -28,6 +28,7 @@ class RedisLogin : public testing::Test {
     }
     void answer(const std::vector<std::string>& texts) {
         std::vector<Answer> answers;
+        answers.reserve(texts.size());
         for (const std::string& text : texts) answers.push_back(Answer::reply(text));
         peer_.script(std::move(answers));
     }
