@@ -2,13 +2,13 @@
 // its own answer or an honest failure, and the next one works. Method: a peer that refuses, closes,
 // lies, is silent or answers late. Long deadlines belong to what must happen, short ones to what
 // must not; a short one may be exceeded ten times on a busy machine.
-#include <atomic>
 #include <deque>
 #include <gtest/gtest.h>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "fault/link_call.hpp"
 #include "fault/lock_peer.hpp"
 #include "redis/link.hpp"
 #include "support/free_port.hpp"
@@ -17,62 +17,10 @@
 namespace leaselock::redis {
 namespace {
 
-using namespace std::chrono_literals;
-using std::chrono::milliseconds;
 using support::Answer;
 using support::Heard;
 using support::LockPeer;
 using support::poll_until;
-
-constexpr milliseconds soon = 50ms;
-constexpr milliseconds enough = 10s;
-
-LinkSettings settings(const wire::Endpoint& endpoint, milliseconds command_timeout) {
-    return {.endpoint = endpoint,
-            .credentials = {},
-            .name = "redis://peer",
-            .connect_timeout = enough,
-            .command_timeout = command_timeout};
-}
-
-// An operation with what it looks at.
-struct Call {
-    explicit Call(int number, Verb verb = Verb::acquire,
-                  Clock::time_point deadline = Clock::time_point::max(),
-                  std::string_view key = "key")
-        : token("me/" + std::to_string(number)),
-          operation{{.verb = verb,
-                     .key = key,
-                     .token = token,
-                     .ttl = 30s,
-                     .submitted = boot_clock()->now(),
-                     .deadline = deadline}} {}
-    [[nodiscard]] const Reply& reply() const { return operation.reply; }
-
-    std::string token;
-    Operation operation;
-};
-
-void finish(Link& link, Call& call) {
-    if (!call.operation.done() && !link.pump(call.operation)) link.detach(call.operation);
-}
-
-void run(Link& link, Call& call) {
-    link.submit(call.operation);
-    finish(link, call);
-}
-
-void expect_granted(const Call& call) {
-    EXPECT_EQ(call.reply().outcome, Outcome::granted) << call.reply().detail;
-    EXPECT_EQ("me/" + std::to_string(call.reply().fencing_token), call.token) << "not its answer";
-}
-
-void expect_failed(const Call& call, Errc error) {
-    ASSERT_TRUE(call.operation.done());
-    EXPECT_EQ(call.reply().outcome, Outcome::failed);
-    EXPECT_EQ(call.reply().error, error) << make_error_code(call.reply().error).message();
-    EXPECT_FALSE(call.reply().detail.empty());
-}
 
 class RedisLink : public testing::Test {
   protected:
@@ -297,30 +245,6 @@ TEST_F(RedisLink, RefusedIsUnavailable) {
     expect_failed(call, Errc::connect_failed);
 }
 
-// Without a gate each of the 200 calls would make a connection of its own.
-TEST_F(RedisLink, ManyCallersDoNotHammerAServerThatSendsThemAway) {
-    peer_.on_connect([] { return Answer::close("-ERR max number of clients reached\r\n"); });
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
-    const auto start = boot_clock()->now();
-    {
-        std::vector<std::jthread> threads;
-        threads.reserve(50);
-        for (int i = 0; i < 50; ++i) {
-            threads.emplace_back([&] {
-                for (int n = 0; n < 4; ++n) {
-                    Call call{n};
-                    run(link, call);
-                    EXPECT_EQ(call.reply().outcome, Outcome::failed);
-                    EXPECT_EQ(family(call.reply().error), Family::unavailable);
-                }
-            });
-        }
-    }
-    // The gate is shut for 10, 20, 40, 80, 160 ms, then for 250 and more.
-    const auto quarter_seconds = (boot_clock()->now() - start) / 250ms;
-    EXPECT_LE(peer_.connections(), 7U + static_cast<std::size_t>(quarter_seconds));
-}
-
 const std::string read_only = "-READONLY You can't write against a read only replica.\r\n";
 
 TEST_F(RedisLink, ReadonlyDropsTheConnection) {
@@ -352,76 +276,6 @@ TEST_F(RedisLink, ReadonlyDropsTheConnectionAlsoIfItIsNeverIdle) {
     finish(link, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 2U);
-}
-
-// More than the sockets take while the peer does not read: the rest is sent later, cut anywhere,
-// and not one byte is lost.
-TEST_F(RedisLink, FloodOfCommandsIsCutAnywhereAndArrivesWhole) {
-    Link link{settings(peer_.endpoint(), 6 * enough), boot_clock()};
-    Call first{0};
-    run(link, first);
-    std::atomic<bool> all_submitted{false};
-    lock_peer_.on_call([&](const Heard& call) {
-        (void)poll_until([&] { return all_submitted.load(); });
-        return support::yes(call);
-    });
-    const std::string long_key(500, 'k');
-    std::deque<Call> calls;
-    for (int i = 1; i <= 20'000; ++i) {
-        link.submit(
-            calls.emplace_back(i, Verb::acquire, Clock::time_point::max(), long_key).operation);
-    }
-    all_submitted = true;
-    for (Call& call : calls) finish(link, call);
-    for (const Call& call : calls) expect_granted(call);
-    EXPECT_EQ(peer_.connections(), 1U);
-}
-
-TEST_F(RedisLink, PeerThatStopsReadingHoldsNobodyLongerThanTheTimeout) {
-    Link link{settings(peer_.endpoint(), 4 * soon), boot_clock()};
-    lock_peer_.script({Answer::stop_reading()});
-    Call first{0};
-    link.submit(first.operation);
-    finish(link, first);
-    expect_failed(first, Errc::command_timed_out);
-    lock_peer_.on_call([](const Heard&) { return Answer::stop_reading(); });
-    std::deque<Call> calls;
-    const auto start = boot_clock()->now();
-    for (int i = 1; i <= 30'000; ++i) link.submit(calls.emplace_back(i).operation);
-    for (Call& call : calls) finish(link, call);
-    EXPECT_LT(boot_clock()->now() - start, enough);
-    for (const Call& call : calls) EXPECT_EQ(call.reply().outcome, Outcome::failed);
-    lock_peer_.on_call(support::yes);
-    Call next{9};
-    run(link, next);
-    expect_granted(next);
-}
-
-// Roles change hands all the time: callers that leave early, that stay, and a peer that hangs up.
-TEST_F(RedisLink, CallersWithAllKindsOfDeadlinesGetTheirOwnAnswersOnly) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
-    lock_peer_.on_call([n = 0](const Heard& call) mutable {
-        return ++n % 97 == 0 ? Answer::close() : support::yes(call);
-    });
-    std::vector<std::jthread> threads;
-    threads.reserve(8);
-    for (int thread = 0; thread < 8; ++thread) {
-        threads.emplace_back([&link, thread] {
-            for (int i = 0; i < 500; ++i) {
-                const auto until = i % 3 == 0 ? boot_clock()->now() + std::chrono::microseconds{i}
-                                              : Clock::time_point::max();
-                Call call{thread * 1000 + i + 1, Verb::acquire, until};
-                run(link, call);
-                ASSERT_TRUE(call.operation.done());
-                if (call.reply().outcome == Outcome::failed) {
-                    const Errc error = call.reply().error;
-                    EXPECT_TRUE(family(error) == Family::unknown || error == Errc::connect_failed);
-                } else {
-                    expect_granted(call);
-                }
-            }
-        });
-    }
 }
 
 }  // namespace
