@@ -84,6 +84,17 @@ class Client {
     std::shared_ptr<Clock> clock_;
 };
 
+// Once around, on another key: the link is open and the store knows all commands, as one that has
+// worked for a while. So a command that comes late has all it needs to do harm.
+[[nodiscard]] inline bool warm_up(BackendFixture& fixture, Client& client) {
+    const std::string key = fixture.prefix() + "warm-up";
+    const std::string token = new_token();
+    return client.acquire(key, token).outcome == Outcome::granted &&
+           client.renew(key, token).outcome == Outcome::renewed &&
+           client.release(key, token).outcome == Outcome::released &&
+           client.inspect(key).outcome == Outcome::free;
+}
+
 inline std::string key_of(const BackendFixture& fixture, std::string_view name = "conformance") {
     return fixture.prefix() + std::string(name);
 }

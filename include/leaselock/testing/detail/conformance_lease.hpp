@@ -78,7 +78,7 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
      [](BackendFixture& fixture) {
          Client client{fixture};
          const std::string key = key_of(fixture);
-         ASSERT_EQ(client.inspect(key).outcome, Outcome::free);
+         ASSERT_TRUE(warm_up(fixture, client));
          const std::string token = new_token();
          const Reply reply = client.ask({.verb = Verb::acquire,
                                          .key = key,
