@@ -34,6 +34,8 @@ class LockManager {
     // Throws LockError{invalid_option}. Does no I/O.
     LockManager();
     explicit LockManager(ManagerOptions options);
+    LockManager(const LockManager&) = delete;
+    LockManager& operator=(const LockManager&) = delete;
     LockManager(LockManager&&) noexcept;
     LockManager& operator=(LockManager&&) noexcept;
     // Does not wait and releases nothing: guards go on without it.

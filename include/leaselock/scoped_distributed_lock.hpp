@@ -38,6 +38,8 @@ class [[nodiscard]] ScopedDistributedLock {
     ScopedDistributedLock(LockManager& manager, std::string_view key, const LockOptions& options,
                           std::error_code& ec);
 
+    ScopedDistributedLock(const ScopedDistributedLock&) = delete;
+    ScopedDistributedLock& operator=(const ScopedDistributedLock&) = delete;
     ScopedDistributedLock(ScopedDistributedLock&&) noexcept = default;
     // Releases what it held before, as the destructor does.
     ScopedDistributedLock& operator=(ScopedDistributedLock&& other) noexcept;

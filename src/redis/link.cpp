@@ -11,9 +11,32 @@ namespace {
 // that closes idle clients, has ended it meanwhile.
 constexpr std::chrono::milliseconds idle{5};
 
-// A caller in pump(); lives on its stack while its operation is not done.
-struct Waiter {
-    detail::Condition woken;
+// A caller in pump(), on its stack. It has a mutex of its own, so that who is woken because its
+// operation is done goes its way without queueing for the link's.
+class Waiter {
+  public:
+    // Blocks until it is woken, or for the time. True: by done().
+    bool wait(std::chrono::nanoseconds time) noexcept {
+        const detail::MutexLock lock{mutex_};
+        if (!woken_ && !done_) condition_.wait_for(mutex_, time);
+        woken_ = false;
+        return done_;
+    }
+    void wake() noexcept { set(woken_); }
+    // The last touch: the waiter may be gone when this returns.
+    void done() noexcept { set(done_); }
+
+  private:
+    void set(bool& what) noexcept {
+        const detail::MutexLock lock{mutex_};
+        what = true;
+        condition_.notify_one();
+    }
+
+    detail::Mutex mutex_;
+    detail::Condition condition_;
+    bool woken_ = false;
+    bool done_ = false;
 };
 
 std::chrono::microseconds since_epoch(Clock::time_point t) noexcept {
@@ -45,20 +68,24 @@ void Link::submit(Operation& operation) {
 }
 
 bool Link::pump(Operation& operation) noexcept {
+    if (operation.done()) return true;
     Waiter self;
-    const detail::MutexLock lock{mutex_};
+    mutex_.lock();
     operation.slot = &self;
     while (!operation.done()) {
         const Clock::duration left = operation.request.deadline - clock_->now();
         if (left <= Clock::duration::zero()) break;
-        if (driving_) {
-            self.woken.wait_for(mutex_, std::min<Clock::duration>(left, settings_.command_timeout));
-        } else {
+        if (!driving_) {
             drive(operation.request.deadline);
+            continue;
         }
+        mutex_.unlock();
+        if (self.wait(std::min<Clock::duration>(left, settings_.command_timeout))) return true;
+        mutex_.lock();
     }
     operation.slot = nullptr;
     if (!driving_) hand_over();
+    mutex_.unlock();
     return operation.done();
 }
 
@@ -149,15 +176,15 @@ void Link::settle(wire::ReplyView answer) {
 
 void Link::complete(Operation& operation) noexcept {
     auto* const waiter = static_cast<Waiter*>(operation.slot);
-    operation.complete();  // its owner may destroy it from now on, but for the mutex if it waits
-    if (waiter != nullptr) waiter->woken.notify_one();
+    operation.complete();  // its owner may destroy it from now on, unless it waits
+    if (waiter != nullptr) waiter->done();
 }
 
-// The caller whose answer comes next reads for all.
+// The caller whose answer comes next reads for all from now on.
 void Link::hand_over() noexcept {
     for (const Pending& pending : queue_) {
         if (pending.operation == nullptr || pending.operation->slot == nullptr) continue;
-        static_cast<Waiter*>(pending.operation->slot)->woken.notify_one();
+        static_cast<Waiter*>(pending.operation->slot)->wake();
         return;
     }
 }

@@ -44,6 +44,8 @@ class Reply final : public ReplyView {
     Reply() = default;
     // Takes over what the parser allocated.
     explicit Reply(redisReply* raw) noexcept : ReplyView(raw), owned_(raw) {}
+    Reply(const Reply&) = delete;
+    Reply& operator=(const Reply&) = delete;
     Reply(Reply&& other) noexcept
         : ReplyView(std::exchange(other.raw_, nullptr)),
           owned_(std::exchange(other.owned_, nullptr)) {}

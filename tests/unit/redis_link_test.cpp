@@ -193,7 +193,7 @@ TEST_F(RedisLink, CallerInAHurryBeforeAConnectionHasSentNothing) {
 TEST_F(RedisLink, ConnectingGoesOnWhenTheCallerThatBeganItLeaves) {
     Link link{settings(peer_.endpoint(), enough), boot_clock()};
     peer_.on_command([](const auto&) { return Answer::silence(); });
-    Call hurried{1, Verb::acquire, boot_clock()->now() + 4 * soon};
+    Call hurried{1, Verb::acquire, boot_clock()->now() + 20 * soon};
     Call patient{2};
     link.submit(hurried.operation);
     link.submit(patient.operation);
