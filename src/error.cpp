@@ -66,7 +66,7 @@ std::errc nearest(Errc code) noexcept {
         case Errc::too_many_clients:
         case Errc::cluster_down: return std::errc::resource_unavailable_try_again;
         case Errc::stale:
-        case Errc::granted_too_late: return std::errc::timed_out;
+        case Errc::granted_too_late:
         case Errc::command_timed_out: return std::errc::timed_out;
         case Errc::connection_lost: return std::errc::connection_reset;
         case Errc::protocol_error:

@@ -151,6 +151,17 @@ TEST_F(RedisRefusal, FlushedDatabaseLosesTheLockAndNotTheOrderOfFences) {
     EXPECT_GT(next->fencing_token(), lock->fencing_token());
 }
 
+TEST_F(RedisRefusal, RetryWhoseFenceIsGoneGetsAHigherOneAndNoShorterLease) {
+    const Reply first = call(Verb::acquire, "me/1", 60s);
+    ASSERT_EQ(first.outcome, Outcome::granted) << first.detail;
+    server_.cli("DEL", "{p:key}:ll:f");
+    const Reply again = call(Verb::acquire, "me/1", 1s);
+    ASSERT_EQ(again.outcome, Outcome::granted) << again.detail;
+    EXPECT_GT(again.fencing_token, first.fencing_token);
+    EXPECT_GT(std::stoll(server_.cli("PTTL", "p:key")), 10'000);
+    EXPECT_EQ(server_.cli("GET", "{p:key}:ll:f"), std::to_string(again.fencing_token));
+}
+
 TEST_F(RedisRefusal, ValueOfAnotherTypeIsCorruptAndLeftAlone) {
     server_.cli("RPUSH", "p:key", "a", "b");
     EXPECT_FALSE(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_));

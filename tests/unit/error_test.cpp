@@ -116,7 +116,7 @@ TEST(Error, ACopyTellsTheSameWhenTheFirstIsGone) {
     static_assert(std::is_nothrow_copy_constructible_v<LockNotAcquired>);
     std::optional<LockNotAcquired> first{std::in_place, Errc::cancelled, "key", "owner", 5ms};
     const std::string text = first->what();
-    const LockNotAcquired copy{*first};
+    const LockNotAcquired copy{*first};  // NOLINT(performance-unnecessary-copy-initialization)
     first.reset();
     EXPECT_EQ(copy.key(), "key");
     EXPECT_EQ(copy.owner(), "owner");

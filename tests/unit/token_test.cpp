@@ -35,6 +35,7 @@ TEST(Token, IsHexadecimalAndWritesNothingBeyondItsEnd) {
 
 TEST(Token, EveryDigitTakesEveryValueAboutEquallyOften) {
     constexpr int mean = 1'000;
+    constexpr int bound = 7 * 31;
     constexpr int draws = 16 * mean;
     std::array<std::array<int, 16>, token_digits> seen{};
     for (int i = 0; i < draws; ++i) {
@@ -46,7 +47,7 @@ TEST(Token, EveryDigitTakesEveryValueAboutEquallyOften) {
     }
     // 512 cells with a mean of 1000 and a deviation of 31: seven of these are next to impossible.
     for (const auto& position : seen) {
-        for (const int count : position) EXPECT_NEAR(count, mean, 7 * 31);
+        for (const int count : position) EXPECT_NEAR(count, mean, bound);
     }
 }
 

@@ -25,16 +25,16 @@ if last then
   if not (last and last >= 0 and last < 9007199254740991) then
     return redis.error_reply('CORRUPT the fencing token of the key is not one')
   end
-  if holder then
-    if call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then call('PEXPIRE', KEYS[1], ARGV[2]) end
-    return {1, now, last}
-  end
   if last >= now then
     fence = last + 1
     text = string.format('%.0f', fence)
   end
 end
+if holder then
+  if call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then call('PEXPIRE', KEYS[1], ARGV[2]) end
+  if last then return {1, now, last} end
+end
 call('SET', KEYS[2], text, 'EX', '604800')
-call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if not holder then call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
 if fence == now and now > 1000000000000000 then return now end
 return {1, now, fence}
