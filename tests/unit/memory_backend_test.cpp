@@ -10,29 +10,10 @@
 
 #include <leaselock/memory_backend.hpp>
 
+#include "unit/memory_store.hpp"
+
 namespace leaselock {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr Clock::time_point begin{1h};
-const std::string token = "tester:1/0123456789abcdef0123456789abcdef";
-
-Reply ask(MemoryBackend& backend, const Request& request) {
-    Operation operation{request};
-    backend.submit(operation);
-    EXPECT_TRUE(operation.done());
-    return std::move(operation.reply);
-}
-Reply acquire(MemoryBackend& backend, const std::string& key, Clock::time_point now,
-              std::chrono::milliseconds ttl = 1s) {
-    return ask(backend,
-               {.verb = Verb::acquire, .key = key, .token = token, .ttl = ttl, .submitted = now});
-}
-
-std::string numbered(int i) {
-    return "a key that is too long for a short string " + std::to_string(i);
-}
 
 TEST(MemoryBackend, ForgetsNoLockThatIsHeld) {
     MemoryBackend backend;
