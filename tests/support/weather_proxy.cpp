@@ -56,6 +56,7 @@ struct Lane {
     std::string in;
     std::deque<Piece> out;
     bool has_ended = false;  // nothing more comes in
+    bool is_cut = false;     // nothing more goes out
 };
 
 struct Session {
@@ -309,14 +310,15 @@ void WeatherProxy::Loop::take(Session& session, Way way, std::string message) {
     ++messages_[index(way)];
     Strike& strike = strikes_[index(way)];
     const bool struck = strike.left > 0 && --strike.left == 0;
-    if (sky_ == Sky::silence || session.server < 0 || session.is_over) return;
+    Lane& lane = session.lanes[index(way)];
+    if (sky_ == Sky::silence || session.server < 0 || session.is_over || lane.is_cut) return;
     const Slowness& slowness = slowness_[index(way)];
     Piece piece{.bytes = std::move(message),
                 .due = SteadyClock::now() + slowness.delay,
                 .drip = slowness.drip};
     if (struck) {
         switch (strike.fate) {
-            case Fate::lost: return;
+            case Fate::lost: lane.is_cut = true; return;
             case Fate::late: piece.is_held = true; break;
             case Fate::closed:
             case Fate::reset: session.end(strike.fate); return;
@@ -327,7 +329,7 @@ void WeatherProxy::Loop::take(Session& session, Way way, std::string message) {
             case Fate::corrupt: piece.bytes[0] = '?'; break;
         }
     }
-    session.lanes[index(way)].out.push_back(std::move(piece));
+    lane.out.push_back(std::move(piece));
 }
 
 void WeatherProxy::Loop::write(Session& session, Way way) {

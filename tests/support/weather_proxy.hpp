@@ -31,7 +31,7 @@ class WeatherProxy {
     };
     // What becomes of one message.
     enum class Fate {
-        lost,       // it is not forwarded, all others are
+        lost,       // neither it nor what follows on its connection is forwarded: TCP has no gaps
         late,       // it is forwarded after let_go(), those behind it wait
         closed,     // both sides get an orderly end (FIN) instead of it
         reset,      // the client gets a RST instead of it
