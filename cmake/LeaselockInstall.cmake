@@ -26,8 +26,12 @@ endfunction()
 
 leaselock_install_dependencies(testing "find_dependency(GTest 1.12)\n")
 if(LEASELOCK_WITH_REDIS)
+    set(leaselock_find_openssl)
+    if(LEASELOCK_WITH_TLS)
+        set(leaselock_find_openssl "find_dependency(OpenSSL 1.1.1)\n")
+    endif()
     leaselock_install_dependencies(redis
-"list(APPEND CMAKE_MODULE_PATH \"\${CMAKE_CURRENT_LIST_DIR}\")
+"${leaselock_find_openssl}list(APPEND CMAKE_MODULE_PATH \"\${CMAKE_CURRENT_LIST_DIR}\")
 find_dependency(hiredis)
 list(POP_BACK CMAKE_MODULE_PATH)
 ")

@@ -20,6 +20,7 @@ const char* text(Errc code) noexcept {
         case Errc::access_denied: return "access denied";
         case Errc::corrupt: return "the key holds something that is not a lock";
         case Errc::not_supported: return "not supported by the server";
+        case Errc::tls_failed: return "no trusted TLS connection";
         case Errc::connect_failed: return "cannot connect";
         case Errc::loading: return "the server is loading";
         case Errc::read_only: return "the server is a read-only replica";
@@ -53,7 +54,8 @@ std::errc nearest(Errc code) noexcept {
         case Errc::invalid_template: return std::errc::invalid_argument;
         case Errc::registry_frozen: return std::errc::operation_not_permitted;
         case Errc::authentication_failed:
-        case Errc::access_denied: return std::errc::permission_denied;
+        case Errc::access_denied:
+        case Errc::tls_failed: return std::errc::permission_denied;
         case Errc::corrupt: return std::errc::bad_message;
         case Errc::not_supported: return std::errc::not_supported;
         case Errc::connect_failed: return std::errc::not_connected;

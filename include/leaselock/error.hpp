@@ -39,6 +39,7 @@ enum class Errc : int {
     access_denied = 208,          // the user lacks a right that the scripts need
     corrupt = 209,                // something that is not a lock lies under the key; left alone
     not_supported = 210,          // the server does not know a command that is needed
+    tls_failed = 211,             // no TLS with that server: its certificate, its version, ours
     // unavailable
     connect_failed = 301,       // no connection within the time-out
     loading = 302,              // the server is reading its data, or lost its master

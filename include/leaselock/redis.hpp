@@ -28,20 +28,40 @@
 
 namespace leaselock {
 
+// How rediss:// is to be trusted. Files are PEM, and are read when the backend is made. Needs a
+// build with OpenSSL (LEASELOCK_WITH_TLS). For rediss:// alone: a field that is set beside another
+// scheme is refused.
+struct TlsOptions {
+    // Whether the server's certificate must lead to a trusted authority, be valid now, and be for
+    // the host of the URL. Unset: yes. Without it anybody in between can read and change all.
+    std::optional<bool> verify{};
+    // The trusted authorities; a directory has them under their hashes (openssl rehash). Both
+    // empty: those of the system.
+    std::string ca_file{};
+    std::string ca_dir{};
+    // Our own certificate and its key, for a server that asks for one. Both or neither.
+    std::string cert_file{};
+    std::string key_file{};
+    // The name or address that the certificate must be for, if not the host of the URL.
+    std::string server_name{};
+};
+
 // What is said here goes before what the URL says, which goes before the default.
 struct RedisOptions {
-    // redis://[user[:password]@]host[:port][/db] or redis+unix:///path/to.sock[?db=n], with
-    // ?connect_timeout=1s&command_timeout=1s. Percent-encoded where need be.
+    // redis://[user[:password]@]host[:port][/db], the same with rediss:// for TLS, or
+    // redis+unix:///path/to.sock[?db=n], with ?connect_timeout=1s&command_timeout=1s, and the
+    // fields of TlsOptions (verify=on, verify=off). Percent-encoded where need be.
     std::string url = "redis://127.0.0.1:6379/0";
     // The user of the server's ACL, and its password.
     std::string username{};
     std::string password{};
-    // For look-up and connecting. 1 ms to 1 h; default 1 s. Longer than command_timeout is the same
-    // as that.
+    // For look-up, connecting and the TLS handshake. 1 ms to 1 h; default 1 s. Longer than
+    // command_timeout is the same as that.
     std::optional<Duration> connect_timeout{};
     // For one command from its submission to its answer, with connecting where that is needed. 1 ms
     // to 1 h; default 1 s. If it is over, the outcome is unknown and the connection is replaced.
     std::optional<Duration> command_timeout{};
+    TlsOptions tls{};
     // The clock of the managers that use the backend. Never null.
     std::shared_ptr<Clock> clock = boot_clock();
 };

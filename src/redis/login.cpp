@@ -64,6 +64,8 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
     wire::Reply answer;
     for (const Step step : steps) {
         if (connection.receive(answer, until) != wire::Received::reply) {
+            why = connection.tls_fault();
+            if (!why.empty()) return Errc::tls_failed;
             why = was_sent ? "the server did not answer while logging in"
                            : "the connection broke while logging in";
             return Errc::connect_failed;

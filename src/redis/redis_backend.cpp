@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <fmt/core.h>
 #include <new>
 
@@ -67,33 +68,103 @@ Duration parsed(const wire::Url& url, std::string_view name, std::string_view te
                                 name, shown(url, text)));
 }
 
-redis::LinkSettings settings_of(const RedisOptions& options) {
-    if (options.clock == nullptr) {
-        throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
+struct TlsText {
+    std::string_view name;
+    std::string TlsOptions::*field;
+};
+constexpr std::array tls_texts{
+    TlsText{"ca_file", &TlsOptions::ca_file}, TlsText{"ca_dir", &TlsOptions::ca_dir},
+    TlsText{"cert_file", &TlsOptions::cert_file}, TlsText{"key_file", &TlsOptions::key_file},
+    TlsText{"server_name", &TlsOptions::server_name}};
+
+// Fills in what the options do not say already. False: TLS has no option of that name.
+bool take_tls_option(const wire::Url& url, const std::pair<std::string, std::string>& option,
+                     TlsOptions& tls) {
+    const auto& [name, value] = option;
+    if (name == "verify") {
+        if (value != "on" && value != "off") {
+            throw LockError(Errc::invalid_url, fmt::format("URL option verify = {}, allowed are on "
+                                                           "and off",
+                                                           shown(url, value)));
+        }
+        if (!tls.verify) tls.verify = value == "on";
+        return true;
     }
-    const wire::Url url = wire::parse_url(options.url);
-    std::optional<Duration> connect_timeout = options.connect_timeout;
-    std::optional<Duration> command_timeout = options.command_timeout;
-    for (const auto& [name, value] : url.options) {
+    const auto known = std::find_if(tls_texts.begin(), tls_texts.end(),
+                                    [&](const TlsText& text) { return text.name == name; });
+    if (known == tls_texts.end()) return false;
+    if ((tls.*known->field).empty()) tls.*known->field = value;
+    return true;
+}
+
+// Null without TLS.
+std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const TlsOptions& tls) {
+    if (!url.tls) {
+        for (const auto& [name, field] : tls_texts) {
+            if ((tls.*field).empty() && (name != "ca_file" || !tls.verify)) continue;
+            throw LockError(Errc::invalid_option,
+                            fmt::format("{} is set, allowed with rediss:// only",
+                                        (tls.*field).empty() ? "verify" : name));
+        }
+        return nullptr;
+    }
+    if (tls.cert_file.empty() != tls.key_file.empty()) {
+        throw LockError(Errc::invalid_option,
+                        fmt::format("cert_file = '{}' and key_file = '{}', allowed are both or "
+                                    "neither",
+                                    tls.cert_file, tls.key_file));
+    }
+    return std::make_shared<wire::TlsContext>(wire::TlsSettings{
+        .verify = tls.verify.value_or(true),
+        .ca_file = tls.ca_file,
+        .ca_dir = tls.ca_dir,
+        .cert_file = tls.cert_file,
+        .key_file = tls.key_file,
+        .server_name = tls.server_name,
+    });
+}
+
+// What the URL's options say goes behind what `options` say.
+RedisOptions merged(const wire::Url& url, RedisOptions options) {
+    for (const auto& option : url.options) {
+        const auto& [name, value] = option;
+        if (take_tls_option(url, option, options.tls)) continue;
         const bool connecting = name == "connect_timeout";
         if (!connecting && name != "command_timeout") {
             throw LockError(Errc::invalid_url,
-                            fmt::format("URL option {} is not known, allowed are "
-                                        "connect_timeout and command_timeout",
+                            fmt::format("URL option {} is not known, allowed are connect_timeout, "
+                                        "command_timeout, verify, ca_file, ca_dir, cert_file, "
+                                        "key_file and server_name",
                                         shown(url, name)));
         }
         const Duration duration = parsed(url, name, value);
-        auto& target = connecting ? connect_timeout : command_timeout;
+        auto& target = connecting ? options.connect_timeout : options.command_timeout;
         if (!target) target = duration;
     }
+    if (options.username.empty()) options.username = url.username;
+    if (options.password.empty()) options.password = url.password;
+    return options;
+}
+
+redis::LinkSettings settings_of(const RedisOptions& given) {
+    if (given.clock == nullptr) {
+        throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
+    }
+    const wire::Url url = wire::parse_url(given.url);
+    const RedisOptions options = merged(url, given);
     return {
-        .endpoint = {.host = url.host, .port = url.port, .unix_path = url.unix_path},
-        .credentials = {.username = options.username.empty() ? url.username : options.username,
-                        .password = options.password.empty() ? url.password : options.password,
+        .endpoint = {.host = url.host,
+                     .port = url.port,
+                     .unix_path = url.unix_path,
+                     .tls = context_of(url, options.tls)},
+        .credentials = {.username = options.username,
+                        .password = options.password,
                         .database = url.database},
         .name = wire::masked(url),
-        .connect_timeout = checked("connect_timeout", connect_timeout.value_or(default_timeout)),
-        .command_timeout = checked("command_timeout", command_timeout.value_or(default_timeout)),
+        .connect_timeout =
+            checked("connect_timeout", options.connect_timeout.value_or(default_timeout)),
+        .command_timeout =
+            checked("command_timeout", options.command_timeout.value_or(default_timeout)),
     };
 }
 

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <new>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <utility>
 
 #include "wire/socket.hpp"
 
@@ -16,6 +18,43 @@ Connection::Connection(std::shared_ptr<const Clock> clock) noexcept : clock_(std
 Connection::~Connection() { close(); }
 
 Sent Connection::send(std::string_view bytes, Clock::time_point until) noexcept {
+    if (tls_ == nullptr) return send_raw(bytes, until);
+    Sent sent;
+    for (;;) {
+        const Sent raw = send_raw(std::string_view{sealed_}.substr(sealed_sent_), until);
+        sealed_sent_ += raw.bytes;
+        sent.error = raw.error;
+        if (sent.error) return sent;
+        sent.bytes += sealed_plain_;
+        bytes.remove_prefix(sealed_plain_);
+        sealed_.clear();
+        sealed_sent_ = sealed_plain_ = 0;
+        if (bytes.empty()) return sent;
+        if (!seal(bytes)) {
+            sent.error = Errc::connection_lost;
+            return sent;
+        }
+    }
+}
+
+// A record that could not be kept for lack of memory is in the session's count of records all the
+// same, so that ends the connection.
+bool Connection::seal(std::string_view bytes) noexcept {
+    constexpr std::size_t record = 16 * 1024;
+    const std::string_view front = bytes.substr(0, record);
+    try {
+        if (tls_->encrypt(front, sealed_)) {
+            sealed_plain_ = front.size();
+            return true;
+        }
+    } catch (const std::bad_alloc&) {
+        sealed_.clear();
+    }
+    interrupt();
+    return false;
+}
+
+Sent Connection::send_raw(std::string_view bytes, Clock::time_point until) noexcept {
     Sent sent;
     while (sent.bytes < bytes.size()) {
         const std::string_view rest = bytes.substr(sent.bytes);
@@ -48,17 +87,30 @@ Received Connection::receive(Reply& out, Clock::time_point until) noexcept {
     }
 }
 
+Received Connection::read_once(Clock::duration left) noexcept {
+    std::string_view came;
+    const Received received = read_raw(left, came);
+    if (received != Received::reply || came.empty()) return received;
+    if (tls_ != nullptr) {
+        return tls_->decrypt(came, *parser_) ? Received::reply : Received::closed;
+    }
+    constexpr char alert = 21;
+    if (!std::exchange(got_any_, true)) got_tls_ = came.front() == alert;
+    parser_->feed(came);
+    return Received::reply;
+}
+
 // A blocking recv costs one system call a reply; looking first and polling then costs three. The
 // socket's own limit on it is set anew only if it is far from what is left (see limit_blocking), so
 // the clock is asked after each and decides.
-Received Connection::read_once(Clock::duration left) noexcept {
+Received Connection::read_raw(Clock::duration left, std::string_view& came) noexcept {
+    came = {};
     const bool may_block = left > Clock::duration::zero();
     if (may_block && !limit_blocking(left)) return Received::closed;
 
-    char buffer[16 * 1024];
-    const ssize_t n = ::recv(fd_, buffer, sizeof buffer, may_block ? 0 : MSG_DONTWAIT);
+    const ssize_t n = ::recv(fd_, buffer_.data(), buffer_.size(), may_block ? 0 : MSG_DONTWAIT);
     if (n > 0) {
-        parser_->feed({buffer, static_cast<std::size_t>(n)});
+        came = {buffer_.data(), static_cast<std::size_t>(n)};
         return Received::reply;
     }
     if (n == 0) return Received::closed;
@@ -86,11 +138,24 @@ bool Connection::limit_blocking(Clock::duration left) noexcept {
     return true;
 }
 
-bool Connection::is_stale() const noexcept {
+bool Connection::is_stale() noexcept {
     if (!is_open() || !parser_->is_empty()) return true;
+    if (tls_ != nullptr) {
+        // What TLS says of its own accord, as a ticket for the next session, is taken in.
+        Received received = Received::reply;
+        while (received == Received::reply && parser_->is_empty()) {
+            received = read_once(Clock::duration::zero());
+        }
+        return received != Received::timed_out;
+    }
     char byte = 0;
     const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+std::string Connection::tls_fault() const {
+    if (got_tls_) return "the server speaks TLS; it is reached by rediss://";
+    return tls_ == nullptr ? std::string{} : tls_->fault();
 }
 
 void Connection::interrupt() noexcept {

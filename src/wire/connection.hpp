@@ -7,6 +7,7 @@
 // receives, and interrupt() may be called by any thread at any time while the object lives.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,7 @@
 
 #include "wire/parser.hpp"
 #include "wire/reply.hpp"
+#include "wire/tls.hpp"
 
 namespace leaselock::wire {
 
@@ -31,6 +33,7 @@ struct Endpoint {
     std::string host;
     std::uint16_t port = 6379;
     std::string unix_path;
+    std::shared_ptr<const TlsContext> tls{};  // null: plain
 };
 
 // "host:port", "[::1]:port" or the path.
@@ -57,11 +60,14 @@ class Connection {
 
     // Connects, after closing what was open. Each address of the host gets its share of the time.
     // Errc::connect_failed with `why` in words: address and reason. A name look-up that the system
-    // does not finish in time is left to itself, in a thread of its own. Throws std::bad_alloc.
+    // does not finish in time is left to itself, in a thread of its own. With TLS the handshake is
+    // part of it; Errc::tls_failed: the server, its certificate or ours is not what it should be.
+    // Throws std::bad_alloc.
     [[nodiscard]] std::error_code open(const Endpoint& endpoint, Clock::time_point until,
                                        std::string& why);
 
-    // Blocks until all left or the deadline. The caller decides from `bytes` what is known.
+    // Blocks until all left or the deadline. The caller decides from `bytes` what is known. What is
+    // not reported as left is to be sent next, before anything else.
     [[nodiscard]] Sent send(std::string_view bytes, Clock::time_point until) noexcept;
 
     // The next reply; without a system call if it was read before, with one if it is there by now.
@@ -73,8 +79,11 @@ class Connection {
     [[nodiscard]] bool has_unread() const noexcept { return parser_ && !parser_->is_empty(); }
 
     // Whether an idle connection cannot be used any more: the peer closed it, or sent what nobody
-    // asked for. One system call, never blocks.
-    [[nodiscard]] bool is_stale() const noexcept;
+    // asked for. One system call, or two with TLS; never blocks.
+    [[nodiscard]] bool is_stale() noexcept;
+
+    // Why a receive() answered Received::closed or malformed, if TLS is the reason; else empty.
+    [[nodiscard]] std::string tls_fault() const;
 
     // Ends a send or receive of another thread and makes those to come fail; an open() that is
     // connecting fails too, one that looks up a name ends that first. Nothing of it is left for the
@@ -88,8 +97,15 @@ class Connection {
     [[nodiscard]] bool try_open(const Address& address, Clock::time_point until, std::string& why);
     // Takes `fd` over, so that interrupt() reaches it; false: interrupted already, `fd` is closed.
     [[nodiscard]] bool publish(int fd) noexcept;
+    // The TLS part of open().
+    [[nodiscard]] std::error_code shake_hands(const Endpoint& endpoint, Clock::time_point until,
+                                              std::string& why);
+    [[nodiscard]] Sent send_raw(std::string_view bytes, Clock::time_point until) noexcept;
+    // Encrypts the front of `bytes`; false: the session is broken.
+    [[nodiscard]] bool seal(std::string_view bytes) noexcept;
     // Reads once, for at most `left`. Received::reply: go on; bytes came, or a nap is over.
     [[nodiscard]] Received read_once(Clock::duration left) noexcept;
+    [[nodiscard]] Received read_raw(Clock::duration left, std::string_view& came) noexcept;
     [[nodiscard]] bool limit_blocking(Clock::duration left) noexcept;
 
     const std::shared_ptr<const Clock> clock_;
@@ -98,6 +114,15 @@ class Connection {
     bool is_interrupted_ = false;
     std::chrono::milliseconds receive_limit_{0};  // the socket's SO_RCVTIMEO
     std::unique_ptr<Parser> parser_;              // there while open
+    std::array<char, 16 * 1024> buffer_;          // of who receives
+    bool got_tls_ = false;  // the first byte of a plain connection began a record of TLS
+    bool got_any_ = false;
+
+    std::unique_ptr<Tls> tls_;  // there while open, with TLS
+    // Of who sends: the encrypted front of what is to be sent, and how much that is in plain.
+    std::string sealed_;
+    std::size_t sealed_sent_ = 0;
+    std::size_t sealed_plain_ = 0;
 };
 
 }  // namespace leaselock::wire

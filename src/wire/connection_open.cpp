@@ -92,6 +92,10 @@ std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point unt
     close();
     why.clear();
     parser_ = std::make_unique<Parser>();
+    tls_.reset();
+    sealed_.clear();
+    sealed_sent_ = sealed_plain_ = 0;
+    got_tls_ = got_any_ = false;
     receive_limit_ = std::chrono::milliseconds{0};
     {
         const std::lock_guard lock{mutex_};
@@ -103,7 +107,15 @@ std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point unt
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         const auto rest = static_cast<Clock::rep>(addresses.size() - i);
         const Clock::duration share = time_left(*clock_, until) / rest;
-        if (try_open(addresses[i], clock_->now() + share, why)) return {};
+        const Clock::time_point share_ends = clock_->now() + share;
+        if (!try_open(addresses[i], share_ends, why)) continue;
+        if (endpoint.tls == nullptr) return {};
+        std::string reason;
+        const std::error_code error = shake_hands(endpoint, share_ends, reason);
+        if (!error) return {};
+        add_reason(why, addresses[i], reason);
+        close();
+        if (error == Errc::tls_failed) return error;
     }
     return Errc::connect_failed;
 }
@@ -127,6 +139,31 @@ bool Connection::try_open(const Address& address, Clock::time_point until, std::
     add_reason(why, address, error_text(error));
     close();
     return false;
+}
+
+// A plain Redis waits for the end of a line where TLS says hello without one. If nothing came for
+// most of the time, it is given that, so that its answer tells what it is; the connection is of no
+// use any more then.
+std::error_code Connection::shake_hands(const Endpoint& endpoint, Clock::time_point until,
+                                        std::string& why) {
+    Clock::time_point probe = until - time_left(*clock_, until) / 4;
+    tls_ = std::make_unique<Tls>(endpoint.tls, endpoint.host);
+    std::string_view came;
+    for (;;) {
+        const Tls::Step step = tls_->handshake(came, why);
+        const bool was_sent = !send_raw(tls_->take_output(), until).error;
+        if (step == Tls::Step::failed) return Errc::tls_failed;
+        if (step == Tls::Step::done && was_sent) return {};
+        Received received = read_raw(time_left(*clock_, probe), came);
+        if (received == Received::timed_out && probe < until) {
+            probe = until;
+            (void)send_raw("\r\n", until);
+        } else if (received != Received::reply) {
+            const bool late = received == Received::timed_out;
+            why = late ? "no answer to the TLS handshake" : "the TLS handshake was cut off";
+            return Errc::connect_failed;
+        }
+    }
 }
 
 }  // namespace leaselock::wire

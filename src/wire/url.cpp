@@ -11,6 +11,7 @@
 namespace leaselock::wire {
 namespace {
 
+constexpr std::string_view schemes = "redis://..., rediss://... or redis+unix://...";
 constexpr std::string_view digits = "0123456789";
 constexpr std::string_view alphanumeric =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -50,9 +51,14 @@ class UrlParser {
     Url parse(std::string_view text) {
         const std::size_t scheme_end = text.find("://");
         if (scheme_end == std::string_view::npos) {
-            fail("has no scheme", "", "redis://... or redis+unix://...");
+            fail("has no scheme", "", schemes);
         }
-        const bool is_unix = read_scheme(text.substr(0, scheme_end));
+        const std::string_view scheme = text.substr(0, scheme_end);
+        const bool is_unix = scheme == "redis+unix";
+        url_.tls = scheme == "rediss";
+        if (!is_unix && !url_.tls && scheme != "redis") {
+            fail("scheme is unknown:", scheme, schemes);
+        }
         std::string_view rest = text.substr(scheme_end + 3);
         const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
         rest.remove_prefix(authority.size());
@@ -110,18 +116,6 @@ class UrlParser {
             fail(std::string(part) + " has a NUL byte", shown, "any other byte");
         }
         return out;
-    }
-
-    // Whether it is a unix socket.
-    bool read_scheme(std::string_view scheme) const {
-        if (scheme == "rediss") {
-            fail("scheme 'rediss' needs TLS, which is not built in", "",
-                 "redis://... or redis+unix://...");
-        }
-        if (scheme != "redis" && scheme != "redis+unix") {
-            fail("scheme is unknown:", scheme, "redis://... or redis+unix://...");
-        }
-        return scheme == "redis+unix";
     }
 
     // What is behind the user and the password.
@@ -235,7 +229,7 @@ class UrlParser {
 Url parse_url(std::string_view text) { return UrlParser{}.parse(text); }
 
 std::string masked(const Url& url) {
-    std::string out = url.unix_path.empty() ? "redis://" : "redis+unix://";
+    std::string out = url.tls ? "rediss://" : url.unix_path.empty() ? "redis://" : "redis+unix://";
     out += encode(url.username, "-._~");
     if (!url.password.empty()) out += ":***";
     if (!url.username.empty() || !url.password.empty()) out += '@';

@@ -1,6 +1,6 @@
 // The text that says where a server is: `redis://[user[:password]@]host[:port][/db][?a=b&c=d]` and
-// `redis+unix://[user[:password]@]/path/to.sock[?db=2&a=b]`. User, password, path and options may
-// be percent-encoded; IPv6 stands in brackets. `rediss://` is refused: TLS is not built in.
+// `redis+unix://[user[:password]@]/path/to.sock[?db=2&a=b]`; `rediss://` is `redis://` over TLS.
+// User, password, path and options may be percent-encoded; IPv6 stands in brackets.
 //
 // Used by whoever makes a backend from a URL. No password is ever part of an error's text.
 //
@@ -18,6 +18,7 @@
 namespace leaselock::wire {
 
 struct Url {
+    bool tls = false;
     std::string host;  // without brackets; empty if unix_path is set
     std::uint16_t port = 6379;
     std::string unix_path;  // empty if host is set

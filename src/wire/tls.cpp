@@ -1,0 +1,190 @@
+#include "wire/tls.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <climits>
+#include <new>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <leaselock/error.hpp>
+
+namespace leaselock::wire {
+namespace {
+
+int length(std::string_view bytes) noexcept {
+    return static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
+}
+
+const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
+
+// The first thing that OpenSSL complained of; its queue is empty afterwards.
+unsigned long take_error() noexcept {
+    const unsigned long error = ERR_get_error();
+    ERR_clear_error();
+    return error;
+}
+
+std::string text_of(unsigned long error) {
+    const char* const reason = ERR_reason_error_string(error);
+    return reason == nullptr ? "unknown reason" : reason;
+}
+
+void check(bool is_good, std::string_view field, const std::string& value) {
+    if (is_good) return;
+    throw LockError(Errc::invalid_option, std::string(field) + " = '" + value +
+                                              "' cannot be used (" + text_of(take_error()) +
+                                              "), allowed is what OpenSSL can read, in PEM");
+}
+
+bool is_address(const std::string& host) noexcept {
+    std::array<unsigned char, sizeof(in6_addr)> unused{};
+    return ::inet_pton(AF_INET, host.c_str(), unused.data()) == 1 ||
+           ::inet_pton(AF_INET6, host.c_str(), unused.data()) == 1;
+}
+
+// The certificate must be for that name or address. Only a name is told to the server (SNI).
+bool expect_host(SSL* raw, const std::string& host) {
+    if (is_address(host)) {
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(raw), host.c_str()) == 1;
+    }
+    SSL_set_hostflags(raw, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    return SSL_set1_host(raw, host.c_str()) == 1 &&
+           SSL_set_tlsext_host_name(raw, host.c_str()) == 1;
+}
+
+// Why the certificate was not accepted.
+std::string certificate_fault(SSL* raw, const std::string& host) {
+    const long verdict = SSL_get_verify_result(raw);
+    switch (verdict) {
+        case X509_V_ERR_HOSTNAME_MISMATCH:
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+            return "the server's certificate is not for '" + host + "'";
+        case X509_V_ERR_CERT_HAS_EXPIRED: return "the server's certificate has expired";
+        case X509_V_ERR_CERT_NOT_YET_VALID: return "the server's certificate is not valid yet";
+        default:
+            return std::string("the server's certificate is not trusted: ") +
+                   X509_verify_cert_error_string(verdict);
+    }
+}
+
+std::string handshake_fault(unsigned long error) {
+    switch (ERR_GET_REASON(error)) {
+        case SSL_R_WRONG_VERSION_NUMBER:
+        case SSL_R_HTTP_REQUEST:
+        case SSL_R_PACKET_LENGTH_TOO_LONG:
+            return "the server does not speak TLS; a plain one is reached by redis://";
+        case SSL_R_UNSUPPORTED_PROTOCOL:
+        case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+            return "the server does not speak TLS 1.2 or later";
+        default: return "the TLS handshake failed: " + text_of(error);
+    }
+}
+
+}  // namespace
+
+void TlsContext::Free::operator()(ssl_ctx_st* raw) const noexcept { SSL_CTX_free(raw); }
+void Tls::Free::operator()(ssl_st* raw) const noexcept { SSL_free(raw); }
+
+TlsContext::TlsContext(TlsSettings settings)
+    : settings_{std::move(settings)}, raw_{SSL_CTX_new(TLS_client_method())} {
+    if (raw_ == nullptr) throw std::bad_alloc();
+    SSL_CTX* const raw = raw_.get();
+    ERR_clear_error();
+    SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+    SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_verify(raw, settings_.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+    const std::string& file = settings_.ca_file;
+    const std::string& dir = settings_.ca_dir;
+    if (file.empty() && dir.empty()) {
+        SSL_CTX_set_default_verify_paths(raw);
+    } else {
+        const bool read = SSL_CTX_load_verify_locations(raw, or_null(file), or_null(dir)) == 1;
+        check(read, file.empty() ? "ca_dir" : "ca_file", file.empty() ? dir : file);
+    }
+    if (settings_.cert_file.empty()) return;
+    check(SSL_CTX_use_certificate_chain_file(raw, settings_.cert_file.c_str()) == 1, "cert_file",
+          settings_.cert_file);
+    check(SSL_CTX_use_PrivateKey_file(raw, settings_.key_file.c_str(), SSL_FILETYPE_PEM) == 1 &&
+              SSL_CTX_check_private_key(raw) == 1,
+          "key_file", settings_.key_file);
+}
+
+Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& host)
+    : context_{std::move(context)},
+      name_{context_->settings().server_name.empty() ? host : context_->settings().server_name},
+      raw_{SSL_new(context_->raw())} {
+    if (raw_ == nullptr) throw std::bad_alloc();
+    in_ = BIO_new(BIO_s_mem());
+    out_ = BIO_new(BIO_s_mem());
+    SSL_set_bio(raw_.get(), in_, out_);  // both are the session's now
+    if (in_ == nullptr || out_ == nullptr) throw std::bad_alloc();
+    BIO_set_mem_eof_return(in_, -1);  // an empty buffer is not an end
+    if (!expect_host(raw_.get(), name_)) throw std::bad_alloc();
+    SSL_set_connect_state(raw_.get());
+}
+
+Tls::Step Tls::handshake(std::string_view came, std::string& why) {
+    const std::lock_guard lock{mutex_};
+    ERR_clear_error();
+    if (!came.empty()) BIO_write(in_, came.data(), length(came));
+    const int result = SSL_do_handshake(raw_.get());
+    if (result == 1) return Step::done;
+    if (SSL_get_error(raw_.get(), result) == SSL_ERROR_WANT_READ) return Step::more;
+    const unsigned long error = take_error();
+    why = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED
+              ? certificate_fault(raw_.get(), name_)
+              : handshake_fault(error);
+    return Step::failed;
+}
+
+bool Tls::encrypt(std::string_view plain, std::string& out) {
+    const std::lock_guard lock{mutex_};
+    ERR_clear_error();
+    while (!plain.empty()) {
+        const int n = SSL_write(raw_.get(), plain.data(), length(plain));
+        if (n <= 0) {
+            ERR_clear_error();
+            return false;
+        }
+        plain.remove_prefix(static_cast<std::size_t>(n));
+    }
+    char* bytes = nullptr;
+    const long count = BIO_get_mem_data(out_, &bytes);
+    out.append(bytes, static_cast<std::size_t>(count));
+    BIO_reset(out_);
+    return true;
+}
+
+bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
+    const std::lock_guard lock{mutex_};
+    ERR_clear_error();
+    if (BIO_write(in_, came.data(), length(came)) != length(came)) return false;
+    std::array<char, 16 * 1024> plain;
+    for (;;) {
+        const int n = SSL_read(raw_.get(), plain.data(), static_cast<int>(plain.size()));
+        if (n > 0) {
+            parser.feed({plain.data(), static_cast<std::size_t>(n)});
+            continue;
+        }
+        const bool waits = SSL_get_error(raw_.get(), n) == SSL_ERROR_WANT_READ;
+        const unsigned long error = take_error();
+        if (!waits) fault_ = error;
+        return waits;
+    }
+}
+
+std::string Tls::take_output() {
+    std::string out;
+    (void)encrypt({}, out);
+    return out;
+}
+
+std::string Tls::fault() {
+    const std::lock_guard lock{mutex_};
+    return fault_ == 0 ? std::string{} : handshake_fault(fault_);
+}
+
+}  // namespace leaselock::wire
