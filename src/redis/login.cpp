@@ -46,6 +46,15 @@ std::string without_password(std::string_view text, const std::string& password)
     return repeats ? "the server refused the login" : quote(text);
 }
 
+// Why there was no answer.
+const char* silence(wire::Received received, bool was_sent) noexcept {
+    if (!was_sent) return "the connection broke while logging in";
+    if (received == wire::Received::timed_out) return "the server did not answer while logging in";
+    if (received == wire::Received::malformed) return "the server does not speak RESP";
+    return "the server ended the connection while logging in; if it speaks TLS, it is reached by "
+           "rediss://";
+}
+
 std::int64_t number(std::string_view text) noexcept {
     std::int64_t value = 0;
     std::from_chars(text.data(), text.data() + text.size(), value);
@@ -63,11 +72,11 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
     const bool was_sent = !connection.send(out, until).error;
     wire::Reply answer;
     for (const Step step : steps) {
-        if (connection.receive(answer, until) != wire::Received::reply) {
+        const wire::Received received = connection.receive(answer, until);
+        if (received != wire::Received::reply) {
             why = connection.tls_fault();
             if (!why.empty()) return Errc::tls_failed;
-            why = was_sent ? "the server did not answer while logging in"
-                           : "the connection broke while logging in";
+            why = silence(received, was_sent);
             return Errc::connect_failed;
         }
         if (answer.is_error()) {

@@ -141,9 +141,9 @@ bool Connection::try_open(const Address& address, Clock::time_point until, std::
     return false;
 }
 
-// A plain Redis waits for the end of a line where TLS says hello without one. If nothing came for
-// most of the time, it is given that, so that its answer tells what it is; the connection is of no
-// use any more then.
+// A plain Redis takes our hello for the beginning of a line and waits for its end. If nothing came
+// for most of the time, it gets more than it takes for a line, and its answer tells what it is; for
+// TLS the connection is of no use any more then.
 std::error_code Connection::shake_hands(const Endpoint& endpoint, Clock::time_point until,
                                         std::string& why) {
     Clock::time_point probe = until - time_left(*clock_, until) / 4;
@@ -157,7 +157,8 @@ std::error_code Connection::shake_hands(const Endpoint& endpoint, Clock::time_po
         Received received = read_raw(time_left(*clock_, probe), came);
         if (received == Received::timed_out && probe < until) {
             probe = until;
-            (void)send_raw("\r\n", until);
+            constexpr std::size_t too_long_a_line = 66 * 1024;
+            (void)send_raw(std::string(too_long_a_line, '\n'), until);
         } else if (received != Received::reply) {
             const bool late = received == Received::timed_out;
             why = late ? "no answer to the TLS handshake" : "the TLS handshake was cut off";

@@ -115,7 +115,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Bad{"", {"scheme", "redis://"}}, Bad{"localhost:6379", {"scheme"}},
         Bad{"redis:/h", {"scheme"}}, Bad{"http://h", {"scheme", "'http'", "redis+unix://"}},
-        Bad{"REDIS://h", {"scheme", "'REDIS'"}}, Bad{"rediss://h", {"rediss", "TLS"}},
+        Bad{"REDIS://h", {"scheme", "'REDIS'"}},
+        Bad{"redissss://h", {"scheme", "'redissss'", "rediss://"}},
         Bad{"redis://", {"host is empty"}}, Bad{"redis:///0", {"host is empty"}},
         Bad{"redis://:6379", {"host is empty"}}, Bad{"redis://u:p@", {"host is empty"}},
         Bad{"redis://h:", {"port", "(nothing)", "1 to 65535"}},
@@ -150,7 +151,7 @@ TEST(Url, NoErrorTellsAPieceOfThePassword) {
           "redis://app:sesame@h:0", "redis://app:sesame@h/x", "redis://app:sesame@h?x",
           "redis://app:sesame/open@h", "redis://:sesame?open@h", "redis://:sesame#open@h",
           "redis://app:pa@h:sesame/open@h", "redis://app:pa@h/sesame@h", "redis://:p@h?sesame@h",
-          "redis+unix://:sesame/x@/s?db=x", "rediss://app:sesame@h", "http://app:sesame@h",
+          "redis+unix://:sesame/x@/s?db=x", "rediss://app:sesame@h:0", "http://app:sesame@h",
           "app:sesame@h", "redis://[:sesame/]@h"}) {
         EXPECT_EQ(error_of(text).find("sesame"), std::string::npos) << error_of(text);
     }
@@ -162,6 +163,7 @@ TEST(Url, MaskedShowsWhereAndWhoButNoSecret) {
               "redis://app:***@[::1]:7/3");
     EXPECT_EQ(masked(parse_url("redis://:sesame@h")), "redis://:***@h:6379/0");
     EXPECT_EQ(masked(parse_url("redis://a%0Ab@h")), "redis://a%0Ab@h:6379/0");
+    EXPECT_EQ(masked(parse_url("rediss://:sesame@h")), "rediss://:***@h:6379/0");
     EXPECT_EQ(masked(parse_url("redis+unix://:sesame@/run/a%20b.sock?db=2")),
               "redis+unix://:***@/run/a%20b.sock?db=2");
 }
