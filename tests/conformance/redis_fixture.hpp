@@ -6,6 +6,8 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/backend_fixture.hpp>
@@ -17,6 +19,10 @@ namespace leaselock::testing {
 
 class RedisFixture : public LinkFixture {
   public:
+    // With further arguments for the server.
+    explicit RedisFixture(std::vector<std::string> arguments = {})
+        : server_{std::move(arguments)} {}
+
     [[nodiscard]] std::shared_ptr<Backend> make() override {
         RedisOptions options = login();
         options.command_timeout = patience();

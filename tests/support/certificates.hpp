@@ -10,7 +10,9 @@
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "support/free_port.hpp"
 #include "support/redis_server.hpp"
@@ -31,14 +33,23 @@ class Certificates {
     TempDir directory_;
 };
 
+// What a redis-server is told to speak TLS on that port, with the certificate of that name.
+[[nodiscard]] inline std::vector<std::string> tls_arguments(std::uint16_t port,
+                                                            const std::string& certificate) {
+    return {"--tls-port",         std::to_string(port),
+            "--tls-cert-file",    Certificates::file(certificate + ".pem"),
+            "--tls-key-file",     Certificates::file(certificate + ".key"),
+            "--tls-ca-cert-file", Certificates::file("ca.pem"),
+            "--tls-auth-clients", "no"};
+}
+
 // A real redis-server that speaks TLS on one port and plain RESP on another.
 class TlsServer {
   public:
     // With the certificate of that name, and further arguments.
     explicit TlsServer(const std::string& certificate = "server",
-                       const std::vector<std::string>& arguments = {})
-        : server_{all_arguments(port_, Certificates::file(certificate + ".pem"),
-                                Certificates::file(certificate + ".key"), arguments)} {}
+                       const std::vector<std::string>& more = {})
+        : server_{joined(tls_arguments(port_, certificate), more)} {}
 
     [[nodiscard]] RedisServer& plain() noexcept { return server_; }
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
@@ -49,16 +60,10 @@ class TlsServer {
     }
 
   private:
-    [[nodiscard]] static std::vector<std::string> all_arguments(
-        std::uint16_t port, const std::string& certificate, const std::string& key,
-        const std::vector<std::string>& more) {
-        std::vector<std::string> all{"--tls-port",         std::to_string(port),
-                                     "--tls-cert-file",    certificate,
-                                     "--tls-key-file",     key,
-                                     "--tls-ca-cert-file", Certificates::file("ca.pem"),
-                                     "--tls-auth-clients", "no"};
-        all.insert(all.end(), more.begin(), more.end());
-        return all;
+    [[nodiscard]] static std::vector<std::string> joined(std::vector<std::string> first,
+                                                         const std::vector<std::string>& second) {
+        first.insert(first.end(), second.begin(), second.end());
+        return first;
     }
 
     const std::uint16_t port_ = free_port();
