@@ -80,7 +80,8 @@ constexpr std::array tls_texts{
 // Fills in what the options do not say already. False: TLS has no option of that name.
 bool take_tls_option(const wire::Url& url, const std::pair<std::string, std::string>& option,
                      TlsOptions& tls) {
-    const auto& [name, value] = option;
+    const std::string& name = option.first;
+    const std::string& value = option.second;
     if (name == "verify") {
         if (value != "on" && value != "off") {
             throw LockError(Errc::invalid_url, fmt::format("URL option verify = {}, allowed are on "
