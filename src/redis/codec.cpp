@@ -102,7 +102,8 @@ bool decode_acquire(wire::ReplyView answer, Reply& reply) {
         return decode_fence(answer, reply) && reply.fencing_token > least_plain_grant;
     }
     if (answer.at(0).type() != Type::integer) return false;
-    if (answer.at(1).type() != Type::integer) return false;
+    const std::int64_t now = answer.at(1).integer();
+    if (answer.at(1).type() != Type::integer || now <= 0 || now >= no_limit) return false;
     switch (answer.at(0).integer()) {
         case 1:
             reply.outcome = Outcome::granted;
@@ -189,8 +190,10 @@ Errc classify(std::string_view error) noexcept {
 std::string quote(std::string_view error) {
     constexpr std::size_t longest = 200;
     std::string text{error.substr(0, std::min(longest, error.find(", with args")))};
-    std::replace_if(
-        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    const auto is_control = [](char c) {
+        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    };
+    std::replace_if(text.begin(), text.end(), is_control, ' ');
     return text;
 }
 

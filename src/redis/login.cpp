@@ -84,11 +84,15 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
             return meaning(step, answer.text());
         }
     }
-    if (answer.size() != 2) {
+    const std::int64_t seconds = number(answer.at(0).text());
+    const std::int64_t us = number(answer.at(1).text());
+    constexpr std::int64_t a_second = 1'000'000;
+    if (answer.size() != 2 || seconds <= 0 || seconds >= no_limit / a_second || us < 0 ||
+        us >= a_second) {
         why = "the server does not tell its time, so it is no Redis";
         return Errc::connect_failed;
     }
-    server_time = number(answer.at(0).text()) * 1'000'000 + number(answer.at(1).text());
+    server_time = seconds * a_second + us;
     return {};
 }
 

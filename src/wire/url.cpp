@@ -215,7 +215,8 @@ class UrlParser {
                 has_database = true;
                 read_database(*raw_value);
             } else {
-                url_.options.emplace_back(name, decode("option " + name, *raw_value, ""));
+                const std::string part = "option " + encode(name, "-._~");
+                url_.options.emplace_back(name, decode(part, *raw_value, ""));
             }
         }
     }

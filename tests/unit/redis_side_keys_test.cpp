@@ -8,35 +8,17 @@
 #include <unordered_set>
 
 #include "redis/side_keys.hpp"
+#include "support/cluster_slot.hpp"
 
 namespace leaselock::redis {
 namespace {
 
-// CRC-16/XMODEM over the part between the first '{' and the first '}' behind it, or over all of the
-// key if there is no such part or it is empty.
-std::uint16_t slot(std::string_view key) {
-    const std::size_t open = key.find('{');
-    if (open != std::string_view::npos) {
-        const std::size_t close = key.find('}', open + 1);
-        if (close != std::string_view::npos && close != open + 1) {
-            key = key.substr(open + 1, close - open - 1);
-        }
-    }
-    unsigned crc = 0;
-    for (const char byte : key) {
-        crc ^= static_cast<unsigned>(static_cast<unsigned char>(byte)) << 8U;
-        for (int bit = 0; bit < 8; ++bit) {
-            crc = (crc & 0x8000U) != 0 ? (crc << 1U) ^ 0x1021U : crc << 1U;
-        }
-        crc &= 0xFFFFU;
-    }
-    return static_cast<std::uint16_t>(crc % 16384U);
-}
+using support::cluster_slot;
 
 TEST(RedisSideKeys, SlotsOfThisTestAreThoseOfRedis) {
-    EXPECT_EQ(slot("123456789"), 12739);
-    EXPECT_EQ(slot("foo"), 12182);
-    EXPECT_EQ(slot("a{foo}b"), 12182);
+    EXPECT_EQ(cluster_slot("123456789"), 12739);
+    EXPECT_EQ(cluster_slot("foo"), 12182);
+    EXPECT_EQ(cluster_slot("a{foo}b"), 12182);
 }
 
 TEST(RedisSideKeys, WrapKeysWithoutClosingBrace) {
@@ -84,7 +66,7 @@ TEST(RedisSideKeys, LieInTheSlotOfTheirLockForEveryKey) {
         if (!key_fault(key).empty()) return;
         ++checked;
         for (const SideKey which : {SideKey::fence, SideKey::waiters}) {
-            ASSERT_EQ(slot(side_key(key, which)), slot(key)) << key;
+            ASSERT_EQ(cluster_slot(side_key(key, which)), cluster_slot(key)) << key;
         }
     });
     EXPECT_GT(checked, 20'000U);

@@ -1,0 +1,97 @@
+// Goal: whatever bytes a server sends, the outcome is one of those that the contract knows, and a
+// lock is granted by a grant alone. Method: the first byte chooses the question, the second how the
+// rest is cut into pieces; the rest comes from the server.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "fuzz/fuzz_input.hpp"
+#include "redis/codec.hpp"
+#include "wire/parser.hpp"
+
+namespace leaselock {
+namespace {
+
+using fuzz::promise;
+using Type = wire::ReplyView::Type;
+
+constexpr std::uint64_t fence_limit = std::uint64_t{1} << 53U;
+
+// Whether the bytes say that the lock is granted, read once more by hand.
+bool says_granted(wire::ReplyView answer) {
+    if (answer.type() == Type::integer) return answer.integer() > 1'000'000'000'000'000;
+    return answer.type() == Type::array && answer.size() == 3 &&
+           answer.at(0).type() == Type::integer && answer.at(0).integer() == 1;
+}
+
+bool says_one(wire::ReplyView answer) {
+    return answer.type() == Type::integer && answer.integer() == 1;
+}
+
+void check(Verb verb, wire::ReplyView answer, const Reply& reply) {
+    switch (reply.outcome) {
+        case Outcome::granted:
+            promise(verb == Verb::acquire && says_granted(answer), "granted by a grant alone");
+            promise(reply.fencing_token > 0 && reply.fencing_token < fence_limit, "fence in range");
+            break;
+        case Outcome::renewed:
+            promise(verb == Verb::renew && says_one(answer), "renewed by a 1 alone");
+            break;
+        case Outcome::released:
+            promise(verb == Verb::release && says_one(answer), "released by a 1 alone");
+            break;
+        case Outcome::lost:
+            promise(verb == Verb::renew || verb == Verb::release, "lost is for holders");
+            break;
+        case Outcome::free: promise(verb == Verb::inspect, "free is for inspect"); break;
+        case Outcome::held:
+            promise(verb == Verb::acquire || verb == Verb::inspect, "held is for who asks");
+            promise(reply.fencing_token < fence_limit, "fence in range");
+            promise(reply.remaining.count() >= 0, "time that remains is not negative");
+            break;
+        case Outcome::failed:
+            promise(family(reply.error) == Family::refused ||
+                        family(reply.error) == Family::unavailable ||
+                        family(reply.error) == Family::unknown,
+                    "a failure has a family");
+            promise(reply.detail.size() <= 512 && fuzz::is_clean(reply.detail), "words are clean");
+            break;
+    }
+}
+
+// All outcomes of the bytes, as text.
+std::string outcomes(Verb verb, std::string_view bytes, std::size_t piece) {
+    wire::Parser parser;
+    std::string all;
+    while (!bytes.empty()) {
+        parser.feed(bytes.substr(0, piece));
+        bytes.remove_prefix(std::min(piece, bytes.size()));
+        wire::Reply answer;
+        wire::Parser::Result result{};
+        while ((result = parser.next(answer)) == wire::Parser::Result::reply) {
+            Reply reply;
+            const std::int64_t now = redis::decode(verb, answer, reply);
+            promise(now >= 0 && now < redis::no_limit, "a time that can be");
+            check(verb, answer, reply);
+            all += std::to_string(static_cast<int>(reply.outcome)) + ',' +
+                   std::to_string(static_cast<int>(reply.error)) + ',' +
+                   std::to_string(reply.fencing_token) + ',' + reply.holder + ',' + reply.detail +
+                   (redis::wants_script(answer) ? ",script;" : ";");
+        }
+        if (result == wire::Parser::Result::malformed) return all + "malformed";
+    }
+    return all;
+}
+
+}  // namespace
+}  // namespace leaselock
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    leaselock::fuzz::Input input{data, size};
+    const auto verb = static_cast<leaselock::Verb>(input.byte() % 4);
+    const std::size_t piece = input.byte() + 1;
+    const std::string whole = leaselock::outcomes(verb, input.rest(), input.rest().size());
+    const std::string cut = leaselock::outcomes(verb, input.rest(), piece);
+    leaselock::fuzz::promise(whole == cut, "it does not matter how the bytes are cut");
+    return 0;
+}
