@@ -46,6 +46,16 @@ TEST_F(RedisLogin, AsksForTheTimeAloneWhereThereIsNothingToSay) {
     EXPECT_EQ(peer_.commands(), (Commands{{"TIME"}}));
 }
 
+TEST_F(RedisLogin, TimeThatCannotBeIsNoRedis) {
+    for (const std::string time : {"*2\r\n$1\r\n0\r\n$1\r\n0\r\n", "*2\r\n$2\r\n-5\r\n$1\r\n0\r\n",
+                                   "*2\r\n$19\r\n9223372036854775807\r\n$1\r\n0\r\n",
+                                   "*2\r\n$10\r\n1700000000\r\n$7\r\n1000000\r\n", ":1\r\n"}) {
+        answer({time});
+        EXPECT_EQ(log_in_with({}), Errc::connect_failed) << time;
+        EXPECT_NE(why_.find("does not tell its time"), std::string::npos) << why_;
+    }
+}
+
 TEST_F(RedisLogin, SaysUserPasswordAndDatabaseFirst) {
     answer({ok, ok, time_of_day});
     EXPECT_FALSE(log_in_with({.username = "locker", .password = "s3cret\r\n", .database = 7}));

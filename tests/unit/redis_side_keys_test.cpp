@@ -9,6 +9,7 @@
 
 #include "redis/side_keys.hpp"
 #include "support/cluster_slot.hpp"
+#include "support/redis_server.hpp"
 
 namespace leaselock::redis {
 namespace {
@@ -19,6 +20,21 @@ TEST(RedisSideKeys, SlotsOfThisTestAreThoseOfRedis) {
     EXPECT_EQ(cluster_slot("123456789"), 12739);
     EXPECT_EQ(cluster_slot("foo"), 12182);
     EXPECT_EQ(cluster_slot("a{foo}b"), 12182);
+}
+
+// A server asked whether the slots of this test are its own.
+TEST(RedisSideKeys, SlotsOfThisTestAreThoseOfARealServer) {
+    support::RedisServer server{{"--cluster-enabled", "yes"}};
+    for (const std::string key : {"a", "{a}", "x{a}y", "{}a", "a{b", "}{a}", "{a}{b}", "{{a}}",
+                                  "hazel:lock:stock-42", "\x01\xff"}) {
+        EXPECT_EQ(server.cli("CLUSTER", "KEYSLOT", key), std::to_string(cluster_slot(key))) << key;
+        if (!key_fault(key).empty()) continue;
+        for (const SideKey kind : {SideKey::fence, SideKey::waiters}) {
+            EXPECT_EQ(server.cli("CLUSTER", "KEYSLOT", side_key(key, kind)),
+                      server.cli("CLUSTER", "KEYSLOT", key))
+                << key;
+        }
+    }
 }
 
 TEST(RedisSideKeys, WrapKeysWithoutClosingBrace) {
