@@ -1,0 +1,111 @@
+// Goal: what the own machine does to a program is survived: a look-up of a name that hangs, signals
+// all the time, no descriptor left, a server that closes idle clients. Method: a getaddrinfo of the
+// test's own, which the linker takes before the system's; a timer; a limit; a real redis-server.
+#include <atomic>
+#include <csignal>
+#include <dlfcn.h>
+#include <mutex>
+#include <netdb.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <thread>
+#include <vector>
+
+#include "fault/fault_fixture.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace support;
+
+// Look-ups of "slow.test" wait for this; it is 127.0.0.1.
+std::mutex slow_look_up;
+
+TEST(SystemTrouble, Row3LookUpThatHangsIsUnavailableInTimeAndHurtsNobodyElse) {
+    RedisServer server;
+    const std::string port = std::to_string(server.port());
+    LockManager other = manager_on(server.url());
+    LockManager locks = manager_on("redis://slow.test:" + port, short_timeout);
+    {
+        const std::lock_guard hanging{slow_look_up};
+        const auto took = time_of([&] { expect_cannot_acquire(locks, Errc::connect_failed); });
+        EXPECT_LT(took, short_timeout * patience);
+        expect_works(other);
+    }
+    ASSERT_TRUE(poll_until([&] {
+        std::error_code ec;
+        return locks.acquire("key", {}, ec).has_value();
+    }));
+    expect_works(locks);
+}
+
+TEST(SystemTrouble, Row46SignalsAllTheTimeHaveNoEffect) {
+    static std::atomic<int> signals{0};
+    RedisServer server;
+    LockManager locks = manager_on(server.url());
+    struct sigaction count {};
+    struct sigaction before {};
+    count.sa_handler = [](int) { ++signals; };  // without SA_RESTART: calls end with EINTR
+    ASSERT_EQ(::sigaction(SIGALRM, &count, &before), 0);
+    const itimerval each_ms{{0, 1000}, {0, 1000}};
+    ASSERT_EQ(::setitimer(ITIMER_REAL, &each_ms, nullptr), 0);
+    std::vector<std::thread> threads;
+    for (int n = 0; n < 3; ++n) {
+        threads.emplace_back([&] {
+            for (int i = 0; i < 20; ++i) {
+                std::error_code ec;
+                auto lock =
+                    locks.acquire("key", {.wait_timeout = long_timeout, .retry_delay = 1ms}, ec);
+                EXPECT_TRUE(lock) << ec.message();
+                if (lock) {
+                    EXPECT_EQ(lock->release(ec), ReleaseResult::released) << ec.message();
+                }
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(poll_until([] { return signals > 10; }));
+    const itimerval off{};
+    ::setitimer(ITIMER_REAL, &off, nullptr);
+    ::sigaction(SIGALRM, &before, nullptr);
+}
+
+TEST(SystemTrouble, Row47NoDescriptorLeftIsUnavailable) {
+    RedisServer server;
+    LockManager locks = manager_on(server.url());
+    expect_works(locks);
+    server.cli("CLIENT", "KILL", "TYPE", "normal");
+    let_idle();
+    rlimit usual{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &usual), 0);
+    const rlimit none{3, usual.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    expect_cannot_acquire(locks, Errc::connect_failed);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &usual), 0);
+    expect_works(locks);
+}
+
+TEST(SystemTrouble, Row66ServerThatClosesIdleClientsIsNotNoticed) {
+    RedisServer server{{"--timeout", "1"}};
+    LockManager locks = manager_on(server.url());
+    expect_works(locks);
+    // Asked over connections that come and go, so that only ours can be idle for so long.
+    ASSERT_TRUE(poll_until([&] { return info(server, "clients", "connected_clients") == "1"; }));
+    expect_works(locks);
+}
+
+}  // namespace
+}  // namespace leaselock
+
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                           addrinfo** found) {
+    static const auto system =
+        reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    const bool is_address = (hints->ai_flags & AI_NUMERICHOST) != 0;
+    if (is_address || std::string{host} != "slow.test") {
+        return system(host, service, hints, found);
+    }
+    const std::lock_guard lock{leaselock::slow_look_up};
+    return system("127.0.0.1", service, hints, found);
+}
