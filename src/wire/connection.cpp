@@ -40,7 +40,7 @@ Sent Connection::send(std::string_view bytes, Clock::time_point until) noexcept 
 // A record that could not be kept for lack of memory is in the session's count of records all the
 // same, so that ends the connection.
 bool Connection::seal(std::string_view bytes) noexcept {
-    constexpr std::size_t record = 16 * 1024;
+    constexpr std::size_t record = std::size_t{16} * 1024;
     const std::string_view front = bytes.substr(0, record);
     try {
         if (tls_->encrypt(front, sealed_)) {

@@ -112,9 +112,9 @@ class Connection {
     std::mutex mutex_;  // interrupt() against those that change fd_; the others read it without
     int fd_ = -1;
     bool is_interrupted_ = false;
-    std::chrono::milliseconds receive_limit_{0};  // the socket's SO_RCVTIMEO
-    std::unique_ptr<Parser> parser_;              // there while open
-    std::array<char, 16 * 1024> buffer_;          // of who receives
+    std::chrono::milliseconds receive_limit_{0};       // the socket's SO_RCVTIMEO
+    std::unique_ptr<Parser> parser_;                   // there while open
+    std::array<char, std::size_t{16} * 1024> buffer_;  // of who receives
     bool got_tls_ = false;  // the first byte of a plain connection began a record of TLS
     bool got_any_ = false;
 

@@ -157,7 +157,7 @@ std::error_code Connection::shake_hands(const Endpoint& endpoint, Clock::time_po
         Received received = read_raw(time_left(*clock_, probe), came);
         if (received == Received::timed_out && probe < until) {
             probe = until;
-            constexpr std::size_t too_long_a_line = 66 * 1024;
+            constexpr std::size_t too_long_a_line = std::size_t{66} * 1024;
             (void)send_raw(std::string(too_long_a_line, '\n'), until);
         } else if (received != Received::reply) {
             const bool late = received == Received::timed_out;

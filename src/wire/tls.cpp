@@ -162,7 +162,7 @@ bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
     const std::lock_guard lock{mutex_};
     ERR_clear_error();
     if (BIO_write(in_, came.data(), length(came)) != length(came)) return false;
-    std::array<char, 16 * 1024> plain;
+    std::array<char, std::size_t{16} * 1024> plain;
     for (;;) {
         const int n = SSL_read(raw_.get(), plain.data(), static_cast<int>(plain.size()));
         if (n > 0) {
