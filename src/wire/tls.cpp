@@ -105,6 +105,8 @@ TlsContext::TlsContext(TlsSettings settings)
         check(read, file.empty() ? "ca_dir" : "ca_file", file.empty() ? dir : file);
     }
     if (settings_.cert_file.empty()) return;
+    // OpenSSL would ask the terminal for the passphrase of a key that has one.
+    SSL_CTX_set_default_passwd_cb(raw, [](char*, int, int, void*) { return -1; });
     check(SSL_CTX_use_certificate_chain_file(raw, settings_.cert_file.c_str()) == 1, "cert_file",
           settings_.cert_file);
     check(SSL_CTX_use_PrivateKey_file(raw, settings_.key_file.c_str(), SSL_FILETYPE_PEM) == 1 &&
