@@ -18,7 +18,6 @@ class BootClock final : public Clock {
     // The condition variable counts on the steady clock, which stands still in suspend, so the
     // time is asked again after each wake-up; one nap is bounded so that its sum cannot overflow.
     bool sleep_until(time_point until, const std::stop_token& stop) override {
-        constexpr duration longest_nap = std::chrono::hours{1};
         std::mutex mutex;
         std::condition_variable_any never_notified;
         std::unique_lock lock{mutex};
@@ -28,6 +27,18 @@ class BootClock final : public Clock {
         }
         return !stop.stop_requested();
     }
+
+    // Naps of a second, so that who sleeps through a suspend is not late by more than that.
+    void sleep_until(time_point until, Waker& waker) override {
+        constexpr duration nap = std::chrono::seconds{1};
+        const duration longest = until == time_point::max() ? longest_nap : nap;
+        for (time_point t = now(); t < until; t = now()) {
+            if (waker.wait(std::min(until - t, longest))) return;
+        }
+    }
+
+  private:
+    static constexpr duration longest_nap = std::chrono::hours{1};
 };
 
 }  // namespace

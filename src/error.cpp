@@ -21,6 +21,7 @@ const char* text(Errc code) noexcept {
         case Errc::corrupt: return "the key holds something that is not a lock";
         case Errc::not_supported: return "not supported by the server";
         case Errc::tls_failed: return "no trusted TLS connection";
+        case Errc::forked: return "the manager was made by the process this one was forked from";
         case Errc::connect_failed: return "cannot connect";
         case Errc::loading: return "the server is loading";
         case Errc::read_only: return "the server is a read-only replica";
@@ -32,6 +33,8 @@ const char* text(Errc code) noexcept {
         case Errc::cluster_down: return "the cluster does not serve this key";
         case Errc::stale: return "the command arrived too late to be run";
         case Errc::granted_too_late: return "granted too late to be of use";
+        case Errc::too_many_cleanups: return "too many locks are owed a release";
+        case Errc::no_thread: return "the manager's thread cannot be started";
         case Errc::command_timed_out: return "no answer in time";
         case Errc::connection_lost: return "the connection broke before the answer";
         case Errc::protocol_error: return "the answer cannot be read";
@@ -58,6 +61,7 @@ std::errc nearest(Errc code) noexcept {
         case Errc::tls_failed: return std::errc::permission_denied;
         case Errc::corrupt: return std::errc::bad_message;
         case Errc::not_supported: return std::errc::not_supported;
+        case Errc::forked: return std::errc::operation_not_permitted;
         case Errc::connect_failed: return std::errc::not_connected;
         case Errc::read_only: return std::errc::read_only_file_system;
         case Errc::out_of_memory: return std::errc::not_enough_memory;
@@ -66,7 +70,9 @@ std::errc nearest(Errc code) noexcept {
         case Errc::busy:
         case Errc::misconfigured:
         case Errc::too_many_clients:
-        case Errc::cluster_down: return std::errc::resource_unavailable_try_again;
+        case Errc::cluster_down:
+        case Errc::too_many_cleanups:
+        case Errc::no_thread: return std::errc::resource_unavailable_try_again;
         case Errc::stale:
         case Errc::granted_too_late:
         case Errc::command_timed_out: return std::errc::timed_out;

@@ -13,7 +13,7 @@ using leaselock::Verb;
 
 // The inner backend gets an operation of its own, which may be completed by any thread at any time;
 // the outer one is completed here, by its caller's thread, when it has been counted.
-void CountingBackend::submit(Operation& operation) noexcept {
+void CountingBackend::start(Operation& operation) noexcept {
     auto* const inner = new (std::nothrow) Operation{operation.request};
     if (inner == nullptr) {
         operation.fail(leaselock::Errc::connect_failed, {});
@@ -24,8 +24,12 @@ void CountingBackend::submit(Operation& operation) noexcept {
     if (inner->done()) finish(operation);
 }
 
-bool CountingBackend::pump(Operation& operation) noexcept {
-    if (!inner_->pump(*static_cast<Operation*>(operation.slot))) return false;
+void CountingBackend::submit(std::span<Operation* const> operations) noexcept {
+    for (Operation* const operation : operations) start(*operation);
+}
+
+bool CountingBackend::pump(Operation& operation, leaselock::Clock::time_point until) noexcept {
+    if (!inner_->pump(*static_cast<Operation*>(operation.slot), until)) return false;
     finish(operation);
     return true;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -28,13 +29,16 @@ class CountingBackend final : public leaselock::Backend {
     explicit CountingBackend(std::shared_ptr<leaselock::Backend> inner)
         : inner_{std::move(inner)} {}
 
-    void submit(leaselock::Operation& operation) noexcept override;
-    bool pump(leaselock::Operation& operation) noexcept override;
+    using Backend::submit;
+    void submit(std::span<leaselock::Operation* const> operations) noexcept override;
+    bool pump(leaselock::Operation& operation,
+              leaselock::Clock::time_point until) noexcept override;
     void detach(leaselock::Operation& operation) noexcept override;
 
     [[nodiscard]] LockFigures figures() const;
 
   private:
+    void start(leaselock::Operation& operation) noexcept;
     // Takes the inner operation's answer over, counts it, and frees the inner one.
     void finish(leaselock::Operation& operation) noexcept;
     void count(const leaselock::Request& request, const leaselock::Reply& reply);

@@ -1,10 +1,10 @@
-// The contract of a store of locks: four verbs, each one atomic step, no policy. A backend does not
+// The contract of a store of locks: four requests, each one atomic step, no policy. A backend does not
 // wait for a lock, retry, renew or sleep; the manager does, above it. Hold yours against
 // leaselock/testing/conformance.hpp.
 //
 // An Operation is a request and later its reply. The caller owns it and keeps it alive until it is
-// done or detached. submit() starts it and does not wait; pump() lends the caller's thread until it
-// is done; detach() lets go of it.
+// done or detached. submit() starts operations and does not wait; pump() lends the caller's thread
+// until one is done; detach() lets go of it; side_channel() opens a second way to the same store.
 //
 // Every implementation must guarantee:
 //   - one token, one acquisition: acquire with the token that holds the key is a retry. It answers
@@ -24,6 +24,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +44,7 @@ struct Request {
     std::chrono::milliseconds ttl{0};  // acquire, renew: how long the lease runs from now on
     std::chrono::milliseconds keep{
         0};                         // release: the key stays taken so long (min_hold); 0 frees it
+    bool ask_time = false;  // release: whether the reply must tell the store's time
     Clock::time_point submitted{};  // read before submit(): leases count from here
     Clock::time_point deadline = Clock::time_point::max();  // nobody waits longer than this
 };
@@ -62,6 +65,9 @@ struct Reply {
     Errc error = Errc::unexpected_reply;     // why, where it failed
     std::uint64_t fencing_token = 0;         // 0: none
     std::chrono::milliseconds remaining{0};  // of the holder's lease
+    // On the store's own clock, in microseconds; 0: not told, or there is none.
+    std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives behind this
+    std::int64_t store_time = 0;  // release: when it was answered
     std::string holder{};                    // the holder's owner token
     std::string detail{};                    // why, in words
 };
@@ -101,17 +107,28 @@ class Backend {
     Backend& operator=(const Backend&) = delete;
     virtual ~Backend() = default;
 
-    // Starts the operation; may complete it before it returns. Does not wait for the store.
-    virtual void submit(Operation& operation) noexcept = 0;
+    // Starts the operations, in their order; may complete some before it returns. Does not wait for
+    // the store. What is given together is written together.
+    virtual void submit(std::span<Operation* const> operations) noexcept = 0;
+    void submit(Operation& operation) noexcept {
+        Operation* const one = &operation;
+        submit({&one, 1});
+    }
 
-    // Blocks until the operation is done (true) or its deadline is reached (false). A backend with
-    // a command time-out of its own completes the operation as `unknown` when that is over. The
-    // caller's thread may do the I/O of other callers meanwhile.
-    virtual bool pump(Operation& operation) noexcept = 0;
+    // Blocks until the operation is done (true) or `until` is reached (false), and longer only to
+    // finish connecting, not behind the operation's own deadline. A backend with a command time-out
+    // of its own completes the operation as `unknown` when that is over. The caller's thread may do
+    // the I/O of other callers meanwhile. One thread at a time for one operation.
+    virtual bool pump(Operation& operation, Clock::time_point until) noexcept = 0;
 
     // Lets go of an operation that is not done: it is completed at once, `unavailable` if nothing
     // of it was sent, else `unknown`, and a late answer to it is dropped. Does not block.
     virtual void detach(Operation& operation) noexcept = 0;
+
+    // A backend of the same store that shares no connection with this one, so that whoever uses it
+    // does not queue behind the callers of this one. Null: there is nothing to queue for. Does not
+    // block. May throw bad_alloc.
+    [[nodiscard]] virtual std::shared_ptr<Backend> side_channel() { return nullptr; }
 };
 
 }  // namespace leaselock

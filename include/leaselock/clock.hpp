@@ -8,8 +8,46 @@
 #include <chrono>
 #include <memory>
 #include <stop_token>
+#include <utility>
+
+#include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
+
+// The bell beside a thread that sleeps on a Clock. A wake-up that comes while nobody sleeps ends
+// the next sleep at once, so none is missed.
+//
+// Thread-safety: wake() from all threads at once; wait() from the one that sleeps.
+class Waker {
+  public:
+    void wake() noexcept {
+        {
+            const detail::MutexLock lock{mutex_};
+            woken_ = true;
+        }
+        condition_.notify_one();
+    }
+    // For clocks. Blocks until woken (true; the wake-up is used up) or for about `at_most` on the
+    // steady clock (false).
+    bool wait(std::chrono::nanoseconds at_most) {
+        const detail::MutexLock lock{mutex_};
+        asleep_ = true;
+        if (!woken_) condition_.wait_for(mutex_, at_most);
+        asleep_ = false;
+        return std::exchange(woken_, false);
+    }
+    // Whether somebody sleeps by it whom nobody has woken.
+    [[nodiscard]] bool asleep() {
+        const detail::MutexLock lock{mutex_};
+        return asleep_ && !woken_;
+    }
+
+  private:
+    detail::Mutex mutex_;
+    detail::Condition condition_;
+    bool woken_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    bool asleep_ LEASELOCK_GUARDED_BY(mutex_) = false;
+};
 
 class Clock {
   public:
@@ -30,6 +68,10 @@ class Clock {
 
     // Blocks until `until` is reached (true) or `stop` is requested (false).
     virtual bool sleep_until(time_point until, const std::stop_token& stop) = 0;
+
+    // Blocks until `until` is reached or `waker` is woken. May return earlier: who calls looks at
+    // the time again.
+    virtual void sleep_until(time_point until, Waker& waker) = 0;
 };
 
 // CLOCK_BOOTTIME. One object for the process, alive as long as somebody holds it.

@@ -29,24 +29,25 @@ inline constexpr bool kStartsWithOptions<First, Rest...> = std::is_same_v<First,
 // The forms of LEASELOCK_GUARD. The template comes a second time as text, in Call, since a function
 // parameter is no constant.
 template <CallText Call, class... Args>
-ScopedDistributedLock lock_scope(LockManager& manager, const char* /*key_template*/,
-                                 const LockOptions& options, const Args&... args) {
+ScopedDistributedLock lock_scope(LockManager& manager, const char* key_template,
+                                 LockOptions options, const Args&... args) {
+    if (options.key_template.empty()) options.key_template = key_template;
     return {manager, format_call_key<Call>(args...), options};
 }
 template <CallText Call, class... Args>
 requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
-    lock_scope(LockManager& manager, const char* /*key_template*/, const Args&... args) {
-    return {manager, format_call_key<Call>(args...)};
+    lock_scope(LockManager& manager, const char* key_template, const Args&... args) {
+    return lock_scope<Call>(manager, key_template, LockOptions{}, args...);
 }
 template <CallText Call, class... Args>
-ScopedDistributedLock lock_scope(const char* /*key_template*/, const LockOptions& options,
+ScopedDistributedLock lock_scope(const char* key_template, const LockOptions& options,
                                  const Args&... args) {
-    return {default_manager(), format_call_key<Call>(args...), options};
+    return lock_scope<Call>(default_manager(), key_template, options, args...);
 }
 template <CallText Call, class... Args>
 requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
-    lock_scope(const char* /*key_template*/, const Args&... args) {
-    return {default_manager(), format_call_key<Call>(args...)};
+    lock_scope(const char* key_template, const Args&... args) {
+    return lock_scope<Call>(default_manager(), key_template, LockOptions{}, args...);
 }
 
 }  // namespace leaselock::detail

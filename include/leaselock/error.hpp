@@ -40,6 +40,7 @@ enum class Errc : int {
     corrupt = 209,                // something that is not a lock lies under the key; left alone
     not_supported = 210,          // the server does not know a command that is needed
     tls_failed = 211,             // no TLS with that server: its certificate, its version, ours
+    forked = 212,                 // the manager was made before a fork, by another process
     // unavailable
     connect_failed = 301,       // no connection within the time-out
     loading = 302,              // the server is reading its data, or lost its master
@@ -52,6 +53,8 @@ enum class Errc : int {
     cluster_down = 309,         // the cluster node does not serve this slot now
     stale = 310,                // the command arrived after the time for which it was meant
     granted_too_late = 311,     // the grant took so long that nothing of the lease was left
+    too_many_cleanups = 312,    // max_cleanups locks are owed a release that is not delivered yet
+    no_thread = 313,            // the thread that renews and cleans up cannot be started
     // unknown
     command_timed_out = 401,  // sent, and no answer in time
     connection_lost = 402,    // sent, and the connection broke before the answer

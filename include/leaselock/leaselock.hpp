@@ -14,6 +14,7 @@
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/memory_backend.hpp>
+#include <leaselock/observer.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 #include <leaselock/version.hpp>
 #include <leaselock/with_lock.hpp>

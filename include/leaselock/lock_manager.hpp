@@ -20,6 +20,7 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
+#include <leaselock/observer.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 
 namespace leaselock {
@@ -38,7 +39,10 @@ class LockManager {
     LockManager& operator=(const LockManager&) = delete;
     LockManager(LockManager&&) noexcept;
     LockManager& operator=(LockManager&&) noexcept;
-    // Does not wait and releases nothing: guards go on without it.
+    // Guards that are left hold nothing any more: their lost() fires, and they still release.
+    // Blocks until the releases that are owed are delivered, at most for `shutdown_timeout` and
+    // what a connection that is just being made takes; and for callbacks that are under way, at
+    // most as long again.
     ~LockManager();
 
     // Throws LockError: invalid_option if the name is empty or taken or the backend is null,
@@ -52,10 +56,12 @@ class LockManager {
     // An acquired lock, or nothing if it is contended: held by another and, if the options wait,
     // held until the wait was over or was ended by `stop`. Throws LockError for all else.
     //
+    // The first call starts the manager's thread.
+    //
     // Blocks: without waiting for one command, at most the backend's command time-out; if the
-    // connection breaks meanwhile for a second one, and if the outcome is unknown then for the
-    // release, before the call gives up. With waiting until its deadline; should the server be
-    // silent then, each of the last commands has 250 ms.
+    // connection breaks meanwhile for a second one. With waiting until its deadline; should the
+    // server be silent then, the last command has 250 ms. If the outcome is unknown, the release
+    // that the lock may need is sent and seen to by the manager's thread.
     // Cost: one round trip if the lock is free, one for each look at a held one.
     std::optional<ScopedDistributedLock> acquire(std::string_view key,
                                                  const LockOptions& options = {},
@@ -84,18 +90,22 @@ class LockManager {
     [[nodiscard]] LockInfo inspect(std::string_view key, std::string_view backend,
                                    std::error_code& ec);
 
+    // What was done so far, and what is under way. Does not block.
+    [[nodiscard]] LockStats stats() const;
+
   private:
     friend class ScopedDistributedLock;
 
-    std::unique_ptr<detail::Lease> acquire_lease(std::string_view key, const LockOptions& options,
-                                                 const std::stop_token& stop,
-                                                 detail::Failure& failure);
+    friend LockManager& default_manager();
+
+    detail::LeasePtr acquire_lease(std::string_view key, const LockOptions& options,
+                                   const std::stop_token& stop, detail::Failure& failure);
 
     std::shared_ptr<detail::Core> core_;
 };
 
-// One manager for the whole process, made at the first call and never destroyed: what
-// DISTRIBUTED_LOCK uses where it is given none. Register its backends before its first use.
+// One manager for the whole process, made at the first call and never destroyed (at exit it does
+// what the destructor does): what DISTRIBUTED_LOCK uses where it is given none. Register its backends before its first use.
 [[nodiscard]] LockManager& default_manager();
 
 }  // namespace leaselock

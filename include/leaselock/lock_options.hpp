@@ -19,6 +19,8 @@
 
 namespace leaselock {
 
+class Observer;
+
 // Milliseconds, made from any std::chrono duration. Parts of a millisecond round up, and what does
 // not fit saturates, so hours::max() stays the longest time and never becomes a negative one.
 // Not a number becomes the most negative value, which every option refuses.
@@ -52,8 +54,15 @@ class Duration {
 // A wait without an end.
 inline constexpr Duration forever{std::chrono::milliseconds::max()};
 
+// Whether the manager prolongs a held lock.
+enum class Renewal : std::uint8_t {
+    automatic,  // at a third of its ttl, as long as the guard lives
+    off,        // it ends at its ttl
+};
+
 // Options of one call. Trivially destructible on purpose (g++ 12 destroys any other aggregate
-// argument twice inside co_await), so `backend` is a view: it must live as long as the call.
+// argument twice inside co_await), so its texts are views: `backend` must live as long as the call,
+// `key_template` as long as the lock.
 struct LockOptions {
     // How long the backend keeps the lock if the holder goes silent. 10 ms to 24 h. Unset: the
     // manager's default_ttl. Shorter frees the lock of a dead holder sooner; longer forgives more.
@@ -68,11 +77,20 @@ struct LockOptions {
     // The pause between two looks at a held lock, with jitter of up to a quarter. 1 ms to 1 h.
     // Shorter finds a freed lock sooner and costs more commands.
     Duration retry_delay = std::chrono::milliseconds{100};
+    // Whether the lock is prolonged while the guard lives, so that work may take longer than the
+    // ttl, and a holder that dies is still found out soon.
+    Renewal renewal = Renewal::automatic;
+    // The longest that the guard is believed, counted from the acquisition: then renewal stops and
+    // the lock counts as lost. 10 ms or more. Unset: no limit.
+    std::optional<Duration> max_hold{};
     // Release keeps the lock for the rest of this time, counted from the acquisition, so that a
     // scheduled job does not run twice. 0 to 24 h.
     Duration min_hold = std::chrono::milliseconds{0};
     // Which registered backend. Empty: the manager's.
     std::string_view backend{};
+    // What observers and statistics call all keys of this kind: a text that does not have the
+    // key's values in it, a literal as a rule. The macros fill in the template that they are given.
+    std::string_view key_template{};
 };
 static_assert(std::is_trivially_destructible_v<LockOptions>);
 
@@ -89,6 +107,14 @@ struct ManagerOptions {
     std::string backend = "memory";
     // Where the time comes from. Never null.
     std::shared_ptr<Clock> clock = boot_clock();
+    // How long the manager's destructor, and the end of the process for default_manager(), may take
+    // to deliver releases that are not delivered yet. 0 to 1 h.
+    Duration shutdown_timeout = std::chrono::seconds{1};
+    // How many locks may be owed a release whose outcome is not known. Beyond, acquire is refused
+    // with Errc::too_many_cleanups. 1 to 1'000'000.
+    int max_cleanups = 10'000;
+    // Who is told what happens; null: nobody.
+    std::shared_ptr<Observer> observer{};
 };
 
 inline constexpr std::chrono::milliseconds min_ttl{10};

@@ -24,16 +24,22 @@ namespace leaselock {
 
 class MemoryBackend final : public Backend {
   public:
+    using Backend::submit;
+
     // Blocks for the shard's mutex only. Allocates for a key that was not there.
-    void submit(Operation& operation) noexcept override {
-        try {
-            run(operation);
-            operation.complete();
-        } catch (const std::bad_alloc&) {
-            operation.fail(Errc::out_of_memory, {});  // an empty string: allocates nothing
+    void submit(std::span<Operation* const> operations) noexcept override {
+        for (Operation* const operation : operations) {
+            try {
+                run(*operation);
+                operation->complete();
+            } catch (const std::bad_alloc&) {
+                operation->fail(Errc::out_of_memory, {});  // an empty string: allocates nothing
+            }
         }
     }
-    bool pump(Operation& /*operation*/) noexcept override { return true; }
+    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
+        return true;
+    }
     void detach(Operation& /*operation*/) noexcept override {}
 
   private:

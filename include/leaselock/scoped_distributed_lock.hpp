@@ -2,11 +2,14 @@
 // takes or throws. Move-only; the destructor releases. Ownership is this object, by a random token,
 // never a thread: it may be moved to, and released from, any thread.
 //
-// A guard shares what it needs with its manager, which may be destroyed first. In a forked child
-// the copy of a guard holds nothing and releases nothing.
+// The lease is renewed while the guard lives (LockOptions::renewal), and may be lost all the same:
+// the store is away for longer than the ttl, somebody removes the key, this process is stopped.
+// From the deadline on, whoever runs, owns_lock(), remaining() and ensure() answer that it is lost,
+// and it stays lost; lost() fires.
 //
-// Nothing renews a lease yet: it ends at its ttl. From then on, whoever runs, owns_lock(),
-// remaining() and ensure() answer that it is lost.
+// A guard shares what it needs with its manager, which may be destroyed first: then the lock counts
+// as lost, and the guard still releases. In a forked child the copy of a guard holds nothing and
+// releases nothing.
 //
 // Thread-safety: one guard, one thread at a time.
 #pragma once
@@ -18,13 +21,20 @@
 #include <string_view>
 #include <system_error>
 
-#include <leaselock/detail/lease.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
 namespace leaselock {
 
 class LockManager;
+
+namespace detail {
+class Lease;
+struct LeaseDrop {
+    void operator()(Lease* lease) const noexcept;
+};
+using LeasePtr = std::unique_ptr<Lease, LeaseDrop>;
+}  // namespace detail
 
 class [[nodiscard]] ScopedDistributedLock {
   public:
@@ -43,18 +53,24 @@ class [[nodiscard]] ScopedDistributedLock {
     ScopedDistributedLock(ScopedDistributedLock&&) noexcept = default;
     // Releases what it held before, as the destructor does.
     ScopedDistributedLock& operator=(ScopedDistributedLock&& other) noexcept;
-    // Releases. Blocks until the answer is there, at most twice the backend's command time-out.
+    // Releases without waiting: the release is written, and its answer is read and acted upon
+    // later, by the manager's thread if nobody else comes by.
     ~ScopedDistributedLock();
 
     // Whether the lock is held, by the clock: the lease, counted from before its request was sent,
     // has not ended. Does not block. False after a release and for a guard that was moved from.
-    [[nodiscard]] bool owns_lock() const noexcept { return lease_ != nullptr && lease_->held(); }
+    [[nodiscard]] bool owns_lock() const noexcept;
     explicit operator bool() const noexcept { return owns_lock(); }
 
     // How long it may still be believed; 0 if it is not held. Rounded down. Does not block.
-    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept {
-        return lease_ == nullptr ? std::chrono::milliseconds{0} : lease_->remaining();
-    }
+    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
+
+    // Fires once when the lock is lost: when that is known, or when it can no longer be excluded,
+    // which is at the deadline. Not by a release. Callbacks run on a thread that the manager keeps
+    // for user code; one that blocks holds up others, and no renewal; it may destroy the guard. What
+    // a std::stop_callback throws ends the program. Does not block. The first call may throw
+    // bad_alloc, and LockError{no_thread}.
+    [[nodiscard]] std::stop_token lost();
 
     // Throws LockLost if it is not held. Ask before what cannot be undone. Does not block.
     void ensure() const;
@@ -64,27 +80,31 @@ class [[nodiscard]] ScopedDistributedLock {
     // Rises with every grant of the key; stays what it was after the lock is gone. 0 if this guard
     // never held one. Hand it to what the lock protects: only a resource that refuses older tokens
     // is safe against a holder that was paused past its lease.
-    [[nodiscard]] std::uint64_t fencing_token() const noexcept {
-        return lease_ == nullptr ? 0 : lease_->fencing_token();
-    }
+    [[nodiscard]] std::uint64_t fencing_token() const noexcept;
 
     // The key without the manager's prefix; empty if this guard never held one.
-    [[nodiscard]] std::string_view key() const noexcept {
-        return lease_ == nullptr ? std::string_view{} : lease_->key();
-    }
+    [[nodiscard]] std::string_view key() const noexcept;
+
+    // From now on the lease has `ttl` to run, 10 ms to 24 h, and is renewed with it. Longer than
+    // what is left is one round trip, and blocks until its answer is there, at most the backend's
+    // command time-out and the rest of the lease; shorter lowers what is believed here, without I/O:
+    // nothing shortens a lease at the store. max_hold still holds. Throws LockLost, and LockError if
+    // it is refused or not answered: then the lease is what it was.
+    void extend(Duration ttl);
+    void extend(Duration ttl, std::error_code& ec);
 
     // Releases now and says what it came to. Blocks until the answer is there, at most twice the
-    // backend's command time-out; one round trip. Only the first call does anything.
+    // backend's command time-out; one round trip. Only the first call does anything. What is
+    // `unknown` is repeated by the manager's thread until it is known.
     ReleaseResult release() noexcept;
     // `ec` says why the result is `unknown`; it is cleared otherwise.
     ReleaseResult release(std::error_code& ec) noexcept;
 
   private:
     friend class LockManager;
-    explicit ScopedDistributedLock(std::unique_ptr<detail::Lease> lease) noexcept
-        : lease_{std::move(lease)} {}
+    explicit ScopedDistributedLock(detail::LeasePtr lease) noexcept : lease_{std::move(lease)} {}
 
-    std::unique_ptr<detail::Lease> lease_;
+    detail::LeasePtr lease_;
 };
 
 }  // namespace leaselock

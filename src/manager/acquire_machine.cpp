@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "manager/hold_machine.hpp"
+
 namespace leaselock::detail {
 namespace {
 
@@ -12,10 +14,6 @@ constexpr std::chrono::milliseconds longest_backoff{500};
 // server's time, and a broken connection is replaced by the next command.
 bool curable(Errc error) noexcept { return error == Errc::stale || error == Errc::connection_lost; }
 
-std::chrono::milliseconds backoff(int failures) noexcept {
-    return std::min(first_backoff * (1 << std::min(failures - 1, 4)), longest_backoff);
-}
-
 }  // namespace
 
 AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_point sent,
@@ -24,7 +22,7 @@ AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_p
         case Outcome::granted:
             if (now >= sent + plan_.ttl - safety_margin(plan_.ttl)) {
                 owes_ = true;
-                return give_up(Errc::granted_too_late, now);
+                return give_up(Errc::granted_too_late);
             }
             granted_ = true;
             return done();
@@ -35,7 +33,7 @@ AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_p
 }
 
 AcquireMachine::Action AcquireMachine::woke(Clock::time_point now, bool stopped) noexcept {
-    return stopped ? give_up(Errc::cancelled, now) : look(now);
+    return stopped ? give_up(Errc::cancelled) : look(now);
 }
 
 // A call without a deadline of its own leaves each command to the backend's time-out.
@@ -47,10 +45,10 @@ AcquireMachine::Action AcquireMachine::look(Clock::time_point now) const noexcep
 AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
                                                  Clock::time_point now) noexcept {
     failures_ = 0;
-    if (!plan_.wait) return give_up(Errc::held, now);
-    if (now >= plan_.deadline) return give_up(Errc::wait_timed_out, now);
+    if (!plan_.wait) return give_up(Errc::held);
+    if (now >= plan_.deadline) return give_up(Errc::wait_timed_out);
     // A lease that is about to end is looked at then.
-    const auto pause = jittered(plan_.retry_delay);
+    const auto pause = jitter_(plan_.retry_delay);
     return nap(std::min(pause, std::max(reply.remaining, std::chrono::milliseconds{1})), now);
 }
 
@@ -58,31 +56,20 @@ AcquireMachine::Action AcquireMachine::failed(Errc error, Clock::time_point now)
     // A script that was denied a right may have run in part.
     owes_ = owes_ || family(error) == Family::unknown || error == Errc::access_denied;
     ++failures_;
-    if (family(error) == Family::refused) return give_up(error, now);
+    if (family(error) == Family::refused) return give_up(error);
     if (failures_ == 1 && curable(error)) return look(now);
-    if (!plan_.wait || now >= plan_.deadline) return give_up(error, now);
-    return nap(jittered(backoff(failures_)), now);
+    if (!plan_.wait || now >= plan_.deadline) return give_up(error);
+    return nap(jitter_(doubled(first_backoff, failures_, longest_backoff)), now);
 }
 
-AcquireMachine::Action AcquireMachine::give_up(Errc error, Clock::time_point now) noexcept {
+AcquireMachine::Action AcquireMachine::give_up(Errc error) noexcept {
     error_ = error;
-    if (!owes_) return done();
-    return {Step::release, plan_.wait ? saturating_add(now, grace) : Clock::time_point::max()};
+    return done();
 }
 
 AcquireMachine::Action AcquireMachine::nap(std::chrono::milliseconds length,
                                            Clock::time_point now) const noexcept {
     return {Step::sleep, std::min(saturating_add(now, length), plan_.deadline)};
-}
-
-std::chrono::milliseconds AcquireMachine::jittered(std::chrono::milliseconds d) noexcept {
-    // xorshift32: the quality of these numbers does not matter.
-    random_ ^= random_ << 13U;
-    random_ ^= random_ >> 17U;
-    random_ ^= random_ << 5U;
-    const auto span = std::max<std::int64_t>(d.count() / 2, 1);
-    const auto shift = static_cast<std::int64_t>(random_) % span;
-    return std::max(d - d / 4 + std::chrono::milliseconds{shift}, std::chrono::milliseconds{1});
 }
 
 }  // namespace leaselock::detail

@@ -3,9 +3,9 @@
 // simulated world can drive the same one.
 //
 // What it decides: how long to wait and when to look again, which failures are worth another try,
-// and when a token owes a release. A command that may have run is treated as if it had: the retry
-// goes out with the same token (the backend answers a grant of it with the same fence), and once a
-// release was asked for, the token is never sent in an acquire again.
+// and whether the token owes a release in the end. A command that may have run is treated as if it
+// had: the retry goes out with the same token (the backend answers a grant of it with the same
+// fence). Once it is done the token is never sent in an acquire again.
 #pragma once
 
 #include <chrono>
@@ -14,17 +14,13 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 
+#include "manager/jitter.hpp"
+
 namespace leaselock::detail {
 
-// How long a call that has a deadline may go on behind it, for one look, and for one release: long
-// enough for a round trip to anywhere, so that a slow answer is not an unknown outcome.
+// How long a call that has a deadline may go on behind it for one look: long enough for a round
+// trip to anywhere, so that a slow answer is not an unknown outcome.
 inline constexpr std::chrono::milliseconds grace{250};
-
-// How much of a lease its holder does not count on: clocks that run apart, and rounding.
-[[nodiscard]] constexpr std::chrono::nanoseconds safety_margin(
-    std::chrono::milliseconds ttl) noexcept {
-    return std::chrono::nanoseconds{ttl} / 100 + std::chrono::milliseconds{2};
-}
 
 class AcquireMachine {
   public:
@@ -35,14 +31,14 @@ class AcquireMachine {
         std::chrono::milliseconds retry_delay;
         std::uint32_t seed;  // of the jitter
     };
-    enum class Step { acquire, release, sleep, done };
+    enum class Step { acquire, sleep, done };
     // What to do now, and until when at the latest.
     struct Action {
         Step step;
         Clock::time_point until;
     };
 
-    explicit AcquireMachine(const Plan& plan) noexcept : plan_{plan}, random_{plan.seed | 1U} {}
+    explicit AcquireMachine(const Plan& plan) noexcept : plan_{plan}, jitter_{plan.seed} {}
 
     [[nodiscard]] Action start(Clock::time_point now) noexcept { return look(now); }
     // The answer to an acquire that was submitted at `sent`.
@@ -50,26 +46,25 @@ class AcquireMachine {
                                  Clock::time_point now) noexcept;
     // The sleep is over. `stopped`: by the caller's stop token.
     [[nodiscard]] Action woke(Clock::time_point now, bool stopped) noexcept;
-    // The answer to the release has come, or did not come.
-    [[nodiscard]] Action released() noexcept { return done(); }
+    // What held the lock is out of the way: the answer to the last look does not count.
+    [[nodiscard]] Action look_again(Clock::time_point now) const noexcept { return look(now); }
 
-    // At `done`: whether the lock is held, and if not, why.
+    // At `done`: whether the lock is held, and if not, why, and whether an acquire may have run.
     [[nodiscard]] bool granted() const noexcept { return granted_; }
     [[nodiscard]] Errc error() const noexcept { return error_; }
+    [[nodiscard]] bool owes() const noexcept { return owes_; }
 
   private:
     [[nodiscard]] Action look(Clock::time_point now) const noexcept;
     [[nodiscard]] Action contended(const Reply& reply, Clock::time_point now) noexcept;
     [[nodiscard]] Action failed(Errc error, Clock::time_point now) noexcept;
-    [[nodiscard]] Action give_up(Errc error, Clock::time_point now) noexcept;
+    [[nodiscard]] Action give_up(Errc error) noexcept;
     [[nodiscard]] Action nap(std::chrono::milliseconds length,
                              Clock::time_point now) const noexcept;
     [[nodiscard]] static Action done() noexcept { return {Step::done, {}}; }
-    // From 3/4 of `d` to 5/4 of it, so that waiters do not march in step.
-    [[nodiscard]] std::chrono::milliseconds jittered(std::chrono::milliseconds d) noexcept;
 
     Plan plan_;
-    std::uint32_t random_;
+    Jitter jitter_;
     int failures_ = 0;   // in a row
     bool owes_ = false;  // an acquire of this token may have run unseen
     bool granted_ = false;

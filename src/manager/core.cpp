@@ -1,16 +1,29 @@
 #include "manager/core.hpp"
 
-#include <cstring>
 #include <fmt/core.h>
 
 #include <leaselock/memory_backend.hpp>
 
+#include "manager/event.hpp"
+#include "manager/token.hpp"
 #include "manager/validation.hpp"
 
 namespace leaselock::detail {
 
-Core::Core(ManagerOptions options) : options_{std::move(options)} {
-    if (Failure failure; !check_options(options_, failure)) failure.raise();
+namespace {
+
+ManagerOptions checked(ManagerOptions options) {
+    if (Failure failure; !check_options(options, failure)) failure.raise();
+    return options;
+}
+
+}  // namespace
+
+Core::Core(ManagerOptions options)
+    : options_{checked(std::move(options))},
+      made_in_{fork_count()},
+      notifier_{std::make_shared<Notifier>(options_.clock, options_.observer)},
+      keeper_{*options_.clock, *notifier_} {
     if (options_.owner.empty()) options_.owner = default_owner();
     backends_.emplace_back("memory", std::make_shared<MemoryBackend>());
 }
@@ -80,7 +93,7 @@ Backend* Core::choose(std::string_view name, Failure& failure) {
 Clock::time_point Core::run(Backend& backend, Operation& operation) const noexcept {
     backend.submit(operation);
     if (operation.done()) return operation.request.submitted;
-    if (!backend.pump(operation)) backend.detach(operation);
+    if (!backend.pump(operation, operation.request.deadline)) backend.detach(operation);
     return clock().now();
 }
 
@@ -89,30 +102,87 @@ AcquireMachine::Plan Core::plan(const LockOptions& options, const Lease& lease,
     const bool wait = options.wait || options.wait_timeout.has_value();
     const auto patience = options.wait_timeout ? options.wait_timeout->value()
                                                : options.retry_count * options.retry_delay.value();
-    std::uint32_t seed = 0;
-    std::memcpy(&seed, lease.token().data() + lease.token().size() - sizeof seed, sizeof seed);
     return {.ttl = options.ttl.value_or(options_.default_ttl).value(),
             .wait = wait,
             .deadline = saturating_add(now, patience),
             .retry_delay = options.retry_delay.value(),
-            .seed = seed};
+            .seed = lease.seed()};
 }
 
-std::unique_ptr<Lease> Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
-                                     const LockOptions& options, const std::stop_token& stop,
-                                     Failure& failure) {
-    if (!check_key(self->options_.prefix, key, failure) || !check_options(options, failure)) {
+bool Core::of_this_process(Failure& failure) const {
+    if (made_in_ == fork_count()) return true;
+    failure.set(Errc::forked, "a child process makes managers of its own");
+    return false;
+}
+
+bool Core::ready(Failure& failure) {
+    if (static_cast<int>(keeper_.cleanup().pending()) >= options_.max_cleanups) {
+        failure.set(Errc::too_many_cleanups,
+                    fmt::format("max_cleanups = {}", options_.max_cleanups));
+        return false;
+    }
+    if (started_.load(std::memory_order_relaxed)) return true;
+    if (!keeper_.start() || (notifier_->observed() && !Notifier::start(notifier_))) {
+        failure.set(Errc::no_thread, "the system gives no thread");
+        return false;
+    }
+    started_ = true;
+    return true;
+}
+
+void Core::watch(Watch& watch) {
+    if (!Notifier::start(notifier_)) {
+        throw LockError(Errc::no_thread, "the system gives no thread");
+    }
+    notifier_->watch(watch);
+}
+
+LockStats Core::stats() noexcept {
+    LockStats stats;
+    keeper_.add_to(stats);
+    stats.events_dropped = notifier_->dropped();
+    return stats;
+}
+
+void Core::shut_down(std::shared_ptr<Core> core) noexcept {
+    if (core == nullptr) return;
+    if (core->made_in_ != fork_count()) {
+        // Its threads are the parent's, and so are its locks and its sockets: nothing is touched.
+        new (std::nothrow) std::shared_ptr<Core>{std::move(core)};
+        return;
+    }
+    const auto patience = core->options_.shutdown_timeout.value();
+    core->keeper_.stop(saturating_add(core->clock().now(), patience));
+    core->notifier_->stop(saturating_add(core->clock().now(), patience));
+}
+
+LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
+                       const LockOptions& options, const std::stop_token& stop, Failure& failure) {
+    if (!self->of_this_process(failure) || !check_key(self->options_.prefix, key, failure) ||
+        !check_options(options, failure)) {
         return nullptr;
     }
     Backend* const backend = self->choose(options.backend, failure);
-    if (backend == nullptr) return nullptr;
-    auto lease = Lease::make(self, *backend, key);
-    const Clock::time_point now = self->clock().now();
-    const AcquireMachine::Plan plan = self->plan(options, *lease, now);
+    if (backend == nullptr || !self->ready(failure)) return nullptr;
+    LeasePtr lease = Lease::make(self, *backend, key, options);
+    const Clock::time_point begin = self->clock().now();
+    const AcquireMachine::Plan plan = self->plan(options, *lease, begin);
     AcquireMachine machine{plan};
-    self->drive(machine, *lease, *backend, options, plan.ttl, now, stop, failure);
-    if (machine.granted()) return lease;
+    Attempt attempt{*lease, options, plan.ttl, stop, failure};
+    const Clock::time_point now = self->drive(machine, attempt, begin);
+    if (machine.granted()) {
+        try {
+            self->keeper_.table().add(*lease, now - begin);
+        } catch (...) {
+            self->keeper_.post(std::move(lease));
+            throw;
+        }
+        tell(*self->notifier_, &Observer::on_acquired, *lease, {}, now, now - begin);
+        return lease;
+    }
     failure.error = machine.error();
+    self->tell_failure(*lease, failure, now, now - begin);
+    if (machine.owes()) self->keeper_.post(std::move(lease));
     if (failure.contended()) {
         failure.key = key;
     } else {
@@ -122,46 +192,77 @@ std::unique_ptr<Lease> Core::acquire(const std::shared_ptr<Core>& self, std::str
     return nullptr;
 }
 
-// The blocking driver of the machine.
-void Core::drive(AcquireMachine& machine, Lease& lease, Backend& backend,
-                 const LockOptions& options, std::chrono::milliseconds ttl, Clock::time_point now,
-                 const std::stop_token& stop, Failure& failure) const {
+void Core::tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
+                        std::chrono::nanoseconds waited) noexcept {
+    keeper_.table().count_failure(failure.contended());
+    tell(*notifier_, failure.contended() ? &Observer::on_contended : &Observer::on_error, lease,
+         failure.error, now, waited);
+}
+
+// The blocking driver of the machine. Answers the time at its end.
+Clock::time_point Core::drive(AcquireMachine& machine, Attempt& attempt, Clock::time_point now) {
     using Step = AcquireMachine::Step;
     for (auto action = machine.start(now); action.step != Step::done;) {
         if (action.step == Step::sleep) {
-            const bool slept = clock().sleep_until(action.until, stop);
+            const bool slept = clock().sleep_until(action.until, attempt.stop);
             now = clock().now();
             action = machine.woke(now, !slept);
-            continue;
-        }
-        const bool acquiring = action.step == Step::acquire;
-        Operation operation{{.verb = acquiring ? Verb::acquire : Verb::release,
-                             .key = lease.full_key(),
-                             .token = lease.token(),
-                             .ttl = ttl,
-                             .submitted = now,
-                             .deadline = action.until}};
-        now = run(backend, operation);
-        if (!acquiring) {
-            action = machine.released();
-            continue;
-        }
-        Reply& reply = operation.reply;
-        if (reply.outcome == Outcome::granted) {
-            lease.granted(reply.fencing_token, operation.request.submitted, ttl,
-                          options.min_hold.value());
-        } else if (reply.outcome == Outcome::held) {
-            failure.owner = owner_of(reply.holder);
-            failure.remaining = reply.remaining;
         } else {
-            failure.detail = std::move(reply.detail);
+            action = look(machine, attempt, action.until, now);
         }
-        action = machine.replied(reply, operation.request.submitted, now);
     }
+    return now;
+}
+
+AcquireMachine::Action Core::look(AcquireMachine& machine, Attempt& attempt,
+                                  Clock::time_point until, Clock::time_point& now) {
+    Lease& lease = attempt.lease;
+    Operation operation{{.verb = Verb::acquire,
+                         .key = lease.full_key(),
+                         .token = lease.token(),
+                         .ttl = attempt.ttl,
+                         .submitted = now,
+                         .deadline = until}};
+    now = run(lease.backend(), operation);
+    Reply& reply = operation.reply;
+    if (reply.outcome == Outcome::held) {
+        if (clear_way(attempt, reply, until, now)) return machine.look_again(now);
+        attempt.failure.owner = owner_of(reply.holder);
+        attempt.failure.remaining = reply.remaining;
+    } else if (reply.outcome != Outcome::granted) {
+        if (family(reply.error) == Family::unknown) lease.owe(reply.not_after);
+        attempt.failure.detail = std::move(reply.detail);
+    }
+    const auto action = machine.replied(reply, operation.request.submitted, now);
+    if (machine.granted()) {
+        lease.granted(reply.fencing_token, operation.request.submitted, attempt.ttl,
+                      attempt.options);
+    }
+    return action;
+}
+
+// A release of our own that is under way, and has not arrived, is no reason to send somebody away:
+// whoever finds it in the way sends it once more. True: it may be gone.
+bool Core::clear_way(Attempt& attempt, const Reply& reply, Clock::time_point until,
+                     Clock::time_point& now) {
+    constexpr int most = 3;
+    if (reply.kept || owner_of(reply.holder) != options_.owner || attempt.cleared == most ||
+        !keeper_.cleanup().frees(reply.holder, now)) {
+        return false;
+    }
+    ++attempt.cleared;
+    Operation release{{.verb = Verb::release,
+                       .key = attempt.lease.full_key(),
+                       .token = reply.holder,
+                       .submitted = now,
+                       .deadline = until}};
+    now = run(attempt.lease.backend(), release);
+    return release.reply.outcome != Outcome::failed;
 }
 
 bool Core::inspect(std::string_view key, std::string_view backend_name, LockInfo& info,
                    Failure& failure) {
+    if (!of_this_process(failure)) return false;
     if (!check_key(options_.prefix, key, failure)) return false;
     Backend* const backend = choose(backend_name, failure);
     if (backend == nullptr) return false;

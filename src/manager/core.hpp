@@ -1,5 +1,5 @@
-// What a manager and its guards share: the backends, the clock, who we are. It lives as long as the
-// last of them, so a guard may outlive its manager.
+// What a manager and its guards share: the backends, the clock, who we are, and the threads. It
+// lives as long as the last of them, so a guard may outlive its manager; the threads end with that.
 //
 // The registry of backends is open until the first use and fixed from then on, so that the lookups
 // of a million acquisitions need no lock.
@@ -16,12 +16,14 @@
 #include <vector>
 
 #include <leaselock/backend.hpp>
-#include <leaselock/detail/lease.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/lock_options.hpp>
 
 #include "manager/acquire_machine.hpp"
 #include "manager/failure.hpp"
+#include "manager/keeper.hpp"
+#include "manager/lease.hpp"
+#include "manager/notifier.hpp"
 
 namespace leaselock::detail {
 
@@ -35,16 +37,23 @@ class Core {
     [[nodiscard]] bool set_default_backend(std::string_view name, Failure& failure);
 
     // A held lease, or null and why. Blocks as LockManager::acquire says.
-    [[nodiscard]] static std::unique_ptr<Lease> acquire(const std::shared_ptr<Core>& self,
-                                                        std::string_view key,
-                                                        const LockOptions& options,
-                                                        const std::stop_token& stop,
-                                                        Failure& failure);
+    [[nodiscard]] static LeasePtr acquire(const std::shared_ptr<Core>& self, std::string_view key,
+                                          const LockOptions& options, const std::stop_token& stop,
+                                          Failure& failure);
+    // What the manager's destructor promises. A manager that was moved from has no core.
+    static void shut_down(std::shared_ptr<Core> core) noexcept;
+
     [[nodiscard]] bool inspect(std::string_view key, std::string_view backend, LockInfo& info,
                                Failure& failure);
 
     [[nodiscard]] Clock& clock() const noexcept { return *options_.clock; }
     [[nodiscard]] const ManagerOptions& options() const noexcept { return options_; }
+    [[nodiscard]] Keeper& keeper() noexcept { return keeper_; }
+    [[nodiscard]] Notifier& notifier() noexcept { return *notifier_; }
+    [[nodiscard]] LockStats stats() noexcept;
+
+    // The loss of that lease is told. May throw bad_alloc, and LockError{no_thread}.
+    void watch(Watch& watch);
 
     // Submits the operation and blocks until it is complete: at most until its deadline, or the
     // backend's own time-out. Answers the time after it, or `submitted` if it was answered at once.
@@ -60,13 +69,33 @@ class Core {
     [[nodiscard]] bool freeze(Failure& failure);
     // The backend for a call that names `name`, or null and why. Freezes the registry.
     [[nodiscard]] Backend* choose(std::string_view name, Failure& failure);
+    // Whether a lock may be acquired now, and if not, why. Starts the threads.
+    [[nodiscard]] bool ready(Failure& failure);
+    [[nodiscard]] bool of_this_process(Failure& failure) const;
     [[nodiscard]] AcquireMachine::Plan plan(const LockOptions& options, const Lease& lease,
                                             Clock::time_point now) const noexcept;
-    void drive(AcquireMachine& machine, Lease& lease, Backend& backend, const LockOptions& options,
-               std::chrono::milliseconds ttl, Clock::time_point now, const std::stop_token& stop,
-               Failure& failure) const;
+    // One acquisition on the caller's thread.
+    struct Attempt {
+        Lease& lease;
+        const LockOptions& options;
+        std::chrono::milliseconds ttl;
+        const std::stop_token& stop;
+        Failure& failure;
+        int cleared = 0;  // how often a release of ours was in the way
+    };
+    Clock::time_point drive(AcquireMachine& machine, Attempt& attempt, Clock::time_point now);
+    [[nodiscard]] AcquireMachine::Action look(AcquireMachine& machine, Attempt& attempt,
+                                              Clock::time_point until, Clock::time_point& now);
+    [[nodiscard]] bool clear_way(Attempt& attempt, const Reply& reply, Clock::time_point until,
+                                 Clock::time_point& now);
+    void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
+                      std::chrono::nanoseconds waited) noexcept;
 
     ManagerOptions options_;
+    const unsigned made_in_;  // fork_count() then
+    const std::shared_ptr<Notifier> notifier_;
+    Keeper keeper_;
+    std::atomic<bool> started_{false};
     mutable Mutex mutex_;
     // Written under the mutex while not frozen, read without it afterwards.
     Registry backends_;

@@ -1,89 +1,208 @@
+#include "manager/lease.hpp"
+
 #include <algorithm>
+#include <cstring>
 
-#include <leaselock/detail/lease.hpp>
-
-#include "manager/acquire_machine.hpp"
 #include "manager/core.hpp"
+#include "manager/event.hpp"
 #include "manager/token.hpp"
+#include "manager/validation.hpp"
 
 namespace leaselock::detail {
 
 using std::chrono::milliseconds;
 
-std::unique_ptr<Lease> Lease::make(std::shared_ptr<Core> core, Backend& backend,
-                                   std::string_view key) {
-    const ManagerOptions& options = core->options();
+void LeaseDrop::operator()(Lease* lease) const noexcept { lease->unshare(); }
+
+LeasePtr Lease::make(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
+                     const LockOptions& options) {
+    const ManagerOptions& manager = core->options();
     const std::size_t bytes =
-        options.prefix.size() + key.size() + options.owner.size() + 1 + token_digits;
-    return std::unique_ptr<Lease>{new (bytes) Lease{std::move(core), backend, key}};
+        manager.prefix.size() + key.size() + manager.owner.size() + 1 + token_digits;
+    return LeasePtr{new (bytes) Lease{std::move(core), backend, key, options}};
 }
 
-Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key) noexcept
-    : core_{std::move(core)}, backend_{&backend}, made_in_{fork_count()} {
-    const ManagerOptions& options = core_->options();
-    prefix_bytes_ = static_cast<std::uint16_t>(options.prefix.size());
-    key_bytes_ = static_cast<std::uint16_t>(options.prefix.size() + key.size());
-    token_bytes_ = static_cast<std::uint16_t>(options.owner.size() + 1 + token_digits);
+Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
+             const LockOptions& options) noexcept
+    : core_{std::move(core)},
+      backend_{&backend},
+      key_template_{options.key_template},
+      made_in_{fork_count()} {
+    const ManagerOptions& manager = core_->options();
+    prefix_bytes_ = static_cast<std::uint16_t>(manager.prefix.size());
+    key_bytes_ = static_cast<std::uint16_t>(manager.prefix.size() + key.size());
+    token_bytes_ = static_cast<std::uint16_t>(manager.owner.size() + 1 + token_digits);
     char* out = reinterpret_cast<char*>(this + 1);
-    out = std::copy(options.prefix.begin(), options.prefix.end(), out);
+    out = std::copy(manager.prefix.begin(), manager.prefix.end(), out);
     out = std::copy(key.begin(), key.end(), out);
-    out = std::copy(options.owner.begin(), options.owner.end(), out);
+    out = std::copy(manager.owner.begin(), manager.owner.end(), out);
     *out++ = '/';
     write_random_digits(out);
 }
 
-Clock::time_point Lease::now() const noexcept { return core_->clock().now(); }
+Lease::~Lease() {
+    if (watch != nullptr) core_->notifier().forget(*watch);
+}
+
+std::uint32_t Lease::seed() const noexcept {
+    std::uint32_t seed = 0;
+    std::memcpy(&seed, token().data() + token().size() - sizeof seed, sizeof seed);
+    return seed;
+}
 
 void Lease::granted(std::uint64_t fencing_token, Clock::time_point sent, milliseconds ttl,
-                    milliseconds min_hold) noexcept {
+                    const LockOptions& options) noexcept {
     fencing_token_ = fencing_token;
-    deadline_ = sent + ttl - safety_margin(ttl);
-    keep_until_ = sent + min_hold;
-    held_ = true;
+    granted_at_ = sent;
+    keep_until_ = sent + options.min_hold.value();
+    const Clock::time_point limit = options.max_hold
+                                        ? saturating_add(sent, options.max_hold->value())
+                                        : Clock::time_point::max();
+    hold.machine = HoldMachine{{.ttl = ttl,
+                                .renews = options.renewal == Renewal::automatic,
+                                .limit = limit,
+                                .seed = seed()},
+                               sent};
+    deadline_.store(hold.machine.deadline().time_since_epoch().count(), std::memory_order_release);
 }
 
 bool Lease::inherited() const noexcept { return made_in_ != fork_count(); }
 
-bool Lease::held() const noexcept { return held_ && !inherited() && now() < deadline_; }
+// An end that somebody has seen is final: a renewal that is answered at this moment comes too late.
+Clock::duration Lease::left() const noexcept {
+    Clock::rep until = deadline_.load(std::memory_order_acquire);
+    if (until == over || inherited()) return {};
+    const Clock::rep now = core_->clock().now().time_since_epoch().count();
+    while (until != over && until <= now) {
+        if (deadline_.compare_exchange_weak(until, over)) until = over;
+    }
+    return Clock::duration{until == over ? 0 : until - now};
+}
 
-milliseconds Lease::remaining() const noexcept {
-    if (!held_ || inherited()) return milliseconds{0};
-    return std::max(std::chrono::floor<milliseconds>(deadline_ - now()), milliseconds{0});
+bool Lease::held() const noexcept { return left() > Clock::duration::zero(); }
+
+milliseconds Lease::remaining() const noexcept { return std::chrono::floor<milliseconds>(left()); }
+
+bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept {
+    Clock::rep expected = from.time_since_epoch().count();
+    return deadline_.compare_exchange_strong(expected, to.time_since_epoch().count());
+}
+
+std::stop_token Lease::lost_signal() {
+    if (watch == nullptr) {
+        auto made = std::make_unique<Watch>(*this);
+        if (held()) core_->watch(*made);
+        watch = std::move(made);
+    }
+    if (!released_ && !held()) watch->source.request_stop();
+    return watch->source.get_token();
+}
+
+Request Lease::release_request(Clock::time_point now) const noexcept {
+    const bool keep = keep_until_ > now;
+    return {.verb = Verb::release,
+            .key = full_key(),
+            .token = token(),
+            .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - now) : milliseconds{0},
+            .ask_time = owed_until_ != 0,
+            .submitted = now};
+}
+
+bool Lease::settled_by(const Reply& reply) const noexcept {
+    switch (reply.outcome) {
+        case Outcome::released:
+        case Outcome::lost: return owed_until_ == 0 || reply.store_time > owed_until_;
+        // Something else lies under the key, or nothing can.
+        default: return reply.error == Errc::corrupt || reply.error == Errc::invalid_key;
+    }
 }
 
 ReleaseResult Lease::release(Errc& error) noexcept {
     error = {};
-    if (!std::exchange(held_, false) || inherited()) return ReleaseResult::not_held;
+    if (inherited()) return ReleaseResult::not_held;
+    const Clock::time_point now = core_->clock().now();
+    if (!end_hold(now)) return ReleaseResult::not_held;
+    bool settled = true;
+    ReleaseResult result = try_release(now, settled, error);
     // A broken connection is replaced by the next command.
-    const ReleaseResult first = try_release(error);
-    if (error != Errc::connection_lost) return first;
-    const ReleaseResult second = try_release(error);
-    if (second != ReleaseResult::lost) return second;
-    // Ours no more: by this release's first copy, or by somebody else. Nobody can tell.
-    error = Errc::connection_lost;
-    return ReleaseResult::unknown;
+    if (error == Errc::connection_lost) {
+        result = try_release(core_->clock().now(), settled, error);
+        if (result == ReleaseResult::lost) {
+            // Ours no more: by this release's first copy, or by somebody else. Nobody can tell.
+            result = ReleaseResult::unknown;
+            error = Errc::connection_lost;
+        }
+    }
+    if (!settled) {
+        share();
+        core_->keeper().take_over(LeasePtr{this}, error);
+    }
+    return result;
 }
 
-ReleaseResult Lease::try_release(Errc& error) noexcept {
-    const Clock::time_point t = now();
-    const bool keep = keep_until_ > t;
-    Operation operation{
-        {.verb = Verb::release,
-         .key = full_key(),
-         .token = token(),
-         .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - t) : milliseconds{0},
-         .submitted = t}};
+ReleaseResult Lease::try_release(Clock::time_point now, bool& settled, Errc& error) noexcept {
+    Operation operation{release_request(now)};
     core_->run(*backend_, operation);
+    const Reply& reply = operation.reply;
+    settled = settled_by(reply);
     error = {};
-    switch (operation.reply.outcome) {
+    switch (reply.outcome) {
         case Outcome::released: return ReleaseResult::released;
         case Outcome::lost: return ReleaseResult::lost;
         default: break;
     }
     // Something else lies under the key.
-    if (operation.reply.error == Errc::corrupt) return ReleaseResult::lost;
-    error = operation.reply.error;
+    if (reply.error == Errc::corrupt) return ReleaseResult::lost;
+    error = reply.error;
     return ReleaseResult::unknown;
+}
+
+void Lease::let_go(LeasePtr lease) noexcept {
+    if (lease->inherited()) {
+        // The parent's threads do not exist here, and what they were at may be half done.
+        (void)lease.release();
+        return;
+    }
+    Core& core = *lease->core_;
+    const Clock::time_point now = core.clock().now();
+    if (lease->end_hold(now)) core.keeper().post(std::move(lease));
+}
+
+bool Lease::end_hold(Clock::time_point now) noexcept {
+    if (!core_->keeper().table().take_out(*this, now)) return false;
+    released_ = true;
+    if (watch != nullptr) core_->notifier().forget(*watch);
+    tell(core_->notifier(), &Observer::on_released, *this, {}, now);
+    return true;
+}
+
+bool Lease::extend(Duration ttl, Failure& failure) {
+    if (!check_ttl("ttl", ttl, failure)) return false;
+    const auto lost = [&] {
+        failure.set(Errc::lost, {});
+        return false;
+    };
+    if (!held()) return lost();
+    HoldTable& table = core_->keeper().table();
+    const Clock::time_point now = core_->clock().now();
+    if (table.shorten(*this, ttl.value(), now)) {
+        core_->notifier().look();
+        return true;
+    }
+    Operation operation{{.verb = Verb::renew,
+                         .key = full_key(),
+                         .token = token(),
+                         .ttl = ttl.value(),
+                         .submitted = now,
+                         .deadline = deadline()}};
+    core_->run(*backend_, operation);
+    switch (core_->keeper().extended(*this, operation)) {
+        case HoldMachine::Verdict::renewed: return true;
+        case HoldMachine::Verdict::lost: return lost();
+        case HoldMachine::Verdict::unknown: break;
+    }
+    failure.set(operation.reply.error, std::move(operation.reply.detail));
+    return false;
 }
 
 }  // namespace leaselock::detail

@@ -1,6 +1,9 @@
+#include <cstdlib>
+
 #include <leaselock/lock_manager.hpp>
 
 #include "manager/core.hpp"
+#include "manager/lease.hpp"
 #include "manager/failure.hpp"
 
 namespace leaselock {
@@ -11,8 +14,14 @@ LockManager::LockManager() : LockManager(ManagerOptions{}) {}
 LockManager::LockManager(ManagerOptions options)
     : core_{std::make_shared<detail::Core>(std::move(options))} {}
 LockManager::LockManager(LockManager&&) noexcept = default;
-LockManager& LockManager::operator=(LockManager&&) noexcept = default;
-LockManager::~LockManager() = default;
+LockManager& LockManager::operator=(LockManager&& other) noexcept {
+    if (this != &other) {
+        detail::Core::shut_down(std::move(core_));
+        core_ = std::move(other.core_);
+    }
+    return *this;
+}
+LockManager::~LockManager() { detail::Core::shut_down(std::move(core_)); }
 
 void LockManager::register_backend(std::string name, std::shared_ptr<Backend> backend) {
     Failure failure;
@@ -37,10 +46,8 @@ void LockManager::set_default_backend(std::string_view name, std::error_code& ec
     ec = failure.code();
 }
 
-std::unique_ptr<detail::Lease> LockManager::acquire_lease(std::string_view key,
-                                                          const LockOptions& options,
-                                                          const std::stop_token& stop,
-                                                          Failure& failure) {
+detail::LeasePtr LockManager::acquire_lease(std::string_view key, const LockOptions& options,
+                                            const std::stop_token& stop, Failure& failure) {
     return detail::Core::acquire(core_, key, options, stop, failure);
 }
 
@@ -101,8 +108,15 @@ LockInfo LockManager::inspect(std::string_view key, std::string_view backend, st
     return info;
 }
 
+LockStats LockManager::stats() const { return core_->stats(); }
+
+// Never destroyed, so that it is there for whatever ends behind it; but what it owes is delivered.
 LockManager& default_manager() {
-    static LockManager& manager = *new LockManager;
+    static LockManager& manager = []() -> LockManager& {
+        static LockManager* const made = new LockManager;
+        std::atexit([] { detail::Core::shut_down(made->core_); });
+        return *made;
+    }();
     return manager;
 }
 
@@ -128,13 +142,49 @@ ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_v
 
 ScopedDistributedLock& ScopedDistributedLock::operator=(ScopedDistributedLock&& other) noexcept {
     if (this != &other) {
-        release();
+        if (lease_ != nullptr) detail::Lease::let_go(std::move(lease_));
         lease_ = std::move(other.lease_);
     }
     return *this;
 }
 
-ScopedDistributedLock::~ScopedDistributedLock() { release(); }
+ScopedDistributedLock::~ScopedDistributedLock() {
+    if (lease_ != nullptr) detail::Lease::let_go(std::move(lease_));
+}
+
+bool ScopedDistributedLock::owns_lock() const noexcept {
+    return lease_ != nullptr && lease_->held();
+}
+
+std::chrono::milliseconds ScopedDistributedLock::remaining() const noexcept {
+    return lease_ == nullptr ? std::chrono::milliseconds{0} : lease_->remaining();
+}
+
+std::stop_token ScopedDistributedLock::lost() {
+    return lease_ == nullptr ? std::stop_token{} : lease_->lost_signal();
+}
+
+std::uint64_t ScopedDistributedLock::fencing_token() const noexcept {
+    return lease_ == nullptr ? 0 : lease_->fencing_token();
+}
+
+std::string_view ScopedDistributedLock::key() const noexcept {
+    return lease_ == nullptr ? std::string_view{} : lease_->key();
+}
+
+void ScopedDistributedLock::extend(Duration ttl) {
+    Failure failure;
+    if (lease_ != nullptr && lease_->extend(ttl, failure)) return;
+    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
+    failure.raise();
+}
+
+void ScopedDistributedLock::extend(Duration ttl, std::error_code& ec) {
+    Failure failure;
+    if (lease_ == nullptr) failure.error = Errc::lost;
+    if (lease_ != nullptr) (void)lease_->extend(ttl, failure);
+    ec = failure.code();
+}
 
 void ScopedDistributedLock::ensure() const {
     if (!owns_lock()) throw LockLost(key());

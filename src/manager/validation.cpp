@@ -30,10 +30,6 @@ bool in_range(std::string_view field, Duration value, milliseconds low, millisec
     return false;
 }
 
-bool check_ttl(std::string_view field, Duration value, Failure& failure) {
-    return in_range(field, value, min_ttl, max_ttl, failure);
-}
-
 // Whether one of eight bytes may be below 14, as the bad ones are; never misses one.
 bool suspicious(const char* eight) noexcept {
     constexpr std::uint64_t ones = 0x0101010101010101U;
@@ -78,6 +74,10 @@ bool check_prefix(std::string_view prefix, Failure& failure) {
 
 }  // namespace
 
+bool check_ttl(std::string_view field, Duration value, Failure& failure) {
+    return in_range(field, value, min_ttl, max_ttl, failure);
+}
+
 bool check_key(std::string_view prefix, std::string_view key, Failure& failure) {
     const std::size_t bytes = prefix.size() + key.size();
     if (key.empty() || bytes > max_key_bytes) {
@@ -106,6 +106,10 @@ bool check_options(const LockOptions& options, Failure& failure) {
                     fmt::format("retry_count = {}, allowed are 0 to 1000000", options.retry_count));
         return false;
     }
+    if (options.max_hold &&
+        !in_range("max_hold", *options.max_hold, min_ttl, milliseconds::max(), failure)) {
+        return false;
+    }
     return in_range("retry_delay", options.retry_delay, milliseconds{1}, std::chrono::hours{1},
                     failure) &&
            in_range("min_hold", options.min_hold, milliseconds{0}, max_ttl, failure);
@@ -116,8 +120,15 @@ bool check_options(const ManagerOptions& options, Failure& failure) {
         failure.set(Errc::invalid_option, "clock = null, allowed is any Clock");
         return false;
     }
+    if (options.max_cleanups < 1 || options.max_cleanups > 1'000'000) {
+        failure.set(Errc::invalid_option, fmt::format("max_cleanups = {}, allowed are 1 to 1000000",
+                                                      options.max_cleanups));
+        return false;
+    }
     return check_prefix(options.prefix, failure) && check_owner(options.owner, failure) &&
-           check_ttl("default_ttl", options.default_ttl, failure);
+           check_ttl("default_ttl", options.default_ttl, failure) &&
+           in_range("shutdown_timeout", options.shutdown_timeout, milliseconds{0},
+                    std::chrono::hours{1}, failure);
 }
 
 std::string default_owner() {

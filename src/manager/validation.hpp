@@ -11,6 +11,7 @@
 namespace leaselock::detail {
 
 [[nodiscard]] bool check_key(std::string_view prefix, std::string_view key, Failure& failure);
+[[nodiscard]] bool check_ttl(std::string_view field, Duration value, Failure& failure);
 [[nodiscard]] bool check_options(const LockOptions& options, Failure& failure);
 [[nodiscard]] bool check_options(const ManagerOptions& options, Failure& failure);
 

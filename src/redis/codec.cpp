@@ -130,11 +130,20 @@ bool decode_flag(wire::ReplyView answer, Outcome yes, Reply& reply) noexcept {
     return answer.type() == Type::integer && (answer.integer() == 0 || answer.integer() == 1);
 }
 
+// The flag alone, or with the server's time if that was asked for.
+bool decode_release(wire::ReplyView answer, Reply& reply) noexcept {
+    if (answer.size() == 0) return decode_flag(answer, Outcome::released, reply);
+    const wire::ReplyView now = answer.at(1);
+    reply.store_time = now.integer();
+    return answer.size() == 2 && now.type() == Type::integer && reply.store_time > 0 &&
+           reply.store_time < no_limit && decode_flag(answer.at(0), Outcome::released, reply);
+}
+
 bool decode_verb(Verb verb, wire::ReplyView answer, Reply& reply) {
     switch (verb) {
         case Verb::acquire: return decode_acquire(answer, reply);
         case Verb::renew: return decode_flag(answer, Outcome::renewed, reply);
-        case Verb::release: return decode_flag(answer, Outcome::released, reply);
+        case Verb::release: return decode_release(answer, reply);
         case Verb::inspect: break;
     }
     return decode_inspect(answer, reply);
@@ -148,7 +157,8 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     const std::string beside = side_key(request.key, script.side_key);
     const fmt::format_int ttl{request.verb == Verb::release ? request.keep.count()
                                                             : request.ttl.count()};
-    const fmt::format_int limit{not_after};
+    const bool acquiring = request.verb == Verb::acquire;
+    const fmt::format_int last{acquiring ? not_after : std::int64_t{1}};
     const std::array<std::string_view, 8> arguments{whole_script ? "EVAL" : "EVALSHA",
                                                     whole_script ? script.text : script.sha1,
                                                     "2",
@@ -156,10 +166,10 @@ void append_request(std::string& out, const Request& request, bool whole_script,
                                                     beside,
                                                     request.token,
                                                     {ttl.data(), ttl.size()},
-                                                    {limit.data(), limit.size()}};
-    const std::size_t count = request.verb == Verb::inspect   ? 5
-                              : request.verb == Verb::acquire ? 8
-                                                              : 7;
+                                                    {last.data(), last.size()}};
+    const std::size_t count = request.verb == Verb::inspect      ? 5
+                              : acquiring || request.ask_time ? 8
+                                                                 : 7;
     wire::append_command(out, std::span{arguments}.first(count));
 }
 

@@ -1,6 +1,7 @@
 #include "redis/link.hpp"
 
 #include <algorithm>
+#include <new>
 
 #include "redis/codec.hpp"
 
@@ -51,9 +52,20 @@ Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock)
       connection_{clock_},
       random_{std::random_device{}()} {}
 
-void Link::submit(Operation& operation) {
-    const Clock::time_point now = operation.request.submitted;
+void Link::submit(std::span<Operation* const> operations) noexcept {
     const detail::MutexLock lock{mutex_};
+    for (Operation* const operation : operations) {
+        try {
+            append(*operation);
+        } catch (const std::bad_alloc&) {
+            operation->fail(Errc::connect_failed, {});  // an empty text needs no memory
+        }
+    }
+    if (open_ && !retire_) flush();
+}
+
+void Link::append(Operation& operation) {
+    const Clock::time_point now = operation.request.submitted;
     tidy(now);
     queue_.push_back({&operation, now + settings_.command_timeout});
     last_use_ = now;
@@ -64,19 +76,18 @@ void Link::submit(Operation& operation) {
         queue_.pop_back();
         throw;
     }
-    flush();
 }
 
-bool Link::pump(Operation& operation) noexcept {
+bool Link::pump(Operation& operation, Clock::time_point until) noexcept {
     if (operation.done()) return true;
     Waiter self;
     mutex_.lock();
     operation.slot = &self;
     while (!operation.done()) {
-        const Clock::duration left = operation.request.deadline - clock_->now();
+        const Clock::duration left = until - clock_->now();
         if (left <= Clock::duration::zero()) break;
         if (!driving_) {
-            drive(operation.request.deadline);
+            drive(until, operation.request.deadline);
             continue;
         }
         mutex_.unlock();
@@ -111,7 +122,9 @@ std::int64_t Link::not_after(const Pending& pending) const noexcept {
 }
 
 void Link::write(Pending& pending) {
-    append_request(out_, pending.operation->request, pending.whole_script, not_after(pending));
+    const std::int64_t limit = not_after(pending);
+    append_request(out_, pending.operation->request, pending.whole_script, limit);
+    pending.operation->reply.not_after = std::max(pending.operation->reply.not_after, limit);
     pending.state = State::written;
 }
 
@@ -196,7 +209,7 @@ void Link::tidy(Clock::time_point now) noexcept {
     if (queue_.empty()) {
         if (now - last_use_ >= idle && connection_.is_stale()) close();
     } else if (now >= queue_.front().expires) {
-        drive(Clock::time_point::min());
+        drive(Clock::time_point::min(), Clock::time_point::min());
         if (!driving_) hand_over();
     }
 }

@@ -18,6 +18,7 @@
 #include <deque>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 
 #include <leaselock/backend.hpp>
@@ -41,9 +42,13 @@ class Link {
   public:
     Link(LinkSettings settings, std::shared_ptr<Clock> clock);
 
-    // As Backend says. submit() may throw bad_alloc; nothing was done then.
-    void submit(Operation& operation);
-    [[nodiscard]] bool pump(Operation& operation) noexcept;
+    // As Backend says. What submit() finds no memory for is completed as unavailable.
+    void submit(std::span<Operation* const> operations) noexcept;
+    void submit(Operation& operation) noexcept {
+        Operation* const one = &operation;
+        submit({&one, 1});
+    }
+    [[nodiscard]] bool pump(Operation& operation, Clock::time_point until) noexcept;
     void detach(Operation& operation) noexcept;
 
   private:
@@ -61,6 +66,7 @@ class Link {
     using Deadline = Clock::time_point;
 
     // link.cpp: the queue.
+    void append(Operation& operation) LEASELOCK_REQUIRES(mutex_);
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
     void flush() noexcept LEASELOCK_REQUIRES(mutex_);
     void take_out() noexcept LEASELOCK_REQUIRES(mutex_);
@@ -75,7 +81,7 @@ class Link {
         LEASELOCK_REQUIRES(mutex_);
 
     // link_io.cpp: what the driver does.
-    void drive(Deadline deadline) noexcept LEASELOCK_REQUIRES(mutex_);
+    void drive(Deadline receive_until, Deadline connect_until) noexcept LEASELOCK_REQUIRES(mutex_);
     void receive(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
     void connect(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
     void take(wire::Received received, const wire::Reply& answer) LEASELOCK_REQUIRES(mutex_);

@@ -21,13 +21,13 @@ const char* words(Errc error) noexcept {
 
 // One round: connect, or read what comes. Without memory nothing can be read, so the connection
 // ends; the next round begins anew.
-void Link::drive(Deadline deadline) noexcept {
+void Link::drive(Deadline receive_until, Deadline connect_until) noexcept {
     driving_ = true;
     try {
         if (open_) {
-            receive(deadline);
+            receive(receive_until);
         } else {
-            connect(std::min(deadline, queue_.front().expires));
+            connect(std::min(connect_until, queue_.front().expires));
         }
     } catch (const std::bad_alloc&) {
         fail(Errc::connection_lost);

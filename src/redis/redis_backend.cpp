@@ -18,24 +18,45 @@ using std::chrono::milliseconds;
 class RedisBackend final : public Backend {
   public:
     RedisBackend(redis::LinkSettings settings, std::shared_ptr<Clock> clock)
-        : link_{std::move(settings), std::move(clock)} {}
+        : settings_{std::move(settings)}, clock_{std::move(clock)}, link_{settings_, clock_} {}
 
-    void submit(Operation& operation) noexcept override {
-        try {
-            const std::string_view fault = redis::key_fault(operation.request.key);
-            if (!fault.empty()) {
-                operation.fail(Errc::invalid_key, fmt::format("the key {}", fault));
-                return;
-            }
-            link_.submit(operation);
-        } catch (const std::bad_alloc&) {
-            operation.fail(Errc::connect_failed, {});  // no memory; an empty text needs none
+    using Backend::submit;
+
+    void submit(std::span<Operation* const> operations) noexcept override {
+        if (std::none_of(operations.begin(), operations.end(), refused)) {
+            link_.submit(operations);
+            return;
+        }
+        for (Operation* const operation : operations) {
+            if (!refuse(*operation)) link_.submit({&operation, 1});
         }
     }
-    bool pump(Operation& operation) noexcept override { return link_.pump(operation); }
+    bool pump(Operation& operation, Clock::time_point until) noexcept override {
+        return link_.pump(operation, until);
+    }
     void detach(Operation& operation) noexcept override { link_.detach(operation); }
+    std::shared_ptr<Backend> side_channel() override {
+        return std::make_shared<RedisBackend>(settings_, clock_);
+    }
 
   private:
+    static bool refused(const Operation* operation) noexcept {
+        return !redis::key_fault(operation->request.key).empty();
+    }
+    // Completes an operation whose key Redis cannot do.
+    static bool refuse(Operation& operation) noexcept {
+        const std::string_view fault = redis::key_fault(operation.request.key);
+        if (fault.empty()) return false;
+        try {
+            operation.fail(Errc::invalid_key, fmt::format("the key {}", fault));
+        } catch (const std::bad_alloc&) {
+            operation.fail(Errc::invalid_key, {});  // an empty text needs no memory
+        }
+        return true;
+    }
+
+    const redis::LinkSettings settings_;
+    const std::shared_ptr<Clock> clock_;
     redis::Link link_;
 };
 

@@ -55,7 +55,7 @@ constexpr int patience = 10;
                          .keep = keep,
                          .submitted = boot_clock()->now()}};
     backend.submit(operation);
-    if (!operation.done() && !backend.pump(operation)) backend.detach(operation);
+    if (!operation.done() && !backend.pump(operation, operation.request.deadline)) backend.detach(operation);
     return std::move(operation.reply);
 }
 

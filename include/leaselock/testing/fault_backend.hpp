@@ -68,18 +68,23 @@ class FaultBackend final : public Backend {
     }
     [[nodiscard]] std::size_t count() const { return records().size(); }
 
-    void submit(Operation& operation) noexcept override {
-        if (!note(operation.request)) perform(operation);
+    using Backend::submit;
+
+    void submit(std::span<Operation* const> operations) noexcept override {
+        for (Operation* const operation : operations) {
+            if (!note(*operation)) perform(*operation);
+        }
     }
-    bool pump(Operation& operation) noexcept override {
+    bool pump(Operation& operation, Clock::time_point until) noexcept override {
         if (operation.done()) return true;
-        if (const Hook hook = current_hook()) {
-            hook(operation.request);
+        if (begin(operation)) {
+            if (const Hook hook = current_hook()) hook(operation.request);
             perform(operation);
         }
-        return operation.done() || inner_->pump(operation);
+        return operation.done() || inner_->pump(operation, until);
     }
     void detach(Operation& operation) noexcept override {
+        begin(operation);
         if (!operation.done()) inner_->detach(operation);
         if (!operation.done()) operation.fail(Errc::connect_failed, "never sent");
     }
@@ -88,11 +93,18 @@ class FaultBackend final : public Backend {
     using Hook = std::function<void(const Request&)>;
 
     // Whether there is a hook, so that the operation has to wait for pump().
-    bool note(const Request& request) {
+    bool note(const Operation& operation) {
+        const Request& request = operation.request;
         const std::lock_guard lock{mutex_};
         records_.push_back({request.verb, std::string(request.key), std::string(request.token),
                             request.ttl, request.keep, request.submitted, request.deadline});
+        if (hook_ != nullptr) waiting_.push_back(&operation);
         return hook_ != nullptr;
+    }
+    // Whether the operation waited; it does not any more.
+    bool begin(const Operation& operation) {
+        const std::lock_guard lock{mutex_};
+        return std::erase(waiting_, &operation) > 0;
     }
     Hook current_hook() const {
         const std::lock_guard lock{mutex_};
@@ -114,7 +126,7 @@ class FaultBackend final : public Backend {
         if (fault->runs) {
             Operation unseen{operation.request};
             inner_->submit(unseen);
-            if (!unseen.done() && !inner_->pump(unseen)) inner_->detach(unseen);
+            if (!unseen.done() && !inner_->pump(unseen, Clock::time_point::max())) inner_->detach(unseen);
         }
         operation.fail(fault->error, "made to fail");
     }
@@ -124,6 +136,7 @@ class FaultBackend final : public Backend {
     std::deque<Fault> next_;
     std::optional<Fault> all_;
     Hook hook_;
+    std::vector<const Operation*> waiting_;  // for pump()
     std::vector<Record> records_;
 };
 

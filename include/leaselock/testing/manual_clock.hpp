@@ -6,6 +6,9 @@
 // `self_advancing`: a sleep moves the time to its own end and returns at once, for tests of one
 // thread.
 //
+// Threads of the library that sleep with a Waker always wait until somebody moves the time or wakes
+// them; wait_for_background() tells when they have done all there was to do.
+//
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
@@ -15,6 +18,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
+#include <vector>
 
 #include <leaselock/clock.hpp>
 
@@ -46,6 +50,16 @@ class ManualClock final : public Clock {
         return !stop.stop_requested();
     }
 
+    void sleep_until(time_point until, Waker& waker) override {
+        std::unique_lock lock{mutex_};
+        if (now() >= until) return;
+        background_.push_back({&waker, until});
+        lock.unlock();
+        waker.wait(std::chrono::hours{1});
+        lock.lock();
+        std::erase_if(background_, [&](const Sleeper& each) { return each.waker == &waker; });
+    }
+
     // Moves the time on and wakes whoever sleeps until then. `d` is not negative.
     void advance(duration d) { set(now() + d); }
     // The same to a point in time. Time never goes back: an earlier point changes nothing.
@@ -53,6 +67,9 @@ class ManualClock final : public Clock {
         {
             const std::lock_guard lock{mutex_};
             now_.store(std::max(now(), to).time_since_epoch().count(), std::memory_order_release);
+            for (const Sleeper& each : background_) {
+                if (each.until <= now()) each.waker->wake();
+            }
         }
         changed_.notify_all();
     }
@@ -63,12 +80,30 @@ class ManualClock final : public Clock {
         changed_.wait(lock, [&] { return sleepers_ >= count; });
     }
 
+    // Blocks until at least `count` threads sleep with a Waker, each to a time that is still to
+    // come, and nobody has woken them: until they have done all there was to do.
+    void wait_for_background(int count = 1) {
+        const auto idle = [&](const Sleeper& each) {
+            return each.until > now() && each.waker->asleep();
+        };
+        std::unique_lock lock{mutex_};
+        while (std::count_if(background_.begin(), background_.end(), idle) < count) {
+            changed_.wait_for(lock, std::chrono::milliseconds{1});
+        }
+    }
+
   private:
+    struct Sleeper {
+        Waker* waker;
+        time_point until;
+    };
+
     const Sleep sleep_;
     std::atomic<rep> now_{duration{std::chrono::hours{1}}.count()};
-    std::mutex mutex_;  // guards the two below, and orders changes of the time with sleeping
+    std::mutex mutex_;  // guards the rest, and orders changes of the time with sleeping
     std::condition_variable_any changed_;
     int sleepers_ = 0;
+    std::vector<Sleeper> background_;
 };
 
 }  // namespace leaselock::testing

@@ -142,7 +142,9 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
      [](BackendFixture& fixture) {
          LockManager first = manager_of(fixture, "first:1");
          LockManager second = manager_of(fixture, "second:2");
-         { const auto job = first.acquire("key", {.min_hold = long_term}); }
+         auto job = first.acquire("key", {.min_hold = long_term});
+         ASSERT_TRUE(job.has_value());
+         EXPECT_EQ(job->release(), ReleaseResult::released);
          EXPECT_FALSE(second.acquire("key").has_value());
          const LockInfo info = second.inspect("key");
          EXPECT_TRUE(info.held);
@@ -156,7 +158,9 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          ASSERT_TRUE(lock.has_value());
          auto end = std::async(std::launch::async, [&] { lock.reset(); });
          ASSERT_EQ(end.wait_for(10s), std::future_status::ready);
-         EXPECT_EQ(fixture.raw_holder(key_of(fixture, "key")), std::nullopt);
+         EXPECT_TRUE(settle_until(fixture, 10s, [&] {
+             return fixture.raw_holder(key_of(fixture, "key")) == std::nullopt;
+         }));
      }},
 };
 

@@ -1,0 +1,102 @@
+// Eyes on what a manager does: an Observer is told each event, LockStats counts them all.
+//
+//     struct Log final : leaselock::Observer {
+//         void on_lost(const leaselock::LockEvent& event) override { std::cerr << event.key; }
+//     };
+//     leaselock::LockManager locks{{.observer = std::make_shared<Log>()}};
+//
+// An observer runs on a thread of the manager that does nothing else than this and the callbacks of
+// lost(). It may block, throw (what it throws is dropped) and use locks; renewals go on meanwhile.
+// Events come in the order in which they were noted. If more than 65 536 wait for their turn,
+// further ones are dropped and counted.
+//
+// Thread-safety: an observer is called by one thread at a time, and by several threads only if
+// several managers have it. LockEvent and LockStats are plain values.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <leaselock/error.hpp>
+
+namespace leaselock {
+
+struct LockEvent {
+    std::string key;                     // without the manager's prefix
+    std::string key_template;            // LockOptions::key_template: a label for all such keys
+    std::string owner;                   // who we are; contended: who holds it
+    std::uint64_t fencing_token = 0;     // 0: none
+    std::chrono::nanoseconds waited{0};  // acquired, contended, error: since the call
+    std::chrono::nanoseconds held{0};    // renewed, lost, released, cleanup: since the grant
+    Errc error{};                        // contended, lost, error: why. cleanup: of the last try
+    int attempts = 0;                    // cleanup: how many releases were sent
+};
+
+class Observer {
+  public:
+    Observer() = default;
+    Observer(const Observer&) = delete;
+    Observer& operator=(const Observer&) = delete;
+    virtual ~Observer() = default;
+
+    virtual void on_acquired(const LockEvent& /*event*/) {}
+    // A call ended without the lock, since others hold it.
+    virtual void on_contended(const LockEvent& /*event*/) {}
+    virtual void on_renewed(const LockEvent& /*event*/) {}
+    // The holder does not hold any more, and did not release. Once for a lock.
+    virtual void on_lost(const LockEvent& /*event*/) {}
+    // The holder let go of it. Whether that has arrived is another question; see on_cleanup.
+    virtual void on_released(const LockEvent& /*event*/) {}
+    // A call failed, or a renewal did, which will be tried again.
+    virtual void on_error(const LockEvent& /*event*/) {}
+    // A release whose outcome was not known has been settled; or, with error not 0, was given up
+    // with its manager, and the lock is left to its ttl.
+    virtual void on_cleanup(const LockEvent& /*event*/) {}
+};
+
+// How often something took how long. Bucket i counts what took less than upper_bound(i) and not less
+// than upper_bound(i - 1); the last one has no upper bound.
+struct Histogram {
+    static constexpr std::size_t size = 40;
+
+    [[nodiscard]] static constexpr std::chrono::nanoseconds upper_bound(std::size_t i) noexcept {
+        return std::chrono::nanoseconds{std::int64_t{1} << (i + 8)};
+    }
+    constexpr void add(std::chrono::nanoseconds took) noexcept {
+        const auto ns = static_cast<std::uint64_t>(took.count() < 0 ? 0 : took.count());
+        const auto i = static_cast<std::size_t>(std::bit_width(ns >> 8U));
+        ++counts[i < size ? i : size - 1];
+        total += std::chrono::nanoseconds{ns};
+    }
+    constexpr Histogram& operator+=(const Histogram& other) noexcept {
+        for (std::size_t i = 0; i < size; ++i) counts[i] += other.counts[i];
+        total += other.total;
+        return *this;
+    }
+
+    std::array<std::uint64_t, size> counts{};
+    std::chrono::nanoseconds total{0};
+};
+
+// What a manager has done since it was made, and what is under way.
+struct LockStats {
+    std::uint64_t acquired = 0;
+    std::uint64_t contended = 0;  // calls that ended without the lock, since others hold it
+    std::uint64_t failed = 0;     // calls that ended with a LockError
+    std::uint64_t renewed = 0;
+    std::uint64_t renewals_failed = 0;  // tries that were not answered by yes or no
+    std::uint64_t lost = 0;
+    std::uint64_t released = 0;   // by their holders, delivered or not
+    std::uint64_t cleanups = 0;   // releases of unknown outcome that were settled
+    std::uint64_t held_now = 0;
+    std::uint64_t cleanups_now = 0;    // releases of unknown outcome that are not settled
+    std::uint64_t events_dropped = 0;  // the observer was too slow for them
+    Histogram wait;                    // from the call to the grant
+    Histogram hold;                    // from the grant to the release or the loss
+};
+
+}  // namespace leaselock

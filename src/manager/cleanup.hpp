@@ -1,0 +1,60 @@
+// Releases that are under way without anybody who waits for them: those of guards that were
+// destroyed, and those that a token owes because it may hold a lock that nobody knows of. Each is
+// the very release of the guard, repeated with back-off until it is answered behind the last time
+// at which one of its acquires may still run at the store.
+//
+// Thread-safety: add(), owes() and pending() from all threads at once; the rest is the Keeper's.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/thread_annotations.hpp>
+
+#include "manager/jitter.hpp"
+#include "manager/lease.hpp"
+
+namespace leaselock::detail {
+
+class Cleanup {
+  public:
+    // What becomes of a duty, for those who count and tell.
+    using Report = std::function<void(const Lease&)>;
+
+    // Takes the lease, whose release was submitted or has to be. False: closed, and the lease is
+    // left where it was.
+    [[nodiscard]] bool add(LeasePtr& lease) noexcept;
+    // Whether a release of that token is under way which will free its key.
+    [[nodiscard]] bool frees(std::string_view token, Clock::time_point now) noexcept;
+    // How many are owed whose first release did not settle them.
+    [[nodiscard]] std::size_t pending() const noexcept { return pending_.load(); }
+
+    // One round: what was answered is settled or planned anew, and what is due is handed to `send`.
+    // Answers when the next is due.
+    using Send = std::function<void(Lease&)>;
+    Clock::time_point tend(Clock::time_point now, const Send& send, const Report& settled);
+    // One whose release is submitted and not answered; null if there is none.
+    [[nodiscard]] Lease* unanswered() noexcept;
+    // Whether a release is submitted whose answer has not been dealt with.
+    [[nodiscard]] bool under_way() noexcept;
+    [[nodiscard]] bool empty() noexcept { return first() == nullptr; }
+    // Lets go of all, and takes none any more.
+    void close(const Report& given_up) noexcept;
+
+  private:
+    [[nodiscard]] Lease* first() noexcept;
+    [[nodiscard]] bool answered(Lease& lease, Clock::time_point now) noexcept;
+    void drop(Lease& lease) noexcept;
+
+    Mutex mutex_;
+    // New ones are put in by their threads; the links behind are the Keeper's to change.
+    Lease* first_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
+    bool closed_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    std::atomic<std::size_t> pending_{0};
+    Jitter jitter_{0x9e3779b9U};
+};
+
+}  // namespace leaselock::detail

@@ -1,0 +1,37 @@
+// What an observer is told of a lease.
+//
+// Thread-safety: as the lease's constant parts.
+#pragma once
+
+#include <new>
+#include <string>
+
+#include <leaselock/observer.hpp>
+
+#include "manager/failure.hpp"
+#include "manager/lease.hpp"
+#include "manager/notifier.hpp"
+
+namespace leaselock::detail {
+
+// Costs nothing if nobody observes. Without memory the event is one without texts.
+inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Errc error,
+                 Clock::time_point now, std::chrono::nanoseconds waited = {}) noexcept {
+    if (!notifier.observed()) return;
+    LockEvent event{};
+    try {
+        event.key = lease.key();
+        event.key_template = lease.key_template();
+        event.owner = owner_of(lease.token());
+    } catch (const std::bad_alloc&) {
+        // The numbers are still worth telling.
+    }
+    event.fencing_token = lease.fencing_token();
+    event.waited = waited;
+    if (lease.fencing_token() != 0) event.held = now - lease.granted_at();
+    event.error = error;
+    event.attempts = lease.duty.attempts;
+    notifier.tell(what, std::move(event));
+}
+
+}  // namespace leaselock::detail

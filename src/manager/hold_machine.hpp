@@ -1,0 +1,71 @@
+// One held lock as a pure state machine: time and replies go in; when to renew, what to believe and
+// when it is lost come out. It does no I/O and knows no clock and no thread.
+//
+// What it decides: a lease is renewed at a third of its ttl, and tried again with jitter until its
+// deadline when that fails. Only a renewal that was answered by yes before the deadline moves it,
+// counted from before that renewal was sent; a no is a loss at once; anything else proves nothing.
+// max_hold caps the deadline. What is lost stays lost.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+
+#include "manager/jitter.hpp"
+
+namespace leaselock::detail {
+
+// How much of a lease its holder does not count on: clocks that run apart, and rounding.
+[[nodiscard]] constexpr std::chrono::nanoseconds safety_margin(
+    std::chrono::milliseconds ttl) noexcept {
+    return std::chrono::nanoseconds{ttl} / 100 + std::chrono::milliseconds{2};
+}
+
+class HoldMachine {
+  public:
+    struct Plan {
+        std::chrono::milliseconds ttl{0};
+        bool renews = true;
+        Clock::time_point limit = Clock::time_point::max();  // max_hold ends then
+        std::uint32_t seed = 1;
+    };
+    enum class Step : std::uint8_t { none, renew, lose };
+    // What a reply to a renewal came to: still held by the old deadline is `unknown`.
+    enum class Verdict : std::uint8_t { renewed, unknown, lost };
+
+    HoldMachine() = default;
+    // Granted by a request that was submitted at `sent`.
+    HoldMachine(const Plan& plan, Clock::time_point sent) noexcept;
+
+    // Believed until then.
+    [[nodiscard]] Clock::time_point deadline() const noexcept { return deadline_; }
+    [[nodiscard]] std::chrono::milliseconds ttl() const noexcept { return plan_.ttl; }
+    // When step() has something to do.
+    [[nodiscard]] Clock::time_point due() const noexcept { return due_; }
+    // What to do now. After `renew` there is nothing to do until replied(), or until the deadline.
+    [[nodiscard]] Step step(Clock::time_point now) noexcept;
+    // The answer to a renewal for `ttl` that was submitted at `sent`.
+    Verdict replied(const Reply& reply, Clock::time_point sent, std::chrono::milliseconds ttl,
+                    Clock::time_point now) noexcept;
+
+    // The user asks for another ttl. Shorter than what is left is done by this alone: nothing at
+    // the store is ever shortened. False: the store has to be asked, and then extended() told.
+    [[nodiscard]] bool shorten(std::chrono::milliseconds ttl, Clock::time_point now) noexcept;
+    Verdict extended(const Reply& reply, Clock::time_point sent, std::chrono::milliseconds ttl,
+                     Clock::time_point now) noexcept;
+
+  private:
+    [[nodiscard]] Clock::time_point end_of(Clock::time_point sent,
+                                           std::chrono::milliseconds ttl) const noexcept;
+    void plan_renewal(Clock::time_point from) noexcept;
+    [[nodiscard]] Verdict judge(const Reply& reply, Clock::time_point now) const noexcept;
+
+    Plan plan_{};
+    Clock::time_point deadline_{};
+    Clock::time_point due_ = Clock::time_point::max();
+    Jitter jitter_{};
+};
+
+}  // namespace leaselock::detail

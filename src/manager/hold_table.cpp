@@ -1,0 +1,241 @@
+#include "manager/hold_table.hpp"
+
+#include <algorithm>
+
+namespace leaselock::detail {
+
+using Verdict = HoldMachine::Verdict;
+
+namespace {
+
+constexpr std::size_t most_lost = 1024;  // of one round
+
+}  // namespace
+
+std::size_t HoldTable::own_shard() noexcept {
+    static std::atomic<std::size_t> threads{0};
+    thread_local const std::size_t own = threads.fetch_add(1, std::memory_order_relaxed);
+    return own % shard_count;
+}
+
+void HoldTable::ring_for(Clock::time_point due) noexcept {
+    if (due.time_since_epoch().count() < next_look_.load()) waker_.wake();
+}
+
+// A binary heap by due(), where each lease knows its place: the newest is mostly the last one due,
+// so that it comes and goes at the end.
+void HoldTable::place(Shard& shard, Lease& lease, std::size_t at) noexcept {
+    shard.heap[at] = &lease;
+    lease.hold.place = static_cast<std::uint32_t>(at);
+}
+
+void HoldTable::sift(Shard& shard, Lease& lease) noexcept {
+    auto& heap = shard.heap;
+    const Clock::time_point due = lease.hold.machine.due();
+    std::size_t at = lease.hold.place;
+    const auto due_at = [&](std::size_t i) { return heap[i]->hold.machine.due(); };
+    for (; at > 0 && due < due_at((at - 1) / 2); at = (at - 1) / 2) {
+        place(shard, *heap[(at - 1) / 2], at);
+    }
+    for (std::size_t child = 2 * at + 1; child < heap.size(); child = 2 * at + 1) {
+        if (child + 1 < heap.size() && due_at(child + 1) < due_at(child)) ++child;
+        if (due <= due_at(child)) break;
+        place(shard, *heap[child], at);
+        at = child;
+    }
+    place(shard, lease, at);
+}
+
+void HoldTable::remove(Shard& shard, Lease& lease) noexcept {
+    Lease& last = *shard.heap.back();
+    shard.heap.pop_back();
+    if (&last == &lease) return;
+    place(shard, last, lease.hold.place);
+    sift(shard, last);
+}
+
+void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited) {
+    const std::size_t own = own_shard();
+    Shard& shard = shards_[own];
+    lease.hold.shard = static_cast<std::uint8_t>(own);
+    const Clock::time_point due = lease.hold.machine.due();
+    {
+        const MutexLock lock{shard.mutex};
+        shard.heap.push_back(&lease);
+        lease.hold.place = static_cast<std::uint32_t>(shard.heap.size() - 1);
+        lease.hold.state = HoldState::held;
+        sift(shard, lease);
+        ++shard.stats.acquired;
+        shard.stats.wait.add(waited);
+    }
+    ring_for(due);
+}
+
+bool HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const MutexLock lock{shard.mutex};
+    const HoldState before = lease.hold.state;
+    if (before != HoldState::held && before != HoldState::lost) return false;
+    lease.hold.state = HoldState::releasing;
+    lease.end();
+    ++shard.stats.released;
+    if (before == HoldState::lost) return true;
+    remove(shard, lease);
+    shard.stats.hold.add(now - lease.granted_at());
+    return true;
+}
+
+void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept {
+    lease.hold.state = HoldState::lost;
+    lease.end();
+    remove(shard, lease);
+    ++shard.stats.lost;
+    shard.stats.hold.add(now - lease.granted_at());
+}
+
+void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
+    due.renew.reserve(room);
+    due.lost.reserve(most_lost);
+    for (Shard& shard : shards_) {
+        const MutexLock lock{shard.mutex};
+        while (!shard.heap.empty() && due.lost.size() < most_lost) {
+            Lease& lease = *shard.heap.front();
+            if (due.renew.size() >= room && now < lease.hold.machine.deadline()) break;
+            const HoldMachine::Step step = lease.hold.machine.step(now);
+            if (step == HoldMachine::Step::none) break;
+            lease.share();
+            if (step == HoldMachine::Step::lose) {
+                lose(shard, lease, now);
+                due.lost.push_back(&lease);
+            } else {
+                sift(shard, lease);
+                due.renew.push_back(&lease);
+            }
+        }
+    }
+}
+
+void HoldTable::lose_all(Clock::time_point now,
+                         const std::function<void(Lease&)>& lost) noexcept {
+    for (Shard& shard : shards_) {
+        while (Lease* const lease = lose_last(shard, now)) lost(*lease);
+    }
+}
+
+Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
+    const MutexLock lock{shard.mutex};
+    if (shard.heap.empty()) return nullptr;
+    Lease& lease = *shard.heap.back();
+    lease.share();
+    lose(shard, lease, now);
+    return &lease;
+}
+
+std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const MutexLock lock{shard.mutex};
+    return lease.hold.machine.ttl();
+}
+
+// max() first: what is added while this looks rings, and ends the next sleep at once.
+Clock::time_point HoldTable::plan_look() noexcept {
+    next_look_.store(Clock::time_point::max().time_since_epoch().count());
+    Clock::time_point next = Clock::time_point::max();
+    for (Shard& shard : shards_) {
+        const MutexLock lock{shard.mutex};
+        if (!shard.heap.empty()) next = std::min(next, shard.heap.front()->hold.machine.due());
+    }
+    next_look_.store(next.time_since_epoch().count());
+    return next;
+}
+
+Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, Clock::time_point before,
+                          Clock::time_point now) noexcept {
+    const Clock::time_point after = lease.hold.machine.deadline();
+    if (verdict == Verdict::renewed && !lease.move_deadline(before, after)) {
+        verdict = Verdict::lost;  // somebody has seen it over
+    }
+    if (verdict == Verdict::lost) {
+        lose(shard, lease, now);
+    } else {
+        sift(shard, lease);
+    }
+    return verdict;
+}
+
+Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const Request& asked = renewal.request;
+    const MutexLock lock{shard.mutex};
+    // The answer came behind its release, or its loss: it has nothing to say any more.
+    if (lease.hold.state != HoldState::held) return Verdict::unknown;
+    const Clock::time_point before = lease.hold.machine.deadline();
+    const Verdict verdict = settle(
+        shard, lease,
+        lease.hold.machine.replied(renewal.reply, asked.submitted, asked.ttl, now), before, now);
+    if (verdict == Verdict::renewed) ++shard.stats.renewed;
+    if (verdict == Verdict::unknown) ++shard.stats.renewals_failed;
+    return verdict;
+}
+
+bool HoldTable::shorten(Lease& lease, std::chrono::milliseconds ttl,
+                        Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    Clock::time_point due;
+    {
+        const MutexLock lock{shard.mutex};
+        if (lease.hold.state != HoldState::held) return false;
+        const Clock::time_point before = lease.hold.machine.deadline();
+        if (!lease.hold.machine.shorten(ttl, now)) return false;
+        lease.move_deadline(before, lease.hold.machine.deadline());
+        sift(shard, lease);
+        due = lease.hold.machine.due();
+    }
+    ring_for(due);
+    return true;
+}
+
+std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewal,
+                                           Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const Request& asked = renewal.request;
+    Clock::time_point due;
+    Verdict verdict = Verdict::lost;
+    {
+        const MutexLock lock{shard.mutex};
+        if (lease.hold.state != HoldState::held) return std::nullopt;
+        const Clock::time_point before = lease.hold.machine.deadline();
+        verdict = settle(
+            shard, lease,
+            lease.hold.machine.extended(renewal.reply, asked.submitted, asked.ttl, now), before,
+            now);
+        if (verdict == Verdict::renewed) ++shard.stats.renewed;
+        due = lease.hold.machine.due();
+    }
+    ring_for(due);
+    return verdict;
+}
+
+void HoldTable::count_failure(bool contended) noexcept {
+    Shard& shard = shards_[own_shard()];
+    const MutexLock lock{shard.mutex};
+    ++(contended ? shard.stats.contended : shard.stats.failed);
+}
+
+void HoldTable::add_to(LockStats& stats) noexcept {
+    for (Shard& shard : shards_) {
+        const MutexLock lock{shard.mutex};
+        stats.acquired += shard.stats.acquired;
+        stats.contended += shard.stats.contended;
+        stats.failed += shard.stats.failed;
+        stats.renewed += shard.stats.renewed;
+        stats.renewals_failed += shard.stats.renewals_failed;
+        stats.lost += shard.stats.lost;
+        stats.released += shard.stats.released;
+        stats.held_now += shard.heap.size();
+        stats.wait += shard.stats.wait;
+        stats.hold += shard.stats.hold;
+    }
+}
+
+}  // namespace leaselock::detail

@@ -1,0 +1,252 @@
+#include "manager/keeper.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "manager/event.hpp"
+#include "manager/threads.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How many renewals wait for their answers at once: enough to fill a pipe, and a bound for memory.
+constexpr std::size_t most_in_flight = 4096;
+// How long one backend may keep the thread while others have something to do.
+constexpr milliseconds slice{10};
+// How long it stays ready for further releases behind the last one: those need not ring then.
+constexpr milliseconds tick{20};
+
+}  // namespace
+
+bool Keeper::start() {
+    const MutexLock lock{mutex_};
+    return thread_.joinable() || start_thread(thread_, [this] { run(); });
+}
+
+void Keeper::stop(Clock::time_point deadline) noexcept {
+    std::thread thread;
+    {
+        const MutexLock lock{mutex_};
+        thread.swap(thread_);
+    }
+    if (!thread.joinable()) return;
+    stop_by_ = deadline.time_since_epoch().count();
+    stopping_ = true;
+    waker_.wake();
+    clock_.sleep_until(deadline, stopped_.get_token());
+    thread.join();
+}
+
+void Keeper::post(LeasePtr lease) noexcept {
+    Lease& posted = *lease;
+    Operation& operation = posted.duty.operation.emplace(posted.release_request(clock_.now()));
+    posted.duty.via = &posted.backend();
+    posted.backend().submit(operation);
+    if (operation.done() && posted.settled_by(operation.reply)) return;
+    if (cleanup_.add(lease)) {
+        if (!looking_) waker_.wake();
+    } else if (!operation.done()) {
+        posted.duty.via->detach(operation);
+    }
+}
+
+void Keeper::take_over(LeasePtr lease, Errc error) noexcept {
+    lease->duty.attempts = 1;
+    lease->duty.error = error;
+    if (cleanup_.add(lease)) waker_.wake();
+}
+
+HoldMachine::Verdict Keeper::extended(Lease& lease, const Operation& renewal) noexcept {
+    const Clock::time_point now = clock_.now();
+    const auto verdict = table_.extended(lease, renewal, now);
+    if (verdict == HoldMachine::Verdict::lost) {
+        lease.share();
+        tell_lost(lease, Errc::lost, now);
+    } else if (verdict == HoldMachine::Verdict::renewed) {
+        tell(notifier_, &Observer::on_renewed, lease, {}, now);
+    }
+    return verdict.value_or(HoldMachine::Verdict::lost);
+}
+
+void Keeper::add_to(LockStats& stats) noexcept {
+    table_.add_to(stats);
+    stats.cleanups += cleanups_;
+    stats.cleanups_now += cleanup_.pending();
+}
+
+void Keeper::run() noexcept {
+    while (!stopping_) round(Clock::time_point::max());
+    shut_down();
+}
+
+// What is due is sent, what was answered is taken, and then it waits for answers or for the time.
+void Keeper::round(Clock::time_point latest) noexcept {
+    looking_ = true;
+    const Clock::time_point now = clock_.now();
+    hold(now);
+    const Clock::time_point next_duty = tend(now);
+    submit();
+    for (Lane& lane : lanes_) settle(lane, clock_.now());
+    const Clock::time_point next = std::min({table_.plan_look(), next_duty, latest});
+    if (pump(std::clamp(next, now + milliseconds{1}, now + slice))) {
+        lingered_ = false;
+        return;
+    }
+    // Where releases come one behind the other, the first one rings, and then one in each tick.
+    if (!std::exchange(lingered_, !lingered_)) {
+        clock_.sleep_until(std::min(next, now + tick), waker_);
+        return;
+    }
+    looking_ = false;
+    if (!cleanup_.under_way() && !stopping_) clock_.sleep_until(next, waker_);
+}
+
+void Keeper::hold(Clock::time_point now) noexcept {
+    due_.renew.clear();
+    due_.lost.clear();
+    try {
+        table_.collect(now, most_in_flight - in_flight_, due_);
+    } catch (const std::bad_alloc&) {
+        return;  // the next round tries again
+    }
+    for (Lease* const lease : due_.lost) tell_lost(*lease, Errc::lost, now);
+    for (Lease* const lease : due_.renew) renew(*lease, now);
+}
+
+void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
+    const Request request{.verb = Verb::renew,
+                          .key = lease.full_key(),
+                          .token = lease.token(),
+                          .ttl = table_.ttl_of(lease),
+                          .submitted = now,
+                          .deadline = lease.deadline()};
+    try {
+        Lane& lane = lane_of(lease.backend());
+        Renewal& renewal = lane.renewals.emplace_back(&lease, request);
+        ++in_flight_;
+        lane.batch.push_back(&renewal.operation);
+    } catch (const std::bad_alloc&) {
+        // Not sent: as a renewal that failed.
+        Renewal none{&lease, request};
+        none.operation.fail(Errc::out_of_memory, {});
+        judge(none, now);
+    }
+}
+
+Clock::time_point Keeper::tend(Clock::time_point now) noexcept {
+    return cleanup_.tend(
+        now, [&](Lease& lease) { send_release(lease, now); },
+        [&](const Lease& lease) { settled(lease, now); });
+}
+
+void Keeper::send_release(Lease& lease, Clock::time_point now) noexcept {
+    try {
+        Lane& lane = lane_of(lease.backend());
+        lane.batch.reserve(lane.batch.size() + 1);
+        lease.duty.via = &lane.channel();
+        lane.batch.push_back(&lease.duty.operation.emplace(lease.release_request(now)));
+    } catch (const std::bad_alloc&) {
+        lease.duty.next_try = now + slice;
+    }
+}
+
+void Keeper::submit() noexcept {
+    for (Lane& lane : lanes_) {
+        if (lane.batch.empty()) continue;
+        lane.channel().submit(lane.batch);
+        lane.batch.clear();
+    }
+}
+
+// Answers come in the order of the renewals, or are let go of at the end of their lease.
+void Keeper::settle(Lane& lane, Clock::time_point now) noexcept {
+    while (!lane.renewals.empty()) {
+        Renewal& first = lane.renewals.front();
+        Operation& operation = first.operation;
+        if (!operation.done() && now >= operation.request.deadline) {
+            lane.channel().detach(operation);
+        }
+        if (!operation.done()) return;
+        judge(first, now);
+        lane.renewals.pop_front();
+        --in_flight_;
+    }
+}
+
+void Keeper::judge(Renewal& renewal, Clock::time_point now) noexcept {
+    Lease& lease = *renewal.lease;
+    const HoldMachine::Verdict verdict = table_.replied(lease, renewal.operation, now);
+    switch (verdict) {
+        case HoldMachine::Verdict::renewed:
+            tell(notifier_, &Observer::on_renewed, lease, {}, now);
+            break;
+        case HoldMachine::Verdict::lost: tell_lost(lease, Errc::lost, now); return;
+        case HoldMachine::Verdict::unknown:
+            if (renewal.operation.reply.outcome == Outcome::failed) {
+                tell(notifier_, &Observer::on_error, lease, renewal.operation.reply.error, now);
+            }
+            break;
+    }
+    lease.unshare();
+}
+
+void Keeper::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept {
+    notifier_.look();
+    tell(notifier_, &Observer::on_lost, lease, error, now);
+    lease.unshare();
+}
+
+void Keeper::settled(const Lease& lease, Clock::time_point now) noexcept {
+    if (!lease.duty.counted) return;
+    ++cleanups_;
+    tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now);
+}
+
+// Reads what comes. False: nothing is under way.
+bool Keeper::pump(Clock::time_point until) noexcept {
+    bool under_way = false;
+    for (Lane& lane : lanes_) {
+        if (lane.renewals.empty()) continue;
+        under_way = true;
+        lane.channel().pump(lane.renewals.front().operation, until);
+    }
+    if (Lease* const lease = cleanup_.unanswered()) {
+        lease->duty.via->pump(*lease->duty.operation, until);
+    }
+    return under_way || cleanup_.under_way();
+}
+
+Keeper::Lane& Keeper::lane_of(Backend& backend) {
+    const auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
+        return lane.backend == &backend;
+    });
+    if (found != lanes_.end()) return *found;
+    return lanes_.emplace_back(Lane{&backend, backend.side_channel()});
+}
+
+void Keeper::shut_down() noexcept {
+    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
+    const Clock::time_point now = clock_.now();
+    due_.renew.clear();
+    due_.lost.clear();
+    table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
+    for (Lane& lane : lanes_) {
+        for (Renewal& renewal : lane.renewals) {
+            if (!renewal.operation.done()) lane.channel().detach(renewal.operation);
+            renewal.lease->unshare();
+        }
+        lane.renewals.clear();
+    }
+    in_flight_ = 0;
+    while (!cleanup_.empty() && clock_.now() < stop_by) round(stop_by);
+    cleanup_.close([&](const Lease& lease) {
+        const Errc error = lease.duty.error == Errc{} ? Errc::command_timed_out : lease.duty.error;
+        tell(notifier_, &Observer::on_cleanup, lease, error, clock_.now());
+    });
+    stopped_.request_stop();
+}
+
+}  // namespace leaselock::detail

@@ -1,0 +1,136 @@
+// Goal: a holder is never wrong about holding, whatever the answers to its renewals are.
+// Method: the pure machine, fed with times and replies.
+#include <gtest/gtest.h>
+
+#include "manager/hold_machine.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+using namespace std::chrono_literals;
+using Step = HoldMachine::Step;
+using Verdict = HoldMachine::Verdict;
+
+constexpr Clock::time_point begin{std::chrono::hours{1}};
+constexpr Clock::time_point end_of_30s = begin + 30s - 302ms;
+
+Reply renewed() { return {.outcome = Outcome::renewed}; }
+Reply no() { return {.outcome = Outcome::lost}; }
+Reply failed(Errc error) { return {.outcome = Outcome::failed, .error = error}; }
+
+HoldMachine of(std::chrono::milliseconds ttl, bool renews = true,
+               Clock::time_point limit = Clock::time_point::max()) {
+    return HoldMachine{{.ttl = ttl, .renews = renews, .limit = limit, .seed = 7}, begin};
+}
+
+TEST(HoldMachine, IsBelievedFromBeforeTheSendLessTheMargin) {
+    EXPECT_EQ(of(30s).deadline(), end_of_30s);
+}
+
+TEST(HoldMachine, RenewsAtAThirdOfTheTtlAndOnlyOnceAtATime) {
+    HoldMachine machine = of(30s);
+    EXPECT_EQ(machine.due(), begin + 10s);
+    EXPECT_EQ(machine.step(begin + 10s - 1ns), Step::none);
+    EXPECT_EQ(machine.step(begin + 10s), Step::renew);
+    EXPECT_EQ(machine.step(begin + 11s), Step::none);
+    EXPECT_EQ(machine.due(), end_of_30s);
+}
+
+TEST(HoldMachine, DeadlineCountsFromBeforeTheSendOfTheRenewal) {
+    HoldMachine machine = of(30s);
+    (void)machine.step(begin + 10s);
+    EXPECT_EQ(machine.replied(renewed(), begin + 10s, 30s, begin + 25s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), end_of_30s + 10s);
+    EXPECT_EQ(machine.due(), begin + 20s);
+}
+
+TEST(HoldMachine, RenewalIsOffIfAskedAndTheEndIsSeen) {
+    HoldMachine machine = of(30s, false);
+    EXPECT_EQ(machine.due(), end_of_30s);
+    EXPECT_EQ(machine.step(end_of_30s - 1ns), Step::none);
+    EXPECT_EQ(machine.step(end_of_30s), Step::lose);
+}
+
+TEST(HoldMachine, NoIsALossAtOnce) {
+    HoldMachine machine = of(30s);
+    (void)machine.step(begin + 10s);
+    EXPECT_EQ(machine.replied(no(), begin + 10s, 30s, begin + 10s), Verdict::lost);
+}
+
+TEST(HoldMachine, SomethingElseUnderTheKeyIsALoss) {
+    HoldMachine machine = of(30s);
+    (void)machine.step(begin + 10s);
+    EXPECT_EQ(machine.replied(failed(Errc::corrupt), begin + 10s, 30s, begin + 10s), Verdict::lost);
+}
+
+// Pains of other libraries: one failure ended all renewals, or was taken for a loss.
+class RenewalTrouble : public ::testing::TestWithParam<Errc> {};
+
+TEST_P(RenewalTrouble, ProvesNothingAndIsTriedAgainUntilTheDeadline) {
+    HoldMachine machine = of(30s);
+    Clock::time_point now = begin + 10s;
+    int tries = 0;
+    for (Step step = machine.step(now); step != Step::lose; step = machine.step(now)) {
+        ASSERT_EQ(step, Step::renew);
+        ++tries;
+        ASSERT_EQ(machine.replied(failed(GetParam()), now, 30s, now), Verdict::unknown);
+        EXPECT_EQ(machine.deadline(), end_of_30s) << "nothing was prolonged";
+        ASSERT_GT(machine.due(), now);
+        ASSERT_LE(machine.due(), end_of_30s);
+        now = machine.due();
+    }
+    EXPECT_EQ(now, end_of_30s);
+    EXPECT_GT(tries, 10);
+    EXPECT_LT(tries, 40);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RenewalTrouble,
+                         ::testing::Values(Errc::command_timed_out, Errc::connection_lost,
+                                           Errc::connect_failed, Errc::loading, Errc::read_only,
+                                           Errc::busy, Errc::access_denied, Errc::unexpected_reply,
+                                           Errc::out_of_memory, Errc::authentication_failed));
+
+TEST(HoldMachine, YesBehindTheDeadlineIsTooLate) {
+    HoldMachine machine = of(30s);
+    (void)machine.step(begin + 29s);
+    EXPECT_EQ(machine.replied(renewed(), begin + 29s, 30s, end_of_30s), Verdict::lost);
+}
+
+TEST(HoldMachine, MaxHoldCapsTheDeadlineAndEndsRenewal) {
+    HoldMachine machine = of(30s, true, begin + 35s);
+    (void)machine.step(begin + 10s);
+    EXPECT_EQ(machine.replied(renewed(), begin + 10s, 30s, begin + 10s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), begin + 35s);
+    EXPECT_EQ(machine.due(), begin + 35s) << "renewing could prolong nothing";
+    EXPECT_EQ(machine.step(begin + 35s), Step::lose);
+}
+
+TEST(HoldMachine, MaxHoldBelowTheTtlEndsTheLeaseToo) {
+    HoldMachine machine = of(30s, false, begin + 1s);
+    EXPECT_EQ(machine.deadline(), begin + 1s);
+}
+
+TEST(HoldMachine, ShorterIsDoneWithoutTheStoreAndStaysShorter) {
+    HoldMachine machine = of(30s);
+    (void)machine.step(begin + 10s);
+    EXPECT_TRUE(machine.shorten(5s, begin + 10s));
+    EXPECT_EQ(machine.deadline(), begin + 15s - 52ms);
+    // The renewal that was under way for the longer ttl does not bring it back.
+    EXPECT_EQ(machine.replied(renewed(), begin + 10s, 30s, begin + 11s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), begin + 15s - 52ms);
+    EXPECT_EQ(machine.ttl(), 5s);
+}
+
+TEST(HoldMachine, LongerNeedsTheStore) {
+    HoldMachine machine = of(30s);
+    EXPECT_FALSE(machine.shorten(60s, begin + 1s));
+    EXPECT_EQ(machine.deadline(), end_of_30s);
+    EXPECT_EQ(machine.extended(renewed(), begin + 1s, 60s, begin + 2s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), begin + 61s - 602ms);
+    EXPECT_EQ(machine.due(), begin + 21s) << "and is renewed with it";
+    EXPECT_EQ(machine.extended(failed(Errc::busy), begin + 3s, 90s, begin + 3s), Verdict::unknown);
+    EXPECT_EQ(machine.ttl(), 60s);
+}
+
+}  // namespace
+}  // namespace leaselock::detail
