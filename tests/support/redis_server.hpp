@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
 #include <vector>
 
+#include "support/child_process.hpp"
 #include "support/temp_dir.hpp"
 #include "wire/connection.hpp"
 
@@ -26,7 +28,7 @@ class RedisServer {
     explicit RedisServer(std::vector<std::string> arguments = {});
     RedisServer(const RedisServer&) = delete;
     RedisServer& operator=(const RedisServer&) = delete;
-    ~RedisServer();
+    ~RedisServer() = default;
 
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] std::string socket_path() const { return directory_.file("redis.sock"); }
@@ -34,7 +36,8 @@ class RedisServer {
     [[nodiscard]] std::string unix_url() const;
     [[nodiscard]] wire::Endpoint endpoint() const { return {"127.0.0.1", port_, {}}; }
     [[nodiscard]] wire::Endpoint unix_endpoint() const { return {{}, 0, socket_path()}; }
-    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    // -1: it does not run.
+    [[nodiscard]] pid_t pid() const noexcept { return process_ ? process_->pid() : -1; }
 
     void stop();   // SIGTERM, then SIGKILL if that is not enough; nothing if it does not run
     void kill9();  // SIGKILL: no goodbye, no clean-up
@@ -56,10 +59,7 @@ class RedisServer {
 
   private:
     bool start();
-    void spawn();
-    bool has_ended();
     bool answers();
-    void end_with(int signal);
     void open_out_of_band();
     std::string ask(const std::vector<std::string>& arguments);
     [[nodiscard]] std::string log_end() const;
@@ -67,7 +67,7 @@ class RedisServer {
     const std::vector<std::string> arguments_;
     TempDir directory_;
     std::uint16_t port_ = 0;
-    pid_t pid_ = -1;
+    std::optional<ChildProcess> process_;
     std::mutex mutex_;  // guards the three below
     std::string user_;
     std::string password_;
