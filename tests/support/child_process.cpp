@@ -83,7 +83,6 @@ void ChildProcess::signal(int number) const {
 }
 
 void ChildProcess::pause() {
-    if (has_ended()) return;
     signal(SIGSTOP);
     siginfo_t info{};
     ::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT);

@@ -1,9 +1,11 @@
 #include "support/redis_server.hpp"
 
 #include <chrono>
+#include <fcntl.h>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <unistd.h>
 
 #include "support/free_port.hpp"
 #include "support/poll_until.hpp"
@@ -32,8 +34,9 @@ std::string readable(const wire::ReplyView& reply) {
 
 }  // namespace
 
-RedisServer::RedisServer(std::vector<std::string> arguments)
-    : arguments_(std::move(arguments)), out_of_band_(boot_clock()) {
+RedisServer::RedisServer(std::vector<std::string> arguments, WallClock wall_clock)
+    : arguments_(std::move(arguments)), wall_clock_(wall_clock), out_of_band_(boot_clock()) {
+    write_clock_shift();
     constexpr int tries = 5;
     for (int i = 0; i < tries; ++i) {
         port_ = free_port();
@@ -64,6 +67,22 @@ void RedisServer::restart() {
     if (!start()) throw std::runtime_error("redis-server does not start again: " + log_end());
 }
 
+void RedisServer::step_clock(std::chrono::nanoseconds step) {
+    if (wall_clock_ == WallClock::real) throw std::logic_error("this server has the real clock");
+    clock_shift_ += step;
+    write_clock_shift();
+}
+
+// One write of eight aligned bytes, which the server has mapped.
+void RedisServer::write_clock_shift() {
+    const std::int64_t ns = clock_shift_.count();
+    const int fd =
+        ::open(directory_.file("clock_shift").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool is_written = fd >= 0 && ::pwrite(fd, &ns, sizeof ns, 0) == sizeof ns;
+    if (fd >= 0) ::close(fd);
+    if (!is_written) throw std::runtime_error("the shift of the clock cannot be written");
+}
+
 // Whether it answers in time. An end before that means that the port was taken, or a bad argument.
 bool RedisServer::start() {
     std::vector<std::string> words{"redis-server", "--port", std::to_string(port_)};
@@ -72,7 +91,12 @@ bool RedisServer::start() {
         "",       "--appendonly", "no",           "--dir",       directory_.path().string()};
     words.insert(words.end(), own.begin(), own.end());
     words.insert(words.end(), arguments_.begin(), arguments_.end());
-    process_.emplace(std::move(words), ChildProcess::Options{.output = directory_.file("log")});
+    ChildProcess::Options options{.output = directory_.file("log")};
+    if (wall_clock_ == WallClock::steppable) {
+        options.environment = {std::string("LD_PRELOAD=") + LEASELOCK_CLOCK_SHIM,
+                               "LEASELOCK_CLOCK_SHIFT=" + directory_.file("clock_shift")};
+    }
+    process_.emplace(std::move(words), options);
     bool has_answered = false;
     const bool is_decided =
         poll_until([&] { return process_->has_ended() || (has_answered = answers()); }, 20s);

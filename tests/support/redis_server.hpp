@@ -6,6 +6,7 @@
 // thread that starts a server must outlive it: the kernel ends the server with that thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -21,11 +22,15 @@
 
 namespace leaselock::support {
 
+// Whose time the server has: the machine's, or one that step_clock() can step.
+enum class WallClock { real, steppable };
+
 class RedisServer {
   public:
     // `arguments` go behind our own, as in {"--maxmemory", "2mb"}. Returns when it answers, throws
     // std::runtime_error with the end of its log if it does not.
-    explicit RedisServer(std::vector<std::string> arguments = {});
+    explicit RedisServer(std::vector<std::string> arguments = {},
+                         WallClock wall_clock = WallClock::real);
     RedisServer(const RedisServer&) = delete;
     RedisServer& operator=(const RedisServer&) = delete;
     ~RedisServer() = default;
@@ -43,7 +48,11 @@ class RedisServer {
     void kill9();  // SIGKILL: no goodbye, no clean-up
     void pause();  // SIGSTOP: connections stay, nothing answers
     void resume();
-    void restart();  // stop() if it runs; the same port and arguments, no data
+    void restart();  // stop() if it runs; the same port, arguments and clock, no data
+
+    // Steps the server's wall clock, back if it is negative, as an administrator or NTP would; it
+    // runs on from there. Steps add up. Not for WallClock::real.
+    void step_clock(std::chrono::nanoseconds step);
 
     // Talks to the server out of band, by the unix socket, over a connection that is kept. The
     // answer as text: a string as it is, an integer in digits, nil as "(nil)", an array with one
@@ -64,7 +73,11 @@ class RedisServer {
     std::string ask(const std::vector<std::string>& arguments);
     [[nodiscard]] std::string log_end() const;
 
+    void write_clock_shift();
+
     const std::vector<std::string> arguments_;
+    const WallClock wall_clock_;
+    std::chrono::nanoseconds clock_shift_{0};
     TempDir directory_;
     std::uint16_t port_ = 0;
     std::optional<ChildProcess> process_;
