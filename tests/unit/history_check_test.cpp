@@ -86,6 +86,11 @@ TEST(HistoryCheck, FenceThatFallsIsFound) {
               (Findings{0, 1}));
 }
 
+TEST(HistoryCheck, FenceIsHeldAgainstTheHighestBeforeItAndNotTheLast) {
+    EXPECT_EQ(findings_of({on("k", "a", 9, 0, 1), on("k", "b", 5, 2, 3), on("k", "c", 6, 4, 5)}),
+              (Findings{0, 2}));
+}
+
 // Two calls at once: either may have been granted first.
 TEST(HistoryCheck, FencesOfCallsAtTheSameTimeMayBeInEitherOrder) {
     EXPECT_EQ(findings_of({on("k", "a", 8, 0, 5), on("k", "b", 7, 2, 6)}), none);
