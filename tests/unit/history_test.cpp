@@ -51,7 +51,7 @@ TEST_F(HistoryTest, GivesBackWhatWasWritten) {
 }
 
 TEST_F(HistoryTest, LosesNothingOfManyThreadsAndProcesses) {
-    constexpr int writers = 4;
+    constexpr std::uint64_t writers = 4;
     constexpr std::uint64_t events = 500;
     const auto write_all = [&](std::uint64_t first) {
         History own{path_};
@@ -66,7 +66,7 @@ TEST_F(HistoryTest, LosesNothingOfManyThreadsAndProcesses) {
     }
     {
         std::vector<std::jthread> threads;
-        for (int i = 1; i < writers; ++i) threads.emplace_back(write_all, 1 + i * events);
+        for (std::uint64_t i = 1; i < writers; ++i) threads.emplace_back(write_all, 1 + i * events);
     }
     int status = -1;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
@@ -165,7 +165,7 @@ TEST_F(HistoryTest, HoldersOfOneBackendAreFoundToExcludeEachOther) {
         for (int i = 0; i < 4; ++i) threads.emplace_back(enter_often);
     }
     const std::vector<Holding> read = history_.read();
-    EXPECT_EQ(read.size(), 4U * entries);
+    EXPECT_EQ(read.size(), 4 * std::size_t{entries});
     EXPECT_EQ(check(read).text(), "");
 }
 
