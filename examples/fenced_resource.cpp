@@ -1,5 +1,6 @@
 // The fencing token: a holder that was stopped for longer than its lease believes in a lock that
 // somebody else has. Only the resource can keep its late write out, by the token.
+#include <exception>
 #include <fmt/format.h>
 #include <memory>
 #include <string>
@@ -21,7 +22,7 @@ class Document {
     std::string text_;
 };
 
-int main() {
+int run() {
     leaselock::LockManager locks;
     Document document;
 
@@ -38,5 +39,14 @@ int main() {
     } catch (const leaselock::LockLost& lost) {
         fmt::print("'{}'; the old holder: {}\n", document.text(), lost.what());
         return 0;
+    }
+}
+
+int main() {
+    try {
+        return run();
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "{}\n", error.what());
+        return 2;
     }
 }

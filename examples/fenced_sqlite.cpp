@@ -1,5 +1,6 @@
 // Fencing tokens in a database: a table whose rows remember the token of their last writer, and a
 // statement that writes unless that is a younger one. Shown with SQLite; PostgreSQL takes the same.
+#include <exception>
 #include <fmt/format.h>
 #include <memory>
 #include <sqlite3.h>
@@ -58,7 +59,7 @@ class Documents {
     sqlite3* database_ = nullptr;
 };
 
-int main() {
+int run() {
     leaselock::LockManager locks;
     Documents documents;
 
@@ -74,4 +75,13 @@ int main() {
     fmt::print("'{}', and the old holder was {}\n", documents.text(1), late ? "let in" : "refused");
     return first && second && again && !late && documents.text(1) == "by the new one, again" ? 0
                                                                                              : 1;
+}
+
+int main() {
+    try {
+        return run();
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "{}\n", error.what());
+        return 2;
+    }
 }

@@ -113,13 +113,13 @@ TEST_P(FencedStoreTest, ThreadsAndProcessesWithoutALockLoseNothingIfTheyAreFence
 }
 
 TEST_P(FencedStoreTest, HoldersUnderALockLoseNothing) {
-    constexpr int entries = 100;
+    constexpr std::uint64_t entries = 100;
     LockManager locks;
     {
         std::vector<std::jthread> threads;
         for (int i = 0; i < 4; ++i) {
             threads.emplace_back([&] {
-                for (int n = 0; n < entries; ++n) {
+                for (std::uint64_t n = 0; n < entries; ++n) {
                     const ScopedDistributedLock lock{
                         locks, "store", {.wait_timeout = forever, .retry_delay = 1ms}};
                     const auto seen = store_.read(lock.fencing_token());
