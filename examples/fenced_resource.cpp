@@ -1,5 +1,6 @@
 // The fencing token: a holder that was stopped for longer than its lease believes in a lock that
 // somebody else has. Only the resource can keep its late write out, by the token.
+#include <exception>
 #include <fmt/format.h>
 #include <memory>
 #include <string>
@@ -8,23 +9,20 @@
 
 using namespace std::chrono_literals;
 
-// What the lock protects. A table would say: UPDATE ... SET fence = :fence WHERE fence < :fence
+// What the lock protects.
 class Document {
   public:
-    bool write(const std::string& text, std::uint64_t fencing_token) {
-        if (fencing_token <= last_fence_) return false;
-        last_fence_ = fencing_token;
-        text_ = text;
-        return true;
+    void write(const std::string& text, std::uint64_t fencing_token) {
+        fence_.run(fencing_token, [&] { text_ = text; });
     }
     [[nodiscard]] const std::string& text() const { return text_; }
 
   private:
-    std::uint64_t last_fence_ = 0;
+    leaselock::FenceGuard fence_;
     std::string text_;
 };
 
-int main() {
+int run() {
     leaselock::LockManager locks;
     Document document;
 
@@ -35,9 +33,22 @@ int main() {
     const auto next = locks.acquire("document:1", {.wait_timeout = 10s});
     if (!slow || !next) return 1;
 
-    const bool new_write = document.write("by the new holder", next->fencing_token());
-    const bool late_write = document.write("by the old one, too late", slow->fencing_token());
-    fmt::print("{} wrote, {} was {}: '{}'\n", next->fencing_token(), slow->fencing_token(),
-               late_write ? "not refused" : "refused", document.text());
-    return new_write && !late_write && !slow->owns_lock() ? 0 : 1;
+    document.write("by the new holder", next->fencing_token());
+    try {
+        document.write("by the old one, too late", slow->fencing_token());
+        fmt::print("an old holder wrote\n");
+        return 1;
+    } catch (const leaselock::LockLost& lost) {
+        fmt::print("'{}'; the old holder: {}\n", document.text(), lost.what());
+        return 0;
+    }
+}
+
+int main() {
+    try {
+        return run();
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "{}\n", error.what());
+        return 2;
+    }
 }

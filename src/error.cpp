@@ -40,6 +40,7 @@ const char* text(Errc code) noexcept {
         case Errc::protocol_error: return "the answer cannot be read";
         case Errc::unexpected_reply: return "unexpected answer";
         case Errc::lost: return "the lock is lost";
+        case Errc::fenced_off: return "fenced off";
     }
     return "unknown leaselock error";
 }
@@ -79,7 +80,8 @@ std::errc nearest(Errc code) noexcept {
         case Errc::connection_lost: return std::errc::connection_reset;
         case Errc::protocol_error:
         case Errc::unexpected_reply: return std::errc::protocol_error;
-        case Errc::lost: return std::errc::owner_dead;
+        case Errc::lost:
+        case Errc::fenced_off: return std::errc::owner_dead;
     }
     return std::errc{};
 }
@@ -148,5 +150,10 @@ LockNotAcquired::Reason LockNotAcquired::reason() const noexcept {
 
 LockLost::LockLost(std::string_view key)
     : Error(make_error_code(Errc::lost), fmt::format("lock '{}'", key)) {}
+
+LockLost::LockLost(std::uint64_t token, std::uint64_t newest)
+    : Error(make_error_code(Errc::fenced_off),
+            fmt::format("fencing token {} is not in the range of {} to 2^53 - 1", token,
+                        newest == 0 ? 1 : newest)) {}
 
 }  // namespace leaselock

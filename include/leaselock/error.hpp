@@ -61,7 +61,8 @@ enum class Errc : int {
     protocol_error = 403,     // the answer cannot be read
     unexpected_reply = 404,   // the answer can be read and makes no sense, or is an unlisted error
     // lost
-    lost = 501,  // the lease ended, or the lock is not ours any more
+    lost = 501,        // the lease ended, or the lock is not ours any more
+    fenced_off = 502,  // the resource has seen a younger holder's fencing token, or this is none
 };
 
 // The families of the codes: the hundreds of the value.
@@ -123,10 +124,13 @@ class LockNotAcquired : public Error {
     std::shared_ptr<const Holder> holder_;  // shared, so that a copy cannot throw
 };
 
-// The holder does not hold any more: its lease ended, or somebody took the key away.
+// The holder does not hold any more: its lease ended, or somebody took the key away, or a resource
+// has seen the token of a younger holder.
 class LockLost : public Error {
   public:
     explicit LockLost(std::string_view key);
+    // Errc::fenced_off: `token` was refused by a resource that has seen `newest`.
+    LockLost(std::uint64_t token, std::uint64_t newest);
 };
 
 }  // namespace leaselock

@@ -1,30 +1,25 @@
 // Goal: processes that share nothing but a redis-server and a file exclude each other. Method:
 // eight processes of counter_worker add to one number in the file; if two were ever inside at once,
 // an update is lost or a fence is out of order.
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <spawn.h>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
+#include "support/child_process.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
 
 namespace leaselock {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr int processes = 8;
 constexpr int entries = 150;
-
-pid_t start_worker(const std::string& url, const std::string& file) {
-    std::string words[] = {LEASELOCK_COUNTER_WORKER, url, file, std::to_string(entries)};
-    char* argv[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-    pid_t pid = -1;
-    return ::posix_spawn(&pid, argv[0], nullptr, nullptr, argv, environ) == 0 ? pid : -1;
-}
 
 std::vector<std::uint64_t> numbers_in(const std::string& path) {
     std::ifstream file{path, std::ios::binary};
@@ -43,16 +38,13 @@ TEST_P(CounterProcesses, LoseNoUpdateAndTheirFencesRise) {
     const std::string path = directory.file("counter");
     std::ofstream{path, std::ios::binary}.write("\0\0\0\0\0\0\0\0", 8);
 
-    std::vector<pid_t> workers;
+    std::deque<support::ChildProcess> workers;
     for (int i = 0; i < processes; ++i) {
-        workers.push_back(start_worker(GetParam() ? server.unix_url() : server.url(), path));
-        ASSERT_GT(workers.back(), 0);
+        workers.emplace_back(std::vector<std::string>{LEASELOCK_COUNTER_WORKER,
+                                                      GetParam() ? server.unix_url() : server.url(),
+                                                      path, std::to_string(entries)});
     }
-    for (const pid_t worker : workers) {
-        int status = -1;
-        ASSERT_EQ(::waitpid(worker, &status, 0), worker);
-        EXPECT_EQ(status, 0);
-    }
+    for (support::ChildProcess& worker : workers) EXPECT_EQ(worker.wait(50s), 0);
 
     const auto numbers = numbers_in(path);
     ASSERT_EQ(numbers.size(), 1U + processes * entries);

@@ -1,13 +1,10 @@
 #include "support/redis_server.hpp"
 
 #include <chrono>
-#include <csignal>
 #include <fcntl.h>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/free_port.hpp"
@@ -37,8 +34,9 @@ std::string readable(const wire::ReplyView& reply) {
 
 }  // namespace
 
-RedisServer::RedisServer(std::vector<std::string> arguments)
-    : arguments_(std::move(arguments)), out_of_band_(boot_clock()) {
+RedisServer::RedisServer(std::vector<std::string> arguments, WallClock wall_clock)
+    : arguments_(std::move(arguments)), wall_clock_(wall_clock), out_of_band_(boot_clock()) {
+    write_clock_shift();
     constexpr int tries = 5;
     for (int i = 0; i < tries; ++i) {
         port_ = free_port();
@@ -47,85 +45,64 @@ RedisServer::RedisServer(std::vector<std::string> arguments)
     throw std::runtime_error("redis-server does not start: " + log_end());
 }
 
-RedisServer::~RedisServer() { end_with(SIGKILL); }
-
 std::string RedisServer::url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
 
 std::string RedisServer::unix_url() const { return "redis+unix://" + socket_path(); }
 
 void RedisServer::stop() {
-    if (pid_ < 0) return;
-    ::kill(pid_, SIGTERM);
-    ::kill(pid_, SIGCONT);
-    if (!poll_until([this] { return has_ended(); }, 5s)) end_with(SIGKILL);
+    if (!process_) return;
+    process_->terminate();
+    process_->wait(5s);
+    process_.reset();
 }
 
-void RedisServer::kill9() { end_with(SIGKILL); }
+void RedisServer::kill9() { process_.reset(); }
 
-void RedisServer::pause() {
-    ::kill(pid_, SIGSTOP);
-    siginfo_t info{};
-    ::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WNOWAIT);
-}
+void RedisServer::pause() { process_->pause(); }
 
-void RedisServer::resume() { ::kill(pid_, SIGCONT); }
+void RedisServer::resume() { process_->resume(); }
 
 void RedisServer::restart() {
     stop();
     if (!start()) throw std::runtime_error("redis-server does not start again: " + log_end());
 }
 
-void RedisServer::end_with(int signal) {
-    if (pid_ < 0) return;
-    ::kill(pid_, signal);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = -1;
+void RedisServer::step_clock(std::chrono::nanoseconds step) {
+    if (wall_clock_ == WallClock::real) throw std::logic_error("this server has the real clock");
+    clock_shift_ += step;
+    write_clock_shift();
 }
 
-bool RedisServer::has_ended() {
-    if (pid_ >= 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
-    return pid_ < 0;
+// One write of eight aligned bytes, which the server has mapped.
+void RedisServer::write_clock_shift() {
+    const std::int64_t ns = clock_shift_.count();
+    const int fd =
+        ::open(directory_.file("clock_shift").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool is_written = fd >= 0 && ::pwrite(fd, &ns, sizeof ns, 0) == sizeof ns;
+    if (fd >= 0) ::close(fd);
+    if (!is_written) throw std::runtime_error("the shift of the clock cannot be written");
 }
 
 // Whether it answers in time. An end before that means that the port was taken, or a bad argument.
 bool RedisServer::start() {
-    spawn();
-    bool has_answered = false;
-    const bool is_decided =
-        poll_until([&] { return has_ended() || (has_answered = answers()); }, 20s);
-    if (is_decided && has_answered) return true;
-    stop();
-    return false;
-}
-
-void RedisServer::spawn() {
-    const std::string log = directory_.file("log");
     std::vector<std::string> words{"redis-server", "--port", std::to_string(port_)};
     const std::vector<std::string> own{
         "--bind", "127.0.0.1",    "--unixsocket", socket_path(), "--save",
         "",       "--appendonly", "no",           "--dir",       directory_.path().string()};
     words.insert(words.end(), own.begin(), own.end());
     words.insert(words.end(), arguments_.begin(), arguments_.end());
-    std::vector<char*> argv;
-    argv.reserve(words.size() + 1);
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-
-    const pid_t parent = ::getpid();
-    pid_ = ::fork();
-    if (pid_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
-    if (pid_ > 0) return;
-    // The child of a program with threads: only calls that are safe in a signal handler.
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
-    ::dup2(out, STDOUT_FILENO);
-    ::dup2(out, STDERR_FILENO);
-    if (::getppid() == parent) ::execvp(argv[0], argv.data());
-    ::_exit(127);
+    ChildProcess::Options options{.output = directory_.file("log")};
+    if (wall_clock_ == WallClock::steppable) {
+        options.environment = {std::string("LD_PRELOAD=") + LEASELOCK_CLOCK_SHIM,
+                               "LEASELOCK_CLOCK_SHIFT=" + directory_.file("clock_shift")};
+    }
+    process_.emplace(std::move(words), options);
+    bool has_answered = false;
+    const bool is_decided =
+        poll_until([&] { return process_->has_ended() || (has_answered = answers()); }, 20s);
+    if (is_decided && has_answered) return true;
+    stop();
+    return false;
 }
 
 // Any answer but LOADING will do; a server with a password says NOAUTH. It must be our own process

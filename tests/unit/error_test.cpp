@@ -52,6 +52,7 @@ constexpr Row table[] = {
     {Errc::protocol_error, 403, Family::unknown, std::errc::protocol_error},
     {Errc::unexpected_reply, 404, Family::unknown, std::errc::protocol_error},
     {Errc::lost, 501, Family::lost, std::errc::owner_dead},
+    {Errc::fenced_off, 502, Family::lost, std::errc::owner_dead},
 };
 constexpr Family families[] = {Family::contended, Family::refused, Family::unavailable,
                                Family::unknown, Family::lost};
@@ -111,6 +112,7 @@ TEST(Error, OneHandlerTakesThemAll) {
     EXPECT_TRUE(is_error(LockError{Errc::loading, "detail"}));
     EXPECT_TRUE(is_error(LockNotAcquired{Errc::held, "key", "owner", 5ms}));
     EXPECT_TRUE(is_error(LockLost{"key"}));
+    EXPECT_TRUE(is_error(LockLost{3, 4}));
 }
 
 TEST(Error, ACopyTellsTheSameWhenTheFirstIsGone) {

@@ -1,0 +1,125 @@
+#include "support/history_check.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/core.h>
+#include <map>
+#include <tuple>
+
+namespace leaselock::support {
+namespace {
+
+using Time = Clock::time_point;
+using Holdings = std::vector<const Holding*>;
+
+// A part of a holding's life.
+struct Span {
+    Time start;
+    Time end;
+    const Holding* holding = nullptr;
+};
+
+std::string text_of(const Holding& holding) {
+    const auto us = [](Time time) {
+        return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch())
+            .count();
+    };
+    return fmt::format("{} (fence {}, granted from {} to {} us, last yes {})", holding.holder,
+                       holding.fence, us(holding.asked), us(holding.answered),
+                       holding.last_yes ? std::to_string(us(*holding.last_yes)) : "never");
+}
+
+std::string finding(const Holding& first, const char* what, const Holding& second) {
+    return fmt::format("'{}': {} {} {}", first.key, text_of(first), what, text_of(second));
+}
+
+// What each holder asserts for certain.
+std::vector<Span> claims(const Holdings& holdings) {
+    std::vector<Span> spans;
+    for (const Holding* each : holdings) {
+        if (each->last_yes) spans.push_back({each->answered, *each->last_yes, each});
+    }
+    return spans;
+}
+
+// In which each grant was made.
+std::vector<Span> calls(const Holdings& holdings) {
+    std::vector<Span> spans;
+    for (const Holding* each : holdings) spans.push_back({each->asked, each->answered, each});
+    return spans;
+}
+
+// By their start: each is held against the one before it that lasts longest. Two that touch may
+// have been one behind the other.
+void find_overlaps(std::vector<Span> spans, std::vector<std::string>& found) {
+    std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
+        return std::tie(a.start, a.end) < std::tie(b.start, b.end);
+    });
+    const Span* longest = nullptr;
+    for (const Span& span : spans) {
+        if (longest != nullptr && longest->end > span.start) {
+            found.push_back(finding(*span.holding, "held while so did", *longest->holding));
+        }
+        if (longest == nullptr || longest->end < span.end) longest = &span;
+    }
+}
+
+// Each is held against the highest fence of those that ended before it began.
+void find_descents(std::vector<Span> spans, std::vector<std::string>& found) {
+    std::vector<Span> by_end = spans;
+    std::sort(spans.begin(), spans.end(),
+              [](const Span& a, const Span& b) { return a.start < b.start; });
+    std::sort(by_end.begin(), by_end.end(),
+              [](const Span& a, const Span& b) { return a.end < b.end; });
+    const Holding* highest = nullptr;
+    auto next = by_end.begin();
+    for (const Span& span : spans) {
+        for (; next != by_end.end() && next->end < span.start; ++next) {
+            if (highest == nullptr || highest->fence < next->holding->fence) {
+                highest = next->holding;
+            }
+        }
+        if (highest != nullptr && highest->fence > span.holding->fence) {
+            found.push_back(finding(*span.holding, "was granted behind", *highest));
+        }
+    }
+}
+
+void find_duplicates(Holdings holdings, std::vector<std::string>& found) {
+    std::sort(holdings.begin(), holdings.end(),
+              [](const Holding* a, const Holding* b) { return a->fence < b->fence; });
+    for (std::size_t i = 0; i < holdings.size(); ++i) {
+        const Holding& each = *holdings[i];
+        if (each.fence == 0) {
+            found.push_back(fmt::format("'{}': {} has no fence", each.key, text_of(each)));
+        } else if (i > 0 && holdings[i - 1]->fence == each.fence) {
+            found.push_back(finding(each, "has the fence of", *holdings[i - 1]));
+        }
+    }
+}
+
+}  // namespace
+
+std::string Verdict::text() const {
+    std::string lines;
+    for (const auto* findings : {&overlaps, &disorders}) {
+        for (const std::string& each : *findings) lines += each + '\n';
+    }
+    return lines;
+}
+
+Verdict check(const std::vector<Holding>& history, Exclusion exclusion) {
+    std::map<std::string, Holdings> keys;
+    for (const Holding& holding : history) keys[holding.key].push_back(&holding);
+    Verdict verdict;
+    for (const auto& [key, holdings] : keys) {
+        find_overlaps(claims(holdings), verdict.overlaps);
+        find_duplicates(holdings, verdict.disorders);
+        find_descents(calls(holdings), verdict.disorders);
+        // Of holders that exclude each other, the one that held first was granted first.
+        if (exclusion == Exclusion::required) find_descents(claims(holdings), verdict.disorders);
+    }
+    return verdict;
+}
+
+}  // namespace leaselock::support

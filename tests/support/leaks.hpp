@@ -1,0 +1,46 @@
+// What must not be left behind when all is released and destroyed: descriptors and threads of this
+// process, and keys in Redis that nothing will ever take away. Linux.
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "support/redis_server.hpp"
+
+namespace leaselock::support {
+
+[[nodiscard]] inline std::size_t entries_of(const char* directory) {
+    const std::filesystem::directory_iterator all{directory};
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+// With the one that looks, which is there each time.
+[[nodiscard]] inline std::size_t open_descriptors() { return entries_of("/proc/self/fd"); }
+
+// A thread that was joined may be in the list for a moment longer.
+[[nodiscard]] inline std::size_t running_threads() { return entries_of("/proc/self/task"); }
+
+// The keys of the server's database that have no end, sorted; none of them may have a line break.
+[[nodiscard]] inline std::vector<std::string> keys_without_ttl(RedisServer& server) {
+    std::vector<std::string> found;
+    std::string cursor = "0";
+    do {
+        std::istringstream reply{server.cli("SCAN", cursor, "COUNT", "1000")};
+        std::getline(reply, cursor);
+        for (std::string key; std::getline(reply, key);) {
+            if (!key.empty() && server.cli("PTTL", key) == "-1") found.push_back(key);
+        }
+    } while (cursor != "0");
+    std::sort(found.begin(), found.end());
+    // SCAN may tell a key twice.
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+}
+
+}  // namespace leaselock::support
