@@ -1,4 +1,5 @@
 # Builds and installs the core where hiredis cannot be found. Nothing that is installed may name it.
+# The directory of the libraries is given as an absolute path, as some distributions do.
 set(build "${WORK_DIR}/core_build")
 set(prefix "${WORK_DIR}/core_installed")
 file(REMOVE_RECURSE "${prefix}")
@@ -7,6 +8,7 @@ execute_process(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE_DIR}" -B "${build}" -G "
     "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}"
     "-DCMAKE_CXX_COMPILER_LAUNCHER=${CXX_COMPILER_LAUNCHER}"
     "-DCMAKE_INSTALL_PREFIX=${prefix}"
+    "-DCMAKE_INSTALL_LIBDIR=${prefix}/lib"
     -DCMAKE_BUILD_TYPE=
     -DCMAKE_DISABLE_FIND_PACKAGE_hiredis=ON
     -DLEASELOCK_WITH_REDIS=OFF
