@@ -21,7 +21,13 @@ function(leaselock_add_component name)
         set_target_properties(${target} PROPERTIES
             VERSION ${PROJECT_VERSION}
             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-            POSITION_INDEPENDENT_CODE ON)
+            POSITION_INDEPENDENT_CODE ON
+            CXX_VISIBILITY_PRESET hidden
+            VISIBILITY_INLINES_HIDDEN ON)
+        if(BUILD_SHARED_LIBS)
+            # Nor does it show what it took from static libraries of others.
+            target_link_options(${target} PRIVATE "LINKER:--exclude-libs,ALL")
+        endif()
         target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
         target_link_libraries(${target}
             PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:leaselock_compile_options>)

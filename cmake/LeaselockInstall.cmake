@@ -44,11 +44,14 @@ if(LEASELOCK_WITH_REDIS)
         DESCRIPTION "Distributed locks for C++20, on a Redis server"
         REQUIRES "leaselock = ${PROJECT_VERSION}"
         REQUIRES_PRIVATE hiredis ${leaselock_pkg_config_openssl})
-    leaselock_install_dependencies(redis
+    # A shared library is linked already.
+    if(NOT BUILD_SHARED_LIBS)
+        leaselock_install_dependencies(redis
 "${leaselock_find_openssl}list(APPEND CMAKE_MODULE_PATH \"\${CMAKE_CURRENT_LIST_DIR}\")
 find_dependency(hiredis)
 list(POP_BACK CMAKE_MODULE_PATH)
 ")
-    install(FILES "${PROJECT_SOURCE_DIR}/cmake/Findhiredis.cmake"
-        DESTINATION "${leaselock_package_dir}" COMPONENT redis)
+        install(FILES "${PROJECT_SOURCE_DIR}/cmake/Findhiredis.cmake"
+            DESTINATION "${leaselock_package_dir}" COMPONENT redis)
+    endif()
 endif()

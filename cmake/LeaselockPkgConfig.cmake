@@ -41,7 +41,7 @@ function(leaselock_install_pkg_config component)
     endif()
     list(JOIN arg_REQUIRES ", " requires)
     set(requires_private)
-    if(type STREQUAL "STATIC_LIBRARY")
+    if(NOT BUILD_SHARED_LIBS)
         list(JOIN arg_REQUIRES_PRIVATE ", " requires_private)
     endif()
 

@@ -9,9 +9,11 @@
 #include <memory>
 #include <stop_token>
 
+#include <leaselock/detail/export.hpp>
+
 namespace leaselock {
 
-class Clock {
+class LEASELOCK_EXPORT Clock {
   public:
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
@@ -33,7 +35,7 @@ class Clock {
 };
 
 // CLOCK_BOOTTIME. One object for the process, alive as long as somebody holds it.
-[[nodiscard]] std::shared_ptr<Clock> boot_clock();
+[[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Clock> boot_clock();
 
 namespace detail {
 

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <leaselock/detail/export.hpp>
 #include <leaselock/detail/lease.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
@@ -26,7 +27,7 @@ namespace leaselock {
 
 class LockManager;
 
-class [[nodiscard]] ScopedDistributedLock {
+class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
   public:
     // Acquires or throws: LockNotAcquired if it is held by another and the wait, if any, is over or
     // was stopped; LockError for all else. Blocks and costs what LockManager::acquire does.

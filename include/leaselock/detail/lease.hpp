@@ -12,6 +12,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/export.hpp>
 #include <leaselock/lock_options.hpp>
 
 namespace leaselock::detail {
@@ -40,8 +41,8 @@ class Lease {
     [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
 
     // Until when it may be believed. By the clock alone: nobody need run for it to end.
-    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
-    [[nodiscard]] bool held() const noexcept;
+    [[nodiscard]] LEASELOCK_EXPORT std::chrono::milliseconds remaining() const noexcept;
+    [[nodiscard]] LEASELOCK_EXPORT bool held() const noexcept;
 
     void granted(std::uint64_t fencing_token, Clock::time_point sent, std::chrono::milliseconds ttl,
                  std::chrono::milliseconds min_hold) noexcept;
