@@ -1,5 +1,5 @@
 # Builds and installs the Redis component where OpenSSL cannot be found: TLS is left out then, and
-# nothing that is installed may look for OpenSSL.
+# nothing that is installed may look for OpenSSL. hiredis comes from a package under vcpkg's name.
 set(build "${WORK_DIR}/without_tls_build")
 set(prefix "${WORK_DIR}/without_tls_installed")
 file(REMOVE_RECURSE "${prefix}")
@@ -10,6 +10,7 @@ execute_process(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE_DIR}" -B "${build}" -G "
     "-DCMAKE_INSTALL_PREFIX=${prefix}"
     -DCMAKE_BUILD_TYPE=
     -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON
+    "-Dhiredis_DIR=${SOURCE_DIR}/tests/package/hiredis/vcpkg" -DHIREDIS_LIBRARY=
     -DLEASELOCK_WITH_REDIS=ON
     -DLEASELOCK_BUILD_TESTS=OFF
     -DLEASELOCK_BUILD_EXAMPLES=OFF
