@@ -16,8 +16,12 @@ install(FILES
     "${PROJECT_BINARY_DIR}/leaselock-config.cmake"
     "${PROJECT_BINARY_DIR}/leaselock-config-version.cmake"
     DESTINATION "${leaselock_package_dir}" COMPONENT core)
+set(leaselock_license_component core)
+if(BUILD_SHARED_LIBS)
+    set(leaselock_license_component core_runtime)
+endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
-    COMPONENT core)
+    COMPONENT ${leaselock_license_component})
 
 # leaselock_install_dependencies(<component> <text>): what find_package does for that component.
 function(leaselock_install_dependencies component text)
