@@ -1,4 +1,5 @@
-# Configures the sources with OPTIONS, which has to fail, and to say EXPECTED_ERROR.
+# Configures the sources with OPTIONS, separated by spaces, which has to fail, and to say EXPECTED_ERROR.
+separate_arguments(OPTIONS)
 set(build "${WORK_DIR}/${NAME}")
 file(REMOVE_RECURSE "${build}")
 execute_process(COMMAND "${CMAKE_COMMAND}" -S "${SOURCE_DIR}" -B "${build}" -G "${GENERATOR}"

@@ -1,7 +1,7 @@
 # Configures, builds and runs tests/package/consumer: with the installed package under PACKAGE_PREFIX,
 # or, without one, with the source tree, by add_subdirectory or, if FETCH is set, by FetchContent. With EXPECTED_ERROR the configuration has
 # to fail, and to say that. HIREDIS names the stub of a package, in hiredis/, which must then be used: an
-# empty HIREDIS_LIBRARY is one that Findhiredis cannot find by itself.
+# empty HIREDIS_LIBRARY is one that Findhiredis cannot find by itself. `none` is none.
 set(build "${WORK_DIR}/${NAME}")
 file(REMOVE_RECURSE "${build}")
 
