@@ -1,9 +1,14 @@
-# Finds hiredis and makes the target hiredis::hiredis.
+# Finds hiredis and makes the target hiredis::hiredis, whoever packed it.
 #
-# hiredis 1.x brings a package that defines the target, and then that one is used. Debian's packages
-# (0.14 and 1.2) define none: there the library is looked for with the help of pkg-config.
+# Upstream, vcpkg and Conan bring a package that defines this target, and then that one is used; a
+# package without the shared library may have hiredis::hiredis_static alone. Debian's packages (0.14
+# and 1.2) define none: there the library is looked for with the help of pkg-config.
 if(NOT TARGET hiredis::hiredis)
     find_package(hiredis CONFIG QUIET)
+endif()
+if(TARGET hiredis::hiredis_static AND NOT TARGET hiredis::hiredis)
+    add_library(hiredis::hiredis INTERFACE IMPORTED)
+    target_link_libraries(hiredis::hiredis INTERFACE hiredis::hiredis_static)
 endif()
 if(NOT TARGET hiredis::hiredis)
     find_package(PkgConfig QUIET)
@@ -29,4 +34,4 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(hiredis
     REQUIRED_VARS hiredis_target_found VERSION_VAR hiredis_VERSION
-    REASON_FAILURE_MESSAGE "on Debian and Ubuntu it is in libhiredis-dev")
+    REASON_FAILURE_MESSAGE "on Debian and Ubuntu it is in libhiredis-dev. A build with -DLEASELOCK_WITH_REDIS=OFF needs none")

@@ -3,7 +3,8 @@
 # Declares one component: target leaselock_<name>, to be used as leaselock::<name> (the core is
 # target leaselock, leaselock::leaselock). Without SOURCES it is an INTERFACE library. HEADERS are
 # relative to include/; they are installed with this component alone, and each is compiled alone by
-# the target all_verify_interface_header_sets.
+# the target all_verify_interface_header_sets. What programs need to run, shared libraries, is installed
+# with <name>_runtime.
 function(leaselock_add_component name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
     if(name STREQUAL "core")
@@ -21,7 +22,13 @@ function(leaselock_add_component name)
         set_target_properties(${target} PROPERTIES
             VERSION ${PROJECT_VERSION}
             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-            POSITION_INDEPENDENT_CODE ON)
+            POSITION_INDEPENDENT_CODE ON
+            CXX_VISIBILITY_PRESET hidden
+            VISIBILITY_INLINES_HIDDEN ON)
+        if(BUILD_SHARED_LIBS)
+            # Nor does it show what it took from static libraries of others.
+            target_link_options(${target} PRIVATE "LINKER:--exclude-libs,ALL")
+        endif()
         target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
         target_link_libraries(${target}
             PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:leaselock_compile_options>)
@@ -43,8 +50,8 @@ function(leaselock_add_component name)
         install(TARGETS ${target} EXPORT leaselock-${name}
             FILE_SET HEADERS COMPONENT ${name}
             ARCHIVE COMPONENT ${name}
-            LIBRARY COMPONENT ${name}
-            RUNTIME COMPONENT ${name})
+            LIBRARY COMPONENT ${name}_runtime NAMELINK_COMPONENT ${name}
+            RUNTIME COMPONENT ${name}_runtime)
         install(EXPORT leaselock-${name} FILE leaselock-${name}.cmake NAMESPACE leaselock::
             DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/leaselock" COMPONENT ${name})
     endif()

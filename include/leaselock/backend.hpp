@@ -30,6 +30,7 @@
 #include <string_view>
 
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
 
 namespace leaselock {
@@ -100,7 +101,7 @@ class Operation {
     std::atomic<bool> done_{false};
 };
 
-class Backend {
+class LEASELOCK_EXPORT Backend {
   public:
     Backend() = default;
     Backend(const Backend&) = delete;

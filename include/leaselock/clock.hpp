@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <utility>
 
+#include <leaselock/detail/export.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
@@ -49,7 +50,7 @@ class Waker {
     bool asleep_ LEASELOCK_GUARDED_BY(mutex_) = false;
 };
 
-class Clock {
+class LEASELOCK_EXPORT Clock {
   public:
     using duration = std::chrono::nanoseconds;
     using rep = duration::rep;
@@ -75,7 +76,7 @@ class Clock {
 };
 
 // CLOCK_BOOTTIME. One object for the process, alive as long as somebody holds it.
-[[nodiscard]] std::shared_ptr<Clock> boot_clock();
+[[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Clock> boot_clock();
 
 namespace detail {
 

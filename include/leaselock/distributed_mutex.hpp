@@ -18,6 +18,7 @@
 #include <string_view>
 #include <thread>
 
+#include <leaselock/detail/export.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -25,7 +26,7 @@
 
 namespace leaselock {
 
-class LEASELOCK_CAPABILITY("mutex") DistributedMutex {
+class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
   public:
     // `wait` and `wait_timeout` of the options are not used: each call says how it waits. The
     // manager must outlive this object. Does no I/O; wrong input shows at the first call.

@@ -21,6 +21,8 @@
 #include <system_error>
 #include <type_traits>
 
+#include <leaselock/detail/export.hpp>
+
 namespace leaselock {
 
 enum class Errc : int {
@@ -73,8 +75,8 @@ enum class Family : int { contended = 1, refused = 2, unavailable = 3, unknown =
 }
 
 // "leaselock" and "leaselock.family". Never fail, never block.
-[[nodiscard]] const std::error_category& error_category() noexcept;
-[[nodiscard]] const std::error_category& family_category() noexcept;
+[[nodiscard]] LEASELOCK_EXPORT const std::error_category& error_category() noexcept;
+[[nodiscard]] LEASELOCK_EXPORT const std::error_category& family_category() noexcept;
 
 [[nodiscard]] inline std::error_code make_error_code(Errc code) noexcept {
     return {static_cast<int>(code), error_category()};
@@ -86,19 +88,19 @@ enum class Family : int { contended = 1, refused = 2, unavailable = 3, unknown =
 // Base of all that leaselock throws, so that one handler can take them all. `code()` is the Errc,
 // `what()` says in words what was asked, what went wrong and where the limits are. Passwords and
 // owner tokens are never in it.
-class Error : public std::system_error {
+class LEASELOCK_EXPORT Error : public std::system_error {
   public:
     using std::system_error::system_error;
 };
 
 // Refused, unavailable or unknown: the call could not find out, or could not be served.
-class LockError : public Error {
+class LEASELOCK_EXPORT LockError : public Error {
   public:
     using Error::Error;
 };
 
 // Contended. Thrown by guards and macros; LockManager::acquire answers with an empty optional.
-class LockNotAcquired : public Error {
+class LEASELOCK_EXPORT LockNotAcquired : public Error {
   public:
     enum class Reason { held, timed_out, cancelled };
 
@@ -126,7 +128,7 @@ class LockNotAcquired : public Error {
 
 // The holder does not hold any more: its lease ended, or somebody took the key away, or a resource
 // has seen the token of a younger holder.
-class LockLost : public Error {
+class LEASELOCK_EXPORT LockLost : public Error {
   public:
     explicit LockLost(std::string_view key);
     // Errc::fenced_off: `token` was refused by a resource that has seen `newest`.

@@ -20,6 +20,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <leaselock/detail/export.hpp>
 #include <leaselock/detail/key_parse.hpp>
 #include <leaselock/detail/key_value.hpp>
 
@@ -47,7 +48,7 @@ struct NamedValue {
     KeyValue value;
 };
 
-class KeyTemplate {
+class LEASELOCK_EXPORT KeyTemplate {
   public:
     // Throws LockError (Errc::invalid_template); what() tells the template, the fault and the
     // place.

@@ -18,6 +18,7 @@
 #include <system_error>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/observer.hpp>
@@ -30,7 +31,7 @@ class Core;
 struct Failure;
 }  // namespace detail
 
-class LockManager {
+class LEASELOCK_EXPORT LockManager {
   public:
     // Throws LockError{invalid_option}. Does no I/O.
     LockManager();
@@ -105,7 +106,8 @@ class LockManager {
 };
 
 // One manager for the whole process, made at the first call and never destroyed (at exit it does
-// what the destructor does): what DISTRIBUTED_LOCK uses where it is given none. Register its backends before its first use.
-[[nodiscard]] LockManager& default_manager();
+// what the destructor does): what DISTRIBUTED_LOCK uses where it is given none. Register its
+// backends before its first use.
+[[nodiscard]] LEASELOCK_EXPORT LockManager& default_manager();
 
 }  // namespace leaselock

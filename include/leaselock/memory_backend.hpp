@@ -18,11 +18,12 @@
 #include <unordered_map>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/detail/export.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
 
-class MemoryBackend final : public Backend {
+class LEASELOCK_EXPORT MemoryBackend final : public Backend {
   public:
     using Backend::submit;
 

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <string>
 
+#include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
 
 namespace leaselock {
@@ -36,7 +37,7 @@ struct LockEvent {
     int attempts = 0;                    // cleanup: how many releases were sent
 };
 
-class Observer {
+class LEASELOCK_EXPORT Observer {
   public:
     Observer() = default;
     Observer(const Observer&) = delete;

@@ -23,6 +23,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/export.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 
@@ -67,16 +68,19 @@ struct RedisOptions {
 };
 
 // Does no I/O. Throws LockError: invalid_url, invalid_option.
-[[nodiscard]] std::shared_ptr<Backend> make_redis_backend(const RedisOptions& options);
+[[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> make_redis_backend(
+    const RedisOptions& options);
 // Throws nothing but bad_alloc; null if `ec` says why.
-[[nodiscard]] std::shared_ptr<Backend> make_redis_backend(const RedisOptions& options,
-                                                          std::error_code& ec);
+[[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> make_redis_backend(
+    const RedisOptions& options, std::error_code& ec);
 
 // A manager whose default backend is the server of that URL, registered as "redis". Does no I/O.
 // `options.backend` is not used. Throws LockError: invalid_url, invalid_option.
-[[nodiscard]] LockManager connect(std::string_view url, ManagerOptions options = {});
+[[nodiscard]] LEASELOCK_EXPORT LockManager connect(std::string_view url,
+                                                   ManagerOptions options = {});
 // Throws nothing but bad_alloc; empty if `ec` says why.
-[[nodiscard]] std::optional<LockManager> connect(std::string_view url, ManagerOptions options,
-                                                 std::error_code& ec);
+[[nodiscard]] LEASELOCK_EXPORT std::optional<LockManager> connect(std::string_view url,
+                                                                  ManagerOptions options,
+                                                                  std::error_code& ec);
 
 }  // namespace leaselock

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
@@ -31,12 +32,12 @@ class LockManager;
 namespace detail {
 class Lease;
 struct LeaseDrop {
-    void operator()(Lease* lease) const noexcept;
+    LEASELOCK_EXPORT void operator()(Lease* lease) const noexcept;
 };
 using LeasePtr = std::unique_ptr<Lease, LeaseDrop>;
 }  // namespace detail
 
-class [[nodiscard]] ScopedDistributedLock {
+class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
   public:
     // Acquires or throws: LockNotAcquired if it is held by another and the wait, if any, is over or
     // was stopped; LockError for all else. Blocks and costs what LockManager::acquire does.

@@ -1,10 +1,18 @@
 # Configures, builds and runs tests/package/consumer: with the installed package under PACKAGE_PREFIX,
-# or, without one, with the source tree by add_subdirectory. With EXPECTED_ERROR the configuration has
-# to fail, and to say that.
+# or, without one, with the source tree, by add_subdirectory or, if FETCH is set, by FetchContent. With EXPECTED_ERROR the configuration has
+# to fail, and to say that. HIREDIS names the stub of a package, in hiredis/, which must then be used: an
+# empty HIREDIS_LIBRARY is one that Findhiredis cannot find by itself. `none` is none.
 set(build "${WORK_DIR}/${NAME}")
 file(REMOVE_RECURSE "${build}")
 
 set(package "-DLEASELOCK_SOURCE_DIR=${SOURCE_DIR}")
+if(FETCH)
+    set(package -DFETCH=ON "-DFETCHCONTENT_SOURCE_DIR_LEASELOCK=${SOURCE_DIR}")
+endif()
+set(hiredis)
+if(HIREDIS)
+    set(hiredis "-Dhiredis_DIR=${SOURCE_DIR}/tests/package/hiredis/${HIREDIS}" -DHIREDIS_LIBRARY=)
+endif()
 if(PACKAGE_PREFIX)
     set(package "-DCMAKE_PREFIX_PATH=${WORK_DIR}/${PACKAGE_PREFIX}")
 endif()
@@ -14,9 +22,10 @@ execute_process(COMMAND "${CMAKE_COMMAND}"
     "-DCMAKE_CXX_COMPILER_LAUNCHER=${CXX_COMPILER_LAUNCHER}"
     "-DCMAKE_DISABLE_FIND_PACKAGE_hiredis=${NO_HIREDIS}"
     "-DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=${NO_OPENSSL}"
+    "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}"
     -DCMAKE_BUILD_TYPE=
     -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
-    "-DPROGRAM=${PROGRAM}" "-DCOMPONENTS=${COMPONENTS}" "${package}"
+    "-DPROGRAM=${PROGRAM}" "-DCOMPONENTS=${COMPONENTS}" ${package} ${hiredis}
     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 
 if(EXPECTED_ERROR)

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include <leaselock/detail/export.hpp>
 #include <leaselock/detail/key_parse.hpp>
 
 namespace leaselock::detail {
@@ -136,7 +137,7 @@ void append_encoded(Buffer& out, std::string_view text, int stop) {
 }
 
 // Throws LockError with Errc::invalid_template.
-[[noreturn]] void throw_empty_value(std::string_view placeholder);
+[[noreturn]] LEASELOCK_EXPORT void throw_empty_value(std::string_view placeholder);
 
 // Appends the text of a value. An empty text is refused with throw_empty_value.
 template <class Buffer>

@@ -1,0 +1,30 @@
+# A port for vcpkg. To be filled in: who has the repository, and the SHA512 of its release archive,
+# which vcpkg tells when it is 0. The headers of leaselock::testing are always there; its feature
+# brings the GoogleTest that they need.
+vcpkg_from_github(
+    OUT_SOURCE_PATH SOURCE_PATH
+    REPO OWNER/leaselock
+    REF "v${VERSION}"
+    SHA512 0
+)
+vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options
+    FEATURES
+        redis LEASELOCK_WITH_REDIS
+        tls LEASELOCK_WITH_TLS
+)
+vcpkg_cmake_configure(
+    SOURCE_PATH "${SOURCE_PATH}"
+    OPTIONS
+        -DLEASELOCK_BUILD_TESTS=OFF
+        -DLEASELOCK_BUILD_EXAMPLES=OFF
+        ${feature_options}
+)
+vcpkg_cmake_install()
+vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/leaselock)
+vcpkg_fixup_pkgconfig()
+file(REMOVE_RECURSE
+    "${CURRENT_PACKAGES_DIR}/debug/include"
+    "${CURRENT_PACKAGES_DIR}/debug/share"
+    "${CURRENT_PACKAGES_DIR}/share/doc"
+)
+vcpkg_install_copyright(FILE_LIST "${SOURCE_PATH}/LICENSE")

@@ -1,0 +1,80 @@
+# Builds and installs what the port for vcpkg does, with its FEATURES: its portfile runs, and what it
+# asks of vcpkg is done here. OPTIONS are those of the place where it is built. Nothing that is installed
+# may name what is ABSENT there, in the files that match WHERE. Lists are separated by spaces.
+cmake_minimum_required(VERSION 3.25)
+include("${SOURCE_DIR}/tests/package/build.cmake")
+set(port "${SOURCE_DIR}/cmake/packaging/vcpkg/leaselock")
+set(CURRENT_PACKAGES_DIR "${WORK_DIR}/${PREFIX}")
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}")
+separate_arguments(FEATURES)
+separate_arguments(OPTIONS)
+separate_arguments(WHERE)
+
+# The manifest cannot ask the sources for their version, so it must tell the same.
+file(READ "${port}/vcpkg.json" manifest)
+string(JSON VERSION GET "${manifest}" version)
+file(READ "${SOURCE_DIR}/include/leaselock/version.hpp" header)
+string(REGEX MATCHALL "VERSION_(MAJOR|MINOR|PATCH) [0-9]+" numbers "${header}")
+list(TRANSFORM numbers REPLACE ".* " "")
+list(JOIN numbers "." expected)
+if(NOT VERSION STREQUAL expected)
+    message(FATAL_ERROR "vcpkg.json is for ${VERSION}, the sources are ${expected}")
+endif()
+foreach(feature IN LISTS FEATURES)
+    string(JSON ignored GET "${manifest}" features ${feature} description)
+endforeach()
+
+function(vcpkg_from_github)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "OUT_SOURCE_PATH;REPO;REF;SHA512" "")
+    if(NOT arg_REF STREQUAL "v${VERSION}")
+        message(FATAL_ERROR "the port takes ${arg_REF}")
+    endif()
+    set(${arg_OUT_SOURCE_PATH} "${SOURCE_DIR}" PARENT_SCOPE)
+endfunction()
+
+function(vcpkg_check_features)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "OUT_FEATURE_OPTIONS" "FEATURES")
+    set(options)
+    while(arg_FEATURES)
+        list(POP_FRONT arg_FEATURES feature option)
+        string(JSON ignored GET "${manifest}" features ${feature} description)
+        set(value OFF)
+        if(feature IN_LIST FEATURES)
+            set(value ON)
+        endif()
+        list(APPEND options "-D${option}=${value}")
+    endwhile()
+    set(${arg_OUT_FEATURE_OPTIONS} "${options}" PARENT_SCOPE)
+endfunction()
+
+function(vcpkg_cmake_configure)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "SOURCE_PATH" "OPTIONS")
+    configure_sources("${WORK_DIR}/${NAME}" "-DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR}"
+        ${arg_OPTIONS} ${OPTIONS})
+endfunction()
+
+function(vcpkg_cmake_install)
+    execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK_DIR}/${NAME}" --target install
+        COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+function(vcpkg_cmake_config_fixup)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "CONFIG_PATH" "")
+    if(NOT EXISTS "${CURRENT_PACKAGES_DIR}/${arg_CONFIG_PATH}/leaselock-config.cmake")
+        message(FATAL_ERROR "the package is not in ${arg_CONFIG_PATH}")
+    endif()
+endfunction()
+
+function(vcpkg_fixup_pkgconfig)
+    if(NOT EXISTS "${CURRENT_PACKAGES_DIR}/lib/pkgconfig/leaselock.pc")
+        message(FATAL_ERROR "leaselock.pc is not in lib/pkgconfig")
+    endif()
+endfunction()
+
+function(vcpkg_install_copyright)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "FILE_LIST")
+    file(COPY ${arg_FILE_LIST} DESTINATION "${CURRENT_PACKAGES_DIR}/share/leaselock")
+endfunction()
+
+include("${port}/portfile.cmake")
+forbid_in_files("${CURRENT_PACKAGES_DIR}" "${ABSENT}" ${WHERE})
