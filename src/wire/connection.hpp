@@ -119,6 +119,7 @@ class Connection {
     bool got_any_ = false;
 
     std::unique_ptr<Tls> tls_;  // there while open, with TLS
+    bool has_ended_ = false;    // TLS says that nothing comes any more
     // Of who sends: the encrypted front of what is to be sent, and how much that is in plain.
     std::string sealed_;
     std::size_t sealed_sent_ = 0;

@@ -42,16 +42,6 @@ void expect_refused(const std::string& url, const std::string& why,
     EXPECT_LT(took, 2 * timeout * patience);
 }
 
-Errc option_error(const RedisOptions& options, std::string& text) {
-    try {
-        (void)make_redis_backend(options);
-        return Errc{};
-    } catch (const LockError& error) {
-        text = error.what();
-        return static_cast<Errc>(error.code().value());
-    }
-}
-
 TEST(Tls, WorksForTheNameAndTheAddressOfTheCertificate) {
     TlsServer server;
     for (const std::string host : {"localhost", "127.0.0.1"}) {
@@ -139,29 +129,6 @@ TEST(Tls, ClientCertificateIsShownToAServerThatAsks) {
                                        .tls = {.cert_file = Certificates::file("client.pem"),
                                                .key_file = Certificates::file("client.key")}}));
     expect_works(locks);
-}
-
-TEST(Tls, OptionsThatCannotBeAreRefusedBeforeAnyConnection) {
-    const std::string ca = Certificates::file("ca.pem");
-    std::string text;
-    EXPECT_EQ(option_error({.url = "rediss://h", .tls = {.ca_file = "/no/such/file"}}, text),
-              Errc::invalid_option);
-    EXPECT_NE(text.find("ca_file = '/no/such/file'"), std::string::npos) << text;
-    EXPECT_EQ(option_error({.url = "rediss://h", .tls = {.cert_file = ca}}, text),
-              Errc::invalid_option);
-    EXPECT_NE(text.find("key_file = ''"), std::string::npos) << text;
-    EXPECT_EQ(option_error({.url = "rediss://h?cert_file=" + ca +
-                                   "&key_file=" + Certificates::file("client.key")},
-                           text),
-              Errc::invalid_option)
-        << "not its key";
-    EXPECT_NE(text.find("key_file = "), std::string::npos) << text;
-    EXPECT_EQ(option_error({.url = "redis://h?ca_file=" + ca}, text), Errc::invalid_option);
-    EXPECT_NE(text.find("ca_file is set, allowed with rediss:// only"), std::string::npos) << text;
-    EXPECT_EQ(option_error({.url = "redis://h?verify=off"}, text), Errc::invalid_option);
-    EXPECT_NE(text.find("verify is set"), std::string::npos) << text;
-    EXPECT_EQ(option_error({.url = "rediss://h?verify=maybe"}, text), Errc::invalid_url);
-    EXPECT_NE(text.find("verify = 'maybe', allowed are on and off"), std::string::npos) << text;
 }
 
 // What TLS 1.3 says after the handshake, unasked, is no reason to begin anew.
