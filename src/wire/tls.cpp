@@ -4,10 +4,12 @@
 #include <arpa/inet.h>
 #include <array>
 #include <climits>
+#include <filesystem>
 #include <new>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <system_error>
 #include <utility>
 
 #include <leaselock/error.hpp>
@@ -36,11 +38,25 @@ std::string text_of(unsigned long error) {
     return reason == nullptr ? "unknown reason" : reason;
 }
 
-void check(bool is_good, std::string_view field, const std::string& value) {
-    if (is_good) return;
+[[noreturn]] void refuse(std::string_view field, const std::string& value,
+                         const std::string& why) {
     throw LockError(Errc::invalid_option, std::string(field) + " = '" + value +
-                                              "' cannot be used (" + text_of(take_error()) +
+                                              "' cannot be used (" + why +
                                               "), allowed is what OpenSSL can read, in PEM");
+}
+
+void check(bool is_good, std::string_view field, const std::string& value) {
+    if (!is_good) refuse(field, value, text_of(take_error()));
+}
+
+// OpenSSL looks into the directory when it needs an authority, and takes one that is not there for
+// one without the right file.
+void check_directory(const std::string& path) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+        if (!error) error = std::make_error_code(std::errc::not_a_directory);
+        refuse("ca_dir", path, error.message());
+    }
 }
 
 // Without the zone of an IPv6 address, as in fe80::1%eth0: it names an interface of ours.
@@ -122,6 +138,7 @@ TlsContext::TlsContext(TlsSettings settings)
     if (file.empty() && dir.empty()) {
         SSL_CTX_set_default_verify_paths(raw);
     } else {
+        if (!dir.empty()) check_directory(dir);
         const bool read = SSL_CTX_load_verify_locations(raw, or_null(file), or_null(dir)) == 1;
         check(read, file.empty() ? "ca_dir" : "ca_file", file.empty() ? dir : file);
     }
