@@ -106,8 +106,9 @@ void check_tls_texts(const TlsOptions& tls) {
     }
     constexpr std::size_t longest = 255;
     if (tls.server_name.size() <= longest) return;
-    throw LockError(Errc::invalid_option, fmt::format("server_name has {} bytes, allowed are 1 to {}",
-                                                      tls.server_name.size(), longest));
+    throw LockError(Errc::invalid_option,
+                    fmt::format("server_name has {} bytes, allowed are 1 to {}",
+                                tls.server_name.size(), longest));
 }
 
 // Null without TLS.

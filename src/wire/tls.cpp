@@ -38,8 +38,7 @@ std::string text_of(unsigned long error) {
     return reason == nullptr ? "unknown reason" : reason;
 }
 
-[[noreturn]] void refuse(std::string_view field, const std::string& value,
-                         const std::string& why) {
+[[noreturn]] void refuse(std::string_view field, const std::string& value, const std::string& why) {
     throw LockError(Errc::invalid_option, std::string(field) + " = '" + value +
                                               "' cannot be used (" + why +
                                               "), allowed is what OpenSSL can read, in PEM");
@@ -108,8 +107,7 @@ std::string handshake_fault(unsigned long error) {
     switch (ERR_GET_REASON(error)) {
         case SSL_R_WRONG_VERSION_NUMBER:
         case SSL_R_HTTP_REQUEST:
-        case SSL_R_PACKET_LENGTH_TOO_LONG:
-            return no_tls;
+        case SSL_R_PACKET_LENGTH_TOO_LONG: return no_tls;
         case SSL_R_UNSUPPORTED_PROTOCOL:
         case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
             return "the server does not speak TLS 1.2 or later";
@@ -154,9 +152,8 @@ TlsContext::TlsContext(TlsSettings settings)
 
 Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& host)
     : context_{std::move(context)},
-      name_{without_zone(context_->settings().server_name.empty()
-                             ? host
-                             : context_->settings().server_name)},
+      name_{without_zone(
+          context_->settings().server_name.empty() ? host : context_->settings().server_name)},
       raw_{SSL_new(context_->raw())} {
     if (raw_ == nullptr) throw std::bad_alloc();
     in_ = BIO_new(BIO_s_mem());

@@ -88,8 +88,8 @@ class Tls {
     const std::string name_;  // what the certificate must be for
     std::mutex mutex_;        // OpenSSL's objects are for one thread at a time
     std::unique_ptr<ssl_st, Free> raw_;
-    bio_st* in_ = nullptr;   // of raw_
-    bio_st* out_ = nullptr;  // of raw_
+    bio_st* in_ = nullptr;    // of raw_
+    bio_st* out_ = nullptr;   // of raw_
     bool has_begun_ = false;  // something came
     unsigned long fault_ = 0;
 };

@@ -45,9 +45,9 @@ TEST(TlsOptions, FilesThatCannotBeReadSayWhich) {
     expect_refused({.url = url, .tls = {.cert_file = "/no/cert", .key_file = "/no/key"}}, refused,
                    "cert_file = '/no/cert' cannot be used (No such file");
     expect_refused({.url = url, .tls = {.cert_file = ca}}, refused, "key_file = ''");
-    expect_refused({.url = url + "?cert_file=" + ca + "&key_file=" +
-                           Certificates::file("client.key")},
-                   refused, "key_file = ");
+    expect_refused(
+        {.url = url + "?cert_file=" + ca + "&key_file=" + Certificates::file("client.key")},
+        refused, "key_file = ");
 }
 
 TEST(TlsOptions, BelongToRedissAlone) {

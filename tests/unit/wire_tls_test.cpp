@@ -1,8 +1,11 @@
 // Goal: no record of TLS is lost, believed too early or waited for in vain, wherever the bytes are
 // cut; and the session is what we demand of it, whatever the system's settings say. Method: the
 // server's side of TLS in the same process, which says what the test says.
+#include <array>
+#include <dlfcn.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <netdb.h>
 #include <openssl/conf.h>
 
 #include "support/certificates.hpp"
@@ -135,10 +138,36 @@ TEST_F(WireTls, ShortAnswerThatIsNotTlsIsRefusedAtOnce) {
     support::ScriptedPeer peer;
     peer.on_connect([] { return support::Answer::reply("+\r\n"); });
     const Endpoint endpoint{"127.0.0.1", peer.port(), {}, trusting()};
-    const auto took = timed(
-        [&] { EXPECT_EQ(connection_.open(endpoint, in(enough), why_), Errc::tls_failed); });
+    const auto took =
+        timed([&] { EXPECT_EQ(connection_.open(endpoint, in(enough), why_), Errc::tls_failed); });
     EXPECT_NE(why_.find("does not speak TLS"), std::string::npos) << why_;
     EXPECT_LT(took, enough / 2);
+}
+
+// The ports of the two addresses of "two.test".
+std::array<std::string, 2> ports_of_two;
+
+TEST_F(WireTls, AddressThatIsRefusedIsNotTheLastThatIsTried) {
+    support::ScriptedPeer plain;
+    plain.on_connect([] { return support::Answer::reply("-ERR plain\r\n"); });
+    const auto greet = [](TlsPeer::Talk& talk) {
+        talk.handshake();
+        talk.hear();
+    };
+    TlsPeer peer{greet};
+    const Endpoint endpoint{
+        "two.test",
+        1,
+        {},
+        std::make_shared<TlsContext>(
+            TlsSettings{.ca_file = Certificates::file("ca.pem"), .server_name = "localhost"})};
+    ports_of_two = {std::to_string(plain.port()), std::to_string(peer.port())};
+    EXPECT_FALSE(connection_.open(endpoint, in(enough), why_)) << why_;
+    connection_.close();
+    ports_of_two = {std::to_string(plain.port()), std::to_string(support::free_port())};
+    EXPECT_EQ(connection_.open(endpoint, in(enough), why_), Errc::tls_failed) << why_;
+    EXPECT_NE(why_.find("does not speak TLS"), std::string::npos) << why_;
+    EXPECT_NE(why_.find("Connection refused"), std::string::npos) << why_;
 }
 
 TEST(TlsSession, ZoneOfAnAddressIsNoPartOfItsName) {
@@ -204,3 +233,21 @@ TEST(TlsSession, NothingIsNegotiatedAnew) {
 
 }  // namespace
 }  // namespace leaselock::wire
+
+// Taken by the linker before the system's.
+extern "C" int getaddrinfo(const char* host, const char* service, const addrinfo* hints,
+                           addrinfo** found) {
+    static const auto system =
+        reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    const bool is_address = (hints->ai_flags & AI_NUMERICHOST) != 0;
+    if (is_address || std::string{host} != "two.test") {
+        return system(host, service, hints, found);
+    }
+    addrinfo** next = found;
+    for (const std::string& port : leaselock::wire::ports_of_two) {
+        const int error = system("127.0.0.1", port.c_str(), hints, next);
+        if (error != 0) return error;
+        next = &(*next)->ai_next;
+    }
+    return 0;
+}
