@@ -161,6 +161,17 @@ RedisOptions merged(const wire::Url& url, RedisOptions options) {
     return options;
 }
 
+// Null if the options have no callback.
+std::function<redis::Credentials()> asking(const RedisOptions& options, int database) {
+    if (options.credentials == nullptr) return nullptr;
+    return [ask = options.credentials, database] {
+        RedisCredentials who = ask();
+        return redis::Credentials{.username = std::move(who.username),
+                                  .password = std::move(who.password),
+                                  .database = database};
+    };
+}
+
 redis::LinkSettings settings_of(const RedisOptions& given) {
     if (given.clock == nullptr) {
         throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
@@ -175,6 +186,7 @@ redis::LinkSettings settings_of(const RedisOptions& given) {
         .credentials = {.username = options.username,
                         .password = options.password,
                         .database = url.database},
+        .ask_credentials = asking(options, url.database),
         .name = wire::masked(url),
         .connect_timeout =
             checked("connect_timeout", options.connect_timeout.value_or(default_timeout)),

@@ -82,6 +82,9 @@ class Connection {
     // asked for. One system call, or two with TLS; never blocks.
     [[nodiscard]] bool is_stale() noexcept;
 
+    // Whether anything came since a plain open().
+    [[nodiscard]] bool has_heard() const noexcept { return got_any_; }
+
     // Why a receive() answered Received::closed or malformed, if TLS is the reason; else empty.
     [[nodiscard]] std::string tls_fault() const;
 

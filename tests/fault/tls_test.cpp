@@ -99,14 +99,19 @@ TEST(Tls, PlainServerBehindRedissIsRefused) {
                    "does not speak TLS", 1s);
 }
 
-// redis-server ends the connection without a word, so that it may be something else.
-TEST(Tls, TlsServerBehindRedisIsToldApartAsFarAsItCanBe) {
+// redis-server ends such a connection without a word, so it is asked.
+TEST(Tls, TlsServerBehindRedisIsRefused) {
     TlsServer server;
-    LockManager locks = manager_on("redis://127.0.0.1:" + std::to_string(server.port()));
-    Errc error{};
-    const std::string text = refusal(locks, error);
-    EXPECT_EQ(error, Errc::connect_failed);
-    EXPECT_NE(text.find("if it speaks TLS, it is reached by rediss://"), std::string::npos) << text;
+    expect_refused("redis://127.0.0.1:" + std::to_string(server.port()),
+                   "the server speaks TLS; it is reached by rediss://");
+}
+
+// Whoever else hangs up is not there.
+TEST(Tls, ServerThatHangsUpWithoutSpeakingTlsIsUnavailable) {
+    ScriptedPeer peer;
+    peer.on_connect([] { return Answer::close(); });
+    LockManager locks = manager_on(peer.url());
+    expect_cannot_acquire(locks, Errc::connect_failed);
 }
 
 // Others answer with an alert.
