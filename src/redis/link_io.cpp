@@ -30,11 +30,12 @@ std::optional<Credentials> credentials_of(const LinkSettings& settings) {
 
 // A connection that is good for commands, or why there is none.
 std::error_code open_session(wire::Connection& connection, const LinkSettings& settings,
-                             Clock::time_point until, std::int64_t& server_time, std::string& why) {
+                             const Clock& clock, Clock::time_point until, std::int64_t& server_time,
+                             std::string& why) {
     if (const std::error_code error = connection.open(settings.endpoint, until, why)) return error;
     const std::optional<Credentials> who = credentials_of(settings);
-    if (!who) {
-        why = "the credentials callback threw";
+    if (!who || clock.now() >= until) {
+        why = !who ? "the credentials callback threw" : "no time is left for the login";
         return Errc::connect_failed;
     }
     const std::error_code error = log_in(connection, *who, until, server_time, why);
@@ -127,7 +128,7 @@ void Link::connect(Deadline deadline) {
         const detail::MutexUnlock unlocked{mutex_};
         const Deadline until =
             std::min(deadline, detail::saturating_add(clock_->now(), settings_.connect_timeout));
-        error = open_session(connection_, settings_, until, server_time, why);
+        error = open_session(connection_, settings_, *clock_, until, server_time, why);
     }
     if (!error) {
         connected(server_time);

@@ -167,20 +167,6 @@ TEST_F(Row51Credentials, RefusedLoginIsNotTriedAgainAndAgain) {
     expect_works(locks);
 }
 
-TEST_F(Row51Credentials, RefusalOfOneInAHurryCountsForAll) {
-    set_user("locker", "right");
-    say("locker", "wrong");
-    LockManager locks = manager();
-    const auto until = boot_clock()->now() + 1s;
-    const auto took = time_of([&] {
-        while (boot_clock()->now() < until) {
-            std::error_code ec;
-            EXPECT_FALSE(locks.acquire("key", {.wait_timeout = 1ms}, ec));
-        }
-    });
-    EXPECT_LE(auths(), 6 + took / 250ms);
-}
-
 TEST_F(Row51Credentials, CallbackThatThrowsIsUnavailableAndTellsNothing) {
     set_user("locker", "right");
     std::atomic<bool> is_broken{true};
