@@ -2,7 +2,6 @@
 // wrong with it; never plain, and the manager works once the server is right. Method: real
 // redis-servers with certificates of the test's own, good and bad, and the weather machine between.
 #include <filesystem>
-#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,7 +58,7 @@ TEST(Tls, BothVersionsWork) {
     }
 }
 
-TEST(Tls, UnknownAuthorityIsRefused) {
+TEST(Tls, Row52UnknownAuthorityIsRefused) {
     TlsServer server;
     expect_refused(server.url("localhost", "other-ca.pem"), "certificate is not trusted");
 }
@@ -69,7 +68,7 @@ TEST(Tls, SystemAuthoritiesDoNotKnowTheTests) {
     expect_refused("rediss://localhost:" + std::to_string(server.port()), "is not trusted");
 }
 
-TEST(Tls, WrongHostNameIsRefusedUnlessItIsTheOneAskedFor) {
+TEST(Tls, Row52WrongHostNameIsRefusedUnlessItIsTheOneAskedFor) {
     TlsServer server{"elsewhere"};
     expect_refused(server.url(), "certificate is not for 'localhost'");
     expect_refused(server.url("127.0.0.1"), "certificate is not for '127.0.0.1'");
@@ -77,7 +76,7 @@ TEST(Tls, WrongHostNameIsRefusedUnlessItIsTheOneAskedFor) {
     expect_works(locks);
 }
 
-TEST(Tls, ExpiredCertificateIsRefused) {
+TEST(Tls, Row52ExpiredCertificateIsRefused) {
     TlsServer server{"expired"};
     expect_refused(server.url(), "certificate has expired");
 }
@@ -92,7 +91,7 @@ TEST(Tls, VerificationIsSwitchedOffByNameOnly) {
     EXPECT_NE(refusal(strict, error).find("expired"), std::string::npos) << "the field goes first";
 }
 
-TEST(Tls, PlainServerBehindRedissIsRefused) {
+TEST(Tls, Row52PlainServerBehindRedissIsRefused) {
     RedisServer server;
     expect_refused("rediss://localhost:" + std::to_string(server.port()) +
                        "?ca_file=" + Certificates::file("ca.pem"),
@@ -100,7 +99,7 @@ TEST(Tls, PlainServerBehindRedissIsRefused) {
 }
 
 // redis-server ends such a connection without a word, so it is asked.
-TEST(Tls, TlsServerBehindRedisIsRefused) {
+TEST(Tls, Row52TlsServerBehindRedisIsRefused) {
     TlsServer server;
     expect_refused("redis://127.0.0.1:" + std::to_string(server.port()),
                    "the server speaks TLS; it is reached by rediss://");
@@ -115,13 +114,13 @@ TEST(Tls, ServerThatHangsUpWithoutSpeakingTlsIsUnavailable) {
 }
 
 // Others answer with an alert.
-TEST(Tls, AlertBehindRedisIsRefused) {
+TEST(Tls, Row52AlertBehindRedisIsRefused) {
     ScriptedPeer peer;
     peer.on_command([](const auto&) { return Answer::close("\x15\x03\x01\x02\x02\x02\x46"); });
     expect_refused(peer.url(), "the server speaks TLS");
 }
 
-TEST(Tls, OldVersionIsRefused) {
+TEST(Tls, Row52OldVersionIsRefused) {
     TlsServer server{"server", {"--tls-protocols", "TLSv1.1"}};
     expect_refused(server.url(), "does not speak TLS 1.2 or later");
 }
@@ -198,7 +197,7 @@ class TlsWeather : public testing::Test {
     LockManager locks_ = manager_on(url_, short_timeout);
 };
 
-TEST_F(TlsWeather, ReplyThatIsTruncatedOrResetIsAskedForAgain) {
+TEST_F(TlsWeather, Row52ReplyThatIsTruncatedOrResetIsAskedForAgain) {
     for (const Fate fate : {Fate::truncated, Fate::reset, Fate::closed}) {
         proxy_.strike(Way::replies, 1, fate);
         expect_works(locks_);
@@ -206,7 +205,7 @@ TEST_F(TlsWeather, ReplyThatIsTruncatedOrResetIsAskedForAgain) {
     }
 }
 
-TEST_F(TlsWeather, CorruptRecordEndsTheConnectionAndNothingOfItIsBelieved) {
+TEST_F(TlsWeather, Row52CorruptRecordEndsTheConnectionAndNothingOfItIsBelieved) {
     const std::size_t before = proxy_.connections();
     proxy_.strike(Way::replies, 1, Fate::corrupt);
     expect_works(locks_);
@@ -232,10 +231,7 @@ TEST_F(TlsWeather, HandshakeIsUnderTheOneDeadline) {
 }
 
 TEST_F(TlsWeather, NoDescriptorIsLeftBehind) {
-    const auto count = [] {
-        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
-    };
-    const auto before = count();
+    const auto before = count_descriptors();
     for (const Fate fate : {Fate::reset, Fate::corrupt, Fate::closed, Fate::truncated}) {
         proxy_.drop_all();
         let_idle();
@@ -244,7 +240,7 @@ TEST_F(TlsWeather, NoDescriptorIsLeftBehind) {
         EXPECT_FALSE(locks_.acquire("key", {}, ec));
         expect_works(locks_);
     }
-    EXPECT_TRUE(poll_until([&] { return count() <= before; })) << count();
+    EXPECT_TRUE(poll_until([&] { return count_descriptors() <= before; }));
 }
 
 }  // namespace
