@@ -4,9 +4,11 @@
 #include <array>
 #include <dlfcn.h>
 #include <fstream>
+#include <future>
 #include <gtest/gtest.h>
 #include <netdb.h>
 #include <openssl/conf.h>
+#include <thread>
 
 #include "support/certificates.hpp"
 #include "support/poll_until.hpp"
@@ -108,6 +110,39 @@ TEST_F(WireTls, WhatCameWithTheEndOfTheHandshakeIsNotForgotten) {
     }};
     open(peer);
     expect_reply("ERR no room");
+    connection_.close();
+}
+
+// More than the sockets take, by sends that do not wait: each cuts a record anywhere.
+TEST_F(WireTls, WhatIsCutInTheMidstOfARecordArrivesWholeAndOnce) {
+    std::string much;
+    while (much.size() < std::size_t{8} << 20) much += std::to_string(much.size()) + ' ';
+    std::promise<void> full;
+    std::string heard;
+    TlsPeer peer{[&](TlsPeer::Talk& talk) {
+        talk.handshake();
+        full.get_future().wait();
+        for (std::string next = talk.hear(); !next.empty(); next = talk.hear()) {
+            heard += next;
+            if (heard.size() < much.size()) continue;
+            talk.end().say("+all\r\n");
+            talk.send_output();
+        }
+    }};
+    open(peer);
+    std::string_view rest = much;
+    int cuts = 0;
+    while (!rest.empty()) {
+        const Sent sent = connection_.send(rest, Clock::time_point::min());
+        rest.remove_prefix(sent.bytes);
+        if (!sent.error) continue;
+        ASSERT_EQ(sent.error, Errc::command_timed_out);
+        if (cuts++ == 0) full.set_value();
+        std::this_thread::yield();
+    }
+    EXPECT_GT(cuts, 0);
+    expect_reply("all");
+    EXPECT_TRUE(heard == much);
     connection_.close();
 }
 
