@@ -33,8 +33,9 @@ namespace leaselock::redis {
 struct LinkSettings {
     wire::Endpoint endpoint;
     Credentials credentials;
-    std::function<Credentials()> ask_credentials;  // goes before `credentials`; may throw anything
-    std::string name;                              // for messages: the URL without secrets
+    std::function<Credentials()>
+        ask_credentials{};  // goes before `credentials`; may throw anything
+    std::string name;       // for messages: the URL without secrets
     std::chrono::milliseconds connect_timeout;
     std::chrono::milliseconds command_timeout;
 };

@@ -21,7 +21,6 @@ inline constexpr milliseconds enough = 10s;
                                            milliseconds command_timeout) {
     return {.endpoint = endpoint,
             .credentials = {},
-            .ask_credentials = {},
             .name = "redis://peer",
             .connect_timeout = enough,
             .command_timeout = command_timeout};
