@@ -147,7 +147,7 @@ TEST_F(WireTls, WhatIsCutInTheMidstOfARecordArrivesWholeAndOnce) {
 }
 
 TEST_F(WireTls, HalfARecordOnAnIdleConnectionIsStale) {
-    for (const std::size_t count : {1, 4, 5, 20}) {
+    for (const std::size_t count : {1U, 4U, 5U, 20U}) {
         TlsPeer peer{[&](TlsPeer::Talk& talk) {
             talk.handshake();
             talk.hear();
