@@ -177,6 +177,13 @@ bool wants_script(wire::ReplyView answer) noexcept {
     return answer.is_error() && answer.text().starts_with("NOSCRIPT");
 }
 
+// A script that lacks a right is told so by another text, in the midst of it.
+bool never_ran(wire::ReplyView answer) noexcept {
+    const std::string_view text = answer.text();
+    return text.starts_with("NOAUTH") || text.starts_with("WRONGPASS") ||
+           text.starts_with("NOPERM");
+}
+
 std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply) {
     if (answer.is_error()) {
         fail(reply, classify(answer.text()), quote(answer.text()));
