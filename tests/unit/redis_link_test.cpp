@@ -270,7 +270,7 @@ TEST_F(RedisLink, RefusedLoginOfACallerInAHurryCounts) {
                          .submitted = now,
                          .deadline = now + enough / 4}};
     link.submit(operation);
-    ASSERT_TRUE(link.pump(operation));
+    ASSERT_TRUE(link.pump(operation, operation.request.deadline));
     EXPECT_EQ(operation.reply.error, Errc::authentication_failed) << operation.reply.detail;
 }
 
