@@ -95,6 +95,7 @@ void Keeper::round(Clock::time_point latest) noexcept {
         lingered_ = false;
         return;
     }
+    if (stopping_ && cleanup_.empty()) return;
     // Where releases come one behind the other, the first one rings, and then one in each tick.
     if (!std::exchange(lingered_, !lingered_)) {
         clock_.sleep_until(std::min(next, now + tick), waker_);
