@@ -173,7 +173,8 @@ TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
         EXPECT_EQ(subjects_of(check_as_locker(server_.url())), subjects) << right;
         EXPECT_EQ(support::keys_without_ttl(server_), Subjects{}) << right;
     }
-    EXPECT_EQ(rights.size() + 5, locker_acl().size()) << "ACL SETUSER locker reset on >... -@all";
+    EXPECT_EQ(rights.size() + 7, locker_acl().size())
+        << "ACL SETUSER locker reset on >PASSWORD -@all";
 }
 
 TEST_F(RedisCheck, MissingEvalShowsWhereOthersHaveBroughtTheScripts) {
@@ -200,8 +201,10 @@ TEST_F(RedisCheck, PrefixThatRedisCannotDoIsNamed) {
 
 TEST_F(RedisCheck, ServerThatIsNotThereOrDoesNotKnowUsIsAnError) {
     std::error_code ec;
-    EXPECT_EQ(subjects_of(manager_on({.url = server_.url(), .password = "wrong"}).check({}, ec)),
-              Subjects{});
+    EXPECT_EQ(
+        subjects_of(manager_on({.url = server_.url(), .username = "nobody", .password = "wrong"})
+                        .check({}, ec)),
+        Subjects{});
     EXPECT_EQ(ec, Errc::authentication_failed);
     server_.stop();
     EXPECT_EQ(subjects_of(manager_on({.url = server_.url()}).check({}, ec)), Subjects{});
