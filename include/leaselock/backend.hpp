@@ -28,10 +28,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
+#include <leaselock/finding.hpp>
 
 namespace leaselock {
 
@@ -131,6 +133,10 @@ class LEASELOCK_EXPORT Backend {
     // does not queue behind the callers of this one. Null: there is nothing to queue for. Does not
     // block. May throw bad_alloc.
     [[nodiscard]] virtual std::shared_ptr<Backend> side_channel() { return nullptr; }
+
+    // The store's own part of LockManager::check(): adds what is amiss with the store and how it is
+    // set up. Blocks for a command time-out at most. Throws LockError if the store cannot be asked.
+    virtual void examine(std::vector<Finding>& /*findings*/) {}
 };
 
 }  // namespace leaselock

@@ -10,6 +10,7 @@
 #include <leaselock/distributed_mutex.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/fence_guard.hpp>
+#include <leaselock/finding.hpp>
 #include <leaselock/key_macros.hpp>
 #include <leaselock/key_template.hpp>
 #include <leaselock/lock_manager.hpp>

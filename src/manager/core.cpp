@@ -4,6 +4,7 @@
 
 #include <leaselock/memory_backend.hpp>
 
+#include "manager/dry_run.hpp"
 #include "manager/event.hpp"
 #include "manager/token.hpp"
 #include "manager/validation.hpp"
@@ -282,6 +283,16 @@ bool Core::inspect(std::string_view key, std::string_view backend_name, LockInfo
             .fencing_token = owner.empty() ? 0 : reply.fencing_token,  // of an earlier holder
             .kept = reply.kept};
     return true;
+}
+
+std::vector<Finding> Core::check(std::string_view backend_name) {
+    Failure failure;
+    Backend* const backend = of_this_process(failure) ? choose(backend_name, failure) : nullptr;
+    if (backend == nullptr) failure.raise();
+    std::vector<Finding> findings;
+    dry_run(*this, *backend, findings);
+    backend->examine(findings);
+    return findings;
 }
 
 }  // namespace leaselock::detail

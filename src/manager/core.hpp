@@ -17,6 +17,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/finding.hpp>
 #include <leaselock/lock_options.hpp>
 
 #include "manager/acquire_machine.hpp"
@@ -45,6 +46,8 @@ class Core {
 
     [[nodiscard]] bool inspect(std::string_view key, std::string_view backend, LockInfo& info,
                                Failure& failure);
+    // As LockManager::check. Throws LockError.
+    [[nodiscard]] std::vector<Finding> check(std::string_view backend);
 
     [[nodiscard]] Clock& clock() const noexcept { return *options_.clock; }
     [[nodiscard]] const ManagerOptions& options() const noexcept { return options_; }

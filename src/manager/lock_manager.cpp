@@ -108,6 +108,18 @@ LockInfo LockManager::inspect(std::string_view key, std::string_view backend, st
     return info;
 }
 
+std::vector<Finding> LockManager::check(std::string_view backend) { return core_->check(backend); }
+
+std::vector<Finding> LockManager::check(std::string_view backend, std::error_code& ec) {
+    ec.clear();
+    try {
+        return core_->check(backend);
+    } catch (const LockError& error) {
+        ec = error.code();
+        return {};
+    }
+}
+
 LockStats LockManager::stats() const { return core_->stats(); }
 
 // Never destroyed, so that it is there for whatever ends behind it; but what it owes is delivered.

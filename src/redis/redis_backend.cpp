@@ -6,6 +6,7 @@
 #include <leaselock/redis.hpp>
 
 #include "redis/codec.hpp"
+#include "redis/examine.hpp"
 #include "redis/link.hpp"
 #include "redis/side_keys.hpp"
 #include "wire/url.hpp"
@@ -37,6 +38,9 @@ class RedisBackend final : public Backend {
     void detach(Operation& operation) noexcept override { link_.detach(operation); }
     std::shared_ptr<Backend> side_channel() override {
         return std::make_shared<RedisBackend>(settings_, clock_);
+    }
+    void examine(std::vector<Finding>& findings) override {
+        redis::examine(settings_, clock_, findings);
     }
 
   private:

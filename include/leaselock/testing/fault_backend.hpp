@@ -88,6 +88,7 @@ class FaultBackend final : public Backend {
         if (!operation.done()) inner_->detach(operation);
         if (!operation.done()) operation.fail(Errc::connect_failed, "never sent");
     }
+    void examine(std::vector<Finding>& findings) override { inner_->examine(findings); }
 
   private:
     using Hook = std::function<void(const Request&)>;

@@ -1,0 +1,25 @@
+// What LockManager::check() found amiss at a backend, for people to read before a program goes
+// live.
+//
+// Thread-safety: plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace leaselock {
+
+struct Finding {
+    enum class Severity : std::uint8_t {
+        problem,  // locks fail, or two may hold one of them
+        hint,     // sound as it is; better otherwise, or it could not be seen
+    };
+
+    Severity severity = Severity::problem;
+    std::string
+        subject{};  // what was looked at: "release", "maxmemory-policy"; README.md has them all
+    std::string found{};   // in words; no password and no owner token is in it
+    std::string advice{};  // what to do
+};
+
+}  // namespace leaselock

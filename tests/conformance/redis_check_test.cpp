@@ -1,0 +1,219 @@
+// Goal: the start-up check finds what is amiss with a Redis server, and each right that its user
+// lacks, and finds nothing where all is well. Method: real servers, set up wrongly one by one; each
+// right of the README's least-privilege user is taken away in turn. README.md names each finding.
+#include <algorithm>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <leaselock/redis.hpp>
+
+#include "conformance/locker_acl.hpp"
+#include "support/free_port.hpp"
+#include "support/leaks.hpp"
+#include "support/poll_until.hpp"
+#include "support/redis_server.hpp"
+
+namespace leaselock::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using Severity = Finding::Severity;
+using Subjects = std::vector<std::string>;
+using support::RedisServer;
+
+LockManager manager_on(RedisOptions options) {
+    options.connect_timeout = 20s;
+    options.command_timeout = 20s;
+    LockManager locks{{.backend = "redis"}};
+    locks.register_backend("redis", make_redis_backend(options));
+    return locks;
+}
+
+std::vector<Finding> check(const std::string& url) { return manager_on({.url = url}).check(); }
+
+std::vector<Finding> check_as_locker(const std::string& url) {
+    return manager_on({.url = url, .username = "locker", .password = locker_password}).check();
+}
+
+// README.md from the section on.
+std::string readme_section() {
+    std::ifstream file{LEASELOCK_README};
+    std::stringstream text;
+    text << file.rdbuf();
+    const std::string all = text.str();
+    const std::size_t begin = all.find("\n## Before you go live\n");
+    return begin == std::string::npos ? ""
+                                      : all.substr(begin, all.find("\n## ", begin + 1) - begin);
+}
+
+Subjects subjects_of(const std::vector<Finding>& findings) {
+    static const std::string section = readme_section();
+    Subjects subjects;
+    for (const Finding& finding : findings) {
+        subjects.push_back(finding.subject);
+        EXPECT_NE(section.find("`" + finding.subject + "`"), std::string::npos)
+            << "README.md does not name the finding " << finding.subject;
+        EXPECT_FALSE(finding.found.empty()) << finding.subject;
+        EXPECT_FALSE(finding.advice.empty()) << finding.subject;
+    }
+    return subjects;
+}
+
+// A server that keeps what it is told.
+class RedisCheck : public ::testing::Test {
+  protected:
+    [[nodiscard]] std::vector<Finding> checked() const { return check(server_.url()); }
+
+    // The one finding there is.
+    [[nodiscard]] Finding only() const {
+        const std::vector<Finding> findings = checked();
+        EXPECT_EQ(subjects_of(findings).size(), 1U);
+        return findings.empty() ? Finding{} : findings.front();
+    }
+
+    RedisServer server_{{"--appendonly", "yes"}};
+};
+
+TEST_F(RedisCheck, SoundServerIsFoundSoundAndNothingStaysButOneFence) {
+    EXPECT_EQ(subjects_of(checked()), Subjects{});
+    EXPECT_EQ(server_.cli("DBSIZE"), "1");
+    EXPECT_EQ(server_.cli("KEYS", "{hazel:lock:leaselock-check:*}:ll:f").empty(), false);
+    EXPECT_EQ(support::keys_without_ttl(server_), Subjects{});
+}
+
+TEST_F(RedisCheck, EvictingPolicyIsAProblemOnceMemoryIsLimited) {
+    server_.cli("CONFIG", "SET", "maxmemory-policy", "volatile-ttl");
+    EXPECT_EQ(only().subject, "maxmemory-policy");
+    EXPECT_EQ(only().severity, Severity::hint);
+    server_.cli("CONFIG", "SET", "maxmemory", "100mb");
+    EXPECT_EQ(only().subject, "maxmemory-policy");
+    EXPECT_EQ(only().severity, Severity::problem);
+    server_.cli("CONFIG", "SET", "maxmemory-policy", "noeviction");
+    EXPECT_EQ(subjects_of(checked()), Subjects{});
+}
+
+TEST_F(RedisCheck, FullMemoryShowsAtTheAcquire) {
+    server_.cli("CONFIG", "SET", "maxmemory", "1");
+    EXPECT_EQ(only().subject, "acquire");
+    EXPECT_EQ(only().severity, Severity::problem);
+}
+
+TEST_F(RedisCheck, NoPersistenceIsAProblemAndSnapshotsAloneAreAHint) {
+    server_.cli("CONFIG", "SET", "appendonly", "no");
+    EXPECT_EQ(only().subject, "persistence");
+    EXPECT_EQ(only().severity, Severity::problem);
+    // The rewrite of the file that was switched off may be under way still.
+    server_.cli("BGSAVE", "SCHEDULE");
+    ASSERT_TRUE(support::poll_until([&] { return only().severity == Severity::hint; }));
+    EXPECT_EQ(only().subject, "persistence");
+}
+
+TEST_F(RedisCheck, ReplicaIsNamedAndSoIsWhatItRefuses) {
+    server_.cli("REPLICAOF", "127.0.0.1", std::to_string(support::free_port()));
+    EXPECT_EQ(subjects_of(checked()), (Subjects{"acquire", "renew", "release", "role"}));
+    server_.cli("REPLICAOF", "NO", "ONE");
+    EXPECT_EQ(subjects_of(checked()), Subjects{});
+}
+
+TEST_F(RedisCheck, MasterOfReplicasThatAsksForNoneIsAHint) {
+    RedisServer replica{{"--appendonly", "yes"}};
+    replica.cli("REPLICAOF", "127.0.0.1", std::to_string(server_.port()));
+    ASSERT_TRUE(support::poll_until([&] { return !checked().empty(); }));
+    EXPECT_EQ(only().subject, "min-replicas-to-write");
+    EXPECT_EQ(only().severity, Severity::hint);
+    server_.cli("CONFIG", "SET", "min-replicas-to-write", "1");
+    EXPECT_TRUE(support::poll_until([&] { return checked().empty(); }));
+    server_.cli("CONFIG", "SET", "min-replicas-to-write", "2");
+    const Subjects subjects = subjects_of(checked());
+    EXPECT_EQ(std::count(subjects.begin(), subjects.end(), "acquire"), 1);
+}
+
+TEST(RedisCheckOfClocks, ClockThatIsOffIsAHint) {
+    RedisServer server{{"--appendonly", "yes"}, support::WallClock::steppable};
+    EXPECT_EQ(subjects_of(check(server.url())), Subjects{});
+    for (const auto& [step, words] : {std::pair{1h, "ahead of"}, std::pair{-2h, "behind"}}) {
+        server.step_clock(step);
+        const std::vector<Finding> findings = check(server.url());
+        ASSERT_EQ(subjects_of(findings), Subjects{"clock"});
+        EXPECT_EQ(findings.front().severity, Severity::hint);
+        EXPECT_NE(findings.front().found.find(words), std::string::npos) << findings.front().found;
+    }
+}
+
+TEST_F(RedisCheck, LeastPrivilegeUserLacksInfoAlone) {
+    auto words = locker_acl();
+    server_.command(words);
+    const std::vector<Finding> findings = check_as_locker(server_.url());
+    ASSERT_EQ(subjects_of(findings), Subjects{"info"});
+    EXPECT_EQ(findings.front().severity, Severity::hint);
+    words.emplace_back("+info");
+    server_.command(words);
+    EXPECT_EQ(subjects_of(check_as_locker(server_.url())), Subjects{});
+}
+
+TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
+    const Subjects all{"acquire", "inspect", "renew", "release"};
+    std::vector<std::pair<std::string, Subjects>> rights{
+        {"+set", {"acquire"}},   {"+del", {"release"}},
+        {"+pexpire", {"renew"}}, {"+pttl", {"inspect", "renew"}},
+        {"+hdel", {"release"}},  {"+get", all},
+        {"+evalsha", all},       {"~hazel:lock:*", all},
+        {"~{hazel:lock:*", all}, {"+eval", all},
+        {"+time", all}};
+    for (auto& [right, subjects] : rights) {
+        server_.cli("SCRIPT", "FLUSH");
+        auto words = locker_acl();
+        ASSERT_EQ(std::erase(words, right), 1U) << right;
+        server_.command(words);
+        subjects.emplace_back(right == "+time" ? "login" : "info");
+        if (right == "+eval") subjects.emplace_back("eval");
+        EXPECT_EQ(subjects_of(check_as_locker(server_.url())), subjects) << right;
+        EXPECT_EQ(support::keys_without_ttl(server_), Subjects{}) << right;
+    }
+    EXPECT_EQ(rights.size() + 7, locker_acl().size())
+        << "ACL SETUSER locker reset on >PASSWORD -@all";
+}
+
+TEST_F(RedisCheck, MissingEvalShowsWhereOthersHaveBroughtTheScripts) {
+    EXPECT_EQ(subjects_of(checked()), Subjects{});
+    auto words = locker_acl();
+    std::erase(words, "+eval");
+    server_.command(words);
+    const auto findings = check_as_locker(server_.url());
+    ASSERT_EQ(subjects_of(findings), (Subjects{"info", "eval"}));
+    EXPECT_EQ(findings.back().severity, Severity::problem);
+}
+
+TEST_F(RedisCheck, AnotherDatabaseNeedsSelect) {
+    server_.command(locker_acl());
+    EXPECT_EQ(subjects_of(check_as_locker(server_.url() + "/2")),
+              (Subjects{"acquire", "inspect", "renew", "release", "login"}));
+}
+
+TEST_F(RedisCheck, PrefixThatRedisCannotDoIsNamed) {
+    LockManager locks{{.prefix = "a}b", .backend = "redis"}};
+    locks.register_backend("redis", make_redis_backend({.url = server_.url()}));
+    EXPECT_EQ(subjects_of(locks.check()), (Subjects{"acquire", "inspect", "renew", "release"}));
+}
+
+TEST_F(RedisCheck, ServerThatIsNotThereOrDoesNotKnowUsIsAnError) {
+    std::error_code ec;
+    EXPECT_EQ(
+        subjects_of(manager_on({.url = server_.url(), .username = "nobody", .password = "wrong"})
+                        .check({}, ec)),
+        Subjects{});
+    EXPECT_EQ(ec, Errc::authentication_failed);
+    server_.stop();
+    EXPECT_EQ(subjects_of(manager_on({.url = server_.url()}).check({}, ec)), Subjects{});
+    EXPECT_EQ(ec, Errc::connect_failed);
+    EXPECT_THROW((void)checked(), LockError);
+    // The part of Redis alone.
+    std::vector<Finding> findings;
+    EXPECT_THROW(make_redis_backend({.url = server_.url()})->examine(findings), LockError);
+}
+
+}  // namespace
+}  // namespace leaselock::testing

@@ -1,0 +1,125 @@
+// Goal: what a server tells of itself is judged right, also by servers that a test cannot start:
+// one that is too old, one that tells nothing, one that breaks off. Method: texts of INFO, and a
+// peer that answers what the test says. Servers as they are:
+// tests/conformance/redis_check_test.cpp.
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include <leaselock/redis.hpp>
+
+#include "redis/info.hpp"
+#include "support/scripted_peer.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using namespace std::chrono_literals;
+using Severity = Finding::Severity;
+using Subjects = std::vector<std::string>;
+using support::Answer;
+using support::ScriptedPeer;
+
+const std::string sound =
+    "# Server\r\nredis_version:7.0.15\r\nrole:master\r\nmaxmemory:0\r\n"
+    "maxmemory_policy:noeviction\r\naof_enabled:1\r\nconnected_slaves:0\r\n";
+
+Subjects subjects_of(const std::vector<Finding>& findings) {
+    Subjects subjects;
+    for (const Finding& finding : findings) subjects.push_back(finding.subject);
+    return subjects;
+}
+
+std::vector<Finding> judged(const std::string& info) {
+    std::vector<Finding> findings;
+    judge_info(info, findings);
+    return findings;
+}
+
+std::string with(const std::string& before, const std::string& after) {
+    std::string info = sound;
+    return info.replace(info.find(before), before.size(), after);
+}
+
+TEST(ServerInfo, SoundServerGivesNoCause) { EXPECT_EQ(subjects_of(judged(sound)), Subjects{}); }
+
+TEST(ServerInfo, VersionBeforeSevenIsAProblem) {
+    for (const std::string version : {"6.2.14", "5.0", "", "x7.0"}) {
+        const auto findings = judged(with("7.0.15", version));
+        ASSERT_EQ(subjects_of(findings), Subjects{"redis_version"}) << version;
+        EXPECT_EQ(findings.front().severity, Severity::problem);
+        EXPECT_EQ(findings.front().found, version.empty() ? "not told" : version);
+    }
+    for (const std::string version : {"7.0.0", "7.2.4", "8.0", "10.1"}) {
+        EXPECT_EQ(subjects_of(judged(with("7.0.15", version))), Subjects{}) << version;
+    }
+}
+
+TEST(ServerInfo, WhatIsNotToldIsFoundAmiss) {
+    EXPECT_EQ(subjects_of(judged("")),
+              (Subjects{"redis_version", "role", "maxmemory-policy", "persistence"}));
+}
+
+TEST(ServerInfo, FieldIsAWholeNameAtTheBeginOfItsLine) {
+    EXPECT_EQ(subjects_of(judged(with("role:master", "role_x:1\r\nxrole:slave\r\nrole:master"))),
+              Subjects{});
+}
+
+TEST(ServerInfo, WordsOfTheServerAreCutAndClean) {
+    const auto findings = judged(with("master", std::string(1000, 'x') + "\x1b[31m"));
+    ASSERT_EQ(subjects_of(findings), Subjects{"role"});
+    EXPECT_EQ(findings.front().found, std::string(200, 'x'));
+}
+
+class Examination : public testing::Test {
+  protected:
+    // The peer logs everybody in, and answers that to INFO and `+OK` to EVAL.
+    std::vector<Finding> examined(const Answer& info, Duration command_timeout = 20s) {
+        peer_.on_command([info](const ScriptedPeer::Command& command) {
+            if (command.front() == "TIME") {
+                return Answer::reply("*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n");
+            }
+            return command.front() == "INFO" ? info : Answer::reply("+OK\r\n");
+        });
+        std::vector<Finding> findings;
+        make_redis_backend({.url = peer_.url(), .command_timeout = command_timeout})
+            ->examine(findings);
+        return findings;
+    }
+    Errc error(const Answer& info, Duration command_timeout = 20s) {
+        try {
+            (void)examined(info, command_timeout);
+        } catch (const LockError& thrown) {
+            EXPECT_NE(std::string(thrown.what()).find(peer_.url()), std::string::npos)
+                << thrown.what();
+            return static_cast<Errc>(thrown.code().value());
+        }
+        return {};
+    }
+
+    ScriptedPeer peer_;
+};
+
+TEST_F(Examination, ReadsInfoAndClosesItsConnection) {
+    const std::string old = with("7.0.15", "6.0.16");
+    const auto findings =
+        examined(Answer::reply("$" + std::to_string(old.size()) + "\r\n" + old + "\r\n"));
+    EXPECT_EQ(subjects_of(findings), (Subjects{"clock", "redis_version"}));
+    EXPECT_EQ(peer_.connections(), 1U);
+}
+
+TEST_F(Examination, InfoThatIsRefusedIsAHint) {
+    const auto findings = examined(Answer::reply("-NOPERM no 'info'\r\n"));
+    ASSERT_EQ(subjects_of(findings), (Subjects{"clock", "info"}));
+    EXPECT_EQ(findings.back().severity, Severity::hint);
+    EXPECT_NE(findings.back().advice.find("+info"), std::string::npos);
+}
+
+TEST_F(Examination, ServerThatBreaksOffIsAnError) {
+    EXPECT_EQ(error(Answer::silence(), 200ms), Errc::command_timed_out);
+    EXPECT_EQ(error(Answer::close()), Errc::connection_lost);
+    EXPECT_EQ(error(Answer::reply("garbage\r\n")), Errc::protocol_error);
+}
+
+}  // namespace
+}  // namespace leaselock::redis
