@@ -64,6 +64,7 @@ struct Reply {
     Outcome outcome = Outcome::failed;
     bool kept = false;                       // the holder released it, and it is kept
     Errc error = Errc::unexpected_reply;     // why, where it failed
+    bool in_part = false;                    // it failed, and may have done a part before
     std::uint64_t fencing_token = 0;         // 0: none
     std::chrono::milliseconds remaining{0};  // of the holder's lease
     // On the store's own clock, in microseconds; 0: not told, or there is none.

@@ -15,6 +15,7 @@
 // Thread-safety: a backend may be used from all threads at once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,12 @@ struct TlsOptions {
     std::string server_name{};
 };
 
+// Who we are to the server.
+struct RedisCredentials {
+    std::string username{};  // of the server's ACL; empty: `default`
+    std::string password{};  // empty: there is no login
+};
+
 // What is said here goes before what the URL says, which goes before the default.
 struct RedisOptions {
     // redis://[user[:password]@]host[:port][/db], the same with rediss:// for TLS, or
@@ -56,6 +63,14 @@ struct RedisOptions {
     // The user of the server's ACL, and its password.
     std::string username{};
     std::string password{};
+    // For passwords that change: asked at each new connection, before its login. If it is set,
+    // `username` and `password`, here and in the URL, are not used. Runs on the thread of a caller
+    // that waits for the connection, one call at a time, no lock of ours held, and its time is a
+    // part of connect_timeout. It must not use this backend, which would wait for itself. If it
+    // throws: connect_failed, and nobody is told what. A command that the server refuses for want
+    // of a right (authentication_failed, access_denied) has the connection replaced, so that this
+    // is asked again, and is sent once more; at most once a second.
+    std::function<RedisCredentials()> credentials{};
     // For look-up, connecting and the TLS handshake. 1 ms to 1 h; default 1 s. Longer than
     // command_timeout is the same as that.
     std::optional<Duration> connect_timeout{};

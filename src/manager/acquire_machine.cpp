@@ -27,8 +27,8 @@ AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_p
             granted_ = true;
             return done();
         case Outcome::held: return contended(reply, now);
-        case Outcome::failed: return failed(reply.error, now);
-        default: return failed(Errc::unexpected_reply, now);
+        case Outcome::failed: return failed(reply.error, reply.in_part, now);
+        default: return failed(Errc::unexpected_reply, true, now);
     }
 }
 
@@ -52,9 +52,9 @@ AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
     return nap(std::min(pause, std::max(reply.remaining, std::chrono::milliseconds{1})), now);
 }
 
-AcquireMachine::Action AcquireMachine::failed(Errc error, Clock::time_point now) noexcept {
-    // A script that was denied a right may have run in part.
-    owes_ = owes_ || family(error) == Family::unknown || error == Errc::access_denied;
+AcquireMachine::Action AcquireMachine::failed(Errc error, bool in_part,
+                                              Clock::time_point now) noexcept {
+    owes_ = owes_ || family(error) == Family::unknown || in_part;
     ++failures_;
     if (family(error) == Family::refused) return give_up(error);
     if (failures_ == 1 && curable(error)) return look(now);

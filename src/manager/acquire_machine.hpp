@@ -57,7 +57,7 @@ class AcquireMachine {
   private:
     [[nodiscard]] Action look(Clock::time_point now) const noexcept;
     [[nodiscard]] Action contended(const Reply& reply, Clock::time_point now) noexcept;
-    [[nodiscard]] Action failed(Errc error, Clock::time_point now) noexcept;
+    [[nodiscard]] Action failed(Errc error, bool in_part, Clock::time_point now) noexcept;
     [[nodiscard]] Action give_up(Errc error) noexcept;
     [[nodiscard]] Action nap(std::chrono::milliseconds length,
                              Clock::time_point now) const noexcept;

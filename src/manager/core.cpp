@@ -194,9 +194,10 @@ LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
 
 void Core::tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
                         std::chrono::nanoseconds waited) noexcept {
-    keeper_.table().count_failure(failure.contended());
-    tell(*notifier_, failure.contended() ? &Observer::on_contended : &Observer::on_error, lease,
-         failure.error, now, waited);
+    const bool contended = failure.contended();
+    keeper_.table().count_failure(contended);
+    tell(*notifier_, contended ? &Observer::on_contended : &Observer::on_error, lease,
+         failure.error, now, waited, contended ? &failure.owner : nullptr);
 }
 
 // The blocking driver of the machine. Answers the time at its end.

@@ -16,13 +16,14 @@ namespace leaselock::detail {
 
 // Costs nothing if nobody observes. Without memory the event is one without texts.
 inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Errc error,
-                 Clock::time_point now, std::chrono::nanoseconds waited = {}) noexcept {
+                 Clock::time_point now, std::chrono::nanoseconds waited = {},
+                 const std::string* holder = nullptr) noexcept {
     if (!notifier.observed()) return;
     LockEvent event{};
     try {
         event.key = lease.key();
         event.key_template = lease.key_template();
-        event.owner = owner_of(lease.token());
+        event.owner = holder != nullptr ? *holder : owner_of(lease.token());
     } catch (const std::bad_alloc&) {
         // The numbers are still worth telling.
     }

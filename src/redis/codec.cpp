@@ -35,6 +35,9 @@ Script script_of(Verb verb) noexcept {
     return {scripts::inspect_text, scripts::inspect_sha1, SideKey::fence};
 }
 
+// What a script did before that is done.
+constexpr std::string_view denied_in_script = "ERR The user executing the script";
+
 struct Meaning {
     std::string_view words;
     Errc error;
@@ -59,7 +62,7 @@ constexpr std::array meanings{
     Meaning{"NOAUTH", Errc::authentication_failed},
     Meaning{"WRONGPASS", Errc::authentication_failed},
     Meaning{"NOPERM", Errc::access_denied},
-    Meaning{"ERR The user executing the script", Errc::access_denied},
+    Meaning{denied_in_script, Errc::access_denied},
     Meaning{"WRONGTYPE", Errc::corrupt},
     Meaning{"CORRUPT", Errc::corrupt},
 };
@@ -177,9 +180,17 @@ bool wants_script(wire::ReplyView answer) noexcept {
     return answer.is_error() && answer.text().starts_with("NOSCRIPT");
 }
 
+// A script that lacks a right is told so by another text, in the midst of it.
+bool never_ran(wire::ReplyView answer) noexcept {
+    const std::string_view text = answer.text();
+    return text.starts_with("NOAUTH") || text.starts_with("WRONGPASS") ||
+           text.starts_with("NOPERM");
+}
+
 std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply) {
     if (answer.is_error()) {
         fail(reply, classify(answer.text()), quote(answer.text()));
+        reply.in_part = answer.text().starts_with(denied_in_script);
         return 0;
     }
     if (!decode_verb(verb, answer, reply)) {

@@ -24,6 +24,9 @@ void append_request(std::string& out, const Request& request, bool whole_script,
 // Whether the server asks for the whole script.
 [[nodiscard]] bool wants_script(wire::ReplyView answer) noexcept;
 
+// Whether the server refused the command for want of a right before it began.
+[[nodiscard]] bool never_ran(wire::ReplyView answer) noexcept;
+
 // Fills in `reply`. Gives the server's time in microseconds if the answer tells it, else 0.
 std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply);
 

@@ -12,6 +12,9 @@ namespace {
 // that closes idle clients, has ended it meanwhile.
 constexpr std::chrono::milliseconds idle{5};
 
+// Between two connections that are replaced because a right is missing.
+constexpr std::chrono::seconds between_logins{1};
+
 // A caller in pump(), on its stack. It has a mutex of its own, so that who is woken because its
 // operation is done goes its way without queueing for the link's.
 class Waiter {
@@ -174,6 +177,12 @@ void Link::settle(wire::ReplyView answer) {
         flush();
         return;
     }
+    if (wants_login(answer) && never_ran(answer) && !pending.was_denied) {
+        queue_.push_back({pending.operation, pending.expires, pending.whole_script});
+        queue_.back().was_denied = true;
+        queue_.pop_front();
+        return;
+    }
     Operation& operation = *pending.operation;
     const std::int64_t server_time = decode(operation.request.verb, answer, operation.reply);
     if (server_time != 0) {
@@ -185,6 +194,20 @@ void Link::settle(wire::ReplyView answer) {
     }
     queue_.pop_front();
     complete(operation);
+}
+
+// Our user may have been replaced by another, or have a new password; a new connection asks who we
+// are now. If it has no more rights than this one, asking again and again would not help.
+bool Link::wants_login(wire::ReplyView answer) noexcept {
+    if (settings_.ask_credentials == nullptr || !answer.is_error()) return false;
+    const Errc error = classify(answer.text());
+    if (error != Errc::authentication_failed && error != Errc::access_denied) return false;
+    if (retire_) return true;
+    const Clock::time_point now = clock_->now();
+    if (now < next_login_) return false;
+    next_login_ = detail::saturating_add(now, between_logins);
+    retire_ = true;
+    return true;
 }
 
 void Link::complete(Operation& operation) noexcept {

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <random>
 #include <span>
@@ -33,7 +34,9 @@ namespace leaselock::redis {
 struct LinkSettings {
     wire::Endpoint endpoint;
     Credentials credentials;
-    std::string name;  // for messages: the URL without secrets
+    std::function<Credentials()>
+        ask_credentials{};  // goes before `credentials`; may throw anything
+    std::string name;       // for messages: the URL without secrets
     std::chrono::milliseconds connect_timeout;
     std::chrono::milliseconds command_timeout;
 };
@@ -62,6 +65,7 @@ class Link {
         Clock::time_point expires;
         bool whole_script = false;
         State state = State::waiting;
+        bool was_denied = false;  // on the connection before
     };
     using Deadline = Clock::time_point;
 
@@ -74,6 +78,7 @@ class Link {
         return !out_.empty() || sent_bytes_ < sending_.size();
     }
     void settle(wire::ReplyView answer) LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool wants_login(wire::ReplyView answer) noexcept LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
     void tidy(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
@@ -114,6 +119,8 @@ class Link {
     std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};
     // No connection is tried before this time; later after each failure.
     Clock::time_point gate_ LEASELOCK_GUARDED_BY(mutex_){};
+    // No connection is replaced before this time because a right is missing.
+    Clock::time_point next_login_ LEASELOCK_GUARDED_BY(mutex_){};
     int failures_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     std::minstd_rand random_ LEASELOCK_GUARDED_BY(mutex_);
 };

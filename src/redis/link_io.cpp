@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <new>
+#include <optional>
 
 #include "redis/link.hpp"
 
@@ -15,6 +16,34 @@ const char* words(Errc error) noexcept {
         case Errc::protocol_error: return "the answer is not RESP";
         default: return "the connection broke before the answer";
     }
+}
+
+// Who we are now; empty: the callback threw. What it threw may hold a secret.
+std::optional<Credentials> credentials_of(const LinkSettings& settings) {
+    if (settings.ask_credentials == nullptr) return settings.credentials;
+    try {
+        return settings.ask_credentials();
+    } catch (...) {
+        return std::nullopt;
+    }
+}
+
+// A connection that is good for commands, or why there is none.
+std::error_code open_session(wire::Connection& connection, const LinkSettings& settings,
+                             const Clock& clock, Clock::time_point until, std::int64_t& server_time,
+                             std::string& why) {
+    if (const std::error_code error = connection.open(settings.endpoint, until, why)) return error;
+    const std::optional<Credentials> who = credentials_of(settings);
+    if (!who || clock.now() >= until) {
+        why = !who ? "the credentials callback threw" : "no time is left for the login";
+        return Errc::connect_failed;
+    }
+    const std::error_code error = log_in(connection, *who, until, server_time, why);
+    const bool no_word = settings.endpoint.tls == nullptr && !connection.has_heard();
+    if (error != Errc::connect_failed || !no_word) return error;
+    if (!speaks_tls(connection, settings.endpoint, until)) return error;
+    why = connection.tls_fault();
+    return Errc::tls_failed;
 }
 
 }  // namespace
@@ -99,16 +128,17 @@ void Link::connect(Deadline deadline) {
         const detail::MutexUnlock unlocked{mutex_};
         const Deadline until =
             std::min(deadline, detail::saturating_add(clock_->now(), settings_.connect_timeout));
-        error = connection_.open(settings_.endpoint, until, why);
-        if (!error) error = log_in(connection_, settings_.credentials, until, server_time, why);
+        error = open_session(connection_, settings_, *clock_, until, server_time, why);
     }
     if (!error) {
         connected(server_time);
         return;
     }
     connection_.close();
-    // A caller in a hurry does not speak for the others.
-    if (queue_.empty() || (clock_->now() >= deadline && deadline < queue_.front().expires)) return;
+    // A caller in a hurry does not speak for the others, but what the server said counts for all.
+    const bool ran_out_of_time =
+        queue_.empty() || (clock_->now() >= deadline && deadline < queue_.front().expires);
+    if (ran_out_of_time && error == Errc::connect_failed) return;
     shut_gate();
     refuse_all(static_cast<Errc>(error.value()), why);
 }

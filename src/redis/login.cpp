@@ -51,8 +51,7 @@ const char* silence(wire::Received received, bool was_sent) noexcept {
     if (!was_sent) return "the connection broke while logging in";
     if (received == wire::Received::timed_out) return "the server did not answer while logging in";
     if (received == wire::Received::malformed) return "the server does not speak RESP";
-    return "the server ended the connection while logging in; if it speaks TLS, it is reached by "
-           "rediss://";
+    return "the server ended the connection while logging in";
 }
 
 std::int64_t number(std::string_view text) noexcept {
@@ -94,6 +93,18 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
     }
     server_time = seconds * a_second + us;
     return {};
+}
+
+bool speaks_tls(wire::Connection& connection, const wire::Endpoint& endpoint,
+                Clock::time_point until) {
+    constexpr std::string_view hello{"\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9};
+    std::string unused;
+    wire::Reply reply;
+    if (connection.open(endpoint, until, unused) || connection.send(hello, until).error) {
+        return false;
+    }
+    return connection.receive(reply, until) == wire::Received::malformed &&
+           !connection.tls_fault().empty();
 }
 
 }  // namespace leaselock::redis

@@ -70,23 +70,19 @@ milliseconds checked(std::string_view name, Duration value) {
                                 longest_timeout.count()));
 }
 
-// Option texts are shown only if they look like options: in a URL with a stray '?' in its password,
-// they are parts of that.
-std::string shown(const wire::Url& url, std::string_view text) {
-    const bool stray = std::any_of(url.options.begin(), url.options.end(), [](const auto& option) {
-        return (option.first + option.second).find('@') != std::string::npos;
-    });
+// Option texts are shown only if they look like options.
+std::string shown(std::string_view text) {
     const bool plain =
         text.size() <= 32 &&
         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789-.") == std::string_view::npos;
-    return plain && !stray ? fmt::format("'{}'", text) : "(not shown)";
+    return plain ? fmt::format("'{}'", text) : "(not shown)";
 }
 
-Duration parsed(const wire::Url& url, std::string_view name, std::string_view text) {
+Duration parsed(std::string_view name, std::string_view text) {
     if (const auto value = wire::parse_duration(text)) return *value;
     throw LockError(Errc::invalid_url,
                     fmt::format("URL option {} = {}, allowed are 1ms to 1h, as in 250ms or 2s",
-                                name, shown(url, text)));
+                                name, shown(text)));
 }
 
 struct TlsText {
@@ -99,15 +95,14 @@ constexpr std::array tls_texts{
     TlsText{"server_name", &TlsOptions::server_name}};
 
 // Fills in what the options do not say already. False: TLS has no option of that name.
-bool take_tls_option(const wire::Url& url, const std::pair<std::string, std::string>& option,
-                     TlsOptions& tls) {
+bool take_tls_option(const std::pair<std::string, std::string>& option, TlsOptions& tls) {
     const std::string& name = option.first;
     const std::string& value = option.second;
     if (name == "verify") {
         if (value != "on" && value != "off") {
             throw LockError(Errc::invalid_url, fmt::format("URL option verify = {}, allowed are on "
                                                            "and off",
-                                                           shown(url, value)));
+                                                           shown(value)));
         }
         if (!tls.verify) tls.verify = value == "on";
         return true;
@@ -115,8 +110,26 @@ bool take_tls_option(const wire::Url& url, const std::pair<std::string, std::str
     const auto known = std::find_if(tls_texts.begin(), tls_texts.end(),
                                     [&](const TlsText& text) { return text.name == name; });
     if (known == tls_texts.end()) return false;
+    if (value.empty()) {
+        throw LockError(Errc::invalid_url,
+                        fmt::format("URL option {} is empty, allowed is 1 byte or more", name));
+    }
     if ((tls.*known->field).empty()) tls.*known->field = value;
     return true;
+}
+
+// OpenSSL reads a text as far as the first NUL.
+void check_tls_texts(const TlsOptions& tls) {
+    for (const auto& [name, field] : tls_texts) {
+        if ((tls.*field).find('\0') == std::string::npos) continue;
+        throw LockError(Errc::invalid_option,
+                        fmt::format("{} has a NUL byte, allowed is any other", name));
+    }
+    constexpr std::size_t longest = 255;
+    if (tls.server_name.size() <= longest) return;
+    throw LockError(Errc::invalid_option,
+                    fmt::format("server_name has {} bytes, allowed are 1 to {}",
+                                tls.server_name.size(), longest));
 }
 
 // Null without TLS.
@@ -130,6 +143,7 @@ std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const T
         }
         return nullptr;
     }
+    check_tls_texts(tls);
     if (tls.cert_file.empty() != tls.key_file.empty()) {
         throw LockError(Errc::invalid_option,
                         fmt::format("cert_file = '{}' and key_file = '{}', allowed are both or "
@@ -150,22 +164,33 @@ std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const T
 RedisOptions merged(const wire::Url& url, RedisOptions options) {
     for (const auto& option : url.options) {
         const auto& [name, value] = option;
-        if (take_tls_option(url, option, options.tls)) continue;
+        if (take_tls_option(option, options.tls)) continue;
         const bool connecting = name == "connect_timeout";
         if (!connecting && name != "command_timeout") {
             throw LockError(Errc::invalid_url,
                             fmt::format("URL option {} is not known, allowed are connect_timeout, "
                                         "command_timeout, verify, ca_file, ca_dir, cert_file, "
                                         "key_file and server_name",
-                                        shown(url, name)));
+                                        shown(name)));
         }
-        const Duration duration = parsed(url, name, value);
+        const Duration duration = parsed(name, value);
         auto& target = connecting ? options.connect_timeout : options.command_timeout;
         if (!target) target = duration;
     }
     if (options.username.empty()) options.username = url.username;
     if (options.password.empty()) options.password = url.password;
     return options;
+}
+
+// Null if the options have no callback.
+std::function<redis::Credentials()> asking(const RedisOptions& options, int database) {
+    if (options.credentials == nullptr) return nullptr;
+    return [ask = options.credentials, database] {
+        RedisCredentials who = ask();
+        return redis::Credentials{.username = std::move(who.username),
+                                  .password = std::move(who.password),
+                                  .database = database};
+    };
 }
 
 redis::LinkSettings settings_of(const RedisOptions& given) {
@@ -182,6 +207,7 @@ redis::LinkSettings settings_of(const RedisOptions& given) {
         .credentials = {.username = options.username,
                         .password = options.password,
                         .database = url.database},
+        .ask_credentials = asking(options, url.database),
         .name = wire::masked(url),
         .connect_timeout =
             checked("connect_timeout", options.connect_timeout.value_or(default_timeout)),

@@ -79,6 +79,7 @@ Received Connection::receive(Reply& out, Clock::time_point until) noexcept {
         const Parser::Result result = parser_->next(out);
         if (result == Parser::Result::reply) return Received::reply;
         if (result == Parser::Result::malformed) return Received::malformed;
+        if (has_ended_) return Received::closed;
 
         const Clock::duration left = time_left(*clock_, until);
         if (left == Clock::duration::zero() && !is_first) return Received::timed_out;
@@ -92,7 +93,8 @@ Received Connection::read_once(Clock::duration left) noexcept {
     const Received received = read_raw(left, came);
     if (received != Received::reply || came.empty()) return received;
     if (tls_ != nullptr) {
-        return tls_->decrypt(came, *parser_) ? Received::reply : Received::closed;
+        has_ended_ = !tls_->decrypt(came, *parser_);
+        return Received::reply;
     }
     constexpr char alert = 21;
     if (!std::exchange(got_any_, true)) got_tls_ = came.front() == alert;
@@ -143,10 +145,10 @@ bool Connection::is_stale() noexcept {
     if (tls_ != nullptr) {
         // What TLS says of its own accord, as a ticket for the next session, is taken in.
         Received received = Received::reply;
-        while (received == Received::reply && parser_->is_empty()) {
+        while (received == Received::reply && parser_->is_empty() && !has_ended_) {
             received = read_once(Clock::duration::zero());
         }
-        return received != Received::timed_out;
+        return received != Received::timed_out || tls_->has_partial();
     }
     char byte = 0;
     const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -82,6 +82,9 @@ class Connection {
     // asked for. One system call, or two with TLS; never blocks.
     [[nodiscard]] bool is_stale() noexcept;
 
+    // Whether anything came since a plain open().
+    [[nodiscard]] bool has_heard() const noexcept { return got_any_; }
+
     // Why a receive() answered Received::closed or malformed, if TLS is the reason; else empty.
     [[nodiscard]] std::string tls_fault() const;
 
@@ -119,6 +122,7 @@ class Connection {
     bool got_any_ = false;
 
     std::unique_ptr<Tls> tls_;  // there while open, with TLS
+    bool has_ended_ = false;    // TLS says that nothing comes any more
     // Of who sends: the encrypted front of what is to be sent, and how much that is in plain.
     std::string sealed_;
     std::size_t sealed_sent_ = 0;

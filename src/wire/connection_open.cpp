@@ -95,7 +95,7 @@ std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point unt
     tls_.reset();
     sealed_.clear();
     sealed_sent_ = sealed_plain_ = 0;
-    got_tls_ = got_any_ = false;
+    got_tls_ = got_any_ = has_ended_ = false;
     receive_limit_ = std::chrono::milliseconds{0};
     {
         const std::lock_guard lock{mutex_};
@@ -104,6 +104,7 @@ std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point unt
     const std::vector<Address> addresses =
         endpoint.unix_path.empty() ? resolve(endpoint.host, endpoint.port, *clock_, until, why)
                                    : unix_address(endpoint.unix_path, why);
+    std::error_code worst = Errc::connect_failed;
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         const auto rest = static_cast<Clock::rep>(addresses.size() - i);
         const Clock::duration share = time_left(*clock_, until) / rest;
@@ -115,9 +116,9 @@ std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point unt
         if (!error) return {};
         add_reason(why, addresses[i], reason);
         close();
-        if (error == Errc::tls_failed) return error;
+        if (error == Errc::tls_failed) worst = error;
     }
-    return Errc::connect_failed;
+    return worst;
 }
 
 bool Connection::try_open(const Address& address, Clock::time_point until, std::string& why) {
@@ -153,7 +154,10 @@ std::error_code Connection::shake_hands(const Endpoint& endpoint, Clock::time_po
         const Tls::Step step = tls_->handshake(came, why);
         const bool was_sent = !send_raw(tls_->take_output(), until).error;
         if (step == Tls::Step::failed) return Errc::tls_failed;
-        if (step == Tls::Step::done && was_sent) return {};
+        if (step == Tls::Step::done && was_sent) {
+            has_ended_ = !tls_->decrypt({}, *parser_);
+            return {};
+        }
         Received received = read_raw(time_left(*clock_, probe), came);
         if (received == Received::timed_out && probe < until) {
             probe = until;

@@ -4,10 +4,13 @@
 #include <arpa/inet.h>
 #include <array>
 #include <climits>
+#include <filesystem>
 #include <new>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <system_error>
+#include <utility>
 
 #include <leaselock/error.hpp>
 
@@ -28,15 +31,36 @@ unsigned long take_error() noexcept {
 }
 
 std::string text_of(unsigned long error) {
+    if (ERR_GET_LIB(error) == ERR_LIB_SYS) {
+        return std::generic_category().message(ERR_GET_REASON(error));
+    }
     const char* const reason = ERR_reason_error_string(error);
     return reason == nullptr ? "unknown reason" : reason;
 }
 
-void check(bool is_good, std::string_view field, const std::string& value) {
-    if (is_good) return;
+[[noreturn]] void refuse(std::string_view field, const std::string& value, const std::string& why) {
     throw LockError(Errc::invalid_option, std::string(field) + " = '" + value +
-                                              "' cannot be used (" + text_of(take_error()) +
+                                              "' cannot be used (" + why +
                                               "), allowed is what OpenSSL can read, in PEM");
+}
+
+void check(bool is_good, std::string_view field, const std::string& value) {
+    if (!is_good) refuse(field, value, text_of(take_error()));
+}
+
+// OpenSSL looks into the directory when it needs an authority, and takes one that is not there for
+// one without the right file.
+void check_directory(const std::string& path) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(path, error)) {
+        if (!error) error = std::make_error_code(std::errc::not_a_directory);
+        refuse("ca_dir", path, error.message());
+    }
+}
+
+// Without the zone of an IPv6 address, as in fe80::1%eth0: it names an interface of ours.
+std::string without_zone(const std::string& host) {
+    return host.find(':') == std::string::npos ? host : host.substr(0, host.find('%'));
 }
 
 bool is_address(const std::string& host) noexcept {
@@ -70,12 +94,20 @@ std::string certificate_fault(SSL* raw, const std::string& host) {
     }
 }
 
+constexpr const char* no_tls = "the server does not speak TLS; a plain one is reached by redis://";
+
+// Of the types of records, a handshake has two.
+bool begins_record(char byte) noexcept {
+    constexpr char alert = 21;
+    constexpr char handshake = 22;
+    return byte == alert || byte == handshake;
+}
+
 std::string handshake_fault(unsigned long error) {
     switch (ERR_GET_REASON(error)) {
         case SSL_R_WRONG_VERSION_NUMBER:
         case SSL_R_HTTP_REQUEST:
-        case SSL_R_PACKET_LENGTH_TOO_LONG:
-            return "the server does not speak TLS; a plain one is reached by redis://";
+        case SSL_R_PACKET_LENGTH_TOO_LONG: return no_tls;
         case SSL_R_UNSUPPORTED_PROTOCOL:
         case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
             return "the server does not speak TLS 1.2 or later";
@@ -93,7 +125,10 @@ TlsContext::TlsContext(TlsSettings settings)
     if (raw_ == nullptr) throw std::bad_alloc();
     SSL_CTX* const raw = raw_.get();
     ERR_clear_error();
-    SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
+    // What the system demands is kept where it is stricter.
+    const long least = std::max<long>(SSL_CTX_get_min_proto_version(raw), TLS1_2_VERSION);
+    SSL_CTX_set_min_proto_version(raw, least);
+    SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(raw, settings_.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
     const std::string& file = settings_.ca_file;
@@ -101,6 +136,7 @@ TlsContext::TlsContext(TlsSettings settings)
     if (file.empty() && dir.empty()) {
         SSL_CTX_set_default_verify_paths(raw);
     } else {
+        if (!dir.empty()) check_directory(dir);
         const bool read = SSL_CTX_load_verify_locations(raw, or_null(file), or_null(dir)) == 1;
         check(read, file.empty() ? "ca_dir" : "ca_file", file.empty() ? dir : file);
     }
@@ -116,7 +152,8 @@ TlsContext::TlsContext(TlsSettings settings)
 
 Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& host)
     : context_{std::move(context)},
-      name_{context_->settings().server_name.empty() ? host : context_->settings().server_name},
+      name_{without_zone(
+          context_->settings().server_name.empty() ? host : context_->settings().server_name)},
       raw_{SSL_new(context_->raw())} {
     if (raw_ == nullptr) throw std::bad_alloc();
     in_ = BIO_new(BIO_s_mem());
@@ -131,9 +168,21 @@ Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& host)
 Tls::Step Tls::handshake(std::string_view came, std::string& why) {
     const std::lock_guard lock{mutex_};
     ERR_clear_error();
-    if (!came.empty()) BIO_write(in_, came.data(), length(came));
+    if (!came.empty()) {
+        if (!std::exchange(has_begun_, true) && !begins_record(came.front())) {
+            why = no_tls;
+            return Step::failed;
+        }
+        BIO_write(in_, came.data(), length(came));
+    }
     const int result = SSL_do_handshake(raw_.get());
-    if (result == 1) return Step::done;
+    if (result == 1) {
+        if (!context_->settings().verify || SSL_get_peer_cert_chain(raw_.get()) != nullptr) {
+            return Step::done;
+        }
+        why = "the server shows no certificate";
+        return Step::failed;
+    }
     if (SSL_get_error(raw_.get(), result) == SSL_ERROR_WANT_READ) return Step::more;
     const unsigned long error = take_error();
     why = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED
@@ -163,7 +212,8 @@ bool Tls::encrypt(std::string_view plain, std::string& out) {
 bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
     const std::lock_guard lock{mutex_};
     ERR_clear_error();
-    if (BIO_write(in_, came.data(), length(came)) != length(came)) return false;
+    const int count = length(came);
+    if (count > 0 && BIO_write(in_, came.data(), count) != count) return false;
     std::array<char, std::size_t{16} * 1024> plain;
     for (;;) {
         const int n = SSL_read(raw_.get(), plain.data(), static_cast<int>(plain.size()));
@@ -176,6 +226,13 @@ bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
         if (!waits) fault_ = error;
         return waits;
     }
+}
+
+bool Tls::has_partial() noexcept {
+    const std::lock_guard lock{mutex_};
+    // A head whose body has not begun is in none of OpenSSL's buffers, but in its state.
+    const bool waits_for_body = SSL_rstate_string(raw_.get()) == std::string_view{"RB"};
+    return waits_for_body || SSL_has_pending(raw_.get()) == 1 || BIO_pending(in_) > 0;
 }
 
 std::string Tls::take_output() {

@@ -24,11 +24,11 @@ namespace leaselock::wire {
 
 struct TlsSettings {
     bool verify = true;
-    std::string ca_file;  // with ca_dir empty too: the system's authorities
-    std::string ca_dir;
-    std::string cert_file;  // the client's certificate, with those that signed it; PEM
-    std::string key_file;
-    std::string server_name;  // to be verified instead of the endpoint's host
+    std::string ca_file{};  // with ca_dir empty too: the system's authorities
+    std::string ca_dir{};
+    std::string cert_file{};  // the client's certificate, with those that signed it; PEM
+    std::string key_file{};
+    std::string server_name{};  // to be verified instead of the endpoint's host
 };
 
 // What all connections of a backend share.
@@ -66,8 +66,12 @@ class Tls {
     // accord. False: the session is broken.
     [[nodiscard]] bool encrypt(std::string_view plain, std::string& out);
 
-    // Feeds the parser with what `came` means. False: the peer ended the session, or it is broken.
+    // Feeds the parser with what `came` means, behind what came with the end of the handshake.
+    // False: nothing comes after that; the peer ended the session, or it is broken.
     [[nodiscard]] bool decrypt(std::string_view came, Parser& parser) noexcept;
+
+    // Whether a part of a record came that is not complete.
+    [[nodiscard]] bool has_partial() noexcept;
 
     // What is to be sent now.
     [[nodiscard]] std::string take_output();
@@ -84,8 +88,9 @@ class Tls {
     const std::string name_;  // what the certificate must be for
     std::mutex mutex_;        // OpenSSL's objects are for one thread at a time
     std::unique_ptr<ssl_st, Free> raw_;
-    bio_st* in_ = nullptr;   // of raw_
-    bio_st* out_ = nullptr;  // of raw_
+    bio_st* in_ = nullptr;    // of raw_
+    bio_st* out_ = nullptr;   // of raw_
+    bool has_begun_ = false;  // something came
     unsigned long fault_ = 0;
 };
 

@@ -26,6 +26,8 @@ bool Tls::encrypt(std::string_view /*plain*/, std::string& /*out*/) { return fal
 
 bool Tls::decrypt(std::string_view /*came*/, Parser& /*parser*/) noexcept { return false; }
 
+bool Tls::has_partial() noexcept { return false; }
+
 std::string Tls::take_output() { return {}; }
 
 std::string Tls::fault() { return {}; }

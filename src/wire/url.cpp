@@ -62,8 +62,11 @@ class UrlParser {
         std::string_view rest = text.substr(scheme_end + 3);
         const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
         rest.remove_prefix(authority.size());
-        // An '@' behind the authority may be the end of a password with a raw '/', '?' or '#'.
-        may_show_values_ = rest.find('@') == std::string_view::npos;
+        // What is before that may be a part of a password, and be shown in a message or even used.
+        if (rest.find('@') != std::string_view::npos) {
+            fail("has an '@' behind the host", "",
+                 "%40 there; a '/', '?' or '#' in a password is percent-encoded too");
+        }
         if (rest.find('#') != std::string_view::npos) {
             fail("has a fragment", "", "none; a '#' in a password is written %23");
         }
@@ -86,7 +89,7 @@ class UrlParser {
         std::string text = "URL ";
         text += what;
         if (!value.empty()) {
-            text += may_show_values_ ? " '" + encode(value, "-._~:/?=&+[],;!$*()") + "'" : " ***";
+            text += " '" + encode(value, "-._~:/?=&+[],;!$*()") + "'";
         }
         text += "; allowed: ";
         text += allowed;
@@ -222,7 +225,6 @@ class UrlParser {
     }
 
     Url url_;
-    bool may_show_values_ = true;
 };
 
 }  // namespace

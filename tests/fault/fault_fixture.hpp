@@ -6,7 +6,9 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -95,6 +97,11 @@ template <typename Action>
     const Clock::time_point start = boot_clock()->now();
     action();
     return boot_clock()->now() - start;
+}
+
+// Of this process, open now.
+[[nodiscard]] inline std::ptrdiff_t count_descriptors() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
 }
 
 // A line of INFO, without its name; empty if there is none.

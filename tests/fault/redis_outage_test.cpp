@@ -212,7 +212,7 @@ TEST(RedisOutage, GuardOutlivesItsManagerAndTheServer) {
     EXPECT_TRUE(ec == Family::unknown || ec == Family::unavailable) << ec.message();
 }
 
-TEST(RedisOutage, ServerAtItsLimitOfClientsIsUnavailable) {
+TEST(RedisOutage, Row66ServerAtItsLimitOfClientsIsUnavailable) {
     RedisServer server;
     for (const std::string& url : {server.url(), server.unix_url()}) {
         LockManager locks = manager_on(url);
@@ -248,7 +248,7 @@ TEST(RedisOutage, LoadingServerIsUnavailableAndWaitedFor) {
 
 std::atomic<int> broken_pipes{0};
 
-TEST(RedisOutage, BrokenConnectionRaisesNoSignal) {
+TEST(RedisOutage, Row48BrokenConnectionRaisesNoSignal) {
     struct sigaction count {};
     struct sigaction before {};
     count.sa_handler = [](int) { ++broken_pipes; };
@@ -277,7 +277,7 @@ TEST(RedisOutage, BrokenConnectionRaisesNoSignal) {
     EXPECT_EQ(broken_pipes.load(), 0);
 }
 
-TEST(RedisOutage, NoSocketIsInheritedByAChild) {
+TEST(RedisOutage, Row50NoSocketIsInheritedByAChild) {
     RedisServer server;
     LockManager tcp = manager_on(server.url());
     LockManager unix_socket = manager_on(server.unix_url());

@@ -238,7 +238,7 @@ LockManager manager_as(RedisServer& server, std::string user, std::string passwo
     return manager_on(make_redis_backend(options));
 }
 
-TEST_F(RedisRefusal, WrongPasswordIsRefusedAndNotTold) {
+TEST_F(RedisRefusal, Row51WrongPasswordIsRefusedAndNotTold) {
     config("requirepass", "the-right-one");
     server_.authenticate_as("default", "the-right-one");
     LockManager wrong = manager_as(server_, "default", "the-wrong-one");
@@ -303,7 +303,7 @@ TEST_F(RedisRefusal, UserWithTheDocumentedRightsMayDoAll) {
     }
 }
 
-TEST_F(RedisRefusal, UserWithoutAnyOneOfTheRightsIsDeniedAndToldSo) {
+TEST_F(RedisRefusal, Row51UserWithoutAnyOneOfTheRightsIsDeniedAndToldSo) {
     for (const std::string missing :
          {"-eval", "-evalsha", "-get", "-set", "-del", "-pexpire", "-pttl", "-time", "-hdel"}) {
         server_.cli("SCRIPT", "FLUSH");
@@ -320,14 +320,14 @@ TEST_F(RedisRefusal, UserWithoutAnyOneOfTheRightsIsDeniedAndToldSo) {
     }
 }
 
-TEST_F(RedisRefusal, UserOfOtherKeysIsDenied) {
+TEST_F(RedisRefusal, Row51UserOfOtherKeysIsDenied) {
     set_user(server_, {"resetkeys", "~other:*"});
     const auto backend = backend_as_locker(server_);
     for (const Reply& reply : all_paths(*backend)) expect_failed(reply, Errc::access_denied);
     EXPECT_EQ(server_.cli("EXISTS", "p:key"), "0");
 }
 
-TEST_F(RedisRefusal, RightThatIsTakenAndGivenBackWhileConnected) {
+TEST_F(RedisRefusal, Row51RightThatIsTakenAndGivenBackWhileConnected) {
     set_user(server_, {});
     LockManager locks = manager_on(backend_as_locker(server_));
     expect_works(locks);
@@ -337,7 +337,7 @@ TEST_F(RedisRefusal, RightThatIsTakenAndGivenBackWhileConnected) {
     expect_works(locks);
 }
 
-TEST_F(RedisRefusal, PasswordThatIsChangedMattersAtTheNextConnection) {
+TEST_F(RedisRefusal, Row51PasswordThatIsChangedMattersAtTheNextConnection) {
     set_user(server_, {});
     LockManager locks = manager_on(backend_as_locker(server_));
     expect_works(locks);

@@ -82,7 +82,7 @@ void expect_exclusion(std::vector<Hold>& holds) {
     }
 }
 
-TEST(RedisStorm, ThreadsExcludeEachOtherWhileTheirConnectionIsKilled) {
+TEST(RedisStorm, Row66ThreadsExcludeEachOtherWhileTheirConnectionIsKilled) {
     RedisServer server;
     LockManager locks = manager_on(server.url());
     Notes notes;

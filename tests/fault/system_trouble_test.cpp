@@ -1,7 +1,9 @@
 // Goal: what the own machine does to a program is survived: a look-up of a name that hangs, signals
-// all the time, no descriptor left, a server that closes idle clients. Method: a getaddrinfo and a
-// socket of the test's own, which the linker takes before the system's; a timer; a real
-// redis-server.
+// all the time, sends and receives that do a part of the work or none, no descriptor left, a server
+// that closes idle clients. Method: a getaddrinfo, socket, send and recv of the test's own, which
+// the linker takes before the system's; a timer; a real redis-server.
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -15,6 +17,7 @@
 #include <vector>
 
 #include "fault/fault_fixture.hpp"
+#include "support/certificates.hpp"
 
 namespace leaselock {
 namespace {
@@ -44,6 +47,54 @@ TEST(SystemTrouble, Row3LookUpThatHangsIsUnavailableInTimeAndHurtsNobodyElse) {
     }));
     expect_works(locks);
 }
+
+// How the system is moody with sends and receives: not now, interrupted, a byte at a time.
+std::atomic<bool> is_moody{false};
+std::atomic<unsigned> moods{0};
+enum class Mood { as_ever, interrupted, not_now, one_byte };
+
+Mood next_mood() {
+    constexpr std::array cycle{Mood::one_byte, Mood::interrupted, Mood::one_byte, Mood::not_now};
+    return is_moody ? cycle[moods++ % cycle.size()] : Mood::as_ever;
+}
+
+class Moody {
+  public:
+    Moody() {
+        moods = 0;
+        is_moody = true;
+    }
+    Moody(const Moody&) = delete;
+    Moody& operator=(const Moody&) = delete;
+    ~Moody() { is_moody = false; }
+};
+
+// Every command and every answer is cut to pieces, the login too.
+void expect_no_effect(const std::string& url) {
+    LockManager locks = manager_on(url);
+    const Moody moody;
+    std::vector<std::thread> threads;
+    for (int n = 0; n < 3; ++n) {
+        threads.emplace_back([&, key = "key-" + std::to_string(n)] {
+            for (int i = 0; i < 20; ++i) expect_works(locks, key);
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_GT(moods, 1000U) << "it did happen";
+}
+
+TEST(SystemTrouble, Row46ShortWritesShortReadsAndEagainHaveNoEffect) {
+    RedisServer server;
+    expect_no_effect(server.url());
+    expect_no_effect(server.unix_url());
+}
+
+#ifdef LEASELOCK_HAS_TLS
+TEST(SystemTrouble, Row46ShortWritesShortReadsAndEagainHaveNoEffectOnTls) {
+    TlsServer server;
+    expect_no_effect(server.url());
+}
+#endif
 
 TEST(SystemTrouble, Row46SignalsAllTheTimeHaveNoEffect) {
     static std::atomic<int> signals{0};
@@ -120,4 +171,32 @@ extern "C" int socket(int domain, int type, int protocol) noexcept {
     if (error == 0) return system(domain, type, protocol);
     errno = error;
     return -1;
+}
+
+namespace {
+
+// -1 with its errno, or as many bytes as may be moved.
+ssize_t allowed(std::size_t count) noexcept {
+    using leaselock::Mood;
+    switch (leaselock::next_mood()) {
+        case Mood::interrupted: errno = EINTR; return -1;
+        case Mood::not_now: errno = EAGAIN; return -1;
+        case Mood::one_byte: return std::min<ssize_t>(static_cast<ssize_t>(count), 1);
+        case Mood::as_ever: break;
+    }
+    return static_cast<ssize_t>(count);
+}
+
+}  // namespace
+
+extern "C" ssize_t send(int fd, const void* bytes, std::size_t count, int flags) {
+    static const auto system = reinterpret_cast<decltype(&send)>(::dlsym(RTLD_NEXT, "send"));
+    const ssize_t most = allowed(count);
+    return most < 0 ? most : system(fd, bytes, static_cast<std::size_t>(most), flags);
+}
+
+extern "C" ssize_t recv(int fd, void* bytes, std::size_t count, int flags) {
+    static const auto system = reinterpret_cast<decltype(&recv)>(::dlsym(RTLD_NEXT, "recv"));
+    const ssize_t most = allowed(count);
+    return most < 0 ? most : system(fd, bytes, static_cast<std::size_t>(most), flags);
 }

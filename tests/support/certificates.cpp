@@ -25,10 +25,12 @@ Certificates::Certificates() {
     constexpr int a_day = 1;
     authority("ca");
     authority("other-ca");
-    sign("server", "DNS:localhost,IP:127.0.0.1", a_day);
+    sign("server", "DNS:localhost,IP:127.0.0.1,IP:fe80::1", a_day);
     sign("elsewhere", "DNS:elsewhere.example", a_day);
     sign("expired", "DNS:localhost,IP:127.0.0.1", -a_day);
     sign("client", "DNS:client", a_day);
+    run("pkey -in " + directory_.file("client.key") + " -aes256 -passout pass:sesame -out " +
+        directory_.file("locked.key"));
 }
 
 void Certificates::authority(const std::string& name) const {

@@ -2,10 +2,11 @@
 // for; the files go with the test program. Names of files:
 //
 //   ca.pem other-ca.pem                      two authorities
-//   server.pem server.key                    for localhost and 127.0.0.1, by ca
+//   server.pem server.key                    for localhost, 127.0.0.1 and fe80::1, by ca
 //   elsewhere.pem elsewhere.key              for elsewhere.example, by ca
 //   expired.pem expired.key                  as server, over since yesterday
 //   client.pem client.key                    a client's, by ca
+//   locked.key                               client.key, with a passphrase
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once

@@ -295,8 +295,17 @@ INSTANTIATE_TEST_SUITE_P(AcquireMachine, RefusedRequest,
 TEST(AcquireMachine, ReleasesWhatAScriptMayHaveDoneBeforeItWasDeniedARight) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
-    expect_end_owing(machine, machine.replied(failed(Errc::access_denied), begin, begin),
-                           Errc::access_denied);
+    Reply denied = failed(Errc::access_denied);
+    denied.in_part = true;
+    expect_end_owing(machine, machine.replied(denied, begin, begin), Errc::access_denied);
+}
+
+TEST(AcquireMachine, OwesNothingWhereTheScriptItselfWasDenied) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    expect_end(machine, machine.replied(failed(Errc::access_denied), begin, begin),
+               Errc::access_denied);
+    EXPECT_FALSE(machine.owes());
 }
 
 }  // namespace

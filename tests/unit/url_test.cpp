@@ -75,11 +75,15 @@ TEST(Url, OptionsAreHandedUpInOrderAndDecoded) {
     EXPECT_EQ(url.database, 1);
 }
 
-TEST(Url, AnOwnerWithAnAtSignIsAnOption) {
-    const Url url = parse_url("redis://h?owner=me@here");
+// It may be the end of a password that was torn apart.
+TEST(Url, AtSignBehindTheHostIsEscapedOrRefused) {
+    const Url url = parse_url("redis+unix:///run/me%40here?owner=me%40here");
     ASSERT_EQ(url.options.size(), 1U);
     EXPECT_EQ(url.options[0].second, "me@here");
-    EXPECT_EQ(url.host, "h");
+    EXPECT_EQ(url.unix_path, "/run/me@here");
+    for (const std::string text : {"redis://h?owner=me@here", "redis+unix:///run/me@here"}) {
+        EXPECT_NE(error_of(text).find("'@' behind the host"), std::string::npos) << error_of(text);
+    }
 }
 
 TEST(Url, UnixSocketHasPathUserAndDatabase) {

@@ -96,7 +96,7 @@ class BlackHole {
     int fillers_[4] = {};
 };
 
-TEST_F(WireConnection, ConnectThatIsNotAnsweredEndsByTheDeadline) {
+TEST_F(WireConnection, Row2ConnectThatIsNotAnsweredEndsByTheDeadline) {
     const BlackHole hole;
     const auto took = timed(
         [&] { EXPECT_EQ(connection_.open(hole.endpoint, in(soon), why_), Errc::connect_failed); });

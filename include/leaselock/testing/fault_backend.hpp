@@ -128,6 +128,7 @@ class FaultBackend final : public Backend {
             inner_->submit(unseen);
             if (!unseen.done() && !inner_->pump(unseen, Clock::time_point::max())) inner_->detach(unseen);
         }
+        operation.reply.in_part = fault->runs;
         operation.fail(fault->error, "made to fail");
     }
 

@@ -1,0 +1,137 @@
+// Goal: whatever a server says, or something that is none, an acquire ends in time in the family
+// that fits, its message is short and clean, and the same manager works with an honest server
+// afterwards, with nothing leaked. Method: a peer that lies once in a row of ways.
+#include <string>
+#include <vector>
+
+#include "fault/fault_fixture.hpp"
+#include "fault/lock_peer.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace support;
+
+class Lies : public testing::Test {
+  protected:
+    void SetUp() override {
+        expect_works(locks_);
+        descriptors_ = count_descriptors();
+    }
+    void TearDown() override {
+        expect_works(locks_);
+        EXPECT_TRUE(poll_until([&] { return peer_.peer().open_connections() == 1; }));
+        EXPECT_TRUE(poll_until([&] { return count_descriptors() <= descriptors_; }));
+    }
+    // What an acquire says that gets this answer; its code in `error`.
+    std::string told(const std::string& answer, Errc& error) {
+        peer_.script({Answer::reply(answer)});
+        try {
+            (void)locks_.acquire("key");
+            error = Errc{};
+            return "no exception";
+        } catch (const LockError& thrown) {
+            error = static_cast<Errc>(thrown.code().value());
+            return thrown.what();
+        }
+    }
+    void expect_told(const std::string& answer, Errc expected) {
+        Errc error{};
+        std::string text;
+        const auto took = time_of([&] { text = told(answer, error); });
+        EXPECT_EQ(error, expected) << answer.substr(0, 60) << ": " << text;
+        EXPECT_EQ(family(error), Family::unknown);
+        EXPECT_LT(took, 2 * short_timeout * patience);
+        expect_works(locks_);
+    }
+
+    LockPeer peer_;
+    LockManager locks_ = manager_on(peer_.peer().url(), short_timeout);
+    std::ptrdiff_t descriptors_ = 0;
+};
+
+std::string repeated(const std::string& text, std::size_t times) {
+    std::string all;
+    for (std::size_t i = 0; i < times; ++i) all += text;
+    return all;
+}
+
+TEST_F(Lies, Row10GarbageIsAProtocolError) {
+    using namespace std::string_literals;
+    for (const std::string& answer :
+         {"HTTP/1.1 400 Bad Request\r\n\r\n"s, "\r\n"s, "\0\0\0\0"s, "\x80\xff\xfe"s, "?"s,
+          ":12x\r\n"s, "$-5\r\n"s, "$3\r\nabcdef\r\n"s, "*-9\r\n"s, "*2\r\n:1\r\n!\r\n"s}) {
+        expect_told(answer, Errc::protocol_error);
+    }
+}
+
+TEST_F(Lies, Row10AnswerThatIsNoneOfTheScriptsIsUnexpected) {
+    for (const std::string answer :
+         {"+OK\r\n", ":0\r\n", ":1\r\n", ":-9223372036854775808\r\n", "$-1\r\n", "*-1\r\n",
+          "*0\r\n", "$2\r\nOK\r\n", "*1\r\n:1\r\n", "*3\r\n:1\r\n:1\r\n:-1\r\n",
+          "*3\r\n:1\r\n:1\r\n:9007199254740992\r\n", "*3\r\n:1\r\n$1\r\n1\r\n:1\r\n",
+          "*2\r\n:7\r\n:7\r\n", "*1\r\n*1\r\n*1\r\n:1\r\n"}) {
+        expect_told(answer, Errc::unexpected_reply);
+    }
+}
+
+// Nothing more comes than the announcement, so only the time tells.
+TEST_F(Lies, Row10HugeAnnouncementIsWaitedForUntilTheTimeOut) {
+    for (const std::string announced :
+         {"$2147483647\r\n", "$2147483647\r\nabc", "$536870912\r\n"}) {
+        expect_told(announced, Errc::command_timed_out);
+    }
+}
+
+TEST_F(Lies, Row10HugeAnswerIsCutOffAtTheBound) {
+    const std::string much(std::size_t{10} << 20, 'x');
+    expect_told("$2147483647\r\n" + much, Errc::protocol_error);
+    expect_told("$" + std::to_string(much.size()) + "\r\n" + much + "\r\n", Errc::protocol_error);
+    expect_told("+" + much + "\r\n", Errc::protocol_error);
+}
+
+TEST_F(Lies, Row10HugeArraysAndDeepNestingAreProtocolErrors) {
+    for (const std::string& answer :
+         {std::string("*2147483647\r\n"), std::string("*3\r\n:1\r\n*2147483647\r\n"),
+          repeated("*1\r\n", 100'000) + ":1\r\n", repeated("*4000\r\n", 100)}) {
+        expect_told(answer, Errc::protocol_error);
+    }
+}
+
+TEST_F(Lies, Row11ErrorTextOfTenMegabytesIsAProtocolError) {
+    expect_told("-ERR " + std::string(std::size_t{10} << 20, 'x') + "\r\n", Errc::protocol_error);
+}
+
+TEST_F(Lies, Row11LongErrorTextIsCutShort) {
+    Errc error{};
+    const std::string text = told("-ERR " + std::string(500'000, 'x') + "\r\n", error);
+    EXPECT_EQ(error, Errc::unexpected_reply);
+    EXPECT_NE(text.find("ERR xxx"), std::string::npos);
+    EXPECT_LT(text.size(), 500U);
+}
+
+// It could forge a line of a log, or paint a terminal.
+TEST_F(Lies, Row11ControlCharactersOfAnErrorAreNotTold) {
+    Errc error{};
+    const std::string text = told("-ERR a\nb\rc\x1b[31md\x07\x7f e\x01\r\n", error);
+    EXPECT_EQ(error, Errc::unexpected_reply);
+    EXPECT_NE(text.find("ERR a b c [31md   e"), std::string::npos) << text;
+    for (const char c : text) {
+        EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) << text;
+    }
+}
+
+TEST_F(Lies, Row11ArgumentsThatAnErrorRepeatsAreNotTold) {
+    Errc error{};
+    const std::string text = told(
+        "-ERR unknown command 'EVALSHA', with args beginning with: "
+        "'sesame' 'me/0123456789abcdef' \r\n",
+        error);
+    EXPECT_EQ(error, Errc::not_supported);
+    EXPECT_NE(text.find("ERR unknown command 'EVALSHA'"), std::string::npos) << text;
+    EXPECT_EQ(text.find("sesame"), std::string::npos) << text;
+    EXPECT_EQ(text.find("me/"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace leaselock
