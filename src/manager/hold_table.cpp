@@ -33,13 +33,13 @@ void HoldTable::sift(Shard& shard, Lease& lease) noexcept {
     auto& heap = shard.heap;
     const Clock::time_point due = lease.hold.machine.due();
     std::size_t at = lease.hold.place;
-    const auto due_at = [&](std::size_t i) { return heap[i]->hold.machine.due(); };
-    for (; at > 0 && due < due_at((at - 1) / 2); at = (at - 1) / 2) {
+    const auto due_of = [](const Lease* each) { return each->hold.machine.due(); };
+    for (; at > 0 && due < due_of(heap[(at - 1) / 2]); at = (at - 1) / 2) {
         place(shard, *heap[(at - 1) / 2], at);
     }
     for (std::size_t child = 2 * at + 1; child < heap.size(); child = 2 * at + 1) {
-        if (child + 1 < heap.size() && due_at(child + 1) < due_at(child)) ++child;
-        if (due <= due_at(child)) break;
+        if (child + 1 < heap.size() && due_of(heap[child + 1]) < due_of(heap[child])) ++child;
+        if (due <= due_of(heap[child])) break;
         place(shard, *heap[child], at);
         at = child;
     }
