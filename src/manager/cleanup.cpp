@@ -110,6 +110,12 @@ bool Cleanup::under_way() noexcept {
     return false;
 }
 
+void Cleanup::hurry() noexcept {
+    for (Lease* each = first(); each != nullptr; each = each->duty.next) {
+        each->duty.next_try = Clock::time_point::min();
+    }
+}
+
 void Cleanup::close(const Report& given_up) noexcept {
     {
         const MutexLock lock{mutex_};

@@ -41,6 +41,8 @@ class Cleanup {
     // Whether a release is submitted whose answer has not been dealt with.
     [[nodiscard]] bool under_way() noexcept;
     [[nodiscard]] bool empty() noexcept { return first() == nullptr; }
+    // What waits for its next try is tried in the next round.
+    void hurry() noexcept;
     // Lets go of all, and takes none any more.
     void close(const Report& given_up) noexcept;
 

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t most_lost = 1024;  // of one round
 
+Clock::time_point due_of(const Lease& lease) noexcept { return lease.hold.machine.due(); }
+
 }  // namespace
 
 std::size_t HoldTable::own_shard() noexcept {
@@ -33,13 +35,12 @@ void HoldTable::sift(Shard& shard, Lease& lease) noexcept {
     auto& heap = shard.heap;
     const Clock::time_point due = lease.hold.machine.due();
     std::size_t at = lease.hold.place;
-    const auto due_of = [](const Lease* each) { return each->hold.machine.due(); };
-    for (; at > 0 && due < due_of(heap[(at - 1) / 2]); at = (at - 1) / 2) {
+    for (; at > 0 && due < due_of(*heap[(at - 1) / 2]); at = (at - 1) / 2) {
         place(shard, *heap[(at - 1) / 2], at);
     }
     for (std::size_t child = 2 * at + 1; child < heap.size(); child = 2 * at + 1) {
-        if (child + 1 < heap.size() && due_of(heap[child + 1]) < due_of(heap[child])) ++child;
-        if (due <= due_of(heap[child])) break;
+        if (child + 1 < heap.size() && due_of(*heap[child + 1]) < due_of(*heap[child])) ++child;
+        if (due <= due_of(*heap[child])) break;
         place(shard, *heap[child], at);
         at = child;
     }

@@ -241,6 +241,8 @@ void Keeper::shut_down() noexcept {
         lane.renewals.clear();
     }
     in_flight_ = 0;
+    (void)tend(now);  // what was answered before
+    cleanup_.hurry();
     while (!cleanup_.empty() && clock_.now() < stop_by) round(stop_by);
     cleanup_.close([&](const Lease& lease) {
         const Errc error = lease.duty.error == Errc{} ? Errc::command_timed_out : lease.duty.error;
