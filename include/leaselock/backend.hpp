@@ -1,5 +1,5 @@
-// The contract of a store of locks: four requests, each one atomic step, no policy. A backend does not
-// wait for a lock, retry, renew or sleep; the manager does, above it. Hold yours against
+// The contract of a store of locks: four requests, each one atomic step, no policy. A backend does
+// not wait for a lock, retry, renew or sleep; the manager does, above it. Hold yours against
 // leaselock/testing/conformance.hpp.
 //
 // An Operation is a request and later its reply. The caller owns it and keeps it alive until it is
@@ -46,8 +46,9 @@ struct Request {
     std::string_view token{};          // the owner token: <owner>/<32 hex digits>; not for inspect
     std::chrono::milliseconds ttl{0};  // acquire, renew: how long the lease runs from now on
     std::chrono::milliseconds keep{
-        0};                         // release: the key stays taken so long (min_hold); 0 frees it
+        0};                 // release: the key stays taken so long (min_hold); 0 frees it
     bool ask_time = false;  // release: whether the reply must tell the store's time
+    bool unread = false;    // release: nobody is left to read the reply, or to send it once more
     Clock::time_point submitted{};  // read before submit(): leases count from here
     Clock::time_point deadline = Clock::time_point::max();  // nobody waits longer than this
 };
@@ -72,8 +73,8 @@ struct Reply {
     // On the store's own clock, in microseconds; 0: not told, or there is none.
     std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives behind this
     std::int64_t store_time = 0;  // release: when it was answered
-    std::string holder{};                    // the holder's owner token
-    std::string detail{};                    // why, in words
+    std::string holder{};         // the holder's owner token
+    std::string detail{};         // why, in words
 };
 
 class Operation {

@@ -28,6 +28,11 @@ bool Cleanup::add(LeasePtr& lease) noexcept {
     return true;
 }
 
+bool Cleanup::closed() noexcept {
+    const MutexLock lock{mutex_};
+    return closed_;
+}
+
 void Cleanup::drop(Lease& lease) noexcept {
     {
         const MutexLock lock{mutex_};

@@ -27,6 +27,8 @@ class Cleanup {
     // Takes the lease, whose release was submitted or has to be. False: closed, and the lease is
     // left where it was.
     [[nodiscard]] bool add(LeasePtr& lease) noexcept;
+    // Whether it takes no lease any more.
+    [[nodiscard]] bool closed() noexcept;
     // Whether a release of that token is under way which will free its key.
     [[nodiscard]] bool frees(std::string_view token, Clock::time_point now) noexcept;
     // How many are owed whose first release did not settle them.

@@ -42,7 +42,9 @@ void Keeper::stop(Clock::time_point deadline) noexcept {
 
 void Keeper::post(LeasePtr lease) noexcept {
     Lease& posted = *lease;
-    Operation& operation = posted.duty.operation.emplace(posted.release_request(clock_.now()));
+    Request request = posted.release_request(clock_.now());
+    request.unread = cleanup_.closed();
+    Operation& operation = posted.duty.operation.emplace(request);
     posted.duty.via = &posted.backend();
     posted.backend().submit(operation);
     if (operation.done() && posted.settled_by(operation.reply)) return;
@@ -221,9 +223,8 @@ bool Keeper::pump(Clock::time_point until) noexcept {
 }
 
 Keeper::Lane& Keeper::lane_of(Backend& backend) {
-    const auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
-        return lane.backend == &backend;
-    });
+    const auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                                    [&](const Lane& lane) { return lane.backend == &backend; });
     if (found != lanes_.end()) return *found;
     return lanes_.emplace_back(Lane{&backend, backend.side_channel()});
 }

@@ -70,7 +70,8 @@ void Link::submit(std::span<Operation* const> operations) noexcept {
 void Link::append(Operation& operation) {
     const Clock::time_point now = operation.request.submitted;
     tidy(now);
-    queue_.push_back({&operation, now + settings_.command_timeout});
+    // An answer that nobody reads cannot ask for the script.
+    queue_.push_back({&operation, now + settings_.command_timeout, operation.request.unread});
     last_use_ = now;
     if (!open_ || retire_) return;
     try {

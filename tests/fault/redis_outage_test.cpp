@@ -28,7 +28,7 @@ TEST(RedisOutage, RefusedConnectionIsUnavailableUntilTheServerIsThere) {
     expect_works(locks);
 }
 
-TEST(RedisOutage, KilledServerWithAnAppendOnlyFileKeepsTheLock) {
+TEST(RedisOutage, Row15KilledServerWithAnAppendOnlyFileKeepsTheLock) {
     RedisServer server{{"--appendonly", "yes", "--appendfsync", "always"}};
     LockManager locks = manager_on(server.url());
     std::error_code ec;
@@ -46,7 +46,7 @@ TEST(RedisOutage, KilledServerWithAnAppendOnlyFileKeepsTheLock) {
     EXPECT_GT(next->fencing_token(), lock->fencing_token());
 }
 
-TEST(RedisOutage, KilledServerThatForgetsGivesAHigherFenceAndTheOldHolderHasLost) {
+TEST(RedisOutage, Row16KilledServerThatForgetsGivesAHigherFenceAndTheOldHolderHasLost) {
     RedisServer server;
     LockManager locks = manager_on(server.url());
     std::error_code ec;
@@ -97,7 +97,7 @@ std::string scripts_run(RedisServer& server) {
     return info(server, "commandstats", "cmdstat_evalsha");
 }
 
-TEST(RedisOutage, StoppedServerTimesOutAndALockAcquiredLateIsNotLeftBehind) {
+TEST(RedisOutage, Row14StoppedServerTimesOutAndALockAcquiredLateIsNotLeftBehind) {
     RedisServer server;
     LockManager locks = manager_on(server.url(), short_timeout);
     expect_works(locks);
@@ -115,7 +115,7 @@ TEST(RedisOutage, StoppedServerTimesOutAndALockAcquiredLateIsNotLeftBehind) {
 }
 
 // Why acquire carries a time: the same with the bare command that others use.
-TEST(RedisOutage, StoppedServerRunsABareSetThatItsClientHasGivenUp) {
+TEST(RedisOutage, Row14StoppedServerRunsABareSetThatItsClientHasGivenUp) {
     RedisServer server;
     server.pause();
     {
@@ -132,7 +132,7 @@ TEST(RedisOutage, StoppedServerRunsABareSetThatItsClientHasGivenUp) {
     EXPECT_TRUE(poll_until([&] { return server.cli("GET", "p:key") == "raw"; }));
 }
 
-TEST(RedisOutage, StopShorterThanTheTimeoutIsOnlySlow) {
+TEST(RedisOutage, Row12StopShorterThanTheTimeoutIsOnlySlow) {
     RedisServer server;
     LockManager locks = manager_on(server.url());
     expect_works(locks);
@@ -175,7 +175,7 @@ TEST(RedisOutage, WaitGoesOnThroughARestart) {
     server.restart();
 }
 
-TEST(RedisOutage, DestructorOfAGuardEndsInTimeWhenTheServerIsDeadOrStopped) {
+TEST(RedisOutage, Row43DestructorOfAGuardEndsInTimeWhenTheServerIsDeadOrStopped) {
     for (const bool is_dead : {true, false}) {
         RedisServer server;
         LockManager locks = manager_on(server.url(), short_timeout);
@@ -188,7 +188,7 @@ TEST(RedisOutage, DestructorOfAGuardEndsInTimeWhenTheServerIsDeadOrStopped) {
     }
 }
 
-TEST(RedisOutage, GuardOutlivesItsManager) {
+TEST(RedisOutage, Row65GuardOutlivesItsManager) {
     RedisServer server;
     std::optional<LockManager> locks = manager_on(server.url());
     std::error_code ec;
@@ -199,7 +199,7 @@ TEST(RedisOutage, GuardOutlivesItsManager) {
     EXPECT_EQ(lock->release(ec), ReleaseResult::released) << ec.message();
 }
 
-TEST(RedisOutage, GuardOutlivesItsManagerAndTheServer) {
+TEST(RedisOutage, Row65GuardOutlivesItsManagerAndTheServer) {
     RedisServer server;
     std::optional<LockManager> locks = manager_on(server.url(), short_timeout);
     std::error_code ec;
@@ -224,7 +224,7 @@ TEST(RedisOutage, Row66ServerAtItsLimitOfClientsIsUnavailable) {
 }
 
 // Each key takes the server 2 ms to load, so it says LOADING for two seconds at least.
-TEST(RedisOutage, LoadingServerIsUnavailableAndWaitedFor) {
+TEST(RedisOutage, Row17LoadingServerIsUnavailableAndWaitedFor) {
     RedisServer server{
         {"--enable-debug-command", "yes", "--loading-process-events-interval-bytes", "1024"}};
     LockManager locks = manager_on(server.url());

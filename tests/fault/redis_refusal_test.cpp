@@ -31,7 +31,7 @@ class RedisRefusal : public testing::Test {
     std::error_code ec_;
 };
 
-TEST_F(RedisRefusal, OutOfMemoryRefusesGrantsAndLetsHoldersRenewAndRelease) {
+TEST_F(RedisRefusal, Row22OutOfMemoryRefusesGrantsAndLetsHoldersRenewAndRelease) {
     ASSERT_EQ(call(Verb::acquire, "me/1").outcome, Outcome::granted);
     auto lock = locks_.acquire("freed", {}, ec_);
     auto kept = locks_.acquire("kept", {.min_hold = 10min}, ec_);
@@ -50,7 +50,7 @@ TEST_F(RedisRefusal, OutOfMemoryRefusesGrantsAndLetsHoldersRenewAndRelease) {
     expect_works(locks_);
 }
 
-TEST_F(RedisRefusal, DemotedServerNeverTellsAHolderThatItHasLost) {
+TEST_F(RedisRefusal, Row26DemotedServerNeverTellsAHolderThatItHasLost) {
     ASSERT_EQ(call(Verb::acquire, "me/1").outcome, Outcome::granted);
     auto lock = locks_.acquire("guarded", {}, ec_);
     ASSERT_TRUE(lock) << ec_.message();
@@ -70,7 +70,7 @@ TEST_F(RedisRefusal, DemotedServerNeverTellsAHolderThatItHasLost) {
     expect_works(locks_);
 }
 
-TEST_F(RedisRefusal, TooFewReplicasIsUnavailable) {
+TEST_F(RedisRefusal, Row24TooFewReplicasIsUnavailable) {
     ASSERT_EQ(call(Verb::acquire, "me/1").outcome, Outcome::granted);
     config("min-replicas-to-write", "1");
     expect_cannot_acquire(locks_, Errc::not_enough_replicas);
@@ -81,7 +81,7 @@ TEST_F(RedisRefusal, TooFewReplicasIsUnavailable) {
     expect_works(locks_);
 }
 
-TEST_F(RedisRefusal, ServerThatCannotPersistIsUnavailable) {
+TEST_F(RedisRefusal, Row25ServerThatCannotPersistIsUnavailable) {
     {
         const TempDir gone;
         config("dir", gone.path().string());
@@ -118,7 +118,7 @@ TEST_F(RedisRefusal, ServerBusyWithSomebodysScriptIsUnavailable) {
     EXPECT_TRUE(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_)) << ec_.message();
 }
 
-TEST_F(RedisRefusal, FlushedScriptsAreSentAgainWithoutAFailure) {
+TEST_F(RedisRefusal, Row18FlushedScriptsAreSentAgainWithoutAFailure) {
     std::atomic<bool> is_over{false};
     std::atomic<int> flushes{0};
     std::jthread flusher{[&] {
@@ -141,7 +141,7 @@ TEST_F(RedisRefusal, FlushedScriptsAreSentAgainWithoutAFailure) {
     EXPECT_GT(flushes.load(), 10);
 }
 
-TEST_F(RedisRefusal, FlushedDatabaseLosesTheLockAndNotTheOrderOfFences) {
+TEST_F(RedisRefusal, Row19FlushedDatabaseLosesTheLockAndNotTheOrderOfFences) {
     auto lock = locks_.acquire("key", {}, ec_);
     ASSERT_TRUE(lock) << ec_.message();
     server_.cli("FLUSHALL");
@@ -162,7 +162,7 @@ TEST_F(RedisRefusal, RetryWhoseFenceIsGoneGetsAHigherOneAndNoShorterLease) {
     EXPECT_EQ(server_.cli("GET", "{p:key}:ll:f"), std::to_string(again.fencing_token));
 }
 
-TEST_F(RedisRefusal, ValueOfAnotherTypeIsCorruptAndLeftAlone) {
+TEST_F(RedisRefusal, Row21ValueOfAnotherTypeIsCorruptAndLeftAlone) {
     server_.cli("RPUSH", "p:key", "a", "b");
     EXPECT_FALSE(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_));
     EXPECT_EQ(ec_, Errc::corrupt) << ec_.message();
@@ -178,7 +178,7 @@ TEST_F(RedisRefusal, ValueOfAnotherTypeIsCorruptAndLeftAlone) {
     expect_works(locks_, "key");
 }
 
-TEST_F(RedisRefusal, ValueWithoutTtlIsCorruptAndLeftAlone) {
+TEST_F(RedisRefusal, Row21ValueWithoutTtlIsCorruptAndLeftAlone) {
     server_.cli("SET", "p:key", "precious");
     EXPECT_FALSE(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_));
     EXPECT_EQ(ec_, Errc::corrupt) << ec_.message();
@@ -194,7 +194,7 @@ TEST_F(RedisRefusal, ValueWithoutTtlIsCorruptAndLeftAlone) {
     expect_works(locks_, "key");
 }
 
-TEST_F(RedisRefusal, FenceThatIsNoneIsCorruptAndGrantsNothing) {
+TEST_F(RedisRefusal, Row62FenceThatIsNoneIsCorruptAndGrantsNothing) {
     const std::string fence_key = "{p:key}:ll:f";
     for (const std::string fence : {"abc", "", "nan", "inf", "-1", "1e300", "9007199254740991",
                                     "9007199254740992", "9223372036854775807"}) {
@@ -217,7 +217,7 @@ TEST_F(RedisRefusal, FenceThatIsNoneIsCorruptAndGrantsNothing) {
     expect_works(locks_, "key");
 }
 
-TEST_F(RedisRefusal, LastFenceBelowTheLimitIsGivenExactly) {
+TEST_F(RedisRefusal, Row62LastFenceBelowTheLimitIsGivenExactly) {
     server_.cli("SET", "{p:key}:ll:f", "9007199254740990");
     const Reply reply = call(Verb::acquire, "me/1");
     EXPECT_EQ(reply.outcome, Outcome::granted) << reply.detail;
