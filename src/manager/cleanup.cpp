@@ -41,6 +41,7 @@ void Cleanup::drop(Lease& lease) noexcept {
         if (lease.duty.next != nullptr) lease.duty.next->duty.previous = lease.duty.previous;
     }
     if (lease.duty.counted) --pending_;
+    ++let_go_;
     lease.unshare();
 }
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string_view>
 
@@ -31,6 +32,8 @@ class Cleanup {
     [[nodiscard]] bool closed() noexcept;
     // Whether a release of that token is under way which will free its key.
     [[nodiscard]] bool frees(std::string_view token, Clock::time_point now) noexcept;
+    // How many it has let go of so far.
+    [[nodiscard]] std::uint64_t let_go() const noexcept { return let_go_.load(); }
     // How many are owed whose first release did not settle them.
     [[nodiscard]] std::size_t pending() const noexcept { return pending_.load(); }
 
@@ -58,6 +61,7 @@ class Cleanup {
     Lease* first_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
     bool closed_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::atomic<std::size_t> pending_{0};
+    std::atomic<std::uint64_t> let_go_{0};
     Jitter jitter_{0x9e3779b9U};
 };
 

@@ -219,6 +219,7 @@ Clock::time_point Core::drive(AcquireMachine& machine, Attempt& attempt, Clock::
 AcquireMachine::Action Core::look(AcquireMachine& machine, Attempt& attempt,
                                   Clock::time_point until, Clock::time_point& now) {
     Lease& lease = attempt.lease;
+    const std::uint64_t let_go_before = keeper_.cleanup().let_go();
     Operation operation{{.verb = Verb::acquire,
                          .key = lease.full_key(),
                          .token = lease.token(),
@@ -228,7 +229,9 @@ AcquireMachine::Action Core::look(AcquireMachine& machine, Attempt& attempt,
     now = run(lease.backend(), operation);
     Reply& reply = operation.reply;
     if (reply.outcome == Outcome::held) {
-        if (clear_way(attempt, reply, until, now)) return machine.look_again(now);
+        if (clear_way(attempt, reply, let_go_before, until, now)) {
+            return machine.look_again(now);
+        }
         attempt.failure.owner = owner_of(reply.holder);
         attempt.failure.remaining = reply.remaining;
     } else if (reply.outcome != Outcome::granted) {
@@ -244,13 +247,18 @@ AcquireMachine::Action Core::look(AcquireMachine& machine, Attempt& attempt,
 }
 
 // A release of our own that is under way, and has not arrived, is no reason to send somebody away:
-// whoever finds it in the way sends it once more. True: it may be gone.
-bool Core::clear_way(Attempt& attempt, const Reply& reply, Clock::time_point until,
-                     Clock::time_point& now) {
+// whoever finds it in the way sends it once more. If it is not under way any more, it may have
+// arrived behind the look. True: it may be gone.
+bool Core::clear_way(Attempt& attempt, const Reply& reply, std::uint64_t let_go_before,
+                     Clock::time_point until, Clock::time_point& now) {
     constexpr int most = 3;
-    if (reply.kept || owner_of(reply.holder) != options_.owner || attempt.cleared == most ||
-        !keeper_.cleanup().frees(reply.holder, now)) {
+    if (reply.kept || owner_of(reply.holder) != options_.owner || attempt.cleared == most) {
         return false;
+    }
+    if (!keeper_.cleanup().frees(reply.holder, now)) {
+        if (keeper_.cleanup().let_go() == let_go_before) return false;
+        ++attempt.cleared;
+        return true;
     }
     ++attempt.cleared;
     Operation release{{.verb = Verb::release,

@@ -89,8 +89,8 @@ class Core {
     Clock::time_point drive(AcquireMachine& machine, Attempt& attempt, Clock::time_point now);
     [[nodiscard]] AcquireMachine::Action look(AcquireMachine& machine, Attempt& attempt,
                                               Clock::time_point until, Clock::time_point& now);
-    [[nodiscard]] bool clear_way(Attempt& attempt, const Reply& reply, Clock::time_point until,
-                                 Clock::time_point& now);
+    [[nodiscard]] bool clear_way(Attempt& attempt, const Reply& reply, std::uint64_t let_go_before,
+                                 Clock::time_point until, Clock::time_point& now);
     void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
                       std::chrono::nanoseconds waited) noexcept;
 

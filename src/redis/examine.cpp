@@ -6,7 +6,7 @@
 
 #include "redis/codec.hpp"
 #include "redis/info.hpp"
-#include "redis/login.hpp"
+#include "redis/session.hpp"
 #include "wire/command.hpp"
 #include "wire/connection.hpp"
 
@@ -43,14 +43,13 @@ void judge_clock(microseconds server, microseconds before, microseconds after,
 }
 
 // False: this user cannot even log in, which is said.
-bool log_in(wire::Connection& connection, const LinkSettings& settings, Clock::time_point until,
-            std::vector<Finding>& findings) {
+bool log_in(wire::Connection& connection, const LinkSettings& settings, const Clock& clock,
+            Clock::time_point until, std::vector<Finding>& findings) {
     std::string why;
-    std::error_code error = connection.open(settings.endpoint, until, why);
-    if (error) give_up(settings, error, why);
     std::int64_t server_time = 0;
     const microseconds before = wall_clock();
-    error = log_in(connection, settings.credentials, until, server_time, why);
+    const std::error_code error =
+        open_session(connection, settings, clock, until, server_time, why);
     const microseconds after = wall_clock();
     if (!error) {
         judge_clock(microseconds{server_time}, before, after, findings);
@@ -111,7 +110,7 @@ void examine(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
     const Clock::time_point until = detail::saturating_add(now, settings.command_timeout);
     const Clock::time_point connected =
         detail::saturating_add(now, std::min(settings.connect_timeout, settings.command_timeout));
-    if (log_in(connection, settings, connected, findings)) {
+    if (log_in(connection, settings, *clock, connected, findings)) {
         ask(connection, settings, until, findings);
     }
 }

@@ -1,0 +1,26 @@
+// From the settings of a backend to a connection that is good for commands.
+//
+// Thread-safety: a connection belongs to one thread. The credentials callback runs in it, and no
+// mutex may be held.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+#include <leaselock/clock.hpp>
+
+#include "redis/link.hpp"
+#include "redis/login.hpp"
+#include "wire/connection.hpp"
+
+namespace leaselock::redis {
+
+// Connects and logs in until `until`, or says why not. Asks for the credentials if they are asked
+// for at each connection.
+[[nodiscard]] std::error_code open_session(wire::Connection& connection,
+                                           const LinkSettings& settings, const Clock& clock,
+                                           Clock::time_point until, std::int64_t& server_time,
+                                           std::string& why);
+
+}  // namespace leaselock::redis
