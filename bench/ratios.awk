@@ -1,4 +1,5 @@
-# Reads targets.txt and then the CSV of Google Benchmark; prints one line for each pair.
+# Reads targets.txt and then the CSV of Google Benchmark; prints one line for each pair, and behind
+# them what else was counted.
 
 function trim(name) { gsub(/"/, "", name); return name }
 
@@ -10,7 +11,8 @@ function split_name(name,    parts, n, i, at) {
     who = parts[at]
     what = parts[1]
     for (i = 2; i <= n; ++i)
-        if (i != at && parts[i] !~ /^(real|process|manual)_time$/) what = what "/" parts[i]
+        if (i != at && parts[i] !~ /^((real|process|manual)_time|iterations:[0-9]+)$/)
+            what = what "/" parts[i]
 }
 
 function verdict(what, baseline, ratio,    i, good) {
@@ -31,6 +33,10 @@ file == 1 && !/^#/ && NF > 0 {
     measure[targets] = $3
     limit[targets] = $4
 }
+file == 2 && /^name,/ {
+    counters = split($0, title, ",")
+    for (i in title) title[i] = trim(title[i])
+}
 file == 2 && /_median"?,/ {
     split($0, column, ",")
     name = trim(column[1])
@@ -38,6 +44,9 @@ file == 2 && /_median"?,/ {
     split_name(name)
     factor = column[5] == "s" ? 1e9 : column[5] == "ms" ? 1e6 : column[5] == "us" ? 1e3 : 1
     time[what, who] = column[3] * factor
+    for (i = 11; i <= counters; ++i)
+        if (column[i] > 0)
+            counted[++figures] = sprintf("%-42s %-10s %-12s %14.5g", what, who, title[i], column[i])
     if (who == "leaselock") whats[++count] = what
     else baselines[what] = baselines[what] " " who
 }
@@ -58,6 +67,10 @@ END {
             ++rows
         }
     }
+    close("sort")
+    if (figures > 0) printf "\n%-42s %-10s %-12s %14s\n", "what", "who", "counted", "median"
+    fflush()
+    for (i = 1; i <= figures; ++i) print counted[i] | "sort"
     close("sort")
     if (failed != "") print "failed:" failed
     if (rows == 0) print "no pair was measured"

@@ -1,0 +1,263 @@
+// What it costs to hold many locks whose renewal is on: the time is the processor time of one
+// renewal, all threads together. Only the Keeper has something to do meanwhile.
+//   leaselock  so many locks, all due at once, again and again until 100 000 are renewed: the
+//              manager's clock is put forward by a third of their ttl;
+//   at-1000    the same with 1 000 locks: what it would be if the cost grew linearly;
+//   baseline   a raw hiredis loop that pipelines the same script calls, 1 000 in a write.
+// Further columns: `per_s` is renewals in a second of that, `bytes` what the process has allocated
+// for each held lock (in memory that is the store's entry, too), `paced_per_s` and `paced_cpu` how
+// many renewals come in a second when they come by themselves, in a third of the ttl, and the part
+// of a core that they take. The server's URL comes in LEASELOCK_BENCH_REDIS.
+#include <array>
+#include <atomic>
+#include <benchmark/benchmark.h>
+#include <cstdlib>
+#include <functional>
+#include <hiredis/hiredis.h>
+#include <malloc.h>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <time.h>
+#include <vector>
+
+#include <leaselock/redis.hpp>
+
+#include "redis_scripts.hpp"
+
+namespace {
+
+using leaselock::Clock;
+using std::chrono::milliseconds;
+
+double seconds_of(clockid_t clock) {
+    timespec ts{};
+    ::clock_gettime(clock, &ts);
+    return static_cast<double>(ts.tv_sec) + static_cast<double>(ts.tv_nsec) / 1e9;
+}
+
+struct Used {
+    double wall = seconds_of(CLOCK_MONOTONIC);
+    double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    friend Used operator-(const Used& a, const Used& b) { return {a.wall - b.wall, a.cpu - b.cpu}; }
+};
+
+double allocated() {
+    const auto info = ::mallinfo2();
+    return static_cast<double>(info.uordblks + info.hblkhd);
+}
+
+// The boot clock, which may be put forward while nobody but the Keeper sleeps on it.
+class LeapClock final : public Clock {
+  public:
+    time_point now() const noexcept override { return real_->now() + ahead(); }
+    bool sleep_until(time_point until, const std::stop_token& stop) override {
+        return real_->sleep_until(in_real(until), stop);
+    }
+    void sleep_until(time_point until, leaselock::Waker& waker) override {
+        sleeper_ = &waker;
+        real_->sleep_until(in_real(until), waker);
+    }
+    void leap(duration by) {
+        ahead_ += by.count();
+        if (leaselock::Waker* const waker = sleeper_) waker->wake();
+    }
+
+  private:
+    duration ahead() const noexcept { return duration{ahead_.load()}; }
+    time_point in_real(time_point t) const { return t == time_point::max() ? t : t - ahead(); }
+
+    const std::shared_ptr<Clock> real_ = leaselock::boot_clock();
+    std::atomic<rep> ahead_{0};
+    std::atomic<leaselock::Waker*> sleeper_{nullptr};
+};
+
+std::string url() {
+    const char* const value = std::getenv("LEASELOCK_BENCH_REDIS");
+    return value == nullptr ? "" : value;
+}
+
+// So many locks, held by 16 threads that have ended.
+class Held {
+  public:
+    Held(bool in_redis, std::size_t count, milliseconds ttl) : count_{count}, ttl_{ttl} {
+        if (in_redis) {
+            leaselock::RedisOptions options;
+            options.url = url();
+            options.clock = clock_;
+            locks_.register_backend("redis", leaselock::make_redis_backend(options));
+            locks_.set_default_backend("redis");
+        }
+        for (auto& each : held_) each.reserve(count / held_.size() + 1);
+        (void)locks_.acquire("first");  // brings the thread and the connections
+        const double before = allocated();
+        each_thread([&](std::size_t thread) {
+            for (std::size_t i = thread; i < count_; i += held_.size()) {
+                held_[thread].push_back(
+                    *locks_.acquire("stock-update-" + std::to_string(i), {.ttl = ttl_}));
+            }
+        });
+        bytes_ = (allocated() - before) / static_cast<double>(count_);
+    }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() {
+        each_thread([&](std::size_t thread) { held_[thread].clear(); });
+    }
+
+    [[nodiscard]] double bytes() const { return bytes_; }
+    // How many were renewed in a third of the ttl, and what that took.
+    Used pace(std::uint64_t& renewed) {
+        const std::uint64_t before = locks_.stats().renewed;
+        const Used begin;
+        std::this_thread::sleep_for(ttl_ / 3);
+        const Used used = Used{} - begin;
+        renewed = locks_.stats().renewed - before;
+        return used;
+    }
+    // What it takes to renew each of them so many times.
+    Used bursts(std::size_t times) {
+        const std::uint64_t before = locks_.stats().renewed;
+        const Used begin;
+        for (std::size_t i = 1; i <= times; ++i) {
+            clock_->leap(ttl_ / 3);
+            while (locks_.stats().renewed - before < i * count_) {
+                if (locks_.stats().lost != 0) throw std::runtime_error("lost");
+                std::this_thread::sleep_for(milliseconds{1});
+            }
+        }
+        return Used{} - begin;
+    }
+
+  private:
+    template <class Function>
+    void each_thread(const Function& function) {
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i < held_.size(); ++i) threads.emplace_back(function, i);
+    }
+
+    const std::size_t count_;
+    const milliseconds ttl_;
+    const std::shared_ptr<LeapClock> clock_ = std::make_shared<LeapClock>();
+    leaselock::LockManager locks_{{.clock = clock_, .shutdown_timeout = std::chrono::seconds{10}}};
+    std::array<std::vector<leaselock::ScopedDistributedLock>, 16> held_;
+    double bytes_ = 0;
+};
+
+// Of each measurement, whatever the number of locks.
+constexpr std::size_t renewals = 100'000;
+
+void report(benchmark::State& state, std::size_t count, const Used& used) {
+    state.SetIterationTime(used.cpu / static_cast<double>(count));
+    state.counters["per_s"] = static_cast<double>(count) / used.wall;
+    for (const char* const name : {"bytes", "paced_per_s", "paced_cpu"}) state.counters[name] = 0;
+}
+
+void leaselock_holds(benchmark::State& state, bool in_redis, std::size_t count, milliseconds ttl) {
+    Held held{in_redis, count, ttl};
+    for (auto _ : state) {
+        std::uint64_t renewed = 0;
+        const Used paced = held.pace(renewed);
+        report(state, renewals, held.bursts(renewals / count));
+        state.counters["bytes"] = held.bytes();
+        state.counters["paced_per_s"] = static_cast<double>(renewed) / paced.wall;
+        state.counters["paced_cpu"] = paced.cpu / paced.wall;
+    }
+}
+
+using Words = std::vector<std::string>;
+
+class Pipeline {
+  public:
+    Pipeline()
+        : context_{
+              redisConnect("127.0.0.1", std::atoi(url().substr(url().rfind(':') + 1).c_str()))} {
+        if (context_ == nullptr || context_->err != 0) throw std::runtime_error("no server");
+    }
+    void write(const Words& words) {
+        std::array<const char*, 8> texts{};
+        std::array<std::size_t, 8> lengths{};
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            texts[i] = words[i].data();
+            lengths[i] = words[i].size();
+        }
+        redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(),
+                               lengths.data());
+    }
+    void expect(int type, long long integer) {
+        void* answer = nullptr;
+        if (redisGetReply(context_.get(), &answer) != REDIS_OK) throw std::runtime_error("closed");
+        const std::unique_ptr<void, decltype([](void* a) { freeReplyObject(a); })> owner{answer};
+        const auto* const reply = static_cast<redisReply*>(answer);
+        if (reply->type != type || reply->integer != integer) throw std::runtime_error("answer");
+    }
+
+  private:
+    std::unique_ptr<redisContext, decltype([](redisContext* c) { redisFree(c); })> context_;
+};
+
+// The commands are put together anew for each renewal, as they are by whoever renews.
+void by_hand(benchmark::State& state, std::size_t count) {
+    constexpr std::size_t batch = 1000;
+    const std::string ttl = "30000";
+    std::vector<std::array<std::string, 3>> held;  // key, waiters, token
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string key = "hazel:lock:stock-update-" + std::to_string(i);
+        held.push_back({key, "{" + key + "}:ll:w", "vm:12345/0123456789abcdef0123456789abcdef"});
+    }
+    Pipeline redis;
+    redis.write({"SCRIPT", "LOAD", std::string(leaselock::redis::scripts::renew_text)});
+    redis.expect(REDIS_REPLY_STRING, 0);
+    const auto in_batches = [&](const auto& words, int type, long long integer) {
+        for (std::size_t i = 0; i < count; i += batch) {
+            for (std::size_t j = i; j < i + batch; ++j) redis.write(words(held[j]));
+            for (std::size_t j = 0; j < batch; ++j) redis.expect(type, integer);
+        }
+    };
+    using Lock = std::array<std::string, 3>;
+    in_batches(
+        [&](const Lock& lock) {
+            return Words{"SET", lock[0], lock[2], "PX", ttl};
+        },
+        REDIS_REPLY_STATUS, 0);
+    const std::string sha1{leaselock::redis::scripts::renew_sha1};
+    for (auto _ : state) {
+        const Used begin;
+        in_batches(
+            [&](const Lock& lock) {
+                return Words{"EVALSHA", sha1, "2", lock[0], lock[1], lock[2], "60000"};
+            },
+            REDIS_REPLY_INTEGER, 1);
+        report(state, count, Used{} - begin);
+    }
+    in_batches([](const Lock& lock) { return Words{"DEL", lock[0]}; }, REDIS_REPLY_INTEGER, 1);
+}
+
+void add(const std::string& name, const std::function<void(benchmark::State&)>& run) {
+    benchmark::RegisterBenchmark(name.c_str(), run)->Iterations(1)->UseManualTime();
+}
+
+void add(const std::string& name, bool in_redis, std::size_t count, milliseconds ttl) {
+    add(name, [=](benchmark::State& state) { leaselock_holds(state, in_redis, count, ttl); });
+}
+
+// The ttl is such that a third of it is about what it takes to acquire them, so that by themselves
+// they are due one behind the other.
+const bool registered = [] {
+    const milliseconds quick{1500};
+    for (const std::size_t count : {10'000, 100'000}) {
+        const std::string memory = "hold/memory-" + std::to_string(count);
+        const std::string redis = "hold/redis-" + std::to_string(count);
+        add(memory + "/leaselock", false, count, quick);
+        add(memory + "/at-1000", false, 1'000, quick);
+        add(redis + "/leaselock", true, count, count == 10'000 ? quick : milliseconds{9000});
+        add(redis + "/at-1000", true, 1'000, quick);
+        add(redis + "/baseline", [count](benchmark::State& state) { by_hand(state, count); });
+    }
+    return true;
+}();
+
+}  // namespace
+
+BENCHMARK_MAIN();

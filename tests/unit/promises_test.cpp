@@ -1,0 +1,139 @@
+// Goal: what a holder is promised of renewal, release and clean-up, where one careless line would
+// break it: nothing is renewed behind its release, a destructor does not wait, what is owed is
+// repeated until it is answered, a suspend counts. Method: a clock that is moved by hand and a
+// backend that keeps a record; a peer that plays the server; and a clock_gettime of our own, so
+// that the boot clock can be ahead of the steady one as it is behind a suspend.
+#include <algorithm>
+#include <atomic>
+#include <gtest/gtest.h>
+#include <optional>
+#include <string>
+#include <sys/syscall.h>
+#include <thread>
+#include <time.h>
+#include <unistd.h>
+
+#include <leaselock/redis.hpp>
+
+#include "fault/lock_peer.hpp"
+#include "support/poll_until.hpp"
+#include "unit/manager_world.hpp"
+
+namespace {
+
+std::atomic<int> suspended_seconds{0};
+
+}  // namespace
+
+// Instead of the C library's, for the whole program.
+extern "C" int clock_gettime(clockid_t clock, timespec* ts) noexcept {
+    const long result = ::syscall(SYS_clock_gettime, clock, ts);
+    if (clock == CLOCK_BOOTTIME) ts->tv_sec += suspended_seconds;
+    return static_cast<int>(result);
+}
+
+namespace leaselock {
+namespace {
+
+using namespace std::chrono_literals;
+using support::Answer;
+using support::Heard;
+using support::LockPeer;
+using support::poll_until;
+
+// A world whose threads sleep until the test moves the time.
+struct Promises : ::testing::Test {
+    // Moves the time, and lets the Keeper do what is due then.
+    void pass(std::chrono::milliseconds time) {
+        world.clock->wait_for_background(1);
+        world.clock->advance(time);
+        world.clock->wait_for_background(1);
+    }
+    [[nodiscard]] long count(Verb verb) const {
+        const auto records = world.backend->records();
+        return std::count_if(records.begin(), records.end(),
+                             [&](const auto& record) { return record.verb == verb; });
+    }
+
+    ManagerWorld world{testing::ManualClock::Sleep::blocking};
+    std::error_code ec;
+};
+
+TEST_F(Promises, NothingIsRenewedBehindItsRelease) {
+    auto lock = world.manager.acquire("key", {.ttl = 9s});
+    pass(3s);
+    EXPECT_EQ(count(Verb::renew), 1);
+    EXPECT_EQ(lock->release(), ReleaseResult::released);
+    for (int i = 0; i < 6; ++i) pass(1s);
+    EXPECT_EQ(count(Verb::renew), 1);
+    EXPECT_EQ(world.manager.stats().held_now, 0U);
+}
+
+TEST_F(Promises, RenewalGoesOnBehindAnyNumberOfFailures) {
+    const auto lock = world.manager.acquire("key", {.ttl = 9s});
+    world.backend->fail_all({.error = Errc::connection_lost});
+    pass(3s);
+    for (int i = 0; i < 4; ++i) pass(1s);
+    EXPECT_GE(count(Verb::renew), 4);
+    world.backend->heal();
+    pass(1s);
+    EXPECT_GT(lock->remaining(), 4s);
+}
+
+// A pumped command is done by the thread that waits for it.
+TEST_F(Promises, DestructorLeavesTheWaitingToAnotherThread) {
+    std::optional<ScopedDistributedLock> lock = world.manager.acquire("key");
+    std::atomic<bool> waited_here{false};
+    std::atomic<bool> waited{false};
+    world.backend->on_pump([&, here = std::this_thread::get_id()](const Request&) {
+        if (std::this_thread::get_id() == here) waited_here = true;
+        waited = true;
+    });
+    lock.reset();
+    EXPECT_FALSE(waited_here);
+    EXPECT_TRUE(poll_until([&] { return waited.load(); })) << "nobody has delivered it";
+}
+
+TEST_F(Promises, WhatIsOwedIsRepeatedUntilItIsAnswered) {
+    world.backend->fail_next({.error = Errc::command_timed_out, .runs = true});
+    for (int i = 0; i < 3; ++i) world.backend->fail_next({.error = Errc::command_timed_out});
+    EXPECT_FALSE(world.manager.acquire("key", {}, ec));
+    EXPECT_EQ(ec, Family::unknown);
+    for (int i = 0; i < 10 && world.manager.stats().cleanups == 0; ++i) pass(5s);
+    EXPECT_EQ(count(Verb::release), 4);
+    world.backend->heal();
+    EXPECT_FALSE(world.other.inspect("key").held);
+    EXPECT_EQ(world.manager.stats().cleanups_now, 0U);
+    EXPECT_EQ(world.manager.stats().cleanups, 1U);
+}
+
+// The answer to a posted release has no reader but the Keeper.
+TEST(PostedRelease, IsSentAsAWholeScriptWhenTheServerHasForgottenIt) {
+    LockPeer peer;
+    LockManager locks = connect(peer.peer().url(), {});
+    {
+        const auto lock = locks.acquire("key");
+        peer.on_call([](const Heard& call) {
+            return call.whole_script ? support::yes(call) : Answer::reply("-NOSCRIPT gone\r\n");
+        });
+    }
+    const auto has_come = [&] {
+        const Heard last = peer.calls().back();
+        return last.verb == Verb::release && last.whole_script;
+    };
+    EXPECT_TRUE(poll_until(has_come, 5s));
+}
+
+TEST(Suspend, EndsALeaseThatItOutlasts) {
+    LockManager locks;
+    auto lock = locks.acquire("key", {.ttl = 30s, .renewal = Renewal::off});
+    EXPECT_TRUE(lock->owns_lock());
+    suspended_seconds += 29;
+    EXPECT_TRUE(lock->owns_lock());
+    suspended_seconds += 1;
+    EXPECT_FALSE(lock->owns_lock());
+    EXPECT_TRUE(locks.acquire("key").has_value()) << "the store has slept, too";
+}
+
+}  // namespace
+}  // namespace leaselock
