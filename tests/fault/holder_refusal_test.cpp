@@ -42,13 +42,14 @@ class HolderRefusal : public testing::Test {
         EXPECT_EQ(told_->lost, 0);
         EXPECT_EQ(lock.release(ec_), at_last) << ec_.message();
     }
-    // Something happens to the key under a holder, who is told at its next renewal, long before
-    // the deadline.
+    // Something happens to the key under a holder, who is told so by its next renewal, and not
+    // because one failed after the other until the deadline.
     void expect_lost_by(const std::function<void()>& trouble) {
         ScopedDistributedLock lock{locks_, "key", {.ttl = patient_ttl}};
         const LossWatch loss{lock};
         trouble();
         ASSERT_TRUE(loss.fires());
+        EXPECT_EQ(locks_.stats().renewals_failed, 0U);
         expect_lost(lock);
         EXPECT_EQ(lock.release(ec_), ReleaseResult::lost) << ec_.message();
         EXPECT_EQ(loss.fired(), 1);

@@ -136,6 +136,8 @@ void storm_once(const Storm& storm, std::minstd_rand& random) {
 
 int storm(const std::string& url, const std::string& directory, int keys, int threads,
           milliseconds time, unsigned seed) {
+    // A sanitizer may start a thread of its own with the first one of a process.
+    std::thread{[] {}}.join();
     const std::size_t threads_before = running_threads();
     const std::size_t descriptors_before = open_descriptors();
     {
