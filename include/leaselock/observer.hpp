@@ -59,8 +59,8 @@ class LEASELOCK_EXPORT Observer {
     virtual void on_cleanup(const LockEvent& /*event*/) {}
 };
 
-// How often something took how long. Bucket i counts what took less than upper_bound(i) and not less
-// than upper_bound(i - 1); the last one has no upper bound.
+// How often something took how long. Bucket i counts what took less than upper_bound(i) and not
+// less than upper_bound(i - 1); the last one has no upper bound.
 struct Histogram {
     static constexpr std::size_t size = 40;
 
@@ -91,8 +91,8 @@ struct LockStats {
     std::uint64_t renewed = 0;
     std::uint64_t renewals_failed = 0;  // tries that were not answered by yes or no
     std::uint64_t lost = 0;
-    std::uint64_t released = 0;   // by their holders, delivered or not
-    std::uint64_t cleanups = 0;   // releases of unknown outcome that were settled
+    std::uint64_t released = 0;  // by their holders, delivered or not
+    std::uint64_t cleanups = 0;  // releases of unknown outcome that were settled
     std::uint64_t held_now = 0;
     std::uint64_t cleanups_now = 0;    // releases of unknown outcome that are not settled
     std::uint64_t events_dropped = 0;  // the observer was too slow for them

@@ -68,8 +68,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
 
     // Fires once when the lock is lost: when that is known, or when it can no longer be excluded,
     // which is at the deadline. Not by a release. Callbacks run on a thread that the manager keeps
-    // for user code; one that blocks holds up others, and no renewal; it may destroy the guard. What
-    // a std::stop_callback throws ends the program. Does not block. The first call may throw
+    // for user code; one that blocks holds up others, and no renewal; it may destroy the guard.
+    // What a std::stop_callback throws ends the program. Does not block. The first call may throw
     // bad_alloc, and LockError{no_thread}.
     [[nodiscard]] std::stop_token lost();
 
@@ -88,9 +88,9 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
 
     // From now on the lease has `ttl` to run, 10 ms to 24 h, and is renewed with it. Longer than
     // what is left is one round trip, and blocks until its answer is there, at most the backend's
-    // command time-out and the rest of the lease; shorter lowers what is believed here, without I/O:
-    // nothing shortens a lease at the store. max_hold still holds. Throws LockLost, and LockError if
-    // it is refused or not answered: then the lease is what it was.
+    // command time-out and the rest of the lease; shorter lowers what is believed here, without
+    // I/O: nothing shortens a lease at the store. max_hold still holds. Throws LockLost, and
+    // LockError if it is refused or not answered: then the lease is what it was.
     void extend(Duration ttl);
     void extend(Duration ttl, std::error_code& ec);
 

@@ -116,8 +116,7 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
     }
 }
 
-void HoldTable::lose_all(Clock::time_point now,
-                         const std::function<void(Lease&)>& lost) noexcept {
+void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept {
     for (Shard& shard : shards_) {
         while (Lease* const lease = lose_last(shard, now)) lost(*lease);
     }
@@ -172,8 +171,8 @@ Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_p
     if (lease.hold.state != HoldState::held) return Verdict::unknown;
     const Clock::time_point before = lease.hold.machine.deadline();
     const Verdict verdict = settle(
-        shard, lease,
-        lease.hold.machine.replied(renewal.reply, asked.submitted, asked.ttl, now), before, now);
+        shard, lease, lease.hold.machine.replied(renewal.reply, asked.submitted, asked.ttl, now),
+        before, now);
     if (verdict == Verdict::renewed) ++shard.stats.renewed;
     if (verdict == Verdict::unknown) ++shard.stats.renewals_failed;
     return verdict;
@@ -206,10 +205,10 @@ std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewa
         const MutexLock lock{shard.mutex};
         if (lease.hold.state != HoldState::held) return std::nullopt;
         const Clock::time_point before = lease.hold.machine.deadline();
-        verdict = settle(
-            shard, lease,
-            lease.hold.machine.extended(renewal.reply, asked.submitted, asked.ttl, now), before,
-            now);
+        verdict =
+            settle(shard, lease,
+                   lease.hold.machine.extended(renewal.reply, asked.submitted, asked.ttl, now),
+                   before, now);
         if (verdict == Verdict::renewed) ++shard.stats.renewed;
         due = lease.hold.machine.due();
     }

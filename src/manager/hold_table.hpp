@@ -1,6 +1,6 @@
 // All leases that are held, each under the time at which something is to be done about it: a heap,
-// in shards so that threads do not meet. It decides what a lease is (held, lost, or on its way back)
-// under one mutex, so that none is renewed behind its release, and counts what happens.
+// in shards so that threads do not meet. It decides what a lease is (held, lost, or on its way
+// back) under one mutex, so that none is renewed behind its release, and counts what happens.
 //
 // Thread-safety: all calls from all threads at once. collect() and replied() are the Keeper's.
 #pragma once
@@ -52,7 +52,6 @@ class HoldTable {
     // None: it was not held any more.
     std::optional<HoldMachine::Verdict> extended(Lease& lease, const Operation& renewal,
                                                  Clock::time_point now) noexcept;
-
 
     // A call that ended without a lock.
     void count_failure(bool contended) noexcept;

@@ -1,7 +1,7 @@
-// A lock of this process from before its first byte is written until nobody owes it anything: token,
-// deadline, state, and the hooks by which the table of held leases, the clean-up and the Notifier
-// keep it. One allocation, made before the first byte, so that a release allocates nothing and a
-// guard may outlive all it came from.
+// A lock of this process from before its first byte is written until nobody owes it anything:
+// token, deadline, state, and the hooks by which the table of held leases, the clean-up and the
+// Notifier keep it. One allocation, made before the first byte, so that a release allocates nothing
+// and a guard may outlive all it came from.
 //
 // Owners: the guard; the Keeper while a renewal is under way, and while a release is owed. The last
 // one destroys it.
@@ -139,7 +139,8 @@ class Lease {
     [[nodiscard]] bool inherited() const noexcept;
     [[nodiscard]] Clock::duration left() const noexcept;
     [[nodiscard]] bool end_hold(Clock::time_point now) noexcept;
-    [[nodiscard]] ReleaseResult try_release(Clock::time_point now, bool& settled, Errc& error) noexcept;
+    [[nodiscard]] ReleaseResult try_release(Clock::time_point now, bool& settled,
+                                            Errc& error) noexcept;
 
     std::shared_ptr<Core> core_;
     Backend* backend_;

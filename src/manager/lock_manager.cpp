@@ -3,8 +3,8 @@
 #include <leaselock/lock_manager.hpp>
 
 #include "manager/core.hpp"
-#include "manager/lease.hpp"
 #include "manager/failure.hpp"
+#include "manager/lease.hpp"
 
 namespace leaselock {
 

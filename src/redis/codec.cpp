@@ -170,9 +170,9 @@ void append_request(std::string& out, const Request& request, bool whole_script,
                                                     request.token,
                                                     {ttl.data(), ttl.size()},
                                                     {last.data(), last.size()}};
-    const std::size_t count = request.verb == Verb::inspect      ? 5
+    const std::size_t count = request.verb == Verb::inspect   ? 5
                               : acquiring || request.ask_time ? 8
-                                                                 : 7;
+                                                              : 7;
     wire::append_command(out, std::span{arguments}.first(count));
 }
 

@@ -55,7 +55,8 @@ class Locker {
         request.submitted = boot_clock()->now();
         Operation operation{request};
         backend_->submit(operation);
-        if (!operation.done() && !backend_->pump(operation, operation.request.deadline)) backend_->detach(operation);
+        if (!operation.done() && !backend_->pump(operation, operation.request.deadline))
+            backend_->detach(operation);
         if (operation.reply.outcome == Outcome::failed) errors_.push_back(operation.reply.error);
     }
 

@@ -57,7 +57,8 @@ constexpr int patience = 10;
                          .keep = keep,
                          .submitted = boot_clock()->now()}};
     backend.submit(operation);
-    if (!operation.done() && !backend.pump(operation, operation.request.deadline)) backend.detach(operation);
+    if (!operation.done() && !backend.pump(operation, operation.request.deadline))
+        backend.detach(operation);
     return std::move(operation.reply);
 }
 

@@ -45,7 +45,8 @@ struct Call {
 };
 
 inline void finish(Link& link, Call& call) {
-    if (!call.operation.done() && !link.pump(call.operation, call.operation.request.deadline)) link.detach(call.operation);
+    if (!call.operation.done() && !link.pump(call.operation, call.operation.request.deadline))
+        link.detach(call.operation);
 }
 
 inline void run(Link& link, Call& call) {

@@ -1,10 +1,11 @@
 // Goal: one acquisition decides rightly after every event. Method: the machine alone, without I/O
 // and without a clock; each test hands it replies, wake-ups and times, and looks at its next step.
 #include "manager/acquire_machine.hpp"
-#include "manager/hold_machine.hpp"
 
 #include <gtest/gtest.h>
 #include <set>
+
+#include "manager/hold_machine.hpp"
 
 namespace leaselock::detail {
 namespace {
@@ -222,7 +223,7 @@ TEST_P(UnknownOutcome, OwesAReleaseEvenIfAnotherIsSeenToHoldTheLockLater) {
     (void)machine.replied(held(), begin + 1s, begin + 1s);
     (void)machine.woke(begin + 5s, false);
     expect_end_owing(machine, machine.replied(held(), begin + 5s, begin + 5s),
-                           Errc::wait_timed_out);
+                     Errc::wait_timed_out);
 }
 
 INSTANTIATE_TEST_SUITE_P(AcquireMachine, UnknownOutcome,
@@ -234,8 +235,7 @@ TEST(AcquireMachine, TakesAnAnswerToAnotherQuestionForUnknown) {
         AcquireMachine machine{no_wait};
         (void)machine.start(begin);
         const Reply reply{.outcome = outcome};
-        expect_end_owing(machine, machine.replied(reply, begin, begin),
-                               Errc::unexpected_reply);
+        expect_end_owing(machine, machine.replied(reply, begin, begin), Errc::unexpected_reply);
     }
 }
 

@@ -1,8 +1,8 @@
 // Goal: a holder is never wrong about holding, whatever the answers to its renewals are.
 // Method: the pure machine, fed with times and replies.
-#include <gtest/gtest.h>
-
 #include "manager/hold_machine.hpp"
+
+#include <gtest/gtest.h>
 
 namespace leaselock::detail {
 namespace {

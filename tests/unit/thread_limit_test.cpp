@@ -1,11 +1,10 @@
 // Goal: where the system gives no thread, acquire is refused before any I/O, and nothing is lost.
 // Method: a child process that has no room for the stack of one more thread.
+#include <fstream>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <fstream>
 
 #include "unit/manager_world.hpp"
 

@@ -127,7 +127,8 @@ class FaultBackend final : public Backend {
         if (fault->runs) {
             Operation unseen{operation.request};
             inner_->submit(unseen);
-            if (!unseen.done() && !inner_->pump(unseen, Clock::time_point::max())) inner_->detach(unseen);
+            if (!unseen.done() && !inner_->pump(unseen, Clock::time_point::max()))
+                inner_->detach(unseen);
         }
         operation.reply.in_part = fault->runs;
         operation.fail(fault->error, "made to fail");

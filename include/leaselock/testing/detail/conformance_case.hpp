@@ -73,7 +73,8 @@ class Client {
         request.submitted = clock_->now();
         Operation operation{request};
         backend_->submit(operation);
-        if (!operation.done() && !backend_->pump(operation, operation.request.deadline)) backend_->detach(operation);
+        if (!operation.done() && !backend_->pump(operation, operation.request.deadline))
+            backend_->detach(operation);
         return std::move(operation.reply);
     }
 
