@@ -246,7 +246,7 @@ void add(const std::string& name, bool in_redis, std::size_t count, milliseconds
 // they are due one behind the other.
 const bool registered = [] {
     const milliseconds quick{1500};
-    for (const std::size_t count : {10'000, 100'000}) {
+    for (const std::size_t count : {std::size_t{10'000}, std::size_t{100'000}}) {
         const std::string memory = "hold/memory-" + std::to_string(count);
         const std::string redis = "hold/redis-" + std::to_string(count);
         add(memory + "/leaselock", false, count, quick);

@@ -125,7 +125,7 @@ LockStats LockManager::stats() const { return core_->stats(); }
 // Never destroyed, so that it is there for whatever ends behind it; but what it owes is delivered.
 LockManager& default_manager() {
     static LockManager& manager = []() -> LockManager& {
-        static LockManager* const made = new LockManager;
+        static auto* const made = new LockManager;
         std::atexit([] { detail::Core::shut_down(made->core_); });
         return *made;
     }();
