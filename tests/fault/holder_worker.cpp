@@ -53,7 +53,7 @@ int hold(const std::string& url, const std::string& directory, milliseconds ttl)
     const std::uint64_t fence = lock->lock().fencing_token();
     const auto read = store.read(fence);
     if (!read) return 3;
-    std::ofstream{directory + "/ready"};
+    const std::ofstream ready{directory + "/ready"};
     if (!poll_until([&] { return !lock->owns_lock(); }, limit)) return 4;
     if (lock->lock().remaining() != 0ms) return 5;
     lock->ensure(ec);
