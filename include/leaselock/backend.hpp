@@ -6,6 +6,12 @@
 // done or detached. submit() starts operations and does not wait; pump() lends the caller's thread
 // until one is done; detach() lets go of it; side_channel() opens a second way to the same store.
 //
+// Waiting. A store may keep a queue for each key. An acquire that names a Listener takes a place in
+// it when the lock is not free, and keeps that place by being repeated; a release then hands the
+// lock over to the first place that is alive, and the backend tells its Listener. Being told is a
+// matter of speed alone: the waiter still looks now and then, and a message that was lost costs
+// time. A backend without a queue ignores the Listener, and its waiters look at the retry delay.
+//
 // Every implementation must guarantee:
 //   - one token, one acquisition: acquire with the token that holds the key is a retry. It answers
 //     `granted` with the same fencing token, and never shortens the lease.
@@ -15,6 +21,13 @@
 //   - acquire does nothing if it reaches the store after `deadline`.
 //   - something under the key that is not a lock is left alone: Errc::corrupt.
 //   - a failure is `unavailable` only if the command did not run; when in doubt it is `unknown`.
+// and one with a queue, too:
+//   - a lock goes to places in the order in which they were taken, but for those that are dead: a
+//     place lives until `Request::place` after the last acquire that was for it.
+//   - an acquire without a place does not pass one that lives: it is answered as `held`.
+//   - a place ends by a grant to its token, or by a release with its token (which is then `lost`,
+//     since it held nothing).
+//   - a lock is handed over as a grant is made: with a fencing token above all before it.
 //
 // Thread-safety: a Backend may be used from all threads at once. An Operation belongs to its
 // caller, except between submit() and done(), when only done() may be called from outside the
@@ -39,6 +52,40 @@ namespace leaselock {
 
 enum class Verb : std::uint8_t { acquire, renew, release, inspect };
 
+// A lock that a release has handed over to a waiter.
+struct HandOff {
+    std::uint64_t fencing_token = 0;
+    std::chrono::milliseconds ttl{0};  // how long it is the waiter's, from then on
+};
+
+// Somebody who waits for a lock, as the backend knows him. The views outlive the object.
+//
+// Thread-safety: the calls come on any thread, one at a time, and may come with a lock of the
+// backend's held: they must not block, throw, or call the backend.
+class LEASELOCK_EXPORT Listener {
+  public:
+    Listener(std::string_view key, std::string_view token) noexcept : key_{key}, token_{token} {}
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+
+    [[nodiscard]] std::string_view key() const noexcept { return key_; }
+    [[nodiscard]] std::string_view token() const noexcept { return token_; }
+
+    // The lock was handed over to his token. May be late: it is to be believed only if its fencing
+    // token is above the one that the newest answered acquire told, and then for `ttl` from the
+    // sending of that acquire.
+    virtual void handed_over(const HandOff& what) noexcept = 0;
+    // A message may have been missed: the next look is due now.
+    virtual void look() noexcept = 0;
+
+  protected:
+    ~Listener() = default;
+
+  private:
+    std::string_view key_;
+    std::string_view token_;
+};
+
 // What is asked. The views must outlive the operation.
 struct Request {
     Verb verb = Verb::inspect;
@@ -49,13 +96,18 @@ struct Request {
         0};                 // release: the key stays taken so long (min_hold); 0 frees it
     bool ask_time = false;  // release: whether the reply must tell the store's time
     bool unread = false;    // release: nobody is left to read the reply, or to send it once more
+    // acquire: who waits, and takes or keeps a place when the lock is not his; null: nobody. The
+    // place lives for `place` from now on. Not called after forget().
+    Listener* listener = nullptr;
+    std::chrono::milliseconds place{0};
     Clock::time_point submitted{};  // read before submit(): leases count from here
     Clock::time_point deadline = Clock::time_point::max();  // nobody waits longer than this
 };
 
 enum class Outcome : std::uint8_t {
     granted,   // acquire: fencing_token
-    held,      // acquire: not granted; inspect: held. holder, remaining, kept, fencing_token
+    held,      // acquire: not granted; inspect: held. holder, remaining, kept, fencing_token;
+               // without a holder: free, and somebody else's turn
     free,      // inspect
     renewed,   // renew
     released,  // release
@@ -66,9 +118,12 @@ enum class Outcome : std::uint8_t {
 struct Reply {
     Outcome outcome = Outcome::failed;
     bool kept = false;                       // the holder released it, and it is kept
+    bool queued = false;                     // acquire, held: the token has a place
+    bool first = false;                      // and it is the first that lives
+    bool told = false;                       // and hand-offs are told, from before this was sent
     Errc error = Errc::unexpected_reply;     // why, where it failed
     bool in_part = false;                    // it failed, and may have done a part before
-    std::uint64_t fencing_token = 0;         // 0: none
+    std::uint64_t fencing_token = 0;         // the key's last; 0: none
     std::chrono::milliseconds remaining{0};  // of the holder's lease
     // On the store's own clock, in microseconds; 0: not told, or there is none.
     std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives behind this
@@ -129,6 +184,15 @@ class LEASELOCK_EXPORT Backend {
     // Lets go of an operation that is not done: it is completed at once, `unavailable` if nothing
     // of it was sent, else `unknown`, and a late answer to it is dropped. Does not block.
     virtual void detach(Operation& operation) noexcept = 0;
+
+    // Hand-offs shall be told to this listener, whose acquire was answered `queued` and not `told`.
+    // When they are, or when a message may have been missed, its look() is called: perhaps before
+    // this returns, perhaps never. Again for the same one changes nothing. Does not block.
+    virtual void listen(Listener& /*listener*/) noexcept {}
+    // Nothing more is told to it, and its address is not kept. Its place stays until a release with
+    // its token, or its end. Unknown listeners are ignored. Waits for a call that is under way, so
+    // it is not for those calls; else it does not block.
+    virtual void forget(Listener& /*listener*/) noexcept {}
 
     // A backend of the same store that shares no connection with this one, so that whoever uses it
     // does not queue behind the callers of this one. Null: there is nothing to queue for. Does not
