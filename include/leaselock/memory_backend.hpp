@@ -6,6 +6,10 @@
 // is free keeps its place for the next time; as a shard grows its free keys are swept out, so that
 // they never outnumber the others by more than a constant, at a constant cost a call.
 //
+// Who waits for a key has a place in its queue, and is told by the release that hands the key over
+// to him, on the releasing thread. A lease that ends by itself tells nobody: the first one's next
+// look finds the key free.
+//
 // Thread-safety: all calls from all threads at once; keys of different shards do not contend.
 #pragma once
 
@@ -13,12 +17,14 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/memory_queue.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
@@ -27,7 +33,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
   public:
     using Backend::submit;
 
-    // Blocks for the shard's mutex only. Allocates for a key that was not there.
+    // Blocks for the shard's mutex only. Allocates for a key, and for a place, that was not there.
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const operation : operations) {
             try {
@@ -42,6 +48,15 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         return true;
     }
     void detach(Operation& /*operation*/) noexcept override {}
+    // Hand-offs are told from the first acquire on, so there is nothing to listen for.
+    void forget(Listener& listener) noexcept override {
+        const Key key = hashed(listener.key());
+        Shard& shard = shard_of(key);
+        const detail::MutexLock lock{shard.mutex};
+        const auto found = shard.entries.find(key);
+        if (found == shard.entries.end() || found->second.queue == nullptr) return;
+        found->second.queue->forget(listener);
+    }
 
   private:
     struct Entry {
@@ -49,6 +64,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         Clock::time_point expires = Clock::time_point::min();
         std::uint64_t fencing_token = 0;
         bool kept = false;
+        std::unique_ptr<detail::MemoryQueue> queue{};  // null: nobody waits
     };
     // A key with its hash, so that the bytes are hashed once a call.
     template <class Text>
@@ -82,12 +98,17 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     };
     static constexpr std::size_t shard_count = 64;
 
+    static Key hashed(std::string_view key) noexcept {
+        return {key, std::hash<std::string_view>{}(key)};
+    }
+    // The top bits choose the shard: the map in it uses the others.
+    Shard& shard_of(const Key& key) noexcept { return shards_[(key.hash >> 48U) % shard_count]; }
+
     void run(Operation& operation) {
         const Request& request = operation.request;
         Reply& reply = operation.reply;
-        // The top bits choose the shard: the map below uses the others.
-        const Key key{request.key, std::hash<std::string_view>{}(request.key)};
-        Shard& shard = shards_[(key.hash >> 48U) % shard_count];
+        const Key key = hashed(request.key);
+        Shard& shard = shard_of(key);
         const detail::MutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         Entry* const entry = found == shard.entries.end() ? nullptr : &found->second;
@@ -97,8 +118,9 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
             case Verb::acquire:
                 if (request.deadline < request.submitted) {
                     reply.error = Errc::stale;
-                } else if (live && !mine) {
+                } else if (!mine && (live || !may_take(entry, request))) {
                     tell(request, *entry, reply);
+                    if (request.listener != nullptr) join(*entry, request, reply);
                 } else {
                     if (mine) prolong(*entry, request);
                     reply.outcome = Outcome::granted;
@@ -111,7 +133,8 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
                 reply.outcome = mine ? Outcome::renewed : Outcome::lost;
                 break;
             case Verb::release:
-                if (mine) end(*entry, request);
+                if (mine) end(shard, *entry, request);
+                if (!mine && entry != nullptr) leave(*entry, request.token);
                 reply.outcome = mine ? Outcome::released : Outcome::lost;
                 break;
             case Verb::inspect:
@@ -121,50 +144,99 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         }
     }
 
+    // Whether it is this token's turn to take a key that is free.
+    static bool may_take(Entry* entry, const Request& request) noexcept {
+        if (entry == nullptr || entry->queue == nullptr) return true;
+        const auto* const first = entry->queue->first(request.submitted);
+        return first == nullptr || first->token == request.token;
+    }
+
+    static void join(Entry& entry, const Request& request, Reply& reply) {
+        if (entry.queue == nullptr) entry.queue = std::make_unique<detail::MemoryQueue>();
+        entry.queue->join(request);
+        const auto* const first = entry.queue->first(request.submitted);
+        reply.queued = true;
+        reply.first = first != nullptr && first->token == request.token;
+        reply.told = true;
+    }
+
+    static void leave(Entry& entry, std::string_view token) noexcept {
+        if (entry.queue == nullptr) return;
+        entry.queue->leave(token);
+        if (entry.queue->empty()) entry.queue.reset();
+    }
+
     // A renewal or a retry never shortens a lease.
     static void prolong(Entry& entry, const Request& request) noexcept {
         entry.expires =
             std::max(entry.expires, detail::saturating_add(request.submitted, request.ttl));
     }
 
-    // A released key keeps its place, as one that has expired: keys come again.
-    static void end(Entry& entry, const Request& request) noexcept {
+    // A released key keeps its entry, as one that has expired: keys come again.
+    static void end(Shard& shard, Entry& entry, const Request& request) noexcept
+        LEASELOCK_REQUIRES(shard.mutex) {
         entry.kept = request.keep.count() > 0;
         entry.expires = entry.kept ? detail::saturating_add(request.submitted, request.keep)
                                    : Clock::time_point::min();
+        if (!entry.kept && entry.queue != nullptr) hand_over(shard, entry, request.submitted);
+    }
+
+    // The waiter counts from the newest acquire that was answered to him, which may have looked at
+    // the clock behind the one who releases now.
+    static void hand_over(Shard& shard, Entry& entry, Clock::time_point now) noexcept
+        LEASELOCK_REQUIRES(shard.mutex) {
+        auto winner = entry.queue->take_first(now);
+        if (entry.queue->empty()) entry.queue.reset();
+        if (!winner) return;
+        entry.token = std::move(winner->token);
+        entry.expires = detail::saturating_add(std::max(now, winner->seen), winner->ttl);
+        entry.fencing_token = next_fence(shard, now);
+        if (winner->listener != nullptr) {
+            winner->listener->handed_over({entry.fencing_token, winner->ttl});
+        }
     }
 
     static void tell(const Request& request, const Entry& entry, Reply& reply) {
         reply.outcome = Outcome::held;
         reply.fencing_token = entry.fencing_token;
+        if (entry.expires <= request.submitted) return;  // somebody else's turn
         reply.holder = entry.token;
         reply.kept = entry.kept;
         reply.remaining =
             std::chrono::ceil<std::chrono::milliseconds>(entry.expires - request.submitted);
     }
 
-    // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.
     static std::uint64_t grant(Shard& shard, const Key& key, Entry* entry, const Request& request)
         LEASELOCK_REQUIRES(shard.mutex) {
-        if (entry == nullptr) entry = &place(shard, key, request.submitted);
+        if (entry == nullptr) entry = &add(shard, key, request.submitted);
         entry->token = request.token;
         entry->expires = detail::saturating_add(request.submitted, request.ttl);
         entry->kept = false;
-        const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
-            request.submitted.time_since_epoch());
-        shard.last_fence = std::max(shard.last_fence + 1, static_cast<std::uint64_t>(now.count()));
-        return entry->fencing_token = shard.last_fence;
+        leave(*entry, request.token);
+        return entry->fencing_token = next_fence(shard, request.submitted);
     }
 
-    static Entry& place(Shard& shard, const Key& key, Clock::time_point now)
+    // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.
+    static std::uint64_t next_fence(Shard& shard, Clock::time_point now) noexcept
+        LEASELOCK_REQUIRES(shard.mutex) {
+        const auto us =
+            std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+        return shard.last_fence =
+                   std::max(shard.last_fence + 1, static_cast<std::uint64_t>(us.count()));
+    }
+
+    static Entry& add(Shard& shard, const Key& key, Clock::time_point now)
         LEASELOCK_REQUIRES(shard.mutex) {
         if (shard.entries.size() >= shard.sweep_at) sweep(shard, now);
         return shard.entries.try_emplace({std::string(key.text), key.hash}).first->second;
     }
 
     static void sweep(Shard& shard, Clock::time_point now) LEASELOCK_REQUIRES(shard.mutex) {
-        std::erase_if(shard.entries,
-                      [now](const auto& item) { return item.second.expires <= now; });
+        std::erase_if(shard.entries, [now](const auto& item) {
+            const Entry& entry = item.second;
+            return entry.expires <= now &&
+                   (entry.queue == nullptr || entry.queue->first(now) == nullptr);
+        });
         shard.sweep_at = std::max<std::size_t>(64, 2 * shard.entries.size());
     }
 

@@ -10,6 +10,8 @@ namespace leaselock::testing {
 namespace {
 
 LEASELOCK_CONFORMANCE_SUITE(MemoryConformance, [] { return std::make_unique<MemoryFixture>(); });
+LEASELOCK_QUEUE_CONFORMANCE_SUITE(MemoryQueueConformance,
+                                  [] { return std::make_unique<MemoryFixture>(); });
 
 }  // namespace
 }  // namespace leaselock::testing

@@ -1,7 +1,8 @@
 // Goal: what MemoryBackend promises beside the contract of every backend: it forgets nothing that
-// is held, and all threads may use it at once. Method: many more keys than it keeps; many threads
-// on few keys.
+// is held or waited for, and all threads may use it at once. Method: many more keys than it keeps;
+// many threads on few keys; ten thousand waiters on one.
 #include <atomic>
+#include <deque>
 #include <gtest/gtest.h>
 #include <map>
 #include <string>
@@ -43,6 +44,80 @@ TEST(MemoryBackend, FencesRiseEvenForKeysThatWereForgotten) {
         ASSERT_GT(again.fencing_token, last);
         last = again.fencing_token;
     }
+}
+
+// Waits for a key, and remembers the fence by which it got it.
+class Waiter final : public Listener {
+  public:
+    Waiter(std::string_view key, std::string_view token) : Listener{key, token} {}
+    void handed_over(const HandOff& what) noexcept override { fence = what.fencing_token; }
+    void look() noexcept override {}
+
+    Reply acquire(MemoryBackend& backend, Clock::time_point now) {
+        return ask(backend, {.verb = Verb::acquire,
+                             .key = key(),
+                             .token = token(),
+                             .ttl = 1h,
+                             .listener = this,
+                             .place = 1h,
+                             .submitted = now});
+    }
+    Reply release(MemoryBackend& backend, Clock::time_point now) const {
+        return ask(backend,
+                   {.verb = Verb::release, .key = key(), .token = token(), .submitted = now});
+    }
+
+    std::uint64_t fence = 0;
+};
+
+TEST(MemoryBackend, ForgetsNoPlaceThatLives) {
+    MemoryBackend backend;
+    const std::string key = numbered(0);
+    ASSERT_EQ(acquire(backend, key, begin, 10ms).outcome, Outcome::granted);
+    Waiter first{key, "tester:2/waiter"};
+    ASSERT_TRUE(first.acquire(backend, begin).first);
+    // The lease is over, and many shards' worth of keys come and go.
+    for (int i = 1; i < 50'000; ++i) (void)acquire(backend, numbered(i), begin + 1min, 10ms);
+    EXPECT_EQ(acquire(backend, key, begin + 2min).outcome, Outcome::held);
+    EXPECT_EQ(first.acquire(backend, begin + 2min).outcome, Outcome::granted);
+}
+
+TEST(MemoryBackend, ServesTenThousandWaitersInOrder) {
+    MemoryBackend backend;
+    const std::string key = numbered(0);
+    std::vector<std::string> owners;
+    for (int i = 0; i < 10'000; ++i) owners.push_back("tester:2/waiter " + std::to_string(i));
+    std::deque<Waiter> waiters;
+    ASSERT_EQ(acquire(backend, key, begin, 1h).outcome, Outcome::granted);
+    for (const std::string& owner : owners) {
+        ASSERT_TRUE(waiters.emplace_back(key, owner).acquire(backend, begin).queued);
+    }
+    for (Waiter& each : waiters) {
+        ASSERT_EQ(each.acquire(backend, begin + 1s).first, &each == &waiters.front());
+    }
+    ASSERT_EQ(
+        ask(backend, {.verb = Verb::release, .key = key, .token = token, .submitted = begin + 1s})
+            .outcome,
+        Outcome::released);
+    std::uint64_t last = 0;
+    for (Waiter& each : waiters) {
+        ASSERT_GT(each.fence, last);
+        last = each.fence;
+        ASSERT_EQ(each.release(backend, begin + 1s).outcome, Outcome::released);
+    }
+    EXPECT_EQ(acquire(backend, key, begin + 1s).outcome, Outcome::granted);
+}
+
+// Who releases may have been stopped between his look at the clock and the release.
+TEST(MemoryBackend, HandOffLastsItsTtlFromTheWinnersNewestAcquire) {
+    MemoryBackend backend;
+    const std::string key = numbered(0);
+    ASSERT_EQ(acquire(backend, key, begin, 1h).outcome, Outcome::granted);
+    Waiter waiter{key, "tester:2/waiter"};
+    ASSERT_TRUE(waiter.acquire(backend, begin + 10s).first);
+    (void)ask(backend, {.verb = Verb::release, .key = key, .token = token, .submitted = begin});
+    ASSERT_GT(waiter.fence, 0U);
+    EXPECT_EQ(acquire(backend, key, begin + 10s + 1h - 1ms).outcome, Outcome::held);
 }
 
 TEST(MemoryBackend, ManyThreadsShareItsKeysWithoutSharingALock) {

@@ -6,8 +6,9 @@
 //
 // makes the tests MyStore.AcquireOfAFreeKeyIsGranted and so on, each with a fixture of its own. A
 // store behind a link derives from LinkFixture and has a second line of the same form,
-// LEASELOCK_LINK_CONFORMANCE_SUITE: what happens when the link breaks, and heals. A backend that
-// has all of these tests green can be used with a LockManager.
+// LEASELOCK_LINK_CONFORMANCE_SUITE: what happens when the link breaks, and heals. One that has a
+// queue has another, LEASELOCK_QUEUE_CONFORMANCE_SUITE: whoever waits gets the lock in his turn. A
+// backend that has all of these tests green can be used with a LockManager.
 //
 // Time bounds are ten times the value they are about, so a slow machine does not fail them.
 //
@@ -24,6 +25,7 @@
 #include <leaselock/testing/detail/conformance_lease.hpp>
 #include <leaselock/testing/detail/conformance_link.hpp>
 #include <leaselock/testing/detail/conformance_manager.hpp>
+#include <leaselock/testing/detail/conformance_queue.hpp>
 #include <leaselock/testing/detail/conformance_store.hpp>
 
 namespace leaselock::testing::detail {
@@ -65,6 +67,11 @@ bool register_backend_suite(const char* suite, const char* file, int line, Make 
     return true;
 }
 template <class Make>
+bool register_queue_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, queue_cases, file, line);
+    return true;
+}
+template <class Make>
 bool register_link_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<LinkFixture>(suite, make, link_cases, file, line);
     return true;
@@ -78,8 +85,14 @@ bool register_link_suite(const char* suite, const char* file, int line, Make mak
         ::leaselock::testing::detail::register_backend_suite(#Name, __FILE__, __LINE__, \
                                                              __VA_ARGS__)
 
+// LEASELOCK_QUEUE_CONFORMANCE_SUITE(Name, make): the same, for a backend with a queue. The name is
+// another one than that of the suite above.
+#define LEASELOCK_QUEUE_CONFORMANCE_SUITE(Name, ...)                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name = \
+        ::leaselock::testing::detail::register_queue_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)
+
 // LEASELOCK_LINK_CONFORMANCE_SUITE(Name, make): `make()` gives a std::unique_ptr to a LinkFixture.
-// The name is another one than that of the suite above.
+// The name is another one than those of the suites above.
 #define LEASELOCK_LINK_CONFORMANCE_SUITE(Name, ...)                   \
     [[maybe_unused]] static const bool leaselock_conformance_##Name = \
         ::leaselock::testing::detail::register_link_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)

@@ -1,0 +1,100 @@
+// Those who wait for one key of a MemoryBackend, in the order in which they came. Not for users.
+//
+// A list in that order, and an index by token: joining, repeating, leaving and handing over take
+// the same time whether two wait or ten thousand. A dead place is as good as none: it is dropped
+// when it is met.
+//
+// Thread-safety: one thread at a time; the backend calls it under the mutex of the key's shard.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+
+namespace leaselock::detail {
+
+class MemoryQueue {
+  public:
+    struct Place {
+        std::string token;
+        Listener* listener;  // null: forgotten
+        std::chrono::milliseconds ttl;
+        Clock::time_point seen;  // the newest acquire that was for it
+        Clock::time_point end;
+    };
+
+    // The first place that lives; null if there is none. Drops the dead ones before it.
+    [[nodiscard]] const Place* first(Clock::time_point now) noexcept {
+        while (!places_.empty() && places_.front().end <= now) erase(places_.begin());
+        return places_.empty() ? nullptr : &places_.front();
+    }
+
+    // The acquire takes a place at the end, or keeps the one that it has. May throw bad_alloc; then
+    // nothing has changed.
+    void join(const Request& acquire) {
+        const Clock::time_point now = acquire.submitted;
+        const Clock::time_point end = saturating_add(now, acquire.place);
+        const auto found = index_.find(acquire.token);
+        if (found != index_.end() && found->second->end > now) {
+            Place& place = *found->second;
+            place.listener = acquire.listener;
+            place.ttl = acquire.ttl;
+            place.seen = std::max(place.seen, now);
+            place.end = end;
+            return;
+        }
+        if (found != index_.end()) erase(found->second);
+        places_.push_back({std::string(acquire.token), acquire.listener, acquire.ttl, now, end});
+        try {
+            index_.emplace(places_.back().token, std::prev(places_.end()));
+        } catch (...) {
+            places_.pop_back();
+            throw;
+        }
+    }
+
+    // The token has no place any more.
+    void leave(std::string_view token) noexcept {
+        const auto found = index_.find(token);
+        if (found != index_.end()) erase(found->second);
+    }
+
+    // Takes the first place that lives out of the queue.
+    [[nodiscard]] std::optional<Place> take_first(Clock::time_point now) noexcept {
+        if (first(now) == nullptr) return std::nullopt;
+        index_.erase(places_.front().token);
+        std::optional<Place> taken{std::move(places_.front())};
+        places_.pop_front();
+        return taken;
+    }
+
+    void forget(const Listener& listener) noexcept {
+        const auto found = index_.find(listener.token());
+        if (found == index_.end() || found->second->listener != &listener) return;
+        found->second->listener = nullptr;
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return places_.empty(); }
+
+  private:
+    using Places = std::list<Place>;
+
+    void erase(Places::iterator place) noexcept {
+        index_.erase(place->token);
+        places_.erase(place);
+    }
+
+    Places places_;
+    std::unordered_map<std::string_view, Places::iterator> index_;  // the keys lie in the places
+};
+
+}  // namespace leaselock::detail

@@ -1,0 +1,109 @@
+// Who takes part in the cases of a queue: somebody who waits for a key, and somebody who holds it.
+#pragma once
+
+#include <cstdint>
+#include <gtest/gtest.h>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <leaselock/testing/detail/conformance_case.hpp>
+
+namespace leaselock::testing::detail {
+
+// Somebody who waits for a key with a token of his own, and remembers what he was told.
+class QueueWaiter final : private Listener {
+  public:
+    QueueWaiter(BackendFixture& fixture, const Client& client, const std::string& key,
+                milliseconds place = long_term)
+        : QueueWaiter(fixture, client, std::make_unique<Names>(Names{key, new_token()}), place) {}
+    QueueWaiter(const QueueWaiter&) = delete;
+    QueueWaiter& operator=(const QueueWaiter&) = delete;
+    ~QueueWaiter() { forget(); }
+
+    using Listener::token;
+
+    // One acquire, which takes or keeps a place.
+    Reply ask(milliseconds ttl = long_term) {
+        Reply reply = client_.ask({.verb = Verb::acquire,
+                                   .key = names_->key,
+                                   .token = names_->token,
+                                   .ttl = ttl,
+                                   .listener = this,
+                                   .place = place_});
+        if (reply.queued && !reply.told) client_.backend()->listen(*this);
+        return reply;
+    }
+    // Looks until hand-offs are told to him, or he is no waiter any more; the last answer.
+    Reply queue_up() {
+        Reply reply;
+        const bool settled = settle_until(fixture_, 10s, [&] {
+            reply = ask();
+            return reply.told || !reply.queued;
+        });
+        EXPECT_TRUE(settled) << "hand-offs are never told";
+        return reply;
+    }
+    // The message that came; waits a while for it. An empty one: none came.
+    HandOff message() {
+        const bool came = settle_until(fixture_, 10s, [&] { return !messages().empty(); });
+        EXPECT_TRUE(came) << "no message";
+        return came ? messages().front() : HandOff{};
+    }
+    [[nodiscard]] std::vector<HandOff> messages() {
+        const std::lock_guard lock{mutex_};
+        return messages_;
+    }
+    void forget() { client_.backend()->forget(*this); }
+    Reply release() { return client_.release(names_->key, names_->token); }
+
+  private:
+    // The texts that the listener's views look at.
+    struct Names {
+        std::string key;
+        std::string token;
+    };
+    QueueWaiter(BackendFixture& fixture, Client client, std::unique_ptr<const Names> names,
+                milliseconds place)
+        : Listener{names->key, names->token},
+          fixture_{fixture},
+          client_{std::move(client)},
+          names_{std::move(names)},
+          place_{place} {}
+
+    void handed_over(const HandOff& what) noexcept override {
+        const std::lock_guard lock{mutex_};
+        messages_.push_back(what);
+    }
+    void look() noexcept override {}
+
+    BackendFixture& fixture_;
+    Client client_;
+    const std::unique_ptr<const Names> names_;
+    const milliseconds place_;
+    std::mutex mutex_;  // guards the rest
+    std::vector<HandOff> messages_;
+};
+
+// A key that somebody holds.
+class HeldKey {
+  public:
+    explicit HeldKey(BackendFixture& fixture, milliseconds ttl = long_term)
+        : key{key_of(fixture)}, client{fixture} {
+        const Reply reply = client.acquire(key, holder, ttl);
+        EXPECT_EQ(reply.outcome, Outcome::granted);
+        fence = reply.fencing_token;
+    }
+    void release(milliseconds keep = 0ms) {
+        EXPECT_EQ(client.release(key, holder, keep).outcome, Outcome::released);
+    }
+
+    const std::string key;
+    const std::string holder = new_token();
+    Client client;
+    std::uint64_t fence = 0;
+};
+
+}  // namespace leaselock::testing::detail
