@@ -1,14 +1,15 @@
 #include "manager/acquire_machine.hpp"
 
 #include <algorithm>
-
-#include "manager/hold_machine.hpp"
+#include <utility>
 
 namespace leaselock::detail {
 namespace {
 
 constexpr std::chrono::milliseconds first_backoff{50};
 constexpr std::chrono::milliseconds longest_backoff{500};
+// Between the looks of those who are not the first and are told: with its jitter below the longest.
+constexpr std::chrono::milliseconds patient_pause = longest_pause * 4 / 5;
 
 // Worth another try at once, waiting or not: a stale command did nothing and its answer brought the
 // server's time, and a broken connection is replaced by the next command.
@@ -24,22 +25,55 @@ AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_p
                 owes_ = true;
                 return give_up(Errc::granted_too_late);
             }
-            granted_ = true;
+            grant_ = {reply.fencing_token, plan_.ttl, sent, sent};
             return done();
-        case Outcome::held: return contended(reply, now);
-        case Outcome::failed: return failed(reply.error, reply.in_part, now);
-        default: return failed(Errc::unexpected_reply, true, now);
+        case Outcome::held: note(reply, sent); return message_ ? woke(now) : contended(reply, now);
+        default: break;
     }
+    if (message_ && believes(*message_, now)) return woke(now);
+    if (reply.outcome == Outcome::failed) return failed(reply.error, reply.in_part, now);
+    return failed(Errc::unexpected_reply, true, now);
 }
 
-AcquireMachine::Action AcquireMachine::woke(Clock::time_point now, bool stopped) noexcept {
-    return stopped ? give_up(Errc::cancelled) : look(now);
+AcquireMachine::Action AcquireMachine::look_again(const Reply& reply, Clock::time_point sent,
+                                                  Clock::time_point now) noexcept {
+    note(reply, sent);
+    return look(now);
 }
 
-// A call without a deadline of its own leaves each command to the backend's time-out.
+void AcquireMachine::note(const Reply& reply, Clock::time_point sent) noexcept {
+    owes_ = owes_ || reply.queued;
+    answered_ = reply.queued ? Answered{reply.fencing_token, sent} : Answered{};
+}
+
+void AcquireMachine::handed_over(const HandOff& what) noexcept {
+    if (!message_ || message_->fencing_token < what.fencing_token) message_ = what;
+}
+
+AcquireMachine::Action AcquireMachine::woke(Clock::time_point now) noexcept {
+    const auto message = std::exchange(message_, std::nullopt);
+    return message && believes(*message, now) ? believe(*message, now) : look(now);
+}
+
+// With little left, or where it must be prolonged at once, the lock is rather acquired once more:
+// the store answers with the same fence, and a whole lease.
+bool AcquireMachine::believes(const HandOff& what, Clock::time_point now) const noexcept {
+    return answered_.fencing_token != 0 && what.fencing_token > answered_.fencing_token &&
+           !plan_.prolongs && now < answered_.sent + what.ttl / 2;
+}
+
+AcquireMachine::Action AcquireMachine::believe(const HandOff& what,
+                                               Clock::time_point now) noexcept {
+    grant_ = {what.fencing_token, what.ttl, answered_.sent, now};
+    return done();
+}
+
+// A call without a deadline of its own leaves each command to the backend's time-out. The last look
+// takes no place that would have to be left again.
 AcquireMachine::Action AcquireMachine::look(Clock::time_point now) const noexcept {
     if (!plan_.wait) return {Step::acquire, Clock::time_point::max()};
-    return {Step::acquire, saturating_add(std::max(plan_.deadline, now), grace)};
+    return {Step::acquire, saturating_add(std::max(plan_.deadline, now), grace),
+            owes_ || now < plan_.deadline};
 }
 
 AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
@@ -47,9 +81,17 @@ AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
     failures_ = 0;
     if (!plan_.wait) return give_up(Errc::held);
     if (now >= plan_.deadline) return give_up(Errc::wait_timed_out);
-    // A lease that is about to end is looked at then.
-    const auto pause = jitter_(plan_.retry_delay);
-    return nap(std::min(pause, std::max(reply.remaining, std::chrono::milliseconds{1})), now);
+    return nap(pause(reply), now);
+}
+
+// A lease that is about to end is looked at then. Where nobody holds the lock it is somebody else's
+// turn, and nothing is to be seen sooner than that.
+std::chrono::milliseconds AcquireMachine::pause(const Reply& reply) noexcept {
+    const bool patient = reply.queued && reply.told && !reply.first;
+    auto pause = jitter_(patient ? patient_pause : plan_.retry_delay);
+    if (reply.queued) pause = std::min(pause, longest_pause);
+    if (reply.holder.empty() && reply.remaining.count() == 0) return pause;
+    return std::min(pause, std::max(reply.remaining, std::chrono::milliseconds{1}));
 }
 
 AcquireMachine::Action AcquireMachine::failed(Errc error, bool in_part,

@@ -4,6 +4,7 @@
 
 #include <leaselock/memory_backend.hpp>
 
+#include "manager/acquisition.hpp"
 #include "manager/dry_run.hpp"
 #include "manager/event.hpp"
 #include "manager/token.hpp"
@@ -107,7 +108,8 @@ AcquireMachine::Plan Core::plan(const LockOptions& options, const Lease& lease,
             .wait = wait,
             .deadline = saturating_add(now, patience),
             .retry_delay = options.retry_delay.value(),
-            .seed = lease.seed()};
+            .seed = lease.seed(),
+            .prolongs = options.renewal == Renewal::off || options.min_hold.value().count() > 0};
 }
 
 bool Core::of_this_process(Failure& failure) const {
@@ -166,24 +168,30 @@ LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
     Backend* const backend = self->choose(options.backend, failure);
     if (backend == nullptr || !self->ready(failure)) return nullptr;
     LeasePtr lease = Lease::make(self, *backend, key, options);
-    const Clock::time_point begin = self->clock().now();
-    const AcquireMachine::Plan plan = self->plan(options, *lease, begin);
-    AcquireMachine machine{plan};
-    Attempt attempt{*lease, options, plan.ttl, stop, failure};
-    const Clock::time_point now = self->drive(machine, attempt, begin);
-    if (machine.granted()) {
-        try {
-            self->keeper_.table().add(*lease, now - begin);
-        } catch (...) {
-            self->keeper_.post(std::move(lease));
-            throw;
+    // From here on the lease keeps the core alive: a wait may outlast the manager.
+    return self->acquire(std::move(lease), key, options, stop, failure);
+}
+
+LeasePtr Core::acquire(LeasePtr lease, std::string_view key, const LockOptions& options,
+                       const std::stop_token& stop, Failure& failure) {
+    const Clock::time_point begin = clock().now();
+    const AcquireMachine::Plan how = plan(options, *lease, begin);
+    AcquireMachine machine{how};
+    try {
+        const auto now = Acquisition{*this, *lease, machine, stop, failure}.run(begin);
+        if (machine.grant()) {
+            lease->granted(*machine.grant(), how.ttl, options);
+            keeper_.table().add(*lease, now - begin);
+            tell(*notifier_, &Observer::on_acquired, *lease, {}, now, now - begin);
+            return lease;
         }
-        tell(*self->notifier_, &Observer::on_acquired, *lease, {}, now, now - begin);
-        return lease;
+        failure.error = machine.error();
+        tell_failure(*lease, failure, now, now - begin);
+    } catch (...) {
+        if (machine.grant() || machine.owes()) keeper_.post(std::move(lease));
+        throw;
     }
-    failure.error = machine.error();
-    self->tell_failure(*lease, failure, now, now - begin);
-    if (machine.owes()) self->keeper_.post(std::move(lease));
+    if (machine.owes()) keeper_.post(std::move(lease));
     if (failure.contended()) {
         failure.key = key;
     } else {
@@ -199,75 +207,6 @@ void Core::tell_failure(const Lease& lease, const Failure& failure, Clock::time_
     keeper_.table().count_failure(contended);
     tell(*notifier_, contended ? &Observer::on_contended : &Observer::on_error, lease,
          failure.error, now, waited, contended ? &failure.owner : nullptr);
-}
-
-// The blocking driver of the machine. Answers the time at its end.
-Clock::time_point Core::drive(AcquireMachine& machine, Attempt& attempt, Clock::time_point now) {
-    using Step = AcquireMachine::Step;
-    for (auto action = machine.start(now); action.step != Step::done;) {
-        if (action.step == Step::sleep) {
-            const bool slept = clock().sleep_until(action.until, attempt.stop);
-            now = clock().now();
-            action = machine.woke(now, !slept);
-        } else {
-            action = look(machine, attempt, action.until, now);
-        }
-    }
-    return now;
-}
-
-AcquireMachine::Action Core::look(AcquireMachine& machine, Attempt& attempt,
-                                  Clock::time_point until, Clock::time_point& now) {
-    Lease& lease = attempt.lease;
-    const std::uint64_t let_go_before = keeper_.cleanup().let_go();
-    Operation operation{{.verb = Verb::acquire,
-                         .key = lease.full_key(),
-                         .token = lease.token(),
-                         .ttl = attempt.ttl,
-                         .submitted = now,
-                         .deadline = until}};
-    now = run(lease.backend(), operation);
-    Reply& reply = operation.reply;
-    if (reply.outcome == Outcome::held) {
-        if (clear_way(attempt, reply, let_go_before, until, now)) {
-            return machine.look_again(now);
-        }
-        attempt.failure.owner = owner_of(reply.holder);
-        attempt.failure.remaining = reply.remaining;
-    } else if (reply.outcome != Outcome::granted) {
-        if (family(reply.error) == Family::unknown) lease.owe(reply.not_after);
-        attempt.failure.detail = std::move(reply.detail);
-    }
-    const auto action = machine.replied(reply, operation.request.submitted, now);
-    if (machine.granted()) {
-        lease.granted(reply.fencing_token, operation.request.submitted, attempt.ttl,
-                      attempt.options);
-    }
-    return action;
-}
-
-// A release of our own that is under way, and has not arrived, is no reason to send somebody away:
-// whoever finds it in the way sends it once more. If it is not under way any more, it may have
-// arrived behind the look. True: it may be gone.
-bool Core::clear_way(Attempt& attempt, const Reply& reply, std::uint64_t let_go_before,
-                     Clock::time_point until, Clock::time_point& now) {
-    constexpr int most = 3;
-    if (reply.kept || owner_of(reply.holder) != options_.owner || attempt.cleared == most) {
-        return false;
-    }
-    if (!keeper_.cleanup().frees(reply.holder, now)) {
-        if (keeper_.cleanup().let_go() == let_go_before) return false;
-        ++attempt.cleared;
-        return true;
-    }
-    ++attempt.cleared;
-    Operation release{{.verb = Verb::release,
-                       .key = attempt.lease.full_key(),
-                       .token = reply.holder,
-                       .submitted = now,
-                       .deadline = until}};
-    now = run(attempt.lease.backend(), release);
-    return release.reply.outcome != Outcome::failed;
 }
 
 bool Core::inspect(std::string_view key, std::string_view backend_name, LockInfo& info,

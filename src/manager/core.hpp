@@ -24,6 +24,7 @@
 #include "manager/failure.hpp"
 #include "manager/keeper.hpp"
 #include "manager/lease.hpp"
+#include "manager/local_queue.hpp"
 #include "manager/notifier.hpp"
 
 namespace leaselock::detail {
@@ -53,6 +54,7 @@ class Core {
     [[nodiscard]] const ManagerOptions& options() const noexcept { return options_; }
     [[nodiscard]] Keeper& keeper() noexcept { return keeper_; }
     [[nodiscard]] Notifier& notifier() noexcept { return *notifier_; }
+    [[nodiscard]] LocalQueue& local_queue() noexcept { return local_queue_; }
     [[nodiscard]] LockStats stats() noexcept;
 
     // The loss of that lease is told. May throw bad_alloc, and LockError{no_thread}.
@@ -77,20 +79,8 @@ class Core {
     [[nodiscard]] bool of_this_process(Failure& failure) const;
     [[nodiscard]] AcquireMachine::Plan plan(const LockOptions& options, const Lease& lease,
                                             Clock::time_point now) const noexcept;
-    // One acquisition on the caller's thread.
-    struct Attempt {
-        Lease& lease;
-        const LockOptions& options;
-        std::chrono::milliseconds ttl;
-        const std::stop_token& stop;
-        Failure& failure;
-        int cleared = 0;  // how often a release of ours was in the way
-    };
-    Clock::time_point drive(AcquireMachine& machine, Attempt& attempt, Clock::time_point now);
-    [[nodiscard]] AcquireMachine::Action look(AcquireMachine& machine, Attempt& attempt,
-                                              Clock::time_point until, Clock::time_point& now);
-    [[nodiscard]] bool clear_way(Attempt& attempt, const Reply& reply, std::uint64_t let_go_before,
-                                 Clock::time_point until, Clock::time_point& now);
+    [[nodiscard]] LeasePtr acquire(LeasePtr lease, std::string_view key, const LockOptions& options,
+                                   const std::stop_token& stop, Failure& failure);
     void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
                       std::chrono::nanoseconds waited) noexcept;
 
@@ -98,6 +88,7 @@ class Core {
     const unsigned made_in_;  // fork_count() then
     const std::shared_ptr<Notifier> notifier_;
     Keeper keeper_;
+    LocalQueue local_queue_;
     std::atomic<bool> started_{false};
     mutable Mutex mutex_;
     // Written under the mutex while not frozen, read without it afterwards.

@@ -6,8 +6,8 @@ namespace leaselock::detail {
 
 using std::chrono::milliseconds;
 
-HoldMachine::HoldMachine(const Plan& plan, Clock::time_point sent) noexcept
-    : plan_{plan}, deadline_{end_of(sent, plan.ttl)}, jitter_{plan.seed} {
+HoldMachine::HoldMachine(const Plan& plan, Clock::time_point sent, milliseconds term) noexcept
+    : plan_{plan}, term_{term}, deadline_{end_of(sent, term)}, jitter_{plan.seed} {
     plan_renewal(sent);
 }
 
@@ -18,7 +18,7 @@ Clock::time_point HoldMachine::end_of(Clock::time_point sent, milliseconds ttl) 
 // A renewal that could not prolong anything is none.
 void HoldMachine::plan_renewal(Clock::time_point from) noexcept {
     const bool useful = plan_.renews && deadline_ < plan_.limit;
-    due_ = useful ? std::min(from + std::chrono::nanoseconds{plan_.ttl} / 3, deadline_) : deadline_;
+    due_ = useful ? std::min(from + std::chrono::nanoseconds{term_} / 3, deadline_) : deadline_;
 }
 
 HoldMachine::Step HoldMachine::step(Clock::time_point now) noexcept {
@@ -41,10 +41,11 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
         // The user may have asked for less meanwhile.
-        deadline_ = std::max(deadline_, end_of(sent, std::min(ttl, plan_.ttl)));
+        term_ = std::min(ttl, plan_.ttl);
+        deadline_ = std::max(deadline_, end_of(sent, term_));
         plan_renewal(sent);
     } else if (verdict == Verdict::unknown) {
-        const milliseconds pause = std::clamp(plan_.ttl / 12, milliseconds{1}, milliseconds{1000});
+        const milliseconds pause = std::clamp(term_ / 12, milliseconds{1}, milliseconds{1000});
         due_ = std::min(now + jitter_(pause), deadline_);
     }
     return verdict;
@@ -53,7 +54,7 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
 bool HoldMachine::shorten(milliseconds ttl, Clock::time_point now) noexcept {
     const Clock::time_point end = end_of(now, ttl);
     if (end > deadline_) return false;
-    plan_.ttl = ttl;
+    plan_.ttl = term_ = ttl;
     deadline_ = end;
     plan_renewal(now);
     return true;
@@ -63,7 +64,7 @@ HoldMachine::Verdict HoldMachine::extended(const Reply& reply, Clock::time_point
                                            milliseconds ttl, Clock::time_point now) noexcept {
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
-        plan_.ttl = ttl;
+        plan_.ttl = term_ = ttl;
         deadline_ = std::max(deadline_, end_of(sent, ttl));
         plan_renewal(sent);
     }

@@ -4,7 +4,8 @@
 // What it decides: a lease is renewed at a third of its ttl, and tried again with jitter until its
 // deadline when that fails. Only a renewal that was answered by yes before the deadline moves it,
 // counted from before that renewal was sent; a no is a loss at once; anything else proves nothing.
-// max_hold caps the deadline. What is lost stays lost.
+// max_hold caps the deadline. What is lost stays lost. A lock that was handed over is granted for a
+// short time: then all of this goes by that, and the first renewal makes it a whole lease.
 #pragma once
 
 #include <chrono>
@@ -23,6 +24,14 @@ namespace leaselock::detail {
     return std::chrono::nanoseconds{ttl} / 100 + std::chrono::milliseconds{2};
 }
 
+// What a lock was granted by.
+struct Grant {
+    std::uint64_t fencing_token = 0;
+    std::chrono::milliseconds ttl{0};  // less than the call's where a release handed it over
+    Clock::time_point sent{};          // the lease counts from then,
+    Clock::time_point since{};         // min_hold and max_hold from when it was believed
+};
+
 class HoldMachine {
   public:
     struct Plan {
@@ -36,8 +45,8 @@ class HoldMachine {
     enum class Verdict : std::uint8_t { renewed, unknown, lost };
 
     HoldMachine() = default;
-    // Granted by a request that was submitted at `sent`.
-    HoldMachine(const Plan& plan, Clock::time_point sent) noexcept;
+    // Granted for `term` from `sent` on.
+    HoldMachine(const Plan& plan, Clock::time_point sent, std::chrono::milliseconds term) noexcept;
 
     // Believed until then.
     [[nodiscard]] Clock::time_point deadline() const noexcept { return deadline_; }
@@ -63,6 +72,7 @@ class HoldMachine {
     [[nodiscard]] Verdict judge(const Reply& reply, Clock::time_point now) const noexcept;
 
     Plan plan_{};
+    std::chrono::milliseconds term_{0};  // by which the deadline was set last
     Clock::time_point deadline_{};
     Clock::time_point due_ = Clock::time_point::max();
     Jitter jitter_{};

@@ -50,19 +50,19 @@ std::uint32_t Lease::seed() const noexcept {
     return seed;
 }
 
-void Lease::granted(std::uint64_t fencing_token, Clock::time_point sent, milliseconds ttl,
-                    const LockOptions& options) noexcept {
-    fencing_token_ = fencing_token;
-    granted_at_ = sent;
-    keep_until_ = sent + options.min_hold.value();
+void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& options) noexcept {
+    fencing_token_ = grant.fencing_token;
+    granted_at_ = grant.since;
+    keep_until_ = grant.since + options.min_hold.value();
     const Clock::time_point limit = options.max_hold
-                                        ? saturating_add(sent, options.max_hold->value())
+                                        ? saturating_add(grant.since, options.max_hold->value())
                                         : Clock::time_point::max();
     hold.machine = HoldMachine{{.ttl = ttl,
                                 .renews = options.renewal == Renewal::automatic,
                                 .limit = limit,
                                 .seed = seed()},
-                               sent};
+                               grant.sent,
+                               grant.ttl};
     deadline_.store(hold.machine.deadline().time_since_epoch().count(), std::memory_order_release);
 }
 
@@ -133,6 +133,8 @@ ReleaseResult Lease::release(Errc& error) noexcept {
             error = Errc::connection_lost;
         }
     }
+    LocalQueue& queue = core_->local_queue();
+    if (queue.busy()) queue.released(*backend_, full_key());
     if (!settled) {
         share();
         core_->keeper().take_over(LeasePtr{this}, error);
@@ -165,7 +167,15 @@ void Lease::let_go(LeasePtr lease) noexcept {
     }
     Core& core = *lease->core_;
     const Clock::time_point now = core.clock().now();
-    if (lease->end_hold(now)) core.keeper().post(std::move(lease));
+    if (!lease->end_hold(now)) return;
+    if (!core.local_queue().busy()) {
+        core.keeper().post(std::move(lease));
+        return;
+    }
+    lease->share();
+    const LeasePtr held = LeasePtr{lease.get()};
+    core.keeper().post(std::move(lease));
+    core.local_queue().released(*held->backend_, held->full_key());
 }
 
 bool Lease::end_hold(Clock::time_point now) noexcept {

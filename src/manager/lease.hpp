@@ -70,8 +70,8 @@ class Lease {
     bool move_deadline(Clock::time_point from, Clock::time_point to) noexcept;
     void end() noexcept { deadline_.store(over, std::memory_order_release); }
 
-    // The request that was submitted at `sent` was granted.
-    void granted(std::uint64_t fencing_token, Clock::time_point sent, std::chrono::milliseconds ttl,
+    // It is held from now on; `ttl` is what renewals ask for.
+    void granted(const Grant& grant, std::chrono::milliseconds ttl,
                  const LockOptions& options) noexcept;
     // An acquire with this token may have run unseen, or may still run until the store's clock
     // shows `not_after`. Until a release is answered behind that, the token owes one.

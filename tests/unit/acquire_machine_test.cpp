@@ -5,45 +5,10 @@
 #include <gtest/gtest.h>
 #include <set>
 
-#include "manager/hold_machine.hpp"
+#include "unit/machine_steps.hpp"
 
 namespace leaselock::detail {
 namespace {
-
-using namespace std::chrono_literals;
-using Step = AcquireMachine::Step;
-
-constexpr Clock::time_point begin{1h};
-constexpr auto never = Clock::time_point::max();
-constexpr AcquireMachine::Plan no_wait{
-    .ttl = 10s, .wait = false, .deadline = begin, .retry_delay = 100ms, .seed = 1};
-constexpr AcquireMachine::Plan patient{
-    .ttl = 10s, .wait = true, .deadline = begin + 5s, .retry_delay = 100ms, .seed = 1};
-
-Reply granted() { return {.outcome = Outcome::granted, .fencing_token = 7}; }
-Reply held(std::chrono::milliseconds remaining = 1min) {
-    return {.outcome = Outcome::held, .remaining = remaining};
-}
-Reply failed(Errc error) { return {.outcome = Outcome::failed, .error = error}; }
-
-// Expectations of one step, so that a failure shows where it was.
-void expect_step(AcquireMachine::Action action, Step step) {
-    EXPECT_EQ(static_cast<int>(action.step), static_cast<int>(step));
-}
-void expect_step(AcquireMachine::Action action, Step step, Clock::time_point until) {
-    expect_step(action, step);
-    EXPECT_EQ((action.until - begin).count(), (until - begin).count());
-}
-void expect_end(const AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
-    expect_step(action, Step::done);
-    EXPECT_FALSE(machine.granted());
-    EXPECT_EQ(machine.error(), error);
-}
-// The call ends, and its token owes a release.
-void expect_end_owing(AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
-    expect_end(machine, action, error);
-    EXPECT_TRUE(machine.owes());
-}
 
 TEST(AcquireMachine, LooksAtOnceAndLeavesTheTimeOutToTheBackend) {
     AcquireMachine machine{no_wait};
@@ -59,7 +24,7 @@ TEST(AcquireMachine, EndsWithAGrant) {
     AcquireMachine machine{no_wait};
     (void)machine.start(begin);
     expect_step(machine.replied(granted(), begin, begin + 1ms), Step::done);
-    EXPECT_TRUE(machine.granted());
+    EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST(AcquireMachine, BelievesAGrantUntilTheLeaseLessItsMargin) {
@@ -67,7 +32,7 @@ TEST(AcquireMachine, BelievesAGrantUntilTheLeaseLessItsMargin) {
     AcquireMachine in_time{no_wait};
     (void)in_time.start(begin);
     expect_step(in_time.replied(granted(), begin, end - 1ns), Step::done);
-    EXPECT_TRUE(in_time.granted());
+    EXPECT_TRUE(in_time.grant().has_value());
     AcquireMachine late{no_wait};
     (void)late.start(begin);
     expect_end_owing(late, late.replied(granted(), begin, end), Errc::granted_too_late);
@@ -77,9 +42,9 @@ TEST(AcquireMachine, CountsALeaseFromTheSendOfTheAnsweredTry) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     (void)machine.replied(held(), begin, begin + 1ms);
-    (void)machine.woke(begin + 4s, false);
+    (void)machine.woke(begin + 4s);
     (void)machine.replied(granted(), begin + 4s, begin + 13s);
-    EXPECT_TRUE(machine.granted());
+    EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST(AcquireMachine, HeldAndNotWaitingIsTheEnd) {
@@ -110,7 +75,7 @@ TEST(AcquireMachine, SleepsNoLongerThanTheLeaseOfTheHolder) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     expect_step(machine.replied(held(20ms), begin, begin), Step::sleep, begin + 20ms);
-    (void)machine.woke(begin + 20ms, false);
+    (void)machine.woke(begin + 20ms);
     // A lease that is over by now may still take a moment to be gone.
     expect_step(machine.replied(held(0ms), begin, begin + 20ms), Step::sleep, begin + 21ms);
 }
@@ -120,7 +85,7 @@ TEST(AcquireMachine, LooksOnceMoreAtTheDeadline) {
     (void)machine.start(begin);
     const auto almost = begin + 4990ms;
     expect_step(machine.replied(held(), begin, almost), Step::sleep, begin + 5s);
-    expect_step(machine.woke(begin + 5s, false), Step::acquire, begin + 5s + grace);
+    expect_step(machine.woke(begin + 5s), Step::acquire, begin + 5s + grace);
     expect_end(machine, machine.replied(held(), begin + 5s, begin + 5s), Errc::wait_timed_out);
 }
 
@@ -128,9 +93,9 @@ TEST(AcquireMachine, LooksOnceMoreEvenIfItWokeBehindTheDeadline) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     (void)machine.replied(held(), begin, begin);
-    expect_step(machine.woke(begin + 8s, false), Step::acquire, begin + 8s + grace);
+    expect_step(machine.woke(begin + 8s), Step::acquire, begin + 8s + grace);
     expect_step(machine.replied(granted(), begin + 8s, begin + 8s), Step::done);
-    EXPECT_TRUE(machine.granted());
+    EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST(AcquireMachine, WaitsForEverIfAsked) {
@@ -143,7 +108,7 @@ TEST(AcquireMachine, WaitsForEverIfAsked) {
         const auto action = machine.replied(held(), now, now);
         expect_step(action, Step::sleep);
         ASSERT_LE(action.until, now + 125ms);
-        expect_step(machine.woke(now + 24h, false), Step::acquire, never);
+        expect_step(machine.woke(now + 24h), Step::acquire, never);
     }
 }
 
@@ -151,14 +116,15 @@ TEST(AcquireMachine, StopEndsTheWaitAndOwesNothing) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     (void)machine.replied(held(), begin, begin);
-    expect_end(machine, machine.woke(begin + 1ms, true), Errc::cancelled);
+    expect_end(machine, machine.stop(), Errc::cancelled);
+    EXPECT_FALSE(machine.owes());
 }
 
 TEST(AcquireMachine, StopBehindAnUnknownOutcomeOwesARelease) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     expect_step(machine.replied(failed(Errc::command_timed_out), begin, begin + 1s), Step::sleep);
-    const auto action = machine.woke(begin + 2s, true);
+    const auto action = machine.stop();
     expect_end_owing(machine, action, Errc::cancelled);
 }
 
@@ -170,7 +136,7 @@ TEST_P(CurableFailure, IsTriedAgainAtOnce) {
     (void)machine.start(begin);
     expect_step(machine.replied(failed(GetParam()), begin, begin), Step::acquire, never);
     expect_step(machine.replied(granted(), begin, begin), Step::done);
-    EXPECT_TRUE(machine.granted());
+    EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST_P(CurableFailure, IsTheEndTheSecondTime) {
@@ -186,9 +152,9 @@ TEST_P(CurableFailure, IsTriedAgainAtOnceAfterAnAnswer) {
     (void)machine.start(begin);
     (void)machine.replied(failed(GetParam()), begin, begin);
     expect_step(machine.replied(failed(GetParam()), begin, begin), Step::sleep);
-    (void)machine.woke(begin + 1s, false);
+    (void)machine.woke(begin + 1s);
     expect_step(machine.replied(held(), begin + 1s, begin + 1s), Step::sleep);
-    (void)machine.woke(begin + 2s, false);
+    (void)machine.woke(begin + 2s);
     expect_step(machine.replied(failed(GetParam()), begin + 2s, begin + 2s), Step::acquire);
 }
 
@@ -209,19 +175,19 @@ TEST_P(UnknownOutcome, IsForgottenOnceGranted) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     auto action = machine.replied(failed(GetParam()), begin, begin);
-    if (action.step == Step::sleep) action = machine.woke(begin + 1s, false);
+    if (action.step == Step::sleep) action = machine.woke(begin + 1s);
     expect_step(action, Step::acquire);
     expect_step(machine.replied(granted(), begin + 1s, begin + 1s), Step::done);
-    EXPECT_TRUE(machine.granted());
+    EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST_P(UnknownOutcome, OwesAReleaseEvenIfAnotherIsSeenToHoldTheLockLater) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     auto action = machine.replied(failed(GetParam()), begin, begin);
-    if (action.step == Step::sleep) (void)machine.woke(begin + 1s, false);
+    if (action.step == Step::sleep) (void)machine.woke(begin + 1s);
     (void)machine.replied(held(), begin + 1s, begin + 1s);
-    (void)machine.woke(begin + 5s, false);
+    (void)machine.woke(begin + 5s);
     expect_end_owing(machine, machine.replied(held(), begin + 5s, begin + 5s),
                      Errc::wait_timed_out);
 }
@@ -259,10 +225,10 @@ TEST_P(UnavailableServer, IsLookedAtAgainWithGrowingPauses) {
         EXPECT_GE(action.until, now + pause * 3 / 4);
         EXPECT_LE(action.until, now + pause * 5 / 4);
         now = action.until;
-        expect_step(machine.woke(now, false), Step::acquire);
+        expect_step(machine.woke(now), Step::acquire);
     }
     (void)machine.replied(held(), now, now);
-    (void)machine.woke(now, false);
+    (void)machine.woke(now);
     EXPECT_LE(machine.replied(failed(GetParam()), now, now).until, now + 50ms * 5 / 4);
 }
 
@@ -270,7 +236,7 @@ TEST_P(UnavailableServer, IsWhatTheCallSaysAtTheDeadline) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     (void)machine.replied(failed(GetParam()), begin, begin);
-    (void)machine.woke(begin + 5s, false);
+    (void)machine.woke(begin + 5s);
     expect_end(machine, machine.replied(failed(GetParam()), begin + 5s, begin + 5s), GetParam());
 }
 

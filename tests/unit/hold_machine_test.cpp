@@ -20,7 +20,7 @@ Reply failed(Errc error) { return {.outcome = Outcome::failed, .error = error}; 
 
 HoldMachine of(std::chrono::milliseconds ttl, bool renews = true,
                Clock::time_point limit = Clock::time_point::max()) {
-    return HoldMachine{{.ttl = ttl, .renews = renews, .limit = limit, .seed = 7}, begin};
+    return HoldMachine{{.ttl = ttl, .renews = renews, .limit = limit, .seed = 7}, begin, ttl};
 }
 
 TEST(HoldMachine, IsBelievedFromBeforeTheSendLessTheMargin) {
@@ -130,6 +130,35 @@ TEST(HoldMachine, LongerNeedsTheStore) {
     EXPECT_EQ(machine.due(), begin + 21s) << "and is renewed with it";
     EXPECT_EQ(machine.extended(failed(Errc::busy), begin + 3s, 90s, begin + 3s), Verdict::unknown);
     EXPECT_EQ(machine.ttl(), 60s);
+}
+
+// Handed over by a release: a lease of 30 s, of which 3 s are granted.
+HoldMachine handed_over() { return HoldMachine{{.ttl = 30s, .seed = 7}, begin, 3s}; }
+
+TEST(HoldMachine, HandOffIsBelievedForItsOwnTime) {
+    EXPECT_EQ(handed_over().deadline(), begin + 3s - safety_margin(3s));
+}
+
+TEST(HoldMachine, HandOffIsRenewedAtAThirdOfItsOwnTimeForTheWholeTtl) {
+    HoldMachine machine = handed_over();
+    EXPECT_EQ(machine.ttl(), 30s);
+    EXPECT_EQ(machine.due(), begin + 1s);
+    EXPECT_EQ(machine.step(begin + 1s), Step::renew);
+    EXPECT_EQ(machine.replied(renewed(), begin + 1s, 30s, begin + 1s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), end_of_30s + 1s);
+    EXPECT_EQ(machine.due(), begin + 11s);
+}
+
+TEST(HoldMachine, RenewalOfAHandOffHasTimeForSeveralTries) {
+    HoldMachine machine = handed_over();
+    auto now = machine.due();
+    int tries = 0;
+    for (; machine.step(now) == Step::renew; now = machine.due()) {
+        EXPECT_EQ(machine.replied(failed(Errc::loading), now, 30s, now), Verdict::unknown);
+        ++tries;
+    }
+    EXPECT_GE(tries, 5);
+    EXPECT_EQ(now, machine.deadline());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 // Thread-safety: as every Backend.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -35,6 +36,7 @@ class FaultBackend final : public Backend {
         std::chrono::milliseconds keep;
         Clock::time_point submitted;
         Clock::time_point deadline;
+        std::chrono::milliseconds place{0};  // 0: no listener
     };
 
     explicit FaultBackend(std::shared_ptr<Backend> inner) : inner_{std::move(inner)} {}
@@ -54,6 +56,9 @@ class FaultBackend final : public Backend {
         next_.clear();
         all_.reset();
     }
+    // From now on no hand-off is told to those who wait, as if its message were lost; or it is
+    // again.
+    void lose_messages(bool lost = true) { loses_messages_ = lost; }
     // From now on nothing is done when it is submitted: pump() does it, after it has run `hook` in
     // the caller's thread. To let time pass while a command is under way, say.
     void on_pump(std::function<void(const Request&)> hook) {
@@ -88,6 +93,10 @@ class FaultBackend final : public Backend {
         if (!operation.done()) inner_->detach(operation);
         if (!operation.done()) operation.fail(Errc::connect_failed, "never sent");
     }
+    void listen(Listener& listener) noexcept override {
+        if (!loses_messages_) inner_->listen(listener);
+    }
+    void forget(Listener& listener) noexcept override { inner_->forget(listener); }
     void examine(std::vector<Finding>& findings) override { inner_->examine(findings); }
 
   private:
@@ -97,8 +106,10 @@ class FaultBackend final : public Backend {
     bool note(const Operation& operation) {
         const Request& request = operation.request;
         const std::lock_guard lock{mutex_};
-        records_.push_back({request.verb, std::string(request.key), std::string(request.token),
-                            request.ttl, request.keep, request.submitted, request.deadline});
+        records_.push_back(
+            {request.verb, std::string(request.key), std::string(request.token), request.ttl,
+             request.keep, request.submitted, request.deadline,
+             request.listener != nullptr ? request.place : std::chrono::milliseconds{0}});
         if (hook_ != nullptr) waiting_.push_back(&operation);
         return hook_ != nullptr;
     }
@@ -122,6 +133,7 @@ class FaultBackend final : public Backend {
         const std::optional<Fault> fault = take_fault();
         if (!fault) {
             inner_->submit(operation);
+            lose_messages_of(operation.request);
             return;
         }
         if (fault->runs) {
@@ -129,12 +141,19 @@ class FaultBackend final : public Backend {
             inner_->submit(unseen);
             if (!unseen.done() && !inner_->pump(unseen, Clock::time_point::max()))
                 inner_->detach(unseen);
+            lose_messages_of(operation.request);
         }
         operation.reply.in_part = fault->runs;
         operation.fail(fault->error, "made to fail");
     }
 
+    // The place stays, and its owner hears nothing.
+    void lose_messages_of(const Request& request) noexcept {
+        if (loses_messages_ && request.listener != nullptr) inner_->forget(*request.listener);
+    }
+
     const std::shared_ptr<Backend> inner_;
+    std::atomic<bool> loses_messages_{false};
     mutable std::mutex mutex_;  // guards the rest
     std::deque<Fault> next_;
     std::optional<Fault> all_;

@@ -1,0 +1,87 @@
+// Those of one manager who wait for the same lock, first in, first out: one of them contends at the
+// store, the others wait here and cost it nothing. Whoever is done passes the turn on, so the next
+// one stands at the store while his predecessor works.
+//
+// Nobody is here who does not wait: an acquire that finds its lock free has read one number.
+//
+// Thread-safety: all calls from all threads at once; a Ticket is its owner's.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <string_view>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/detail/thread_annotations.hpp>
+
+namespace leaselock::detail {
+
+class LocalQueue {
+  public:
+    // One who waits. Whatever he does meanwhile, sleep or be suspended, is his own affair.
+    class Ticket {
+      public:
+        // The key outlives it.
+        Ticket(const Backend& backend, std::string_view key) noexcept
+            : backend_{&backend}, key_{key} {}
+        Ticket(const Ticket&) = delete;
+        Ticket& operator=(const Ticket&) = delete;
+
+        // It is his turn to look at the store. May come at any time and more than once, under a
+        // lock of the queue: must not block, throw, or call the queue. Not after leave().
+        virtual void turn() noexcept = 0;
+
+      protected:
+        virtual ~Ticket() = default;
+
+      private:
+        friend class LocalQueue;
+
+        const Backend* backend_;
+        std::string_view key_;
+        bool here_ = false;  // the owner's own
+        // The shard's.
+        bool contends_ = false;
+        bool told_ = false;         // of hand-offs, by the store
+        Ticket* next_ = nullptr;    // contends: another key's; waits: the one behind
+        Ticket* before_ = nullptr;  // contends: another key's
+        Ticket* line_ = nullptr;    // contends: the first who waits
+        Ticket* last_ = nullptr;    // and the last
+    };
+
+    // Whether it is worth to call join() or released(): whether anybody is here.
+    [[nodiscard]] bool busy() const noexcept { return count_.load(std::memory_order_relaxed) != 0; }
+    // For whoever has not looked yet. True: somebody contends for that lock; wait for turn().
+    [[nodiscard]] bool join(Ticket& ticket) noexcept;
+    // For whoever has looked, in vain. True: he contends; `told`: and is told of hand-offs. False:
+    // another one does; wait for turn().
+    [[nodiscard]] bool contend(Ticket& ticket, bool told) noexcept;
+    // He has the lock, or gives up: the next one's turn. Nothing if he is not here.
+    void leave(Ticket& ticket) noexcept;
+    // A release of this manager was sent: where the store does not tell, he who contends looks.
+    void released(const Backend& backend, std::string_view key) noexcept;
+
+  private:
+    // On cache lines of its own.
+    struct alignas(64) Shard {
+        Mutex mutex;
+        Ticket* contenders LEASELOCK_GUARDED_BY(mutex) = nullptr;
+    };
+    static constexpr std::size_t shard_count = 64;
+
+    [[nodiscard]] Shard& shard_of(std::string_view key) noexcept;
+    [[nodiscard]] static Ticket* contender(const Shard& shard, const Backend* backend,
+                                           std::string_view key) noexcept
+        LEASELOCK_REQUIRES(shard.mutex);
+    void enter(Ticket& ticket) noexcept;
+    static void put_first(Shard& shard, Ticket& ticket) noexcept LEASELOCK_REQUIRES(shard.mutex);
+    static void pass_on(Shard& shard, Ticket& ticket) noexcept LEASELOCK_REQUIRES(shard.mutex);
+    static void append(Ticket& contender, Ticket& ticket) noexcept;
+    static void take_out(Ticket& contender, Ticket& ticket) noexcept;
+
+    std::atomic<std::size_t> count_{0};
+    std::array<Shard, shard_count> shards_;
+};
+
+}  // namespace leaselock::detail

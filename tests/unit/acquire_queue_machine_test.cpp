@@ -1,0 +1,263 @@
+// Goal: who waits in a queue looks as seldom as he may, believes a hand-off exactly when nothing
+// speaks against it, and knows what he owes. Method: the machine alone, without I/O and without a
+// clock; each test hands it replies, messages and times, and looks at its next step.
+#include <gtest/gtest.h>
+#include <set>
+
+#include "unit/machine_steps.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+constexpr std::uint64_t last_fence = 100;
+
+Reply queued(bool first = true, bool told = true) {
+    Reply reply = held();
+    reply.queued = true;
+    reply.first = first;
+    reply.told = told;
+    reply.fencing_token = last_fence;
+    return reply;
+}
+// The key is free, and it is somebody else's turn.
+Reply not_his_turn() {
+    Reply reply = queued(false);
+    reply.holder.clear();
+    reply.remaining = 0ms;
+    return reply;
+}
+HandOff message(std::uint64_t fence = last_fence + 1, std::chrono::milliseconds ttl = 3s) {
+    return {.fencing_token = fence, .ttl = ttl};
+}
+
+// One that has looked at `begin` and was answered so.
+AcquireMachine waiting(const Reply& reply = queued(), const AcquireMachine::Plan& plan = patient) {
+    AcquireMachine machine{plan};
+    (void)machine.start(begin);
+    (void)machine.replied(reply, begin, begin);
+    return machine;
+}
+// What it does about a message that comes at `now`.
+AcquireMachine::Action heard(AcquireMachine& machine, const HandOff& what, Clock::time_point now) {
+    machine.handed_over(what);
+    return machine.woke(now);
+}
+void expect_grant(const AcquireMachine& machine, AcquireMachine::Action action,
+                  Clock::time_point sent, Clock::time_point since) {
+    expect_step(action, Step::done);
+    ASSERT_TRUE(machine.grant().has_value());
+    EXPECT_EQ(machine.grant()->fencing_token, last_fence + 1);
+    EXPECT_EQ(machine.grant()->ttl, 3s);
+    EXPECT_EQ(machine.grant()->sent, sent);
+    EXPECT_EQ(machine.grant()->since, since);
+}
+void expect_look(const AcquireMachine& machine, AcquireMachine::Action action) {
+    expect_step(action, Step::acquire);
+    EXPECT_FALSE(machine.grant().has_value());
+}
+
+// The shortest and the longest pause after a reply, over many machines.
+std::pair<Clock::duration, Clock::duration> pauses(const Reply& reply, AcquireMachine::Plan plan) {
+    std::set<Clock::duration> lengths;
+    for (std::uint32_t seed = 0; seed < 1000; ++seed) {
+        plan.seed = seed * 2654435761U;
+        AcquireMachine machine{plan};
+        (void)machine.start(begin);
+        lengths.insert(machine.replied(reply, begin, begin).until - begin);
+    }
+    EXPECT_GT(lengths.size(), 1U) << "no jitter";
+    return {*lengths.begin(), *lengths.rbegin()};
+}
+AcquireMachine::Plan with_delay(std::chrono::milliseconds delay) {
+    auto plan = patient;
+    plan.retry_delay = delay;
+    return plan;
+}
+
+TEST(AcquireQueueMachine, TakesAPlaceOnlyIfItWaits) {
+    EXPECT_FALSE(AcquireMachine{no_wait}.start(begin).queues);
+    EXPECT_TRUE(AcquireMachine{patient}.start(begin).queues);
+}
+
+TEST(AcquireQueueMachine, TakesNoPlaceThatItWouldHaveToLeaveAtOnce) {
+    AcquireMachine hasty{patient};
+    EXPECT_FALSE(hasty.start(patient.deadline).queues);
+    AcquireMachine polling{patient};
+    (void)polling.start(begin);
+    (void)polling.replied(held(), begin, begin);
+    EXPECT_FALSE(polling.woke(patient.deadline).queues);
+    // Who has one keeps it.
+    EXPECT_TRUE(waiting().woke(patient.deadline).queues);
+}
+
+TEST(AcquireQueueMachine, FirstLooksAtTheRetryDelay) {
+    const auto [shortest, longest] = pauses(queued(), with_delay(100ms));
+    EXPECT_GE(shortest, 75ms);
+    EXPECT_LE(longest, 125ms);
+}
+
+TEST(AcquireQueueMachine, OthersWhoAreToldLookOnceASecond) {
+    for (const auto delay : {1ms, 100ms, 10'000ms}) {
+        const auto [shortest, longest] = pauses(queued(false), with_delay(delay));
+        EXPECT_GE(shortest, 500ms);
+        EXPECT_LE(longest, 1s);
+    }
+}
+
+TEST(AcquireQueueMachine, OthersWhoAreNotToldLookAtTheRetryDelay) {
+    const auto [shortest, longest] = pauses(queued(false, false), with_delay(100ms));
+    EXPECT_GE(shortest, 75ms);
+    EXPECT_LE(longest, 125ms);
+}
+
+TEST(AcquireQueueMachine, NobodyLetsHisPlaceDie) {
+    for (const bool first : {true, false}) {
+        for (const bool told : {true, false}) {
+            const auto action = waiting(queued(first, told), with_delay(1h)).woke(begin);
+            expect_step(action, Step::acquire);
+            AcquireMachine machine{with_delay(1h)};
+            (void)machine.start(begin);
+            EXPECT_LE(machine.replied(queued(first, told), begin, begin).until, begin + 1s);
+        }
+    }
+}
+
+TEST(AcquireQueueMachine, LooksWhenTheLeaseOfTheHolderEnds) {
+    for (const bool first : {true, false}) {
+        AcquireMachine machine{with_delay(1h)};
+        (void)machine.start(begin);
+        Reply reply = queued(first);
+        reply.remaining = 20ms;
+        expect_step(machine.replied(reply, begin, begin), Step::sleep, begin + 20ms);
+    }
+}
+
+TEST(AcquireQueueMachine, SomebodyElsesTurnIsNoReasonToLookAtOnce) {
+    EXPECT_GE(pauses(not_his_turn(), patient).first, 500ms);
+    Reply untold = not_his_turn();
+    untold.told = false;
+    EXPECT_GE(pauses(untold, patient).first, 75ms);
+}
+
+TEST(AcquireQueueMachine, BelievesAHandOffBehindItsNewestLookFromThatLookOn) {
+    AcquireMachine machine = waiting();
+    (void)machine.woke(begin + 1s);
+    (void)machine.replied(queued(), begin + 1s, begin + 1100ms);
+    const auto action = heard(machine, message(), begin + 2s);
+    expect_grant(machine, action, begin + 1s, begin + 2s);
+}
+
+TEST(AcquireQueueMachine, LooksAtAMessageThatIsNotAboveTheNewestFence) {
+    for (const std::uint64_t fence : {last_fence - 1, last_fence}) {
+        AcquireMachine machine = waiting();
+        expect_look(machine, heard(machine, message(fence), begin + 10ms));
+    }
+}
+
+TEST(AcquireQueueMachine, MessageOfAnOlderGrantIsNotBelievedBehindALookThatSawALaterOne) {
+    AcquireMachine machine = waiting();
+    (void)machine.woke(begin + 1s);
+    Reply later = queued();
+    later.fencing_token = last_fence + 5;
+    (void)machine.replied(later, begin + 1s, begin + 1s);
+    expect_look(machine, heard(machine, message(last_fence + 1), begin + 1010ms));
+}
+
+TEST(AcquireQueueMachine, MessageIsForgottenOnceItWasLookedAt) {
+    AcquireMachine machine = waiting();
+    expect_look(machine, heard(machine, message(last_fence), begin + 10ms));
+    expect_step(machine.replied(queued(), begin + 10ms, begin + 10ms), Step::sleep);
+}
+
+TEST(AcquireQueueMachine, MessageBeforeTheFirstAnswerWaitsForIt) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    machine.handed_over(message());
+    expect_grant(machine, machine.replied(queued(), begin, begin + 10ms), begin, begin + 10ms);
+}
+
+TEST(AcquireQueueMachine, MessageInALookIsJudgedByItsAnswer) {
+    AcquireMachine machine = waiting();
+    (void)machine.woke(begin + 1s);
+    machine.handed_over(message());
+    Reply later = queued();
+    later.fencing_token = last_fence + 1;
+    expect_look(machine, machine.replied(later, begin + 1s, begin + 1s));
+}
+
+TEST(AcquireQueueMachine, MessageInALookThatFailsIsJudgedByTheOneBefore) {
+    AcquireMachine machine = waiting();
+    (void)machine.woke(begin + 1s);
+    machine.handed_over(message());
+    const auto action =
+        machine.replied(failed(Errc::command_timed_out), begin + 1s, begin + 1400ms);
+    expect_grant(machine, action, begin, begin + 1400ms);
+}
+
+TEST(AcquireQueueMachine, MessageCountsForNothingWhereNoLookToldAFence) {
+    for (Reply reply : {held(), failed(Errc::loading), queued()}) {
+        reply.fencing_token = 0;
+        AcquireMachine machine = waiting(reply);
+        expect_look(machine, heard(machine, message(), begin + 10ms));
+    }
+    // Not even if an earlier one did.
+    AcquireMachine machine = waiting();
+    (void)machine.woke(begin + 1s);
+    (void)machine.replied(held(), begin + 1s, begin + 1s);
+    expect_look(machine, heard(machine, message(), begin + 1010ms));
+}
+
+TEST(AcquireQueueMachine, GrantThatItLooksForIsTheWholeLease) {
+    auto plan = patient;
+    plan.prolongs = true;
+    AcquireMachine machine = waiting(queued(), plan);
+    expect_look(machine, heard(machine, message(), begin + 10ms));
+    expect_step(machine.replied(granted(), begin + 10ms, begin + 20ms), Step::done);
+    ASSERT_TRUE(machine.grant().has_value());
+    EXPECT_EQ(machine.grant()->ttl, patient.ttl);
+    EXPECT_EQ(machine.grant()->sent, begin + 10ms);
+    EXPECT_EQ(machine.grant()->since, begin + 10ms);
+}
+
+TEST(AcquireQueueMachine, LooksWhereLessThanHalfOfTheHandOffIsLeft) {
+    AcquireMachine in_time = waiting();
+    expect_grant(in_time, heard(in_time, message(), begin + 1500ms - 1ns), begin,
+                 begin + 1500ms - 1ns);
+    AcquireMachine late = waiting();
+    expect_look(late, heard(late, message(), begin + 1500ms));
+}
+
+TEST(AcquireQueueMachine, NewestMessageCounts) {
+    AcquireMachine machine = waiting();
+    machine.handed_over(message());
+    machine.handed_over(message(last_fence - 1));
+    expect_grant(machine, machine.woke(begin + 10ms), begin, begin + 10ms);
+}
+
+TEST(AcquireQueueMachine, EveryEndWithoutAGrantOwesTheReleaseOfAPlace) {
+    AcquireMachine cancelled = waiting();
+    expect_end_owing(cancelled, cancelled.stop(), Errc::cancelled);
+    AcquireMachine late = waiting();
+    (void)late.woke(begin + 5s);
+    expect_end_owing(late, late.replied(queued(), begin + 5s, begin + 5s), Errc::wait_timed_out);
+    AcquireMachine refused = waiting();
+    (void)refused.woke(begin + 1s);
+    expect_end_owing(refused, refused.replied(failed(Errc::corrupt), begin + 1s, begin + 1s),
+                     Errc::corrupt);
+}
+
+TEST(AcquireQueueMachine, PlaceIsOwedEvenIfTheAnswerDidNotCount) {
+    AcquireMachine machine{patient};
+    (void)machine.start(begin);
+    expect_look(machine, machine.look_again(queued(), begin, begin));
+    expect_end_owing(machine, machine.replied(failed(Errc::corrupt), begin, begin), Errc::corrupt);
+}
+
+TEST(AcquireQueueMachine, StopBeforeTheFirstLookOwesNothing) {
+    AcquireMachine machine{patient};
+    expect_end(machine, machine.stop(), Errc::cancelled);
+    EXPECT_FALSE(machine.owes());
+}
+
+}  // namespace
+}  // namespace leaselock::detail

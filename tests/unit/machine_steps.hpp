@@ -1,0 +1,46 @@
+// What tests of the AcquireMachine have in common: plans, replies, and expectations of one step.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <string>
+
+#include "manager/acquire_machine.hpp"
+
+namespace leaselock::detail {
+
+using namespace std::chrono_literals;
+using Step = AcquireMachine::Step;
+
+inline constexpr Clock::time_point begin{1h};
+inline constexpr auto never = Clock::time_point::max();
+inline constexpr AcquireMachine::Plan no_wait{
+    .ttl = 10s, .wait = false, .deadline = begin, .retry_delay = 100ms, .seed = 1};
+inline constexpr AcquireMachine::Plan patient{
+    .ttl = 10s, .wait = true, .deadline = begin + 5s, .retry_delay = 100ms, .seed = 1};
+
+inline Reply granted() { return {.outcome = Outcome::granted, .fencing_token = 7}; }
+inline Reply held(std::chrono::milliseconds remaining = 1min) {
+    return {.outcome = Outcome::held, .remaining = remaining, .holder = "other:1/token"};
+}
+inline Reply failed(Errc error) { return {.outcome = Outcome::failed, .error = error}; }
+
+// Expectations of one step, so that a failure shows where it was.
+inline void expect_step(AcquireMachine::Action action, Step step) {
+    EXPECT_EQ(static_cast<int>(action.step), static_cast<int>(step));
+}
+inline void expect_step(AcquireMachine::Action action, Step step, Clock::time_point until) {
+    expect_step(action, step);
+    EXPECT_EQ((action.until - begin).count(), (until - begin).count());
+}
+inline void expect_end(const AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
+    expect_step(action, Step::done);
+    EXPECT_FALSE(machine.grant().has_value());
+    EXPECT_EQ(machine.error(), error);
+}
+// The call ends, and its token owes a release.
+inline void expect_end_owing(AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
+    expect_end(machine, action, error);
+    EXPECT_TRUE(machine.owes());
+}
+
+}  // namespace leaselock::detail
