@@ -80,10 +80,10 @@ void LocalQueue::pass_on(Shard& shard, Ticket& ticket) noexcept {
     Ticket*& link = ticket.before_ != nullptr ? ticket.before_->next_ : shard.contenders;
     link = ticket.next_;
     if (ticket.next_ != nullptr) ticket.next_->before_ = ticket.before_;
-    Ticket* const heir = ticket.line_;
+    Ticket* const heir = std::exchange(ticket.line_, nullptr);
     if (heir == nullptr) return;
     heir->line_ = heir->next_;
-    heir->last_ = heir->line_ != nullptr ? ticket.last_ : nullptr;
+    heir->last_ = ticket.last_;
     put_first(shard, *heir);
     heir->turn();
 }

@@ -47,7 +47,7 @@ class LocalQueue {
         Ticket* next_ = nullptr;    // contends: another key's; waits: the one behind
         Ticket* before_ = nullptr;  // contends: another key's
         Ticket* line_ = nullptr;    // contends: the first who waits
-        Ticket* last_ = nullptr;    // and the last
+        Ticket* last_ = nullptr;    // and the last, if there is one
     };
 
     // Whether it is worth to call join() or released(): whether anybody is here.

@@ -15,8 +15,10 @@ namespace leaselock {
 struct ManagerWorld {
     using Sleep = testing::ManualClock::Sleep;
 
-    explicit ManagerWorld(Sleep sleep = Sleep::self_advancing)
-        : clock{std::make_shared<testing::ManualClock>(sleep)} {}
+    explicit ManagerWorld(Sleep sleep = Sleep::self_advancing,
+                          std::shared_ptr<Backend> store = std::make_shared<MemoryBackend>())
+        : clock{std::make_shared<testing::ManualClock>(sleep)},
+          backend{std::make_shared<testing::FaultBackend>(std::move(store))} {}
 
     // One more manager of the same store.
     [[nodiscard]] LockManager make(std::string owner) const {
@@ -27,8 +29,7 @@ struct ManagerWorld {
     }
 
     std::shared_ptr<testing::ManualClock> clock;
-    std::shared_ptr<testing::FaultBackend> backend =
-        std::make_shared<testing::FaultBackend>(std::make_shared<MemoryBackend>());
+    std::shared_ptr<testing::FaultBackend> backend;
     LockManager manager = make("tester:1");
     LockManager other = make("other:2");
 };

@@ -1,0 +1,226 @@
+// Goal: threads of one manager that wait for one lock are served in the order in which they came,
+// one of them at the store at a time, whatever becomes of the others. Method: threads that wait on
+// a clock that stands still, and the record of what came to the store.
+#include <deque>
+#include <gtest/gtest.h>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "support/poll_until.hpp"
+#include "unit/waiting_world.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace std::chrono_literals;
+using Kind = QueueStore::Kind;
+
+const LockOptions patient{.ttl = 1h, .wait_timeout = forever, .retry_delay = 100ms};
+
+// Threads that take the lock one behind the other, and note in which order they had it.
+class Line {
+  public:
+    Line(WaitingWorld& world, int count) {
+        for (int i = 0; i < count; ++i) {
+            threads_.emplace_back([&world, i, this] {
+                auto lock = world.manager.acquire("key", patient);
+                const std::lock_guard guard{mutex_};
+                EXPECT_TRUE(lock.has_value());
+                order_.push_back(i);
+            });
+            world.clock->wait_for_sleepers(i + 1);
+        }
+    }
+    // The order in which all had it.
+    std::vector<int> order() {
+        threads_.clear();
+        return order_;
+    }
+
+  private:
+    std::mutex mutex_;  // guards order_
+    std::vector<int> order_;
+    std::vector<std::jthread> threads_;  // the last: they use the others
+};
+
+std::vector<int> in_order(int count) {
+    std::vector<int> order;
+    for (int i = 0; i < count; ++i) order.push_back(i);
+    return order;
+}
+
+TEST(LocalWaiters, AreServedInOrderOfArrivalWithOneLookEach) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    Line line{world, 64};
+    EXPECT_EQ(world.looks(), 1U) << "one contends";
+    holder->release();
+    EXPECT_EQ(line.order(), in_order(64));
+    EXPECT_EQ(world.looks(), 64U);
+}
+
+TEST(LocalWaiters, AreServedInOrderWhereNothingIsTold) {
+    WaitingWorld world{Kind::queueless};
+    auto holder = world.manager.acquire("key", {.ttl = 1h});
+    Line line{world, 16};
+    EXPECT_EQ(world.looks(), 2U);
+    holder->release();
+    EXPECT_EQ(line.order(), in_order(16)) << "releases of the own manager need no time to be seen";
+}
+
+TEST(LocalWaiters, ReleaseByADestructorWakesWhereNothingIsTold) {
+    WaitingWorld world{Kind::queueless};
+    auto holder = world.manager.acquire("key", {.ttl = 1h});
+    Line line{world, 2};
+    holder.reset();
+    EXPECT_EQ(line.order(), in_order(2));
+}
+
+TEST(LocalWaiters, StandBehindThoseOfOtherManagersWhoCameBeforeTheyContended) {
+    WaitingWorld world;
+    LockManager third = world.make("third:3");
+    auto holder = world.manager.acquire("key", {.ttl = 1h});
+    WaitingCall first{world, world.other, "key", patient, 1};
+    WaitingCall second{world, world.other, "key", patient, 2};
+    WaitingCall elsewhere{world, third, "key", patient, 3};
+    holder->release();
+    auto had = first.get();
+    ASSERT_TRUE(had.has_value());
+    world.clock->wait_for_sleepers(2);
+    ASSERT_TRUE(support::poll_until([&] { return world.looks("other:2") == 2; }))
+        << "the second contends while the first one works";
+    world.clock->wait_for_sleepers(2);
+    had->release();
+    auto next = elsewhere.get();
+    ASSERT_TRUE(next.has_value());
+    EXPECT_TRUE(second.waits());
+    next->release();
+    EXPECT_TRUE(second.get().has_value());
+}
+
+TEST(LocalWaiters, WhoIsCancelledInTheLineCostsTheStoreNothing) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    WaitingCall first{world, world.manager, "key", patient, 1};
+    WaitingCall second{world, world.manager, "key", patient, 2};
+    WaitingCall third{world, world.manager, "key", patient, 3};
+    const std::size_t commands = world.backend->count();
+    second.stop();
+    EXPECT_FALSE(second.get().has_value());
+    EXPECT_EQ(second.error(), Errc::cancelled);
+    EXPECT_EQ(world.backend->count(), commands);
+    holder->release();
+    first.get()->release();
+    EXPECT_TRUE(third.get().has_value());
+}
+
+TEST(LocalWaiters, WhoTimesOutInTheLineLooksOnceAndLeavesNothing) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    WaitingCall first{world, world.manager, "key", patient, 1};
+    WaitingCall second{world, world.manager, "key", {.wait_timeout = 50ms}, 2};
+    const std::size_t commands = world.backend->count();
+    world.clock->advance(50ms);
+    EXPECT_FALSE(second.get().has_value());
+    EXPECT_EQ(second.error(), Errc::wait_timed_out);
+    EXPECT_EQ(world.backend->count(), commands + 1);
+    EXPECT_EQ(world.backend->records().back().place, 0ms);
+    holder->release();
+    EXPECT_TRUE(first.get().has_value());
+}
+
+TEST(LocalWaiters, WhoContendsAndIsCancelledPassesTheTurnOn) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    WaitingCall first{world, world.manager, "key", patient, 1};
+    WaitingCall second{world, world.manager, "key", patient, 2};
+    first.stop();
+    EXPECT_FALSE(first.get().has_value());
+    ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
+    world.clock->wait_for_sleepers(1);
+    holder->release();
+    EXPECT_TRUE(second.get().has_value());
+}
+
+TEST(LocalWaiters, WhoContendsAndFailsPassesTheTurnOn) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    WaitingCall first{world, world.manager, "key", patient, 1};
+    WaitingCall second{world, world.manager, "key", patient, 2};
+    world.backend->fail_next({.error = Errc::corrupt});
+    world.clock->advance(130ms);  // the next look of the one who contends
+    EXPECT_FALSE(first.get().has_value());
+    EXPECT_EQ(first.error(), Errc::corrupt);
+    ASSERT_TRUE(support::poll_until([&] { return world.looks() >= 3; }));
+    world.clock->wait_for_sleepers(1);
+    holder->release();
+    EXPECT_TRUE(second.get().has_value());
+}
+
+TEST(LocalWaiters, HandOffThatCrossesACancelGoesOnToTheNext) {
+    for (int round = 0; round < 50; ++round) {
+        WaitingWorld world;
+        auto holder = world.other.acquire("key", {.ttl = 1h});
+        WaitingCall first{world, world.manager, "key", patient, 1};
+        WaitingCall second{world, world.manager, "key", patient, 2};
+        std::jthread canceller{[&] { first.stop(); }};
+        holder->release();
+        if (auto lock = first.get()) {
+            lock->release();
+        } else {
+            EXPECT_EQ(first.error(), Errc::cancelled);
+        }
+        // He may have looked before the first one's place was left, and then looks again soon.
+        world.pass_time_until_done(second.call());
+        ASSERT_TRUE(second.get().has_value());
+    }
+}
+
+TEST(LocalWaiters, KeysDoNotHoldEachOtherUp) {
+    WaitingWorld world;
+    auto a = world.other.acquire("a", {.ttl = 1h});
+    auto b = world.other.acquire("b", {.ttl = 1h});
+    WaitingCall for_a{world, world.manager, "a", patient, 1};
+    WaitingCall for_b{world, world.manager, "b", patient, 2};
+    EXPECT_EQ(world.looks(), 2U);
+    b->release();
+    EXPECT_TRUE(for_b.get().has_value());
+    EXPECT_TRUE(for_a.waits());
+    a->release();
+    EXPECT_TRUE(for_a.get().has_value());
+}
+
+TEST(LocalWaiters, DoNotHoldUpThoseWhoDoNotWait) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    WaitingCall waiting{world, world.manager, "key", patient};
+    std::error_code ec;
+    EXPECT_FALSE(world.manager.acquire("key", {}, ec).has_value());
+    EXPECT_EQ(ec, Errc::held);
+    EXPECT_FALSE(world.manager.acquire("key", {.wait_timeout = 0s}, ec).has_value());
+    EXPECT_EQ(ec, Errc::wait_timed_out);
+    EXPECT_TRUE(world.manager.acquire("other key", patient, ec).has_value());
+    EXPECT_EQ(world.looks(), 4U);
+    holder->release();
+    EXPECT_TRUE(waiting.get().has_value());
+}
+
+TEST(LocalWaiters, OutlastTheirManager) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    auto manager = std::make_unique<LockManager>(world.make("mortal:3"));
+    std::deque<WaitingCall> calls;
+    for (int i = 1; i <= 3; ++i) calls.emplace_back(world, *manager, "key", patient, i);
+    auto end = std::async(std::launch::async, [&] { manager.reset(); });
+    world.pass_time_until_done(end);
+    holder->release();
+    for (WaitingCall& call : calls) {
+        auto lock = call.get();
+        ASSERT_TRUE(lock.has_value());
+        EXPECT_EQ(lock->release(), ReleaseResult::released);
+    }
+}
+
+}  // namespace
+}  // namespace leaselock

@@ -1,0 +1,167 @@
+// What tests of waiting have in common: a store whose queue can be watched and taken away, and
+// calls of other threads that wait on a clock which stands still.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <future>
+#include <gtest/gtest.h>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "unit/manager_world.hpp"
+
+namespace leaselock {
+
+// A MemoryBackend of a given kind, which runs a hook at two moments that are hard to meet.
+class QueueStore final : public Backend {
+  public:
+    enum class Kind {
+        telling,    // as it is
+        listening,  // hand-offs are told to those who called listen()
+        queueless,  // there is no queue
+    };
+    using Hook = std::function<void()>;
+
+    explicit QueueStore(Kind kind = Kind::telling) : kind_{kind} {}
+
+    // Once, when the next waiter's look has been done and he does not know its answer yet.
+    void behind_next_look(Hook hook) { put(behind_look_, std::move(hook)); }
+    // Once, when the next waiter is to be forgotten.
+    void before_forget(Hook hook) { put(before_forget_, std::move(hook)); }
+    // The newest waiter that has looked.
+    [[nodiscard]] Listener& waiter() const { return *waiter_; }
+    [[nodiscard]] int listens() const { return listens_; }
+
+    using Backend::submit;
+
+    void submit(std::span<Operation* const> operations) noexcept override {
+        for (Operation* const each : operations) submit_one(*each);
+    }
+    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
+        return true;
+    }
+    void detach(Operation& /*operation*/) noexcept override {}
+    void listen(Listener& listener) noexcept override {
+        ++listens_;
+        if (kind_ != Kind::listening) return;
+        listener_ = &listener;
+        listener.look();
+    }
+    void forget(Listener& listener) noexcept override {
+        run(before_forget_);
+        store_.forget(listener);
+    }
+
+  private:
+    void put(Hook& where, Hook hook) {
+        const std::lock_guard lock{mutex_};
+        where = std::move(hook);
+    }
+    void run(Hook& where) {
+        Hook hook;
+        {
+            const std::lock_guard lock{mutex_};
+            hook = std::exchange(where, nullptr);
+        }
+        if (hook) hook();
+    }
+    void submit_one(Operation& operation) noexcept {
+        Request request = operation.request;
+        if (kind_ == Kind::queueless) request.listener = nullptr;
+        Operation asked{request};
+        store_.submit(asked);
+        operation.reply = std::move(asked.reply);
+        if (request.listener != nullptr) {
+            waiter_ = request.listener;
+            if (kind_ == Kind::listening && listener_ != request.listener) {
+                store_.forget(*request.listener);
+                operation.reply.told = false;
+            }
+            run(behind_look_);
+        }
+        operation.complete();
+    }
+
+    const Kind kind_;
+    MemoryBackend store_;
+    std::mutex mutex_;  // guards the hooks
+    Hook behind_look_;
+    Hook before_forget_;
+    std::atomic<Listener*> waiter_{nullptr};
+    std::atomic<Listener*> listener_{nullptr};
+    std::atomic<int> listens_{0};
+};
+
+struct WaitingWorld : ManagerWorld {
+    using Kind = QueueStore::Kind;
+
+    explicit WaitingWorld(Kind kind = Kind::telling)
+        : WaitingWorld(std::make_shared<QueueStore>(kind)) {}
+
+    // How many acquires of that manager came to the store.
+    [[nodiscard]] std::size_t looks(const std::string& owner = "tester:1") const {
+        std::size_t count = 0;
+        for (const auto& each : backend->records()) {
+            count += each.verb == Verb::acquire && each.token.starts_with(owner) ? 1U : 0U;
+        }
+        return count;
+    }
+    // Moves the time in small steps until the call is over; how long that took.
+    template <class Result>
+    Clock::duration pass_time_until_done(const std::future<Result>& call) const {
+        const auto from = clock->now();
+        while (call.wait_for(std::chrono::milliseconds{1}) != std::future_status::ready) {
+            clock->advance(std::chrono::milliseconds{10});
+        }
+        return clock->now() - from;
+    }
+
+    std::shared_ptr<QueueStore> store;
+
+  private:
+    explicit WaitingWorld(std::shared_ptr<QueueStore> made)
+        : ManagerWorld{Sleep::blocking, made}, store{std::move(made)} {}
+};
+
+// A call of another thread that waits for a lock.
+class WaitingCall {
+  public:
+    using Lock = std::optional<ScopedDistributedLock>;
+
+    // Returns when it sleeps on the clock, as the `sleeper`th one.
+    WaitingCall(const WaitingWorld& world, LockManager& manager, const std::string& key,
+                const LockOptions& options, int sleeper = 1)
+        : call_{std::async(std::launch::async, [this, &manager, key, options] {
+              return manager.acquire(key, options, stop_.get_token(), error_);
+          })} {
+        world.clock->wait_for_sleepers(sleeper);
+    }
+
+    void stop() { stop_.request_stop(); }
+    // Whether it is over, or soon is.
+    [[nodiscard]] bool done() const {
+        return call_.wait_for(std::chrono::seconds{20}) == std::future_status::ready;
+    }
+    [[nodiscard]] bool waits() const {
+        return call_.wait_for(std::chrono::seconds{0}) == std::future_status::timeout;
+    }
+    // What it gave. Fails if that takes long.
+    [[nodiscard]] Lock get() {
+        EXPECT_TRUE(done()) << "it waits on";
+        return call_.get();
+    }
+    [[nodiscard]] std::error_code error() const { return error_; }
+    [[nodiscard]] const std::future<Lock>& call() const { return call_; }
+
+  private:
+    std::stop_source stop_;
+    std::error_code error_;
+    std::future<Lock> call_;  // the last: it uses the others
+};
+
+}  // namespace leaselock
