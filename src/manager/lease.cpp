@@ -168,10 +168,11 @@ void Lease::let_go(LeasePtr lease) noexcept {
     if (lease->end_hold(now)) core.keeper().post(std::move(lease));
 }
 
+// The Notifier forgets it first: an end by release is not to be taken for a loss.
 bool Lease::end_hold(Clock::time_point now) noexcept {
+    if (watch != nullptr) core_->notifier().forget(*watch);
     if (!core_->keeper().table().take_out(*this, now)) return false;
     released_ = true;
-    if (watch != nullptr) core_->notifier().forget(*watch);
     tell(core_->notifier(), &Observer::on_released, *this, {}, now);
     return true;
 }
