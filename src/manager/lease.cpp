@@ -158,6 +158,7 @@ ReleaseResult Lease::try_release(Clock::time_point now, bool& settled, Errc& err
 }
 
 void Lease::let_go(LeasePtr lease) noexcept {
+    if (lease->released_) return;
     if (lease->inherited()) {
         // The parent's threads do not exist here, and what they were at may be half done.
         (void)lease.release();
