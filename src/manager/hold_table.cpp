@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::size_t most_lost = 1024;  // of one round
 
-Clock::time_point due_of(const Lease& lease) noexcept { return lease.hold.machine.due(); }
-
 }  // namespace
 
 std::size_t HoldTable::own_shard() noexcept {
@@ -24,35 +22,43 @@ void HoldTable::ring_for(Clock::time_point due) noexcept {
     if (due.time_since_epoch().count() < next_look_.load()) waker_.wake();
 }
 
-// A binary heap by due(), where each lease knows its place: the newest is mostly the last one due,
-// so that it comes and goes at the end.
-void HoldTable::place(Shard& shard, Lease& lease, std::size_t at) noexcept {
-    shard.heap[at] = &lease;
-    lease.hold.place = static_cast<std::uint32_t>(at);
+// A heap by due(), where each lease knows its place: the newest is mostly the last one due, so that
+// it comes and goes at the end. With four children an entry, most of what is compared lies in a
+// cache line or two.
+void HoldTable::place(Shard& shard, const Entry& entry, std::size_t at) noexcept {
+    shard.heap[at] = entry;
+    entry.lease->hold.place = static_cast<std::uint32_t>(at);
 }
 
 void HoldTable::sift(Shard& shard, Lease& lease) noexcept {
+    constexpr std::size_t children = 4;
     auto& heap = shard.heap;
-    const Clock::time_point due = lease.hold.machine.due();
+    const Entry moved{lease.hold.machine.due(), &lease};
     std::size_t at = lease.hold.place;
-    for (; at > 0 && due < due_of(*heap[(at - 1) / 2]); at = (at - 1) / 2) {
-        place(shard, *heap[(at - 1) / 2], at);
+    for (std::size_t parent = 0; at > 0; at = parent) {
+        parent = (at - 1) / children;
+        if (heap[parent].due <= moved.due) break;
+        place(shard, heap[parent], at);
     }
-    for (std::size_t child = 2 * at + 1; child < heap.size(); child = 2 * at + 1) {
-        if (child + 1 < heap.size() && due_of(*heap[child + 1]) < due_of(*heap[child])) ++child;
-        if (due <= due_of(*heap[child])) break;
-        place(shard, *heap[child], at);
-        at = child;
+    for (std::size_t first = children * at + 1; first < heap.size(); first = children * at + 1) {
+        const std::size_t end = std::min(first + children, heap.size());
+        std::size_t least = first;
+        for (std::size_t each = first + 1; each < end; ++each) {
+            if (heap[each].due < heap[least].due) least = each;
+        }
+        if (moved.due <= heap[least].due) break;
+        place(shard, heap[least], at);
+        at = least;
     }
-    place(shard, lease, at);
+    place(shard, moved, at);
 }
 
 void HoldTable::remove(Shard& shard, Lease& lease) noexcept {
-    Lease& last = *shard.heap.back();
+    const Entry last = shard.heap.back();
     shard.heap.pop_back();
-    if (&last == &lease) return;
+    if (last.lease == &lease) return;
     place(shard, last, lease.hold.place);
-    sift(shard, last);
+    sift(shard, *last.lease);
 }
 
 void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited) {
@@ -62,7 +68,7 @@ void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited) {
     const Clock::time_point due = lease.hold.machine.due();
     {
         const MutexLock lock{shard.mutex};
-        shard.heap.push_back(&lease);
+        shard.heap.push_back({due, &lease});
         lease.hold.place = static_cast<std::uint32_t>(shard.heap.size() - 1);
         lease.hold.state = HoldState::held;
         sift(shard, lease);
@@ -100,7 +106,8 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
     for (Shard& shard : shards_) {
         const MutexLock lock{shard.mutex};
         while (!shard.heap.empty() && due.lost.size() < most_lost) {
-            Lease& lease = *shard.heap.front();
+            if (now < shard.heap.front().due) break;
+            Lease& lease = *shard.heap.front().lease;
             if (due.renew.size() >= room && now < lease.hold.machine.deadline()) break;
             const HoldMachine::Step step = lease.hold.machine.step(now);
             if (step == HoldMachine::Step::none) break;
@@ -125,7 +132,7 @@ void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)
 Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
     const MutexLock lock{shard.mutex};
     if (shard.heap.empty()) return nullptr;
-    Lease& lease = *shard.heap.back();
+    Lease& lease = *shard.heap.back().lease;
     lease.share();
     lose(shard, lease, now);
     return &lease;
@@ -143,7 +150,7 @@ Clock::time_point HoldTable::plan_look() noexcept {
     Clock::time_point next = Clock::time_point::max();
     for (Shard& shard : shards_) {
         const MutexLock lock{shard.mutex};
-        if (!shard.heap.empty()) next = std::min(next, shard.heap.front()->hold.machine.due());
+        if (!shard.heap.empty()) next = std::min(next, shard.heap.front().due);
     }
     next_look_.store(next.time_since_epoch().count());
     return next;

@@ -58,16 +58,21 @@ class HoldTable {
     void add_to(LockStats& stats) noexcept;
 
   private:
+    // With the time at hand, so that to order them touches no lease.
+    struct Entry {
+        Clock::time_point due;
+        Lease* lease;
+    };
     // On cache lines of its own.
     struct alignas(128) Shard {
         Mutex mutex;
-        std::vector<Lease*> heap LEASELOCK_GUARDED_BY(mutex);
+        std::vector<Entry> heap LEASELOCK_GUARDED_BY(mutex);
         LockStats stats LEASELOCK_GUARDED_BY(mutex);
     };
     static constexpr std::size_t shard_count = 16;
 
     [[nodiscard]] static std::size_t own_shard() noexcept;
-    static void place(Shard& shard, Lease& lease, std::size_t at) noexcept
+    static void place(Shard& shard, const Entry& entry, std::size_t at) noexcept
         LEASELOCK_REQUIRES(shard.mutex);
     static void sift(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex);
     static void remove(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex);

@@ -160,6 +160,7 @@ ReleaseResult Lease::try_release(Clock::time_point now, bool& settled, Errc& err
 }
 
 void Lease::let_go(LeasePtr lease) noexcept {
+    if (lease->released_) return;
     if (lease->inherited()) {
         // The parent's threads do not exist here, and what they were at may be half done.
         (void)lease.release();
@@ -178,10 +179,11 @@ void Lease::let_go(LeasePtr lease) noexcept {
     core.local_queue().released(*held->backend_, held->full_key());
 }
 
+// The Notifier forgets it first: an end by release is not to be taken for a loss.
 bool Lease::end_hold(Clock::time_point now) noexcept {
+    if (watch != nullptr) core_->notifier().forget(*watch);
     if (!core_->keeper().table().take_out(*this, now)) return false;
     released_ = true;
-    if (watch != nullptr) core_->notifier().forget(*watch);
     tell(core_->notifier(), &Observer::on_released, *this, {}, now);
     return true;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "redis/codec.hpp"
 
@@ -87,6 +88,7 @@ bool Link::pump(Operation& operation, Clock::time_point until) noexcept {
     Waiter self;
     mutex_.lock();
     operation.slot = &self;
+    ++pumping_;
     while (!operation.done()) {
         const Clock::duration left = until - clock_->now();
         if (left <= Clock::duration::zero()) break;
@@ -98,7 +100,7 @@ bool Link::pump(Operation& operation, Clock::time_point until) noexcept {
         if (self.wait(std::min<Clock::duration>(left, settings_.command_timeout))) return true;
         mutex_.lock();
     }
-    operation.slot = nullptr;
+    if (std::exchange(operation.slot, nullptr) != nullptr) --pumping_;
     if (!driving_) hand_over();
     mutex_.unlock();
     return operation.done();
@@ -212,13 +214,16 @@ bool Link::wants_login(wire::ReplyView answer) noexcept {
 }
 
 void Link::complete(Operation& operation) noexcept {
-    auto* const waiter = static_cast<Waiter*>(operation.slot);
+    auto* const waiter = static_cast<Waiter*>(std::exchange(operation.slot, nullptr));
     operation.complete();  // its owner may destroy it from now on, unless it waits
-    if (waiter != nullptr) waiter->done();
+    if (waiter == nullptr) return;
+    --pumping_;
+    waiter->done();
 }
 
 // The caller whose answer comes next reads for all from now on.
 void Link::hand_over() noexcept {
+    if (pumping_ == 0) return;
     for (const Pending& pending : queue_) {
         if (pending.operation == nullptr || pending.operation->slot == nullptr) continue;
         static_cast<Waiter*>(pending.operation->slot)->wake();

@@ -122,6 +122,7 @@ class Link {
     // No connection is replaced before this time because a right is missing.
     Clock::time_point next_login_ LEASELOCK_GUARDED_BY(mutex_){};
     int failures_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    std::size_t pumping_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
     std::minstd_rand random_ LEASELOCK_GUARDED_BY(mutex_);
 };
 
