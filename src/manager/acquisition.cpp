@@ -6,43 +6,34 @@
 
 namespace leaselock::detail {
 
-Acquisition::~Acquisition() {
-    if (!waiter_) return;
+void Acquisition::end() noexcept {
+    if (waiter_ == nullptr) return;
     core_.local_queue().leave(*waiter_);
-    if (known_) lease_.backend().forget(*waiter_);
+    if (std::exchange(known_, false)) lease_.backend().forget(*waiter_);
 }
 
-Clock::time_point Acquisition::run(Clock::time_point now) {
-    using Step = AcquireMachine::Step;
-    for (Action action = start(now); action.step != Step::done;) {
-        action = action.step == Step::sleep ? sleep(action.until, now) : look(action, now);
+// Whoever finds others of this manager waiting has nothing to look for before it is his turn.
+Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
+    const Clock::time_point deadline = machine_.plan().deadline;
+    LocalQueue& queue = core_.local_queue();
+    if (waiter_ != nullptr && queue.busy() && now < deadline && queue.join(*waiter_)) {
+        return {Step::sleep, deadline};
     }
-    return now;
+    return next(machine_.start(now), now);
 }
 
-AcquireMachine::Action Acquisition::start(Clock::time_point now) {
-    const AcquireMachine::Plan& plan = machine_.plan();
-    if (plan.wait) {
-        waiter_.emplace(lease_.backend(), lease_.full_key(), lease_.token());
-        LocalQueue& queue = core_.local_queue();
-        if (queue.busy() && now < plan.deadline && queue.join(*waiter_)) {
-            return {AcquireMachine::Step::sleep, plan.deadline};
-        }
+Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now) noexcept {
+    switch (action.step) {
+        case AcquireMachine::Step::acquire: look(action, now); return {Step::submit};
+        case AcquireMachine::Step::sleep:
+            if (core_.local_queue().contend(*waiter_, told_)) return {Step::sleep, action.until};
+            return {Step::sleep, machine_.plan().deadline};
+        case AcquireMachine::Step::done: break;
     }
-    return machine_.start(now);
+    return {Step::done};
 }
 
-// Whoever does not contend has nothing to look for before it is his turn.
-AcquireMachine::Action Acquisition::sleep(Clock::time_point until, Clock::time_point& now) {
-    if (!core_.local_queue().contend(*waiter_, told_)) until = machine_.plan().deadline;
-    const bool stopped = !waiter_->sleep(core_.clock(), until, stop_);
-    now = core_.clock().now();
-    if (stopped) return machine_.stop();
-    if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
-    return machine_.woke(now);
-}
-
-Request Acquisition::request(const Action& how, Clock::time_point now) noexcept {
+void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
     Request request{.verb = Verb::acquire,
                     .key = lease_.full_key(),
                     .token = lease_.token(),
@@ -50,29 +41,44 @@ Request Acquisition::request(const Action& how, Clock::time_point now) noexcept 
                     .submitted = now,
                     .deadline = how.until};
     if (how.queues) {
-        request.listener = &*waiter_;
+        request.listener = waiter_;
         request.place = place_life;
+        known_ = true;
     }
-    return request;
+    let_go_before_ = core_.keeper().cleanup().let_go();
+    look_.emplace(request);
 }
 
-AcquireMachine::Action Acquisition::look(const Action& how, Clock::time_point& now) {
-    const std::uint64_t let_go_before = core_.keeper().cleanup().let_go();
-    Operation operation{request(how, now)};
-    const Clock::time_point sent = now;
-    now = core_.run(lease_.backend(), operation);
-    Reply& reply = operation.reply;
-    if (reply.outcome == Outcome::granted) return machine_.replied(reply, sent, now);
+Acquisition::Next Acquisition::woke(Clock::time_point now) noexcept {
+    if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
+    return next(machine_.woke(now), now);
+}
 
-    known_ = known_ || how.queues;
+Acquisition::Next Acquisition::answered(Clock::time_point now) {
+    if (clearing_) {
+        const bool out_of_the_way = clearing_->reply.outcome != Outcome::failed;
+        clearing_.reset();
+        return judge(out_of_the_way, now);
+    }
+    const Reply& reply = look_->reply;
     if (reply.outcome == Outcome::held) {
         note_queue(reply);
-        if (clear_way(reply, let_go_before, how.until, now)) {
-            return machine_.look_again(reply, sent, now);
+        switch (way(reply, now)) {
+            case Way::blocked: break;
+            case Way::cleared: return judge(true, now);
+            case Way::to_clear: return {Step::submit};
         }
-    } else if (family(reply.error) == Family::unknown) {
+    } else if (reply.outcome != Outcome::granted && family(reply.error) == Family::unknown) {
         lease_.owe(reply.not_after);
     }
+    return judge(false, now);
+}
+
+// The answer to the look, when nothing of our own is in the way any more.
+Acquisition::Next Acquisition::judge(bool out_of_the_way, Clock::time_point now) {
+    Reply& reply = look_->reply;
+    const Clock::time_point sent = look_->request.submitted;
+    if (out_of_the_way) return next(machine_.look_again(reply, sent, now), now);
     if (known_) {
         if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
     }
@@ -83,37 +89,33 @@ AcquireMachine::Action Acquisition::look(const Action& how, Clock::time_point& n
     } else {
         failure_.detail = std::move(reply.detail);
     }
-    return action;
+    return next(action, now);
 }
 
-void Acquisition::note_queue(const Reply& reply) {
+void Acquisition::note_queue(const Reply& reply) noexcept {
     told_ = reply.queued && reply.told;
     if (reply.queued && !reply.told) lease_.backend().listen(*waiter_);
 }
 
 // A release of our own that is under way, and has not arrived, is no reason to send somebody away:
 // whoever finds it in the way sends it once more. If it is not under way any more, it may have
-// arrived behind the look. True: it may be gone.
-bool Acquisition::clear_way(const Reply& reply, std::uint64_t let_go_before,
-                            Clock::time_point until, Clock::time_point& now) {
+// arrived behind the look.
+Acquisition::Way Acquisition::way(const Reply& reply, Clock::time_point now) noexcept {
     constexpr int most = 3;
     Cleanup& cleanup = core_.keeper().cleanup();
     if (reply.kept || owner_of(reply.holder) != core_.options().owner || cleared_ == most) {
-        return false;
+        return Way::blocked;
     }
-    if (!cleanup.frees(reply.holder, now)) {
-        if (cleanup.let_go() == let_go_before) return false;
-        ++cleared_;
-        return true;
-    }
+    const bool under_way = cleanup.frees(reply.holder, now);
+    if (!under_way && cleanup.let_go() == let_go_before_) return Way::blocked;
     ++cleared_;
-    Operation release{{.verb = Verb::release,
-                       .key = lease_.full_key(),
-                       .token = reply.holder,
-                       .submitted = now,
-                       .deadline = until}};
-    now = core_.run(lease_.backend(), release);
-    return release.reply.outcome != Outcome::failed;
+    if (!under_way) return Way::cleared;
+    clearing_.emplace(Request{.verb = Verb::release,
+                              .key = lease_.full_key(),
+                              .token = reply.holder,
+                              .submitted = now,
+                              .deadline = look_->request.deadline});
+    return Way::to_clear;
 }
 
 }  // namespace leaselock::detail

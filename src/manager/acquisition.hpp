@@ -1,13 +1,13 @@
-// One acquisition on the caller's thread: drives an AcquireMachine, asks the backend, and sleeps in
-// between, in the local queue if others of the manager wait for the same lock. Its end leaves that
-// queue, and the backend knows it no more; what the token owes at the store is left to the caller.
+// One acquisition, without a thread: brings an AcquireMachine together with the backend, the local
+// queue and the releases of this manager. It says what is to be done next, a command or a pause; a
+// thread that blocks does it, or the Reactor for a coroutine. Its end leaves the queue, and the
+// backend knows the waiter no more; what the token owes at the store is left to the caller.
 //
-// Thread-safety: one thread.
+// Thread-safety: one thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <stop_token>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
@@ -23,36 +23,56 @@ class Core;
 
 class Acquisition {
   public:
-    Acquisition(Core& core, Lease& lease, AcquireMachine& machine, const std::stop_token& stop,
+    enum class Step : std::uint8_t {
+        submit,  // operation(), to the lease's backend; then answered()
+        sleep,   // until then, or until the waiter is woken; then woke(), or stop()
+        done,
+    };
+    struct Next {
+        Step step;
+        Clock::time_point until{};
+    };
+
+    // `waiter` is null if the plan does not wait.
+    Acquisition(Core& core, Lease& lease, const AcquireMachine::Plan& plan, Waiter* waiter,
                 Failure& failure) noexcept
-        : core_{core}, lease_{lease}, machine_{machine}, stop_{stop}, failure_{failure} {}
+        : core_{core}, lease_{lease}, machine_{plan}, waiter_{waiter}, failure_{failure} {}
     Acquisition(const Acquisition&) = delete;
     Acquisition& operator=(const Acquisition&) = delete;
-    ~Acquisition();
+    ~Acquisition() { end(); }
 
-    // Blocks until the machine is done, and answers the time then. May throw bad_alloc.
-    Clock::time_point run(Clock::time_point now);
+    [[nodiscard]] Next start(Clock::time_point now) noexcept;
+    [[nodiscard]] Operation& operation() noexcept { return clearing_ ? *clearing_ : *look_; }
+    // May throw bad_alloc: then what the token owes is known all the same.
+    [[nodiscard]] Next answered(Clock::time_point now);
+    [[nodiscard]] Next woke(Clock::time_point now) noexcept;
+    [[nodiscard]] Next stop() noexcept { return next(machine_.stop(), {}); }
+    // Nobody is waited for any more. Again changes nothing.
+    void end() noexcept;
+
+    [[nodiscard]] const AcquireMachine& machine() const noexcept { return machine_; }
 
   private:
     using Action = AcquireMachine::Action;
 
-    [[nodiscard]] Action start(Clock::time_point now);
-    [[nodiscard]] Action sleep(Clock::time_point until, Clock::time_point& now);
-    [[nodiscard]] Action look(const Action& how, Clock::time_point& now);
-    [[nodiscard]] Request request(const Action& how, Clock::time_point now) noexcept;
-    void note_queue(const Reply& reply);
-    [[nodiscard]] bool clear_way(const Reply& reply, std::uint64_t let_go_before,
-                                 Clock::time_point until, Clock::time_point& now);
+    Next next(const Action& action, Clock::time_point now) noexcept;
+    void look(const Action& how, Clock::time_point now) noexcept;
+    [[nodiscard]] Next judge(bool out_of_the_way, Clock::time_point now);
+    void note_queue(const Reply& reply) noexcept;
+    enum class Way : std::uint8_t { blocked, cleared, to_clear };
+    [[nodiscard]] Way way(const Reply& reply, Clock::time_point now) noexcept;
 
     Core& core_;
     Lease& lease_;
-    AcquireMachine& machine_;
-    const std::stop_token& stop_;
+    AcquireMachine machine_;
+    Waiter* waiter_;
     Failure& failure_;
-    int cleared_ = 0;                 // how often a release of ours was in the way
-    bool told_ = false;               // of hand-offs, as the last answer says
-    bool known_ = false;              // the backend may know the waiter
-    std::optional<Waiter> waiter_{};  // none: the call does not wait
+    std::optional<Operation> look_{};      // the newest one
+    std::optional<Operation> clearing_{};  // a release of ours that was in its way
+    std::uint64_t let_go_before_ = 0;
+    int cleared_ = 0;     // how often a release of ours was in the way
+    bool told_ = false;   // of hand-offs, as the last answer says
+    bool known_ = false;  // the backend may know the waiter
 };
 
 }  // namespace leaselock::detail

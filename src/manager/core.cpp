@@ -159,46 +159,84 @@ void Core::shut_down(std::shared_ptr<Core> core) noexcept {
     core->notifier_->stop(saturating_add(core->clock().now(), patience));
 }
 
-LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
-                       const LockOptions& options, const std::stop_token& stop, Failure& failure) {
+LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view key,
+                          const LockOptions& options, Failure& failure) {
     if (!self->of_this_process(failure) || !check_key(self->options_.prefix, key, failure) ||
         !check_options(options, failure)) {
         return nullptr;
     }
     Backend* const backend = self->choose(options.backend, failure);
     if (backend == nullptr || !self->ready(failure)) return nullptr;
-    LeasePtr lease = Lease::make(self, *backend, key, options);
-    // From here on the lease keeps the core alive: a wait may outlast the manager.
-    return self->acquire(std::move(lease), key, options, stop, failure);
+    return Lease::make(self, *backend, key, options);
 }
 
-LeasePtr Core::acquire(LeasePtr lease, std::string_view key, const LockOptions& options,
-                       const std::stop_token& stop, Failure& failure) {
+LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
+                       const LockOptions& options, const std::stop_token& stop, Failure& failure) {
+    LeasePtr lease = make_lease(self, key, options, failure);
+    if (lease == nullptr) return nullptr;
+    // From here on the lease keeps the core alive: a wait may outlast the manager.
+    return self->acquire(std::move(lease), options, stop, failure);
+}
+
+LeasePtr Core::acquire(LeasePtr lease, const LockOptions& options, const std::stop_token& stop,
+                       Failure& failure) {
     const Clock::time_point begin = clock().now();
     const AcquireMachine::Plan how = plan(options, *lease, begin);
-    AcquireMachine machine{how};
+    std::optional<ThreadWaiter> waiter;
+    if (how.wait) waiter.emplace(lease->backend(), lease->full_key(), lease->token());
+    Acquisition acquisition{*this, *lease, how, waiter ? &*waiter : nullptr, failure};
     try {
-        const auto now = Acquisition{*this, *lease, machine, stop, failure}.run(begin);
-        if (machine.grant()) {
-            lease->granted(*machine.grant(), how.ttl, options);
-            keeper_.table().add(*lease, now - begin);
-            tell(*notifier_, &Observer::on_acquired, *lease, {}, now, now - begin);
-            return lease;
-        }
-        failure.error = machine.error();
-        tell_failure(*lease, failure, now, now - begin);
+        const Clock::time_point end = drive(acquisition, *lease, waiter, stop, begin);
+        acquisition.end();
+        return conclude(std::move(lease), acquisition.machine(), options, {begin, end}, failure);
     } catch (...) {
-        if (machine.grant() || machine.owes()) keeper_.post(std::move(lease));
+        acquisition.end();
+        if (lease != nullptr) settle_debt(std::move(lease), acquisition.machine());
         throw;
     }
-    if (machine.owes()) keeper_.post(std::move(lease));
-    if (failure.contended()) {
-        failure.key = key;
-    } else {
-        failure.detail =
-            fmt::format("lock '{}'{}{}", key, failure.detail.empty() ? "" : ": ", failure.detail);
+}
+
+// What blocks. Answers the time at the end.
+Clock::time_point Core::drive(Acquisition& acquisition, const Lease& lease,
+                              std::optional<ThreadWaiter>& waiter, const std::stop_token& stop,
+                              Clock::time_point now) {
+    using Step = Acquisition::Step;
+    for (auto next = acquisition.start(now); next.step != Step::done;) {
+        if (next.step == Step::submit) {
+            now = run(lease.backend(), acquisition.operation());
+            next = acquisition.answered(now);
+        } else {
+            const bool slept = waiter->sleep(clock(), next.until, stop);
+            now = clock().now();
+            next = slept ? acquisition.woke(now) : acquisition.stop();
+        }
     }
+    return now;
+}
+
+LeasePtr Core::conclude(LeasePtr&& lease, const AcquireMachine& machine, const LockOptions& options,
+                        Span span, Failure& failure) {
+    const auto waited = span.end - span.begin;
+    if (machine.grant()) {
+        lease->granted(*machine.grant(), machine.plan().ttl, options);
+        keeper_.table().add(*lease, waited);
+        tell(*notifier_, &Observer::on_acquired, *lease, {}, span.end, waited);
+        return std::move(lease);
+    }
+    failure.error = machine.error();
+    tell_failure(*lease, failure, span.end, waited);
+    if (failure.contended()) {
+        failure.key = lease->key();
+    } else {
+        failure.detail = fmt::format("lock '{}'{}{}", lease->key(),
+                                     failure.detail.empty() ? "" : ": ", failure.detail);
+    }
+    settle_debt(std::move(lease), machine);
     return nullptr;
+}
+
+void Core::settle_debt(LeasePtr lease, const AcquireMachine& machine) noexcept {
+    if (machine.grant() || machine.owes()) keeper_.post(std::move(lease));
 }
 
 void Core::tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,

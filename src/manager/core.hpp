@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,12 +21,13 @@
 #include <leaselock/finding.hpp>
 #include <leaselock/lock_options.hpp>
 
-#include "manager/acquire_machine.hpp"
+#include "manager/acquisition.hpp"
 #include "manager/failure.hpp"
 #include "manager/keeper.hpp"
 #include "manager/lease.hpp"
 #include "manager/local_queue.hpp"
 #include "manager/notifier.hpp"
+#include "manager/waiter.hpp"
 
 namespace leaselock::detail {
 
@@ -42,6 +44,23 @@ class Core {
     [[nodiscard]] static LeasePtr acquire(const std::shared_ptr<Core>& self, std::string_view key,
                                           const LockOptions& options, const std::stop_token& stop,
                                           Failure& failure);
+    // What has to be there before a first byte is written, or null and why.
+    [[nodiscard]] static LeasePtr make_lease(const std::shared_ptr<Core>& self,
+                                             std::string_view key, const LockOptions& options,
+                                             Failure& failure);
+    [[nodiscard]] AcquireMachine::Plan plan(const LockOptions& options, const Lease& lease,
+                                            Clock::time_point now) const noexcept;
+    // The end of an acquisition: the lease, which is held now, or null and why. May throw bad_alloc,
+    // and leaves the lease to the caller then.
+    struct Span {
+        Clock::time_point begin;
+        Clock::time_point end;
+    };
+    [[nodiscard]] LeasePtr conclude(LeasePtr&& lease, const AcquireMachine& machine,
+                                    const LockOptions& options, Span span, Failure& failure);
+    // The release that is owed by a token whose acquisition came to nothing.
+    void settle_debt(LeasePtr lease, const AcquireMachine& machine) noexcept;
+
     // What the manager's destructor promises. A manager that was moved from has no core.
     static void shut_down(std::shared_ptr<Core> core) noexcept;
 
@@ -77,10 +96,11 @@ class Core {
     // Whether a lock may be acquired now, and if not, why. Starts the threads.
     [[nodiscard]] bool ready(Failure& failure);
     [[nodiscard]] bool of_this_process(Failure& failure) const;
-    [[nodiscard]] AcquireMachine::Plan plan(const LockOptions& options, const Lease& lease,
-                                            Clock::time_point now) const noexcept;
-    [[nodiscard]] LeasePtr acquire(LeasePtr lease, std::string_view key, const LockOptions& options,
+    [[nodiscard]] LeasePtr acquire(LeasePtr lease, const LockOptions& options,
                                    const std::stop_token& stop, Failure& failure);
+    Clock::time_point drive(Acquisition& acquisition, const Lease& lease,
+                            std::optional<ThreadWaiter>& waiter, const std::stop_token& stop,
+                            Clock::time_point now);
     void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
                       std::chrono::nanoseconds waited) noexcept;
 

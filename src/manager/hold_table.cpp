@@ -22,45 +22,6 @@ void HoldTable::ring_for(Clock::time_point due) noexcept {
     if (due.time_since_epoch().count() < next_look_.load()) waker_.wake();
 }
 
-// A heap by due(), where each lease knows its place: the newest is mostly the last one due, so that
-// it comes and goes at the end. With four children an entry, most of what is compared lies in a
-// cache line or two.
-void HoldTable::place(Shard& shard, const Entry& entry, std::size_t at) noexcept {
-    shard.heap[at] = entry;
-    entry.lease->hold.place = static_cast<std::uint32_t>(at);
-}
-
-void HoldTable::sift(Shard& shard, Lease& lease) noexcept {
-    constexpr std::size_t children = 4;
-    auto& heap = shard.heap;
-    const Entry moved{lease.hold.machine.due(), &lease};
-    std::size_t at = lease.hold.place;
-    for (std::size_t parent = 0; at > 0; at = parent) {
-        parent = (at - 1) / children;
-        if (heap[parent].due <= moved.due) break;
-        place(shard, heap[parent], at);
-    }
-    for (std::size_t first = children * at + 1; first < heap.size(); first = children * at + 1) {
-        const std::size_t end = std::min(first + children, heap.size());
-        std::size_t least = first;
-        for (std::size_t each = first + 1; each < end; ++each) {
-            if (heap[each].due < heap[least].due) least = each;
-        }
-        if (moved.due <= heap[least].due) break;
-        place(shard, heap[least], at);
-        at = least;
-    }
-    place(shard, moved, at);
-}
-
-void HoldTable::remove(Shard& shard, Lease& lease) noexcept {
-    const Entry last = shard.heap.back();
-    shard.heap.pop_back();
-    if (last.lease == &lease) return;
-    place(shard, last, lease.hold.place);
-    sift(shard, *last.lease);
-}
-
 void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited) {
     const std::size_t own = own_shard();
     Shard& shard = shards_[own];
@@ -68,10 +29,8 @@ void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited) {
     const Clock::time_point due = lease.hold.machine.due();
     {
         const MutexLock lock{shard.mutex};
-        shard.heap.push_back({due, &lease});
-        lease.hold.place = static_cast<std::uint32_t>(shard.heap.size() - 1);
+        shard.heap.add(lease, due);
         lease.hold.state = HoldState::held;
-        sift(shard, lease);
         ++shard.stats.acquired;
         shard.stats.wait.add(waited);
     }
@@ -87,7 +46,7 @@ bool HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
     lease.end();
     ++shard.stats.released;
     if (before == HoldState::lost) return true;
-    remove(shard, lease);
+    shard.heap.remove(lease);
     shard.stats.hold.add(now - lease.granted_at());
     return true;
 }
@@ -95,7 +54,7 @@ bool HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
 void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept {
     lease.hold.state = HoldState::lost;
     lease.end();
-    remove(shard, lease);
+    shard.heap.remove(lease);
     ++shard.stats.lost;
     shard.stats.hold.add(now - lease.granted_at());
 }
@@ -106,8 +65,8 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
     for (Shard& shard : shards_) {
         const MutexLock lock{shard.mutex};
         while (!shard.heap.empty() && due.lost.size() < most_lost) {
-            if (now < shard.heap.front().due) break;
-            Lease& lease = *shard.heap.front().lease;
+            if (now < shard.heap.due()) break;
+            Lease& lease = shard.heap.first();
             if (due.renew.size() >= room && now < lease.hold.machine.deadline()) break;
             const HoldMachine::Step step = lease.hold.machine.step(now);
             if (step == HoldMachine::Step::none) break;
@@ -116,7 +75,7 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
                 lose(shard, lease, now);
                 due.lost.push_back(&lease);
             } else {
-                sift(shard, lease);
+                sort_in(shard, lease);
                 due.renew.push_back(&lease);
             }
         }
@@ -132,7 +91,7 @@ void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)
 Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
     const MutexLock lock{shard.mutex};
     if (shard.heap.empty()) return nullptr;
-    Lease& lease = *shard.heap.back().lease;
+    Lease& lease = shard.heap.last();
     lease.share();
     lose(shard, lease, now);
     return &lease;
@@ -150,7 +109,7 @@ Clock::time_point HoldTable::plan_look() noexcept {
     Clock::time_point next = Clock::time_point::max();
     for (Shard& shard : shards_) {
         const MutexLock lock{shard.mutex};
-        if (!shard.heap.empty()) next = std::min(next, shard.heap.front().due);
+        next = std::min(next, shard.heap.due());
     }
     next_look_.store(next.time_since_epoch().count());
     return next;
@@ -165,7 +124,7 @@ Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, Clock::ti
     if (verdict == Verdict::lost) {
         lose(shard, lease, now);
     } else {
-        sift(shard, lease);
+        sort_in(shard, lease);
     }
     return verdict;
 }
@@ -195,7 +154,7 @@ bool HoldTable::shorten(Lease& lease, std::chrono::milliseconds ttl,
         const Clock::time_point before = lease.hold.machine.deadline();
         if (!lease.hold.machine.shorten(ttl, now)) return false;
         lease.move_deadline(before, lease.hold.machine.deadline());
-        sift(shard, lease);
+        sort_in(shard, lease);
         due = lease.hold.machine.due();
     }
     ring_for(due);

@@ -16,6 +16,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/observer.hpp>
 
+#include "manager/due_heap.hpp"
 #include "manager/lease.hpp"
 
 namespace leaselock::detail {
@@ -58,24 +59,19 @@ class HoldTable {
     void add_to(LockStats& stats) noexcept;
 
   private:
-    // With the time at hand, so that to order them touches no lease.
-    struct Entry {
-        Clock::time_point due;
-        Lease* lease;
-    };
+    [[nodiscard]] static std::uint32_t& place_of(Lease& lease) noexcept { return lease.hold.place; }
     // On cache lines of its own.
     struct alignas(128) Shard {
         Mutex mutex;
-        std::vector<Entry> heap LEASELOCK_GUARDED_BY(mutex);
+        DueHeap<Lease, place_of> heap LEASELOCK_GUARDED_BY(mutex);
         LockStats stats LEASELOCK_GUARDED_BY(mutex);
     };
     static constexpr std::size_t shard_count = 16;
 
     [[nodiscard]] static std::size_t own_shard() noexcept;
-    static void place(Shard& shard, const Entry& entry, std::size_t at) noexcept
-        LEASELOCK_REQUIRES(shard.mutex);
-    static void sift(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex);
-    static void remove(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex);
+    static void sort_in(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex) {
+        shard.heap.move(lease, lease.hold.machine.due());
+    }
     [[nodiscard]] static Lease* lose_last(Shard& shard, Clock::time_point now) noexcept;
     static void lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept
         LEASELOCK_REQUIRES(shard.mutex);

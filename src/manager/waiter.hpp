@@ -1,8 +1,8 @@
-// A caller's thread that waits for a lock: asleep on the clock until its time, its caller's stop
-// token, a message of the backend, or its turn in the local queue. What comes while it is awake
-// ends the next sleep at once, so nothing is missed.
+// Whoever waits for a lock, as the backend and the local queue know him: a message of the one, his
+// turn in the other. How he is woken is the affair of the derived classes: ThreadWaiter is a thread
+// that sleeps on the clock. What comes while he is awake counts all the same, so nothing is missed.
 //
-// Thread-safety: sleep() and take_message() for the thread that waits, the others for all.
+// Thread-safety: take_message() and sleep() for the one who waits, the others for all.
 #pragma once
 
 #include <optional>
@@ -17,27 +17,42 @@
 
 namespace leaselock::detail {
 
-class Waiter final : public Listener, public LocalQueue::Ticket {
+class Waiter : public Listener, public LocalQueue::Ticket {
   public:
+    // The newest one that came since the last call.
+    [[nodiscard]] std::optional<HandOff> take_message() noexcept;
+
+    void handed_over(const HandOff& what) noexcept final;
+    void look() noexcept final { wake(); }
+    void turn() noexcept final { wake(); }
+
+  protected:
     // The texts outlive it.
     Waiter(const Backend& backend, std::string_view key, std::string_view token) noexcept
         : Listener{key, token}, Ticket{backend, key} {}
+    ~Waiter() override = default;
+
+    // Something came. Under locks of the backend or the queue: must not block, or call them.
+    virtual void wake() noexcept = 0;
+
+  private:
+    Mutex mutex_;
+    std::optional<HandOff> message_ LEASELOCK_GUARDED_BY(mutex_){};
+};
+
+class ThreadWaiter final : public Waiter {
+  public:
+    ThreadWaiter(const Backend& backend, std::string_view key, std::string_view token) noexcept
+        : Waiter{backend, key, token} {}
 
     // Blocks until something comes, or the time (true), or `stop` is requested (false). May throw
     // bad_alloc.
     bool sleep(Clock& clock, Clock::time_point until, const std::stop_token& stop);
-    // The newest one that came since the last call.
-    [[nodiscard]] std::optional<HandOff> take_message() noexcept;
-
-    void handed_over(const HandOff& what) noexcept override;
-    void look() noexcept override { ring(); }
-    void turn() noexcept override { ring(); }
 
   private:
-    void ring() noexcept;
+    void wake() noexcept override;
 
     Mutex mutex_;
-    std::optional<HandOff> message_ LEASELOCK_GUARDED_BY(mutex_){};
     bool rung_ LEASELOCK_GUARDED_BY(mutex_) = false;
     // Ends the sleep that is under way.
     std::stop_source asleep_ LEASELOCK_GUARDED_BY(mutex_){std::nostopstate};

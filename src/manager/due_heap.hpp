@@ -1,0 +1,88 @@
+// Things under the time at which each is due, the first one in front: a heap, where each knows its
+// place, so that it can be moved and taken out. The newest is mostly the last one due, so that it
+// comes and goes at the end. With four children an entry, most of what is compared lies in a cache
+// line or two, and to order them touches nothing but the heap.
+//
+// Thread-safety: its owner's.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <leaselock/clock.hpp>
+
+namespace leaselock::detail {
+
+// `place_of` gives where an item keeps its place.
+template <class Item, std::uint32_t& (*place_of)(Item&)>
+class DueHeap {
+  public:
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] Item& first() const noexcept { return *entries_.front().item; }
+    [[nodiscard]] Item& last() const noexcept { return *entries_.back().item; }
+    // When the first one is due; never, if there is none.
+    [[nodiscard]] Clock::time_point due() const noexcept {
+        return empty() ? Clock::time_point::max() : entries_.front().due;
+    }
+
+    // Up to that size add() does not allocate.
+    void reserve(std::size_t size) {
+        if (size > entries_.capacity()) entries_.reserve(std::max(size, 2 * entries_.capacity()));
+    }
+    // May throw bad_alloc; nothing has changed then.
+    void add(Item& item, Clock::time_point due) {
+        entries_.push_back({due, &item});
+        settle(entries_.size() - 1, {due, &item});
+    }
+    void move(Item& item, Clock::time_point due) noexcept {
+        settle(place_of(item), {due, &item});
+    }
+    void remove(Item& item) noexcept {
+        const Entry last = entries_.back();
+        entries_.pop_back();
+        if (last.item != &item) settle(place_of(item), last);
+    }
+
+  private:
+    struct Entry {
+        Clock::time_point due;
+        Item* item;
+    };
+    static constexpr std::size_t children = 4;
+
+    void put(std::size_t at, const Entry& entry) noexcept {
+        entries_[at] = entry;
+        place_of(*entry.item) = static_cast<std::uint32_t>(at);
+    }
+    // From `at`, whose entry may be overwritten, to where it belongs.
+    void settle(std::size_t at, const Entry& entry) noexcept {
+        for (std::size_t parent = 0; at > 0; at = parent) {
+            parent = (at - 1) / children;
+            if (entries_[parent].due <= entry.due) break;
+            put(at, entries_[parent]);
+        }
+        for (std::size_t least = least_child(at);
+             least < entries_.size() && entries_[least].due < entry.due; least = least_child(at)) {
+            put(at, entries_[least]);
+            at = least;
+        }
+        put(at, entry);
+    }
+    // size() or more: it has none.
+    [[nodiscard]] std::size_t least_child(std::size_t at) const noexcept {
+        const std::size_t first = children * at + 1;
+        const std::size_t end = std::min(first + children, entries_.size());
+        std::size_t least = first;
+        for (std::size_t each = first + 1; each < end; ++each) {
+            if (entries_[each].due < entries_[least].due) least = each;
+        }
+        return least;
+    }
+
+    std::vector<Entry> entries_;
+};
+
+}  // namespace leaselock::detail
