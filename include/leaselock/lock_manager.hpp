@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <vector>
 
 #include <leaselock/backend.hpp>
@@ -29,9 +30,12 @@
 namespace leaselock {
 
 namespace detail {
+class AsyncAcquire;
 class Core;
 struct Failure;
 }  // namespace detail
+
+class AcquireAwaitable;
 
 class LEASELOCK_EXPORT LockManager {
   public:
@@ -80,6 +84,21 @@ class LEASELOCK_EXPORT LockManager {
                                                      LockOptions options = {});
     std::optional<ScopedDistributedLock> try_acquire(std::string_view key, LockOptions options,
                                                      std::error_code& ec);
+
+    // acquire without a thread that blocks: see <leaselock/async.hpp>, which has to be included.
+    // The key is copied; key_template lives as long as the lock. Do not block, but for reading the
+    // clock and for memory.
+    AcquireAwaitable async_acquire(std::string_view key, const LockOptions& options = {},
+                                   std::stop_token stop = {});
+    AcquireAwaitable async_acquire(std::string_view key, const LockOptions& options,
+                                   std::stop_token stop, std::error_code& ec);
+    // Ends in callback(std::optional<ScopedDistributedLock>, std::error_code), which is called once
+    // and must not throw: on the manager's thread for coroutines, or before this returns if the
+    // call is refused. May throw bad_alloc; then it is not called.
+    template <class Callback>
+    requires std::is_invocable_v<Callback&, std::optional<ScopedDistributedLock>, std::error_code>
+    void async_acquire(std::string_view key, const LockOptions& options, std::stop_token stop,
+                       Callback callback);
 
     // The same as lock.release().
     ReleaseResult release(ScopedDistributedLock& lock) noexcept { return lock.release(); }

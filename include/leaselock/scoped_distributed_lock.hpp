@@ -28,8 +28,10 @@
 namespace leaselock {
 
 class LockManager;
+class ReleaseAwaitable;
 
 namespace detail {
+class AsyncAcquire;
 class Lease;
 struct LeaseDrop {
     LEASELOCK_EXPORT void operator()(Lease* lease) const noexcept;
@@ -101,8 +103,14 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // `ec` says why the result is `unknown`; it is cleared otherwise.
     ReleaseResult release(std::error_code& ec) noexcept;
 
+    // release() for coroutines: see <leaselock/async.hpp>, which has to be included. The guard
+    // holds nothing from the co_await on.
+    ReleaseAwaitable async_release();
+    ReleaseAwaitable async_release(std::error_code& ec);
+
   private:
     friend class LockManager;
+    friend class detail::AsyncAcquire;
     explicit ScopedDistributedLock(detail::LeasePtr lease) noexcept : lease_{std::move(lease)} {}
 
     detail::LeasePtr lease_;

@@ -25,7 +25,8 @@ Core::Core(ManagerOptions options)
     : options_{checked(std::move(options))},
       made_in_{fork_count()},
       notifier_{std::make_shared<Notifier>(options_.clock, options_.observer)},
-      keeper_{*options_.clock, *notifier_} {
+      keeper_{*options_.clock, *notifier_},
+      reactor_{std::make_shared<Reactor>(options_.clock)} {
     if (options_.owner.empty()) options_.owner = default_owner();
     backends_.emplace_back("memory", std::make_shared<MemoryBackend>());
 }
@@ -155,6 +156,7 @@ void Core::shut_down(std::shared_ptr<Core> core) noexcept {
         return;
     }
     const auto patience = core->options_.shutdown_timeout.value();
+    core->reactor_->stop(saturating_add(core->clock().now(), patience));
     core->keeper_.stop(saturating_add(core->clock().now(), patience));
     core->notifier_->stop(saturating_add(core->clock().now(), patience));
 }

@@ -27,6 +27,7 @@
 #include "manager/lease.hpp"
 #include "manager/local_queue.hpp"
 #include "manager/notifier.hpp"
+#include "manager/reactor.hpp"
 #include "manager/waiter.hpp"
 
 namespace leaselock::detail {
@@ -50,8 +51,8 @@ class Core {
                                              Failure& failure);
     [[nodiscard]] AcquireMachine::Plan plan(const LockOptions& options, const Lease& lease,
                                             Clock::time_point now) const noexcept;
-    // The end of an acquisition: the lease, which is held now, or null and why. May throw bad_alloc,
-    // and leaves the lease to the caller then.
+    // The end of an acquisition: the lease, which is held now, or null and why. May throw
+    // bad_alloc, and leaves the lease to the caller then.
     struct Span {
         Clock::time_point begin;
         Clock::time_point end;
@@ -73,6 +74,7 @@ class Core {
     [[nodiscard]] const ManagerOptions& options() const noexcept { return options_; }
     [[nodiscard]] Keeper& keeper() noexcept { return keeper_; }
     [[nodiscard]] Notifier& notifier() noexcept { return *notifier_; }
+    [[nodiscard]] const std::shared_ptr<Reactor>& reactor() const noexcept { return reactor_; }
     [[nodiscard]] LocalQueue& local_queue() noexcept { return local_queue_; }
     [[nodiscard]] LockStats stats() noexcept;
 
@@ -108,6 +110,7 @@ class Core {
     const unsigned made_in_;  // fork_count() then
     const std::shared_ptr<Notifier> notifier_;
     Keeper keeper_;
+    const std::shared_ptr<Reactor> reactor_;
     LocalQueue local_queue_;
     std::atomic<bool> started_{false};
     mutable Mutex mutex_;

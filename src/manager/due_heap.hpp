@@ -37,9 +37,7 @@ class DueHeap {
         entries_.push_back({due, &item});
         settle(entries_.size() - 1, {due, &item});
     }
-    void move(Item& item, Clock::time_point due) noexcept {
-        settle(place_of(item), {due, &item});
-    }
+    void move(Item& item, Clock::time_point due) noexcept { settle(place_of(item), {due, &item}); }
     void remove(Item& item) noexcept {
         const Entry last = entries_.back();
         entries_.pop_back();

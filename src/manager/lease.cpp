@@ -118,45 +118,58 @@ bool Lease::settled_by(const Reply& reply) const noexcept {
 }
 
 ReleaseResult Lease::release(Errc& error) noexcept {
-    error = {};
-    if (inherited()) return ReleaseResult::not_held;
-    const Clock::time_point now = core_->clock().now();
-    if (!end_hold(now)) return ReleaseResult::not_held;
-    bool settled = true;
-    ReleaseResult result = try_release(now, settled, error);
-    // A broken connection is replaced by the next command.
-    if (error == Errc::connection_lost) {
-        result = try_release(core_->clock().now(), settled, error);
-        if (result == ReleaseResult::lost) {
-            // Ours no more: by this release's first copy, or by somebody else. Nobody can tell.
-            result = ReleaseResult::unknown;
-            error = Errc::connection_lost;
+    Release release{*this};
+    if (release.begin(core_->clock().now())) {
+        while (!release.answered(core_->run(*backend_, release.operation()))) {
         }
     }
-    LocalQueue& queue = core_->local_queue();
-    if (queue.busy()) queue.released(*backend_, full_key());
-    if (!settled) {
-        share();
-        core_->keeper().take_over(LeasePtr{this}, error);
-    }
-    return result;
+    error = release.error();
+    return release.result();
 }
 
-ReleaseResult Lease::try_release(Clock::time_point now, bool& settled, Errc& error) noexcept {
-    Operation operation{release_request(now)};
-    core_->run(*backend_, operation);
-    const Reply& reply = operation.reply;
-    settled = settled_by(reply);
-    error = {};
+bool Lease::Release::begin(Clock::time_point now) noexcept {
+    if (lease_.inherited() || !lease_.end_hold(now)) return false;
+    operation_.emplace(lease_.release_request(now));
+    return true;
+}
+
+// A broken connection is replaced by the next command, so it goes out once more.
+bool Lease::Release::answered(Clock::time_point now) noexcept {
+    const Reply& reply = operation_->reply;
+    const bool second = error_ == Errc::connection_lost;
+    const bool settled = lease_.settled_by(reply);
+    judge(reply);
+    if (!second && error_ == Errc::connection_lost) {
+        operation_.emplace(lease_.release_request(now));
+        return false;
+    }
+    if (second && result_ == ReleaseResult::lost) {
+        // Ours no more: by this release's first copy, or by somebody else. Nobody can tell.
+        result_ = ReleaseResult::unknown;
+        error_ = Errc::connection_lost;
+    }
+    finish(settled);
+    return true;
+}
+
+void Lease::Release::judge(const Reply& reply) noexcept {
+    error_ = {};
     switch (reply.outcome) {
-        case Outcome::released: return ReleaseResult::released;
-        case Outcome::lost: return ReleaseResult::lost;
+        case Outcome::released: result_ = ReleaseResult::released; return;
+        case Outcome::lost: result_ = ReleaseResult::lost; return;
         default: break;
     }
     // Something else lies under the key.
-    if (reply.error == Errc::corrupt) return ReleaseResult::lost;
-    error = reply.error;
-    return ReleaseResult::unknown;
+    result_ = reply.error == Errc::corrupt ? ReleaseResult::lost : ReleaseResult::unknown;
+    if (result_ == ReleaseResult::unknown) error_ = reply.error;
+}
+
+void Lease::Release::finish(bool settled) noexcept {
+    LocalQueue& queue = lease_.core_->local_queue();
+    if (queue.busy()) queue.released(*lease_.backend_, lease_.full_key());
+    if (settled) return;
+    lease_.share();
+    lease_.core_->keeper().take_over(LeasePtr{&lease_}, error_);
 }
 
 void Lease::let_go(LeasePtr lease) noexcept {

@@ -56,6 +56,7 @@ class Lease {
     [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
     [[nodiscard]] Clock::time_point granted_at() const noexcept { return granted_at_; }
     [[nodiscard]] Backend& backend() const noexcept { return *backend_; }
+    [[nodiscard]] Core& core() const noexcept { return *core_; }
     // Random bits for jitter.
     [[nodiscard]] std::uint32_t seed() const noexcept;
 
@@ -80,6 +81,29 @@ class Lease {
 
     // Fires when the lock is lost. May throw bad_alloc, and LockError{no_thread}.
     [[nodiscard]] std::stop_token lost_signal();
+    // A release whose answer is waited for, by a thread or by a coroutine. The lease outlives it.
+    class Release {
+      public:
+        explicit Release(Lease& lease) noexcept : lease_{lease} {}
+
+        // True: operation() is to be submitted to the lease's backend. False: result() is there.
+        [[nodiscard]] bool begin(Clock::time_point now) noexcept;
+        [[nodiscard]] Operation& operation() noexcept { return *operation_; }
+        // It was answered. False: there is another operation().
+        [[nodiscard]] bool answered(Clock::time_point now) noexcept;
+        [[nodiscard]] ReleaseResult result() const noexcept { return result_; }
+        // Why it is `unknown`, and 0 otherwise.
+        [[nodiscard]] Errc error() const noexcept { return error_; }
+
+      private:
+        void judge(const Reply& reply) noexcept;
+        void finish(bool settled) noexcept;
+
+        Lease& lease_;
+        std::optional<Operation> operation_{};
+        ReleaseResult result_ = ReleaseResult::not_held;
+        Errc error_{};
+    };
     // Blocks until the answer is there, at most twice the command time-out. Once; later calls
     // answer `not_held`. `error` says why it is `unknown`, and is 0 otherwise.
     ReleaseResult release(Errc& error) noexcept;
@@ -139,9 +163,6 @@ class Lease {
     [[nodiscard]] bool inherited() const noexcept;
     [[nodiscard]] Clock::duration left() const noexcept;
     [[nodiscard]] bool end_hold(Clock::time_point now) noexcept;
-    [[nodiscard]] ReleaseResult try_release(Clock::time_point now, bool& settled,
-                                            Errc& error) noexcept;
-
     std::shared_ptr<Core> core_;
     Backend* backend_;
     std::string_view key_template_;

@@ -1,0 +1,102 @@
+#include "manager/async_tasks.hpp"
+
+#include <new>
+#include <utility>
+
+namespace leaselock::detail {
+
+AcquireTask::AcquireTask(std::shared_ptr<Core> core, LeasePtr lease, const LockOptions& options,
+                         std::stop_token stop) noexcept
+    : Waiter{lease->backend(), lease->full_key(), lease->token()},
+      core_{std::move(core)},
+      reactor_{core_->reactor()},
+      lease_{std::move(lease)},
+      options_{options},
+      stop_{std::move(stop)} {}
+
+AcquireTask::~AcquireTask() {
+    if (lease_ != nullptr) Lease::let_go(std::move(lease_));
+}
+
+bool AcquireTask::start(Failure& failure) {
+    if (!Reactor::start(reactor_)) {
+        failure.set(Errc::no_thread, "the system gives no thread");
+        return false;
+    }
+    begin_ = core_->clock().now();
+    on_stop_.emplace(stop_, Ring{this});
+    if (reactor_->add(*this)) return true;
+    failure.set(Errc::cancelled, {});
+    failure.key = lease_->key();
+    return false;
+}
+
+LeasePtr AcquireTask::take(Failure& failure) {
+    if (no_memory_) throw std::bad_alloc{};
+    failure = std::move(failure_);
+    return std::move(lease_);
+}
+
+Reactor::Task::Wait AcquireTask::step(Clock::time_point now, bool give_up) noexcept {
+    try {
+        const Acquisition::Next next = go_on(now, give_up);
+        switch (next.step) {
+            case Acquisition::Step::submit:
+                last_ = Last::submitted;
+                return {.operation = &acquisition_->operation(), .backend = &lease_->backend()};
+            case Acquisition::Step::sleep: last_ = Last::slept; return {.until = next.until};
+            case Acquisition::Step::done: break;
+        }
+        acquisition_->end();
+        lease_ = core_->conclude(std::move(lease_), acquisition_->machine(), options_,
+                                 {begin_, now}, failure_);
+    } catch (const std::bad_alloc&) {
+        no_memory_ = true;
+        acquisition_->end();
+        core_->settle_debt(std::move(lease_), acquisition_->machine());
+    }
+    return {.done = true};
+}
+
+Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
+    const bool over = give_up || stop_.stop_requested();
+    switch (last_) {
+        case Last::nothing: {
+            const AcquireMachine::Plan plan = core_->plan(options_, *lease_, begin_);
+            Waiter* const waiter = plan.wait ? this : nullptr;
+            acquisition_.emplace(*core_, *lease_, plan, waiter, failure_);
+            return give_up ? acquisition_->stop() : acquisition_->start(now);
+        }
+        case Last::submitted: {
+            const Acquisition::Next next = acquisition_->answered(now);
+            return next.step == Acquisition::Step::sleep && over ? acquisition_->stop() : next;
+        }
+        case Last::slept: break;
+    }
+    return over ? acquisition_->stop() : acquisition_->woke(now);
+}
+
+ReleaseTask::ReleaseTask(LeasePtr lease) noexcept
+    : lease_{std::move(lease)}, reactor_{lease_->core().reactor()}, release_{*lease_} {}
+
+// Where there is no reactor any more, its manager is gone: what is left is to wait for the answer.
+bool ReleaseTask::start() {
+    const bool runs = Reactor::start(reactor_);
+    Core& core = lease_->core();
+    if (!release_.begin(core.clock().now())) return false;
+    try {
+        if (runs && reactor_->add(*this)) return true;
+    } catch (const std::bad_alloc&) {
+        // As without a reactor.
+    }
+    while (!release_.answered(core.run(lease_->backend(), release_.operation()))) {
+    }
+    return false;
+}
+
+Reactor::Task::Wait ReleaseTask::step(Clock::time_point now, bool /*give_up*/) noexcept {
+    if (std::exchange(submitted_, true) && release_.answered(now)) return {.done = true};
+    return {.operation = &release_.operation(), .backend = &lease_->backend()};
+}
+
+}  // namespace leaselock::detail

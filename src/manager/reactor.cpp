@@ -1,0 +1,190 @@
+#include "manager/reactor.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include "manager/threads.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+// How long the answers of one backend are waited for while others may have something to do.
+constexpr std::chrono::milliseconds slice{1};
+
+}  // namespace
+
+bool Reactor::start(const std::shared_ptr<Reactor>& self) {
+    const MutexLock lock{self->mutex_};
+    if (self->thread_.joinable() || self->stopping_) return true;
+    return start_thread(self->thread_, [self] { self->run(); });
+}
+
+void Reactor::stop(Clock::time_point deadline) noexcept {
+    std::thread thread;
+    {
+        const MutexLock lock{mutex_};
+        stopping_ = true;
+        thread.swap(thread_);
+        while (!waiting_.empty()) make_ready(waiting_.first());
+    }
+    if (!thread.joinable()) return;
+    waker_.wake();
+    if (thread.get_id() != std::this_thread::get_id()) {
+        clock_->sleep_until(deadline, stopped_.get_token());
+    }
+    thread.detach();
+}
+
+bool Reactor::add(Task& task) {
+    {
+        const MutexLock lock{mutex_};
+        if (stopping_) return false;
+        waiting_.reserve(tasks_ + 1);
+        ++tasks_;
+        make_ready(task);
+    }
+    waker_.wake();
+    return true;
+}
+
+void Reactor::ring(Task& task) noexcept {
+    {
+        const MutexLock lock{mutex_};
+        task.rung_ = true;
+        if (task.state_ != Task::State::waiting) return;
+        make_ready(task);
+    }
+    waker_.wake();
+}
+
+void Reactor::abandon(Task* task) noexcept {
+    {
+        const MutexLock lock{mutex_};
+        if (task->state_ != Task::State::outside && task->state_ != Task::State::done) {
+            task->abandoned_ = task->rung_ = true;
+            if (task->state_ == Task::State::waiting) make_ready(*task);
+            task = nullptr;
+        }
+    }
+    delete task;
+    waker_.wake();
+}
+
+void Reactor::make_ready(Task& task) noexcept {
+    if (task.state_ == Task::State::waiting) waiting_.remove(task);
+    task.state_ = Task::State::ready;
+    task.next_ = nullptr;
+    append(ready_, task);
+}
+
+void Reactor::run() noexcept {
+    mutex_.lock();
+    while (!stopping_ || tasks_ != 0) {
+        collect(clock_->now());
+        while (Task* const task = ready_.first) {
+            ready_.first = task->next_;
+            if (ready_.first == nullptr) ready_.last = nullptr;
+            advance(*task);
+        }
+        submit();
+        wait();
+    }
+    mutex_.unlock();
+    stopped_.request_stop();
+}
+
+// Whose time has come, and whose answer. Answers come in the order of the commands; what is not
+// answered at the end of its own time is let go of.
+void Reactor::collect(Clock::time_point now) noexcept {
+    while (waiting_.due() <= now && !waiting_.empty()) make_ready(waiting_.first());
+    for (Lane& lane : lanes_) {
+        while (Task* const task = lane.first) {
+            Operation& operation = *task->operation_;
+            if (!operation.done() && now >= operation.request.deadline) {
+                lane.backend->detach(operation);
+            }
+            if (!operation.done()) break;
+            lane.first = task->next_;
+            if (lane.first == nullptr) lane.last = nullptr;
+            make_ready(*task);
+        }
+    }
+}
+
+void Reactor::advance(Task& task) noexcept {
+    task.state_ = Task::State::stepping;
+    const bool give_up = task.abandoned_ || stopping_;
+    Task::Wait wait;
+    {
+        const MutexUnlock unlocked{mutex_};
+        wait = task.step(clock_->now(), give_up);
+    }
+    if (wait.done) {
+        finish(task);
+    } else if (wait.operation != nullptr) {
+        send(task, *wait.operation, *wait.backend);
+    } else {
+        task.state_ = Task::State::waiting;
+        waiting_.add(task, wait.until);  // there is room since add()
+        if (std::exchange(task.rung_, false)) make_ready(task);
+    }
+}
+
+void Reactor::send(Task& task, Operation& operation, Backend& backend) noexcept {
+    task.operation_ = &operation;
+    try {
+        Lane& lane = lane_of(backend);
+        lane.batch.push_back(&operation);
+        task.state_ = Task::State::flying;
+        task.next_ = nullptr;
+        append(lane, task);
+    } catch (const std::bad_alloc&) {
+        operation.fail(Errc::out_of_memory, {});  // an empty text needs no memory
+        make_ready(task);
+    }
+}
+
+void Reactor::submit() noexcept {
+    for (Lane& lane : lanes_) {
+        if (lane.batch.empty()) continue;
+        const MutexUnlock unlocked{mutex_};
+        lane.backend->submit(lane.batch);
+        lane.batch.clear();
+    }
+}
+
+// Its owner may destroy the task as soon as it is done and nothing is locked.
+void Reactor::finish(Task& task) noexcept {
+    --tasks_;
+    task.state_ = Task::State::done;
+    const bool abandoned = task.abandoned_;
+    const Continuation next = task.continuation;
+    const MutexUnlock unlocked{mutex_};
+    if (abandoned) {
+        delete &task;
+    } else {
+        next.run(next.context, next.what);
+    }
+}
+
+void Reactor::wait() noexcept {
+    if (ready_.first != nullptr) return;
+    const Clock::time_point next = waiting_.due();
+    const MutexUnlock unlocked{mutex_};
+    bool flying = false;
+    for (Lane& lane : lanes_) {
+        if (lane.first == nullptr) continue;
+        flying = true;
+        lane.backend->pump(*lane.first->operation_, std::min(next, clock_->now() + slice));
+    }
+    if (!flying) clock_->sleep_until(next, waker_);
+}
+
+Reactor::Lane& Reactor::lane_of(Backend& backend) {
+    const auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                                    [&](const Lane& lane) { return lane.backend == &backend; });
+    return found != lanes_.end() ? *found : lanes_.emplace_back(Lane{.backend = &backend});
+}
+
+}  // namespace leaselock::detail

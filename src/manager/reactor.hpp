@@ -1,0 +1,128 @@
+// The thread that drives what no thread blocks for: acquisitions and releases of coroutines and
+// callbacks. What its tasks want at the same time leaves in one write for each backend, and it
+// reads the answers. A task's continuation, which is user code, runs on this thread unless it says
+// otherwise; so renewals, clean-up and losses have threads of their own.
+//
+// Thread-safety: all calls from all threads at once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/thread_annotations.hpp>
+
+#include "manager/due_heap.hpp"
+
+namespace leaselock::detail {
+
+class Reactor {
+  public:
+    // Where a task goes on when it is done.
+    struct Continuation {
+        void (*run)(void* context, void* what) = nullptr;
+        void* context = nullptr;
+        void* what = nullptr;
+    };
+
+    // Something that goes on in steps. From add() to finish() it belongs to the reactor.
+    class Task {
+      public:
+        Task(const Task&) = delete;
+        Task& operator=(const Task&) = delete;
+        virtual ~Task() = default;
+
+        Continuation continuation{};  // before add()
+
+      protected:
+        Task() = default;
+
+        // What it waits for: the answer to an operation, which is submitted then; a time, or to be
+        // rung; or nothing any more.
+        struct Wait {
+            Operation* operation = nullptr;
+            Backend* backend = nullptr;
+            Clock::time_point until{};
+            bool done = false;
+        };
+        // What it waited for has come. On the reactor's thread, with nothing locked. `give_up`:
+        // nobody is left who wants it, or the manager goes away.
+        virtual Wait step(Clock::time_point now, bool give_up) noexcept = 0;
+
+      private:
+        friend class Reactor;
+        enum class State : std::uint8_t { outside, ready, stepping, waiting, flying, done };
+
+        State state_ = State::outside;
+        bool rung_ = false;
+        bool abandoned_ = false;
+        std::uint32_t place_ = 0;  // among those who wait for a time
+        Task* next_ = nullptr;
+        Operation* operation_ = nullptr;
+    };
+
+    explicit Reactor(std::shared_ptr<Clock> clock) noexcept : clock_{std::move(clock)} {}
+
+    // False: the system gives no thread. Again is fine. May throw bad_alloc.
+    [[nodiscard]] static bool start(const std::shared_ptr<Reactor>& self);
+    // All tasks give up; waits for them, at most until `deadline`. Then the thread is left to
+    // itself.
+    void stop(Clock::time_point deadline) noexcept;
+
+    // Takes the task, which is done when its continuation runs. False: stopped, and it is left
+    // where it was. May throw bad_alloc.
+    [[nodiscard]] bool add(Task& task);
+    // Something came for that task: a step is due. Nothing for one that is done, or not added.
+    void ring(Task& task) noexcept;
+    // Nobody wants it any more: its continuation does not run, and it is destroyed when it is done.
+    void abandon(Task* task) noexcept;
+
+  private:
+    // The tasks whose operations are under way at one backend, in the order of their commands.
+    struct Lane {
+        Backend* backend;
+        Task* first = nullptr;
+        Task* last = nullptr;
+        std::vector<Operation*> batch{};
+    };
+    struct List {
+        Task* first = nullptr;
+        Task* last = nullptr;
+    };
+    template <class Where>
+    static void append(Where& where, Task& task) noexcept {
+        (where.last != nullptr ? where.last->next_ : where.first) = &task;
+        where.last = &task;
+    }
+    [[nodiscard]] static std::uint32_t& place_of(Task& task) noexcept { return task.place_; }
+
+    void run() noexcept;
+    void make_ready(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
+    void collect(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
+    void advance(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
+    void send(Task& task, Operation& operation, Backend& backend) noexcept
+        LEASELOCK_REQUIRES(mutex_);
+    void submit() noexcept LEASELOCK_REQUIRES(mutex_);
+    void finish(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
+    void wait() noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] Lane& lane_of(Backend& backend) LEASELOCK_REQUIRES(mutex_);
+
+    const std::shared_ptr<Clock> clock_;
+    Waker waker_;
+    std::stop_source stopped_;
+    mutable Mutex mutex_;
+    std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
+    bool stopping_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    std::size_t tasks_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    List ready_ LEASELOCK_GUARDED_BY(mutex_);
+    DueHeap<Task, place_of> waiting_ LEASELOCK_GUARDED_BY(mutex_);
+    std::vector<Lane> lanes_;  // the thread's own
+};
+
+}  // namespace leaselock::detail
