@@ -49,8 +49,8 @@ class Owned {
         void unhandled_exception() noexcept { std::terminate(); }
     };
     explicit Owned(std::coroutine_handle<promise_type> handle) noexcept : handle_{handle} {}
-    Owned(const Owned&) = delete;
-    Owned& operator=(const Owned&) = delete;
+    Owned(Owned&& other) noexcept : handle_{std::exchange(other.handle_, nullptr)} {}
+    Owned& operator=(Owned&&) = delete;
     ~Owned() { destroy(); }
     void destroy() noexcept {
         if (handle_) std::exchange(handle_, nullptr).destroy();
