@@ -26,7 +26,7 @@ AcquireMachine::Action Acquisition::start(Clock::time_point now) {
         waiter_.emplace(lease_.backend(), lease_.full_key(), lease_.token());
         LocalQueue& queue = core_.local_queue();
         if (queue.busy() && now < plan.deadline && queue.join(*waiter_)) {
-            return {AcquireMachine::Step::sleep, plan.deadline};
+            return {.step = AcquireMachine::Step::sleep, .until = plan.deadline};
         }
     }
     return machine_.start(now);
@@ -42,23 +42,16 @@ AcquireMachine::Action Acquisition::sleep(Clock::time_point until, Clock::time_p
     return machine_.woke(now);
 }
 
-Request Acquisition::request(const Action& how, Clock::time_point now) noexcept {
-    Request request{.verb = Verb::acquire,
-                    .key = lease_.full_key(),
-                    .token = lease_.token(),
-                    .ttl = machine_.plan().ttl,
-                    .submitted = now,
-                    .deadline = how.until};
-    if (how.queues) {
-        request.listener = &*waiter_;
-        request.place = place_life;
-    }
-    return request;
-}
-
-AcquireMachine::Action Acquisition::look(const Action& how, Clock::time_point& now) {
+AcquireMachine::Action Acquisition::look(Action how, Clock::time_point& now) {
     const std::uint64_t let_go_before = core_.keeper().cleanup().let_go();
-    Operation operation{request(how, now)};
+    Operation operation{{.verb = Verb::acquire,
+                         .key = lease_.full_key(),
+                         .token = lease_.token(),
+                         .ttl = machine_.plan().ttl,
+                         .listener = how.queues ? &*waiter_ : nullptr,
+                         .place = place_life,
+                         .submitted = now,
+                         .deadline = how.until}};
     const Clock::time_point sent = now;
     now = core_.run(lease_.backend(), operation);
     Reply& reply = operation.reply;

@@ -38,8 +38,7 @@ class Acquisition {
 
     [[nodiscard]] Action start(Clock::time_point now);
     [[nodiscard]] Action sleep(Clock::time_point until, Clock::time_point& now);
-    [[nodiscard]] Action look(const Action& how, Clock::time_point& now);
-    [[nodiscard]] Request request(const Action& how, Clock::time_point now) noexcept;
+    [[nodiscard]] Action look(Action how, Clock::time_point& now);
     void note_queue(const Reply& reply);
     [[nodiscard]] bool clear_way(const Reply& reply, std::uint64_t let_go_before,
                                  Clock::time_point until, Clock::time_point& now);

@@ -168,30 +168,24 @@ LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
     Backend* const backend = self->choose(options.backend, failure);
     if (backend == nullptr || !self->ready(failure)) return nullptr;
     LeasePtr lease = Lease::make(self, *backend, key, options);
-    // From here on the lease keeps the core alive: a wait may outlast the manager.
-    return self->acquire(std::move(lease), key, options, stop, failure);
-}
-
-LeasePtr Core::acquire(LeasePtr lease, std::string_view key, const LockOptions& options,
-                       const std::stop_token& stop, Failure& failure) {
-    const Clock::time_point begin = clock().now();
-    const AcquireMachine::Plan how = plan(options, *lease, begin);
-    AcquireMachine machine{how};
+    Core& core = *self;  // the lease keeps it alive, should the manager end before the wait
+    const Clock::time_point begin = core.clock().now();
+    AcquireMachine machine{core.plan(options, *lease, begin)};
     try {
-        const auto now = Acquisition{*this, *lease, machine, stop, failure}.run(begin);
+        const auto now = Acquisition{core, *lease, machine, stop, failure}.run(begin);
         if (machine.grant()) {
-            lease->granted(*machine.grant(), how.ttl, options);
-            keeper_.table().add(*lease, now - begin);
-            tell(*notifier_, &Observer::on_acquired, *lease, {}, now, now - begin);
+            lease->granted(*machine.grant(), machine.plan().ttl, options);
+            core.keeper_.table().add(*lease, now - begin);
+            tell(*core.notifier_, &Observer::on_acquired, *lease, {}, now, now - begin);
             return lease;
         }
         failure.error = machine.error();
-        tell_failure(*lease, failure, now, now - begin);
+        core.tell_failure(*lease, failure, now, now - begin);
     } catch (...) {
-        if (machine.grant() || machine.owes()) keeper_.post(std::move(lease));
+        if (machine.grant() || machine.owes()) core.keeper_.post(std::move(lease));
         throw;
     }
-    if (machine.owes()) keeper_.post(std::move(lease));
+    if (machine.owes()) core.keeper_.post(std::move(lease));
     if (failure.contended()) {
         failure.key = key;
     } else {

@@ -79,8 +79,6 @@ class Core {
     [[nodiscard]] bool of_this_process(Failure& failure) const;
     [[nodiscard]] AcquireMachine::Plan plan(const LockOptions& options, const Lease& lease,
                                             Clock::time_point now) const noexcept;
-    [[nodiscard]] LeasePtr acquire(LeasePtr lease, std::string_view key, const LockOptions& options,
-                                   const std::stop_token& stop, Failure& failure);
     void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
                       std::chrono::nanoseconds waited) noexcept;
 
