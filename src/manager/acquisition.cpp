@@ -38,7 +38,7 @@ AcquireMachine::Action Acquisition::sleep(Clock::time_point until, Clock::time_p
     const bool stopped = !waiter_->sleep(core_.clock(), until, stop_);
     now = core_.clock().now();
     if (stopped) return machine_.stop();
-    if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
+    pass_message_on();
     return machine_.woke(now);
 }
 
@@ -57,18 +57,11 @@ AcquireMachine::Action Acquisition::look(Action how, Clock::time_point& now) {
     Reply& reply = operation.reply;
     if (reply.outcome == Outcome::granted) return machine_.replied(reply, sent, now);
 
-    known_ = known_ || how.queues;
-    if (reply.outcome == Outcome::held) {
-        note_queue(reply);
-        if (clear_way(reply, let_go_before, how.until, now)) {
-            return machine_.look_again(reply, sent, now);
-        }
-    } else if (family(reply.error) == Family::unknown) {
-        lease_.owe(reply.not_after);
+    note(reply, how);
+    if (reply.outcome == Outcome::held && clear_way(reply, let_go_before, how.until, now)) {
+        return machine_.look_again(reply, sent, now);
     }
-    if (known_) {
-        if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
-    }
+    if (how.queues) pass_message_on();
     const Action action = machine_.replied(reply, sent, now);
     if (reply.outcome == Outcome::held) {
         failure_.owner = owner_of(reply.holder);
@@ -79,9 +72,18 @@ AcquireMachine::Action Acquisition::look(Action how, Clock::time_point& now) {
     return action;
 }
 
-void Acquisition::note_queue(const Reply& reply) {
+void Acquisition::note(const Reply& reply, const Action& how) noexcept {
+    if (reply.outcome != Outcome::held && family(reply.error) == Family::unknown) {
+        lease_.owe(reply.not_after);
+    }
+    if (!how.queues) return;
+    known_ = true;
     told_ = reply.queued && reply.told;
     if (reply.queued && !reply.told) lease_.backend().listen(*waiter_);
+}
+
+void Acquisition::pass_message_on() noexcept {
+    if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
 }
 
 // A release of our own that is under way, and has not arrived, is no reason to send somebody away:

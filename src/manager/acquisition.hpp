@@ -39,7 +39,8 @@ class Acquisition {
     [[nodiscard]] Action start(Clock::time_point now);
     [[nodiscard]] Action sleep(Clock::time_point until, Clock::time_point& now);
     [[nodiscard]] Action look(Action how, Clock::time_point& now);
-    void note_queue(const Reply& reply);
+    void note(const Reply& reply, const Action& how) noexcept;
+    void pass_message_on() noexcept;
     [[nodiscard]] bool clear_way(const Reply& reply, std::uint64_t let_go_before,
                                  Clock::time_point until, Clock::time_point& now);
 
