@@ -75,7 +75,10 @@ struct LockOptions {
     // 0 to 1'000'000.
     int retry_count = 3;
     // The pause between two looks at a held lock, with jitter of up to a quarter. 1 ms to 1 h.
-    // Shorter finds a freed lock sooner and costs more commands.
+    // Shorter finds a freed lock sooner and costs more commands. Where the backend has a queue a
+    // release wakes whoever waits, so it counts for locks that end by themselves, and for messages
+    // that are lost: the first one looks at this pause, but once a second at least, so that his
+    // place stays; the others about once a second.
     Duration retry_delay = std::chrono::milliseconds{100};
     // Whether the lock is prolonged while the guard lives, so that work may take longer than the
     // ttl, and a holder that dies is still found out soon.

@@ -71,9 +71,10 @@ AcquireMachine::Action AcquireMachine::believe(const HandOff& what,
 // A call without a deadline of its own leaves each command to the backend's time-out. The last look
 // takes no place that would have to be left again.
 AcquireMachine::Action AcquireMachine::look(Clock::time_point now) const noexcept {
-    if (!plan_.wait) return {Step::acquire, Clock::time_point::max()};
-    return {Step::acquire, saturating_add(std::max(plan_.deadline, now), grace),
-            owes_ || now < plan_.deadline};
+    if (!plan_.wait) return {.step = Step::acquire, .until = Clock::time_point::max()};
+    return {.step = Step::acquire,
+            .queues = owes_ || now < plan_.deadline,
+            .until = saturating_add(std::max(plan_.deadline, now), grace)};
 }
 
 AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
@@ -111,7 +112,7 @@ AcquireMachine::Action AcquireMachine::give_up(Errc error) noexcept {
 
 AcquireMachine::Action AcquireMachine::nap(std::chrono::milliseconds length,
                                            Clock::time_point now) const noexcept {
-    return {Step::sleep, std::min(saturating_add(now, length), plan_.deadline)};
+    return {.step = Step::sleep, .until = std::min(saturating_add(now, length), plan_.deadline)};
 }
 
 }  // namespace leaselock::detail

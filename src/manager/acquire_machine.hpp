@@ -44,12 +44,12 @@ class AcquireMachine {
         std::uint32_t seed;     // of the jitter
         bool prolongs = false;  // a hand-off, which is short, must become a whole lease at once
     };
-    enum class Step { acquire, sleep, done };
+    enum class Step : std::uint8_t { acquire, sleep, done };
     // What to do now, and until when at the latest.
     struct Action {
         Step step;
-        Clock::time_point until;
         bool queues = false;  // acquire: take or keep a place
+        Clock::time_point until{};
     };
 
     explicit AcquireMachine(const Plan& plan) noexcept : plan_{plan}, jitter_{plan.seed} {}
@@ -92,7 +92,7 @@ class AcquireMachine {
     [[nodiscard]] Action give_up(Errc error) noexcept;
     [[nodiscard]] Action nap(std::chrono::milliseconds length,
                              Clock::time_point now) const noexcept;
-    [[nodiscard]] static Action done() noexcept { return {Step::done, {}}; }
+    [[nodiscard]] static Action done() noexcept { return {.step = Step::done}; }
 
     Plan plan_;
     Jitter jitter_;

@@ -34,23 +34,24 @@ Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now)
 }
 
 void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
-    Request request{.verb = Verb::acquire,
-                    .key = lease_.full_key(),
-                    .token = lease_.token(),
-                    .ttl = machine_.plan().ttl,
-                    .submitted = now,
-                    .deadline = how.until};
-    if (how.queues) {
-        request.listener = waiter_;
-        request.place = place_life;
-        known_ = true;
-    }
     let_go_before_ = core_.keeper().cleanup().let_go();
-    look_.emplace(request);
+    known_ = known_ || how.queues;
+    look_.emplace(Request{.verb = Verb::acquire,
+                          .key = lease_.full_key(),
+                          .token = lease_.token(),
+                          .ttl = machine_.plan().ttl,
+                          .listener = how.queues ? waiter_ : nullptr,
+                          .place = place_life,
+                          .submitted = now,
+                          .deadline = how.until});
+}
+
+void Acquisition::pass_message_on() noexcept {
+    if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
 }
 
 Acquisition::Next Acquisition::woke(Clock::time_point now) noexcept {
-    if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
+    pass_message_on();
     return next(machine_.woke(now), now);
 }
 
@@ -61,8 +62,8 @@ Acquisition::Next Acquisition::answered(Clock::time_point now) {
         return judge(out_of_the_way, now);
     }
     const Reply& reply = look_->reply;
+    note_queue(reply);
     if (reply.outcome == Outcome::held) {
-        note_queue(reply);
         switch (way(reply, now)) {
             case Way::blocked: break;
             case Way::cleared: return judge(true, now);
@@ -79,9 +80,7 @@ Acquisition::Next Acquisition::judge(bool out_of_the_way, Clock::time_point now)
     Reply& reply = look_->reply;
     const Clock::time_point sent = look_->request.submitted;
     if (out_of_the_way) return next(machine_.look_again(reply, sent, now), now);
-    if (known_) {
-        if (const auto message = waiter_->take_message()) machine_.handed_over(*message);
-    }
+    if (known_) pass_message_on();
     const Action action = machine_.replied(reply, sent, now);
     if (reply.outcome == Outcome::held) {
         failure_.owner = owner_of(reply.holder);

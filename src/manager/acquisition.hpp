@@ -59,6 +59,7 @@ class Acquisition {
     void look(const Action& how, Clock::time_point now) noexcept;
     [[nodiscard]] Next judge(bool out_of_the_way, Clock::time_point now);
     void note_queue(const Reply& reply) noexcept;
+    void pass_message_on() noexcept;
     enum class Way : std::uint8_t { blocked, cleared, to_clear };
     [[nodiscard]] Way way(const Reply& reply, Clock::time_point now) noexcept;
 

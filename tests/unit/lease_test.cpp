@@ -24,7 +24,7 @@ TEST(Lease, MarginIsAHundredthAndTwoMilliseconds) {
 
 TEST(Lease, IsBelievedUntilItsEndLessTheMargin) {
     ManagerWorld world;
-    const auto lock = world.manager.acquire("key", {.ttl = 10s});
+    const auto lock = world.manager.acquire("key", {.ttl = 10s, .renewal = Renewal::off});
     EXPECT_EQ(lock->remaining(), 10s - 102ms);
     world.clock->advance(10s - 102ms - 1ns);
     EXPECT_TRUE(lock->owns_lock());
@@ -115,7 +115,8 @@ TEST(Lease, ReleaseSaysWhyItIsUnknownAndIsNotTriedForEver) {
         std::error_code ec;
         EXPECT_EQ(lock->release(ec), ReleaseResult::unknown);
         EXPECT_EQ(ec, error);
-        EXPECT_LE(world.backend->count(), 3U);
+        // The acquire, two tries, and perhaps the first of the Keeper's already.
+        EXPECT_LE(world.backend->count(), 4U);
         EXPECT_EQ(lock->release(ec), ReleaseResult::not_held);
         EXPECT_FALSE(ec);
     }
