@@ -7,6 +7,7 @@
 
 #include "redis/codec.hpp"
 #include "redis/examine.hpp"
+#include "redis/inbox.hpp"
 #include "redis/link.hpp"
 #include "redis/side_keys.hpp"
 #include "wire/url.hpp"
@@ -18,32 +19,52 @@ using std::chrono::milliseconds;
 
 class RedisBackend final : public Backend {
   public:
-    RedisBackend(redis::LinkSettings settings, std::shared_ptr<Clock> clock)
-        : settings_{std::move(settings)}, clock_{std::move(clock)}, link_{settings_, clock_} {}
+    // Without an inbox nobody waits by it.
+    RedisBackend(redis::LinkSettings settings, std::shared_ptr<Clock> clock,
+                 std::unique_ptr<redis::Inbox> inbox)
+        : settings_{std::move(settings)},
+          clock_{std::move(clock)},
+          inbox_{std::move(inbox)},
+          link_{settings_, clock_, inbox_.get()} {}
+    RedisBackend(const RedisBackend&) = delete;
+    RedisBackend& operator=(const RedisBackend&) = delete;
+    ~RedisBackend() override {
+        // Its thread is the parent's, so it is neither ended nor waited for.
+        if (inbox_ && inbox_->inherited()) static_cast<void>(inbox_.release());
+    }
 
     using Backend::submit;
 
     void submit(std::span<Operation* const> operations) noexcept override {
         if (std::none_of(operations.begin(), operations.end(), refused)) {
-            link_.submit(operations);
+            send(operations);
             return;
         }
         for (Operation* const operation : operations) {
-            if (!refuse(*operation)) link_.submit({&operation, 1});
+            if (!refuse(*operation)) send({&operation, 1});
         }
     }
     bool pump(Operation& operation, Clock::time_point until) noexcept override {
         return link_.pump(operation, until);
     }
     void detach(Operation& operation) noexcept override { link_.detach(operation); }
+    void listen(Listener& listener) noexcept override {
+        if (inbox_) inbox_->listen(listener);
+    }
+    void forget(Listener& listener) noexcept override {
+        if (inbox_) inbox_->forget(listener);
+    }
     std::shared_ptr<Backend> side_channel() override {
-        return std::make_shared<RedisBackend>(settings_, clock_);
+        return std::make_shared<RedisBackend>(settings_, clock_, nullptr);
     }
     void examine(std::vector<Finding>& findings) override {
         redis::examine(settings_, clock_, findings);
     }
 
   private:
+    void send(std::span<Operation* const> operations) noexcept {
+        link_.submit(operations, inbox_ ? inbox_->enlist(operations) : 0);
+    }
     static bool refused(const Operation* operation) noexcept {
         return !redis::key_fault(operation->request.key).empty();
     }
@@ -61,6 +82,7 @@ class RedisBackend final : public Backend {
 
     const redis::LinkSettings settings_;
     const std::shared_ptr<Clock> clock_;
+    std::unique_ptr<redis::Inbox> inbox_;
     redis::Link link_;
 };
 
@@ -223,7 +245,9 @@ redis::LinkSettings settings_of(const RedisOptions& given) {
 }  // namespace
 
 std::shared_ptr<Backend> make_redis_backend(const RedisOptions& options) {
-    return std::make_shared<RedisBackend>(settings_of(options), options.clock);
+    redis::LinkSettings settings = settings_of(options);
+    auto inbox = std::make_unique<redis::Inbox>(settings, options.clock);
+    return std::make_shared<RedisBackend>(std::move(settings), options.clock, std::move(inbox));
 }
 
 std::shared_ptr<Backend> make_redis_backend(const RedisOptions& options, std::error_code& ec) {
