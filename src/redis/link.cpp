@@ -1,6 +1,7 @@
 #include "redis/link.hpp"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <new>
 
 #include "redis/codec.hpp"
@@ -71,6 +72,12 @@ void Link::submit(std::span<Operation* const> operations, std::uint64_t subscrip
 void Link::append(Operation& operation, std::uint64_t subscription) {
     const Clock::time_point now = operation.request.submitted;
     tidy(now);
+    if (queue_.size() >= settings_.max_in_flight) {
+        operation.fail(
+            Errc::too_many_in_flight,
+            fmt::format("{}: max_in_flight = {}", settings_.name, settings_.max_in_flight));
+        return;
+    }
     // An answer that nobody reads cannot ask for the script.
     queue_.push_back(
         {&operation, now + settings_.command_timeout, subscription, operation.request.unread});

@@ -41,6 +41,8 @@ struct LinkSettings {
     std::string name;       // for messages: the URL without secrets
     std::chrono::milliseconds connect_timeout;
     std::chrono::milliseconds command_timeout;
+    std::chrono::microseconds spin{0};   // how long a lone caller looks before it sleeps
+    std::size_t max_in_flight = 65'536;  // commands without an answer, on the connection or for it
 };
 
 class Link {

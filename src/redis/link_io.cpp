@@ -39,11 +39,14 @@ void Link::receive(Deadline deadline) {
     flush();
     Deadline until = std::min(deadline, queue_.front().expires);
     if (has_unsent()) until = std::min(until, clock_->now() + first_backoff);
+    // Who reads for others as well would keep a processor from those that he wakes.
+    const bool is_alone = queue_.size() == 1;
     wire::Reply answer;
     wire::Received received{};
     {
         const detail::MutexUnlock unlocked{mutex_};
-        received = connection_.receive(answer, until);
+        received =
+            connection_.receive(answer, until, is_alone ? settings_.spin : Clock::duration{0});
     }
     take(received, answer);
     while (open_ && connection_.has_unread()) {

@@ -187,6 +187,25 @@ TEST_F(RedisCheck, MissingEvalShowsWhereOthersHaveBroughtTheScripts) {
     EXPECT_EQ(findings.back().severity, Severity::problem);
 }
 
+TEST_F(RedisCheck, MissingRightToTellOrToBeToldIsAHint) {
+    const std::vector<std::pair<std::string, Subjects>> rights{
+        {"+publish", {"publish"}},
+        {"+subscribe", {"subscribe"}},
+        {"&leaselock:*", {"publish", "subscribe"}}};
+    for (const auto& [right, subjects] : rights) {
+        auto words = locker_acl();
+        ASSERT_EQ(std::erase(words, right), 1U) << right;
+        words.emplace_back("+info");
+        server_.command(words);
+        const auto findings = check_as_locker(server_.url());
+        EXPECT_EQ(subjects_of(findings), subjects) << right;
+        for (const Finding& finding : findings) {
+            EXPECT_EQ(finding.severity, Severity::hint) << right;
+            EXPECT_NE(finding.advice.find(right), std::string::npos) << finding.advice;
+        }
+    }
+}
+
 TEST_F(RedisCheck, AnotherDatabaseNeedsSelect) {
     server_.command(locker_acl());
     EXPECT_EQ(subjects_of(check_as_locker(server_.url() + "/2")),
