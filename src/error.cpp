@@ -35,6 +35,7 @@ const char* text(Errc code) noexcept {
         case Errc::granted_too_late: return "granted too late to be of use";
         case Errc::too_many_cleanups: return "too many locks are owed a release";
         case Errc::no_thread: return "the manager's thread cannot be started";
+        case Errc::too_many_in_flight: return "too many commands wait for an answer";
         case Errc::command_timed_out: return "no answer in time";
         case Errc::connection_lost: return "the connection broke before the answer";
         case Errc::protocol_error: return "the answer cannot be read";
@@ -73,6 +74,7 @@ std::errc nearest(Errc code) noexcept {
         case Errc::too_many_clients:
         case Errc::cluster_down:
         case Errc::too_many_cleanups:
+        case Errc::too_many_in_flight:
         case Errc::no_thread: return std::errc::resource_unavailable_try_again;
         case Errc::stale:
         case Errc::granted_too_late:

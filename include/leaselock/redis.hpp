@@ -57,19 +57,22 @@ struct RedisCredentials {
 // What is said here goes before what the URL says, which goes before the default.
 struct RedisOptions {
     // redis://[user[:password]@]host[:port][/db], the same with rediss:// for TLS, or
-    // redis+unix:///path/to.sock[?db=n], with ?connect_timeout=1s&command_timeout=1s, and the
-    // fields of TlsOptions (verify=on, verify=off). Percent-encoded where need be.
+    // redis+unix:///path/to.sock[?db=n], with ?connect_timeout=1s&command_timeout=1s&spin=20us
+    // &max_in_flight=1000, and the fields of TlsOptions (verify=on, verify=off). Percent-encoded
+    // where need be.
     std::string url = "redis://127.0.0.1:6379/0";
     // The user of the server's ACL, and its password.
     std::string username{};
     std::string password{};
     // For passwords that change: asked at each new connection, before its login. If it is set,
-    // `username` and `password`, here and in the URL, are not used. Runs on the thread of a caller
-    // that waits for the connection, one call at a time, no lock of ours held, and its time is a
-    // part of connect_timeout. It must not use this backend, which would wait for itself. If it
-    // throws: connect_failed, and nobody is told what. A command that the server refuses for want
-    // of a right (authentication_failed, access_denied) has the connection replaced, so that this
-    // is asked again, and is sent once more; at most once a second.
+    // `username` and `password`, here and in the URL, are not used. Runs on the thread that makes
+    // the connection, no lock of ours held, and its time is a part of connect_timeout: a caller's,
+    // or one of ours, for renewals and messages have connections of their own. So two calls may
+    // come at once. Whoever destroys the backend may wait for it. It must not use this backend,
+    // which would wait for itself. If it throws: connect_failed, and nobody is told what. A command
+    // that the server refuses for want of a right (authentication_failed, access_denied) has the
+    // connection replaced, so that this is asked again, and is sent once more; at most once a
+    // second.
     std::function<RedisCredentials()> credentials{};
     // For look-up, connecting and the TLS handshake. 1 ms to 1 h; default 1 s. Longer than
     // command_timeout is the same as that.
@@ -77,6 +80,14 @@ struct RedisOptions {
     // For one command from its submission to its answer, with connecting where that is needed. 1 ms
     // to 1 h; default 1 s. If it is over, the outcome is unknown and the connection is replaced.
     std::optional<Duration> command_timeout{};
+    // How long a caller who is alone on the connection looks for its answer before it sleeps. On a
+    // machine with processors to spare it saves the waking up, a fifth of a short round trip; on a
+    // busy one it takes the processor from whoever is to answer. 0 to 1 ms; default 0: it sleeps.
+    std::optional<std::chrono::microseconds> spin{};
+    // How many commands may wait for their answers at once, which bounds memory too. What comes
+    // beyond is answered with Errc::too_many_in_flight, and nothing of it is sent. 1 to 1'000'000;
+    // default 65'536.
+    std::optional<int> max_in_flight{};
     TlsOptions tls{};
     // The clock of the managers that use the backend. Never null.
     std::shared_ptr<Clock> clock = boot_clock();

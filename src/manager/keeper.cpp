@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "manager/event.hpp"
-#include "manager/threads.hpp"
+#include "threads.hpp"
 
 namespace leaselock::detail {
 namespace {

@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "manager/lease.hpp"
-#include "manager/threads.hpp"
+#include "threads.hpp"
 
 namespace leaselock::detail {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <fmt/format.h>
 #include <span>
 
@@ -17,22 +18,28 @@ using Type = wire::ReplyView::Type;
 
 constexpr std::string_view kept_mark = "kept:";
 constexpr std::uint64_t fence_end = std::uint64_t{1} << 53;
+constexpr milliseconds longest_hand_off{3000};                      // see release.lua
 constexpr std::uint64_t least_plain_grant = 1'000'000'000'000'000;  // see acquire.lua
 
 struct Script {
     std::string_view text;
     std::string_view sha1;
-    SideKey side_key;
+    std::span<const SideKey> side_keys;  // in their order in KEYS, behind the lock
 };
+
+constexpr std::array acquire_keys{SideKey::fence, SideKey::queue, SideKey::waiters};
+constexpr std::array release_keys{SideKey::waiters, SideKey::queue, SideKey::fence};
+constexpr std::array renew_keys{SideKey::waiters};
+constexpr std::array inspect_keys{SideKey::fence};
 
 Script script_of(Verb verb) noexcept {
     switch (verb) {
-        case Verb::acquire: return {scripts::acquire_text, scripts::acquire_sha1, SideKey::fence};
-        case Verb::renew: return {scripts::renew_text, scripts::renew_sha1, SideKey::waiters};
-        case Verb::release: return {scripts::release_text, scripts::release_sha1, SideKey::waiters};
+        case Verb::acquire: return {scripts::acquire_text, scripts::acquire_sha1, acquire_keys};
+        case Verb::renew: return {scripts::renew_text, scripts::renew_sha1, renew_keys};
+        case Verb::release: return {scripts::release_text, scripts::release_sha1, release_keys};
         case Verb::inspect: break;
     }
-    return {scripts::inspect_text, scripts::inspect_sha1, SideKey::fence};
+    return {scripts::inspect_text, scripts::inspect_sha1, inspect_keys};
 }
 
 // What a script did before that is done.
@@ -93,9 +100,31 @@ bool decode_holder(wire::ReplyView answer, std::size_t at, Reply& reply) {
     return true;
 }
 
+// All of the text, in digits.
+template <class Number>
+bool parse(std::string_view text, Number& number) noexcept {
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    return error == std::errc{} && stop == end;
+}
+
 bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
     reply.fencing_token = static_cast<std::uint64_t>(element.integer());
     return element.type() == Type::integer && reply.fencing_token < fence_end;
+}
+
+// Not granted: {0, now, holder, pttl, fence, place}; without a holder it is another one's turn.
+bool decode_held(wire::ReplyView answer, Reply& reply) {
+    const std::int64_t place = answer.at(5).integer();
+    if (answer.size() != 6 || answer.at(5).type() != Type::integer || place < 0 || place > 2 ||
+        !decode_fence(answer.at(4), reply)) {
+        return false;
+    }
+    reply.queued = place > 0;
+    reply.first = place == 2;
+    if (answer.at(2).type() != Type::nil) return decode_holder(answer, 2, reply);
+    reply.outcome = Outcome::held;
+    return answer.at(3).type() == Type::integer && answer.at(3).integer() == 0 && !reply.first;
 }
 
 // False if the answer is not one of the script's.
@@ -112,7 +141,7 @@ bool decode_acquire(wire::ReplyView answer, Reply& reply) {
             reply.outcome = Outcome::granted;
             return answer.size() == 3 && decode_fence(answer.at(2), reply) &&
                    reply.fencing_token > 0;
-        case 0: return decode_holder(answer, 2, reply) && answer.size() == 4;
+        case 0: return decode_held(answer, reply);
         case -1:
             fail(reply, Errc::stale, "the server's time was past the deadline of the command");
             return answer.size() == 2;
@@ -155,25 +184,51 @@ bool decode_verb(Verb verb, wire::ReplyView answer, Reply& reply) {
 }  // namespace
 
 void append_request(std::string& out, const Request& request, bool whole_script,
-                    std::int64_t not_after) {
+                    std::int64_t not_after, std::string_view channel) {
     const Script script = script_of(request.verb);
-    const std::string beside = side_key(request.key, script.side_key);
+    const std::size_t keys = script.side_keys.size() + 1;
+    std::array<std::string, 3> beside;
+    const fmt::format_int key_count{keys};
     const fmt::format_int ttl{request.verb == Verb::release ? request.keep.count()
                                                             : request.ttl.count()};
-    const bool acquiring = request.verb == Verb::acquire;
-    const fmt::format_int last{acquiring ? not_after : std::int64_t{1}};
-    const std::array<std::string_view, 8> arguments{whole_script ? "EVAL" : "EVALSHA",
-                                                    whole_script ? script.text : script.sha1,
-                                                    "2",
-                                                    request.key,
-                                                    beside,
-                                                    request.token,
-                                                    {ttl.data(), ttl.size()},
-                                                    {last.data(), last.size()}};
-    const std::size_t count = request.verb == Verb::inspect   ? 5
-                              : acquiring || request.ask_time ? 8
-                                                              : 7;
+    const fmt::format_int limit{not_after};
+    const fmt::format_int place{request.place.count()};
+
+    std::array<std::string_view, 12> arguments{
+        whole_script ? "EVAL" : "EVALSHA", whole_script ? script.text : script.sha1,
+        std::string_view{key_count.data(), key_count.size()}, request.key};
+    std::size_t count = 3 + keys;
+    for (std::size_t i = 0; i + 1 < keys; ++i) {
+        arguments[4 + i] = beside[i] = side_key(request.key, script.side_keys[i]);
+    }
+    const auto add = [&](std::string_view argument) { arguments[count++] = argument; };
+    if (request.verb != Verb::inspect) {
+        add(request.token);
+        add({ttl.data(), ttl.size()});
+    }
+    if (request.verb == Verb::release && request.ask_time) add("1");
+    if (request.verb == Verb::acquire) add({limit.data(), limit.size()});
+    if (request.verb == Verb::acquire && request.listener != nullptr && !channel.empty()) {
+        add({place.data(), place.size()});
+        add(channel);
+    }
     wire::append_command(out, std::span{arguments}.first(count));
+}
+
+std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept {
+    const std::size_t first = text.find('|');
+    const std::size_t second = text.find('|', first + 1);
+    if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
+    HandOffMessage message{.token = text.substr(0, first), .what = {}};
+    std::int64_t ttl = 0;
+    const bool numbers =
+        parse(text.substr(first + 1, second - first - 1), message.what.fencing_token) &&
+        parse(text.substr(second + 1), ttl);
+    message.what.ttl = milliseconds{ttl};
+    const bool sound = message.what.fencing_token > 0 && message.what.fencing_token < fence_end &&
+                       ttl > 0 && ttl <= longest_hand_off.count();
+    if (!numbers || !sound) return std::nullopt;
+    return message;
 }
 
 bool wants_script(wire::ReplyView answer) noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,9 +18,18 @@ namespace leaselock::redis {
 inline constexpr std::int64_t no_limit = std::int64_t{1} << 53;
 
 // Appends the command for `request`: EVALSHA, or EVAL with the whole script. An acquire does
-// nothing if the server runs it after `not_after`.
+// nothing if the server runs it after `not_after`. One with a listener takes a place, and its owner
+// is told of a hand-off by the channel; without a channel it takes none.
 void append_request(std::string& out, const Request& request, bool whole_script,
-                    std::int64_t not_after);
+                    std::int64_t not_after, std::string_view channel);
+
+// A hand-off as the release script tells it.
+struct HandOffMessage {
+    std::string_view token;  // a part of the text
+    HandOff what;
+};
+// Empty if the text is not one.
+[[nodiscard]] std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept;
 
 // Whether the server asks for the whole script.
 [[nodiscard]] bool wants_script(wire::ReplyView answer) noexcept;

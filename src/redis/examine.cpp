@@ -1,10 +1,12 @@
 #include "redis/examine.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fmt/core.h>
+#include <string>
+#include <string_view>
 
 #include "redis/codec.hpp"
+#include "redis/inbox.hpp"
 #include "redis/info.hpp"
 #include "redis/session.hpp"
 #include "wire/command.hpp"
@@ -78,26 +80,50 @@ wire::Reply next(wire::Connection& connection, const LinkSettings& settings,
     return answer;
 }
 
+// What is asked, and what there is to say if it is refused.
+struct Question {
+    std::vector<std::string_view> words;
+    Severity severity;
+    std::string_view subject;
+    std::string_view advice;
+};
+
 // EVAL is asked for by itself, since the dry run does not need it where somebody else has given the
-// server the scripts already.
+// server the scripts already, and the channel, since nothing fails without it. SUBSCRIBE comes
+// last: the connection can do nothing else behind it.
+std::vector<Question> questions(std::string_view channel) {
+    constexpr std::string_view telling =
+        "give this user +subscribe, +publish and &leaselock:*; without, waiters find out by "
+        "looking "
+        "that a lock was handed over to them, which takes longer";
+    return {
+        {{"INFO"},
+         Severity::hint,
+         "info",
+         "give this user +info for as long as you check; what it tells is not looked at without"},
+        {{"EVAL", "return 1", "0"},
+         Severity::problem,
+         "eval",
+         "give this user +eval: a server that was restarted needs the scripts"},
+        {{"PUBLISH", channel, ""}, Severity::hint, "publish", telling},
+        {{"SUBSCRIBE", channel}, Severity::hint, "subscribe", telling}};
+}
+
 void ask(wire::Connection& connection, const LinkSettings& settings, Clock::time_point until,
          std::vector<Finding>& findings) {
+    const std::string channel = new_channel();
+    const std::vector<Question> all = questions(channel);
     std::string out;
-    wire::append_command(out, std::array<std::string_view, 1>{"INFO"});
-    wire::append_command(out, std::array<std::string_view, 3>{"EVAL", "return 1", "0"});
+    for (const Question& question : all) wire::append_command(out, question.words);
     (void)connection.send(out, until);  // if that fails, so does the first answer
-    const wire::Reply info = next(connection, settings, until);
-    if (info.is_error()) {
-        findings.push_back({Severity::hint, "info", quote(info.text()),
-                            "give this user +info for as long as you check; what it tells is not "
-                            "looked at without"});
-    } else {
-        judge_info(info.text(), findings);
-    }
-    const wire::Reply evaluated = next(connection, settings, until);
-    if (evaluated.is_error()) {
-        findings.push_back({Severity::problem, "eval", quote(evaluated.text()),
-                            "give this user +eval: a server that was restarted needs the scripts"});
+    for (const Question& question : all) {
+        const wire::Reply answer = next(connection, settings, until);
+        if (answer.is_error()) {
+            findings.push_back({question.severity, std::string{question.subject},
+                                quote(answer.text()), std::string{question.advice}});
+        } else if (question.subject == "info") {
+            judge_info(answer.text(), findings);
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 #include "redis/link.hpp"
 
 #include <algorithm>
+#include <fmt/core.h>
 #include <new>
 #include <utility>
 
 #include "redis/codec.hpp"
+#include "redis/inbox.hpp"
 
 namespace leaselock::redis {
 namespace {
@@ -50,17 +52,17 @@ std::chrono::microseconds since_epoch(Clock::time_point t) noexcept {
 
 }  // namespace
 
-Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock)
+Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock, const Inbox* inbox)
     : settings_{std::move(settings)},
       clock_{std::move(clock)},
-      connection_{clock_},
-      random_{std::random_device{}()} {}
+      inbox_{inbox},
+      connection_{clock_} {}
 
-void Link::submit(std::span<Operation* const> operations) noexcept {
+void Link::submit(std::span<Operation* const> operations, std::uint64_t subscription) noexcept {
     const detail::MutexLock lock{mutex_};
     for (Operation* const operation : operations) {
         try {
-            append(*operation);
+            append(*operation, subscription);
         } catch (const std::bad_alloc&) {
             operation->fail(Errc::connect_failed, {});  // an empty text needs no memory
         }
@@ -68,11 +70,18 @@ void Link::submit(std::span<Operation* const> operations) noexcept {
     if (open_ && !retire_) flush();
 }
 
-void Link::append(Operation& operation) {
+void Link::append(Operation& operation, std::uint64_t subscription) {
     const Clock::time_point now = operation.request.submitted;
     tidy(now);
+    if (queue_.size() >= settings_.max_in_flight) {
+        operation.fail(
+            Errc::too_many_in_flight,
+            fmt::format("{}: max_in_flight = {}", settings_.name, settings_.max_in_flight));
+        return;
+    }
     // An answer that nobody reads cannot ask for the script.
-    queue_.push_back({&operation, now + settings_.command_timeout, operation.request.unread});
+    queue_.push_back(
+        {&operation, now + settings_.command_timeout, subscription, operation.request.unread});
     last_use_ = now;
     if (!open_ || retire_) return;
     try {
@@ -129,7 +138,8 @@ std::int64_t Link::not_after(const Pending& pending) const noexcept {
 
 void Link::write(Pending& pending) {
     const std::int64_t limit = not_after(pending);
-    append_request(out_, pending.operation->request, pending.whole_script, limit);
+    const std::string_view channel = inbox_ == nullptr ? std::string_view{} : inbox_->channel();
+    append_request(out_, pending.operation->request, pending.whole_script, limit, channel);
     pending.operation->reply.not_after = std::max(pending.operation->reply.not_after, limit);
     pending.state = State::written;
 }
@@ -173,7 +183,7 @@ void Link::settle(wire::ReplyView answer) {
         return;
     }
     if (wants_script(answer) && !pending.whole_script) {
-        queue_.push_back({pending.operation, pending.expires, true});
+        queue_.push_back({pending.operation, pending.expires, pending.subscription, true});
         queue_.pop_front();
         if (retire_) return;
         write(queue_.back());
@@ -181,13 +191,16 @@ void Link::settle(wire::ReplyView answer) {
         return;
     }
     if (wants_login(answer) && never_ran(answer) && !pending.was_denied) {
-        queue_.push_back({pending.operation, pending.expires, pending.whole_script});
+        queue_.push_back(
+            {pending.operation, pending.expires, pending.subscription, pending.whole_script});
         queue_.back().was_denied = true;
         queue_.pop_front();
         return;
     }
     Operation& operation = *pending.operation;
     const std::int64_t server_time = decode(operation.request.verb, answer, operation.reply);
+    operation.reply.told =
+        operation.reply.queued && inbox_ != nullptr && inbox_->lasts(pending.subscription);
     if (server_time != 0) {
         server_ahead_ = std::chrono::microseconds{server_time} - since_epoch(clock_->now());
     }

@@ -18,7 +18,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <random>
 #include <span>
 #include <string>
 
@@ -26,10 +25,13 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
+#include "redis/gate.hpp"
 #include "redis/login.hpp"
 #include "wire/connection.hpp"
 
 namespace leaselock::redis {
+
+class Inbox;
 
 struct LinkSettings {
     wire::Endpoint endpoint;
@@ -39,14 +41,18 @@ struct LinkSettings {
     std::string name;       // for messages: the URL without secrets
     std::chrono::milliseconds connect_timeout;
     std::chrono::milliseconds command_timeout;
+    std::chrono::microseconds spin{0};   // how long a lone caller looks before it sleeps
+    std::size_t max_in_flight = 65'536;  // commands without an answer, on the connection or for it
 };
 
 class Link {
   public:
-    Link(LinkSettings settings, std::shared_ptr<Clock> clock);
+    // Without an inbox no acquire takes a place in the queue. The inbox outlives the link.
+    Link(LinkSettings settings, std::shared_ptr<Clock> clock, const Inbox* inbox = nullptr);
 
-    // As Backend says. What submit() finds no memory for is completed as unavailable.
-    void submit(std::span<Operation* const> operations) noexcept;
+    // As Backend says. What submit() finds no memory for is completed as unavailable. The listeners
+    // are told by the subscription of the inbox, as far as it lasts; 0: they are not.
+    void submit(std::span<Operation* const> operations, std::uint64_t subscription = 0) noexcept;
     void submit(Operation& operation) noexcept {
         Operation* const one = &operation;
         submit({&one, 1});
@@ -63,6 +69,7 @@ class Link {
     struct Pending {
         Operation* operation;  // null: its caller has let go of it
         Clock::time_point expires;
+        std::uint64_t subscription = 0;
         bool whole_script = false;
         State state = State::waiting;
         bool was_denied = false;  // on the connection before
@@ -70,7 +77,7 @@ class Link {
     using Deadline = Clock::time_point;
 
     // link.cpp: the queue.
-    void append(Operation& operation) LEASELOCK_REQUIRES(mutex_);
+    void append(Operation& operation, std::uint64_t subscription) LEASELOCK_REQUIRES(mutex_);
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
     void flush() noexcept LEASELOCK_REQUIRES(mutex_);
     void take_out() noexcept LEASELOCK_REQUIRES(mutex_);
@@ -92,7 +99,6 @@ class Link {
     void take(wire::Received received, const wire::Reply& answer) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool wait_at_gate(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
     void connected(std::int64_t server_time) LEASELOCK_REQUIRES(mutex_);
-    void shut_gate() noexcept LEASELOCK_REQUIRES(mutex_);
     void refuse_all(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
     void fail(Errc error) noexcept LEASELOCK_REQUIRES(mutex_);
     void finish(Operation& operation, Errc error, std::string_view why) noexcept
@@ -101,6 +107,7 @@ class Link {
 
     const LinkSettings settings_;
     const std::shared_ptr<Clock> clock_;
+    const Inbox* const inbox_;
 
     detail::Mutex mutex_;
     detail::Condition writer_done_;
@@ -117,13 +124,10 @@ class Link {
     Clock::time_point last_use_ LEASELOCK_GUARDED_BY(mutex_){};
     // The server's time less ours, as of its last answer.
     std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};
-    // No connection is tried before this time; later after each failure.
-    Clock::time_point gate_ LEASELOCK_GUARDED_BY(mutex_){};
+    Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
     // No connection is replaced before this time because a right is missing.
     Clock::time_point next_login_ LEASELOCK_GUARDED_BY(mutex_){};
-    int failures_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     std::size_t pumping_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
-    std::minstd_rand random_ LEASELOCK_GUARDED_BY(mutex_);
 };
 
 }  // namespace leaselock::redis

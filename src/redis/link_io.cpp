@@ -7,9 +7,6 @@
 namespace leaselock::redis {
 namespace {
 
-constexpr std::chrono::milliseconds first_backoff{10};
-constexpr std::chrono::milliseconds longest_backoff{250};
-
 const char* words(Errc error) noexcept {
     switch (error) {
         case Errc::command_timed_out: return "no answer within the command time-out";
@@ -42,11 +39,14 @@ void Link::receive(Deadline deadline) {
     flush();
     Deadline until = std::min(deadline, queue_.front().expires);
     if (has_unsent()) until = std::min(until, clock_->now() + first_backoff);
+    // Who reads for others as well would keep a processor from those that he wakes.
+    const bool is_alone = queue_.size() == 1;
     wire::Reply answer;
     wire::Received received{};
     {
         const detail::MutexUnlock unlocked{mutex_};
-        received = connection_.receive(answer, until);
+        received =
+            connection_.receive(answer, until, is_alone ? settings_.spin : Clock::duration{0});
     }
     take(received, answer);
     while (open_ && connection_.has_unread()) {
@@ -78,18 +78,12 @@ void Link::take(wire::Received received, const wire::Reply& answer) {
 // A server that cannot be reached is not tried again and again by each caller: they all wait at the
 // gate, which stays shut longer with each failure.
 bool Link::wait_at_gate(Deadline deadline) {
-    const Clock::time_point until = std::min(gate_, deadline);
+    const Clock::time_point until = std::min(gate_.opens(), deadline);
     if (until > clock_->now()) {
         const detail::MutexUnlock unlocked{mutex_};
         clock_->sleep_until(until, {});
     }
     return clock_->now() < deadline;
-}
-
-void Link::shut_gate() noexcept {
-    const int doublings = std::min(failures_++, 5);
-    const auto backoff = std::min(first_backoff * (1 << doublings), longest_backoff);
-    gate_ = clock_->now() + backoff + backoff * (random_() % 16) / 32;
 }
 
 void Link::connect(Deadline deadline) {
@@ -111,15 +105,14 @@ void Link::connect(Deadline deadline) {
     const bool ran_out_of_time =
         queue_.empty() || (clock_->now() >= deadline && deadline < queue_.front().expires);
     if (ran_out_of_time && error == Errc::connect_failed) return;
-    shut_gate();
+    gate_.shut(clock_->now());
     refuse_all(static_cast<Errc>(error.value()), why);
 }
 
 void Link::connected(std::int64_t server_time) {
     open_ = true;
     retire_ = false;
-    failures_ = 0;
-    gate_ = {};
+    gate_.open();
     server_ahead_ =
         std::chrono::microseconds{server_time} -
         std::chrono::duration_cast<std::chrono::microseconds>(clock_->now().time_since_epoch());

@@ -14,7 +14,8 @@ namespace leaselock::redis {
 
 enum class SideKey : char {
     fence = 'f',    // the last fencing token
-    waiters = 'w',  // who waits; a hash
+    queue = 'q',    // the tokens that wait, in order; a list
+    waiters = 'w',  // what is known of each; a hash
 };
 
 // Empty if K can be a lock's key, else why not.

@@ -73,8 +73,10 @@ Sent Connection::send_raw(std::string_view bytes, Clock::time_point until) noexc
     return sent;
 }
 
-Received Connection::receive(Reply& out, Clock::time_point until) noexcept {
+Received Connection::receive(Reply& out, Clock::time_point until, Clock::duration spin) noexcept {
     if (!is_open()) return Received::closed;
+    const bool may_spin = spin > Clock::duration::zero();
+    const Clock::time_point spin_ends = may_spin ? clock_->now() + spin : Clock::time_point::min();
     for (bool is_first = true;; is_first = false) {
         const Parser::Result result = parser_->next(out);
         if (result == Parser::Result::reply) return Received::reply;
@@ -83,8 +85,9 @@ Received Connection::receive(Reply& out, Clock::time_point until) noexcept {
 
         const Clock::duration left = time_left(*clock_, until);
         if (left == Clock::duration::zero() && !is_first) return Received::timed_out;
-        const Received read = read_once(left);
-        if (read != Received::reply) return read;
+        const bool spins = may_spin && clock_->now() < spin_ends;
+        const Received read = read_once(spins ? Clock::duration::zero() : left);
+        if (read != Received::reply && !(spins && read == Received::timed_out)) return read;
     }
 }
 

@@ -71,9 +71,10 @@ class Connection {
     [[nodiscard]] Sent send(std::string_view bytes, Clock::time_point until) noexcept;
 
     // The next reply; without a system call if it was read before, with one if it is there by now.
-    // Blocks until the deadline at most, whatever the peer drips. `out` changes with
-    // Received::reply only.
-    [[nodiscard]] Received receive(Reply& out, Clock::time_point until) noexcept;
+    // Blocks until the deadline at most, whatever the peer drips; for the first `spin` of it by
+    // looking again and again, and asleep then. `out` changes with Received::reply only.
+    [[nodiscard]] Received receive(Reply& out, Clock::time_point until,
+                                   Clock::duration spin = Clock::duration{0}) noexcept;
 
     // Whether something was read that receive() has not given yet; it may not be a whole reply.
     [[nodiscard]] bool has_unread() const noexcept { return parser_ && !parser_->is_empty(); }

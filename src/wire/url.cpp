@@ -244,10 +244,11 @@ std::string masked(const Url& url) {
            database;
 }
 
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    using std::chrono::milliseconds;
-    constexpr std::array<std::pair<std::string_view, milliseconds>, 4> units{
-        {{"ms", milliseconds{1}},
+std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {
+    using std::chrono::microseconds;
+    constexpr std::array<std::pair<std::string_view, microseconds>, 5> units{
+        {{"us", microseconds{1}},
+         {"ms", std::chrono::milliseconds{1}},
          {"s", std::chrono::seconds{1}},
          {"m", std::chrono::minutes{1}},
          {"h", std::chrono::hours{1}}}};
@@ -256,10 +257,10 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     const auto unit = std::find_if(units.begin(), units.end(), [&](const auto& each) {
         return each.first == text.substr(length);
     });
-    milliseconds::rep count = 0;
+    microseconds::rep count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + length, count);
     if (unit == units.end() || error != std::errc{} || end != text.data() + length ||
-        count > milliseconds::max() / unit->second) {
+        count > microseconds::max() / unit->second) {
         return std::nullopt;
     }
     return count * unit->second;

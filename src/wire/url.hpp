@@ -38,6 +38,6 @@ struct Url {
 
 // "250ms", "2s", "1m", "2h": digits and a unit, nothing else. Empty if it is not that, or too
 // large.
-[[nodiscard]] std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+[[nodiscard]] std::optional<std::chrono::microseconds> parse_duration(std::string_view text);
 
 }  // namespace leaselock::wire

@@ -159,10 +159,10 @@ TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
     std::vector<std::pair<std::string, Subjects>> rights{
         {"+set", {"acquire"}},   {"+del", {"release"}},
         {"+pexpire", {"renew"}}, {"+pttl", {"inspect", "renew"}},
-        {"+hdel", {"release"}},  {"+get", all},
-        {"+evalsha", all},       {"~hazel:lock:*", all},
-        {"~{hazel:lock:*", all}, {"+eval", all},
-        {"+time", all}};
+        {"+hdel", {"release"}},  {"+lindex", {"acquire", "release"}},
+        {"+get", all},           {"+evalsha", all},
+        {"~hazel:lock:*", all},  {"~{hazel:lock:*", all},
+        {"+eval", all},          {"+time", all}};
     for (auto& [right, subjects] : rights) {
         server_.cli("SCRIPT", "FLUSH");
         auto words = locker_acl();
@@ -173,8 +173,8 @@ TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
         EXPECT_EQ(subjects_of(check_as_locker(server_.url())), subjects) << right;
         EXPECT_EQ(support::keys_without_ttl(server_), Subjects{}) << right;
     }
-    EXPECT_EQ(rights.size() + 7, locker_acl().size())
-        << "ACL SETUSER locker reset on >PASSWORD -@all";
+    EXPECT_EQ(rights.size() + 7 + 7, locker_acl().size())
+        << "ACL SETUSER locker reset on >PASSWORD -@all, and what waiting alone needs";
 }
 
 TEST_F(RedisCheck, MissingEvalShowsWhereOthersHaveBroughtTheScripts) {
@@ -185,6 +185,25 @@ TEST_F(RedisCheck, MissingEvalShowsWhereOthersHaveBroughtTheScripts) {
     const auto findings = check_as_locker(server_.url());
     ASSERT_EQ(subjects_of(findings), (Subjects{"info", "eval"}));
     EXPECT_EQ(findings.back().severity, Severity::problem);
+}
+
+TEST_F(RedisCheck, MissingRightToTellOrToBeToldIsAHint) {
+    const std::vector<std::pair<std::string, Subjects>> rights{
+        {"+publish", {"publish"}},
+        {"+subscribe", {"subscribe"}},
+        {"&leaselock:*", {"publish", "subscribe"}}};
+    for (const auto& [right, subjects] : rights) {
+        auto words = locker_acl();
+        ASSERT_EQ(std::erase(words, right), 1U) << right;
+        words.emplace_back("+info");
+        server_.command(words);
+        const auto findings = check_as_locker(server_.url());
+        EXPECT_EQ(subjects_of(findings), subjects) << right;
+        for (const Finding& finding : findings) {
+            EXPECT_EQ(finding.severity, Severity::hint) << right;
+            EXPECT_NE(finding.advice.find(right), std::string::npos) << finding.advice;
+        }
+    }
 }
 
 TEST_F(RedisCheck, AnotherDatabaseNeedsSelect) {

@@ -26,6 +26,7 @@ struct Heard {
     std::string token{};
     std::string number{};     // ttl or keep, in ms
     std::string not_after{};  // of an acquire
+    std::string place{};      // of an acquire that waits, in ms
 };
 
 [[nodiscard]] inline Verb verb_of(std::string_view script) {
@@ -40,12 +41,14 @@ struct Heard {
     const auto word = [&](std::size_t i) {
         return i < command.size() ? command[i] : std::string{};
     };
+    const std::size_t first = 3 + std::stoul(word(2));  // behind the keys
     return {.verb = verb_of(word(1)),
             .whole_script = word(0) == "EVAL",
             .key = word(3),
-            .token = word(5),
-            .number = word(6),
-            .not_after = word(7)};
+            .token = word(first),
+            .number = word(first + 1),
+            .not_after = word(first + 2),
+            .place = word(first + 3)};
 }
 
 [[nodiscard]] inline std::int64_t wall_clock_us() {
@@ -58,9 +61,9 @@ struct Heard {
 }
 
 [[nodiscard]] inline std::string held_by(const std::string& holder, int remaining_ms) {
-    return "*4\r\n:0\r\n:" + std::to_string(wall_clock_us()) + "\r\n$" +
+    return "*6\r\n:0\r\n:" + std::to_string(wall_clock_us()) + "\r\n$" +
            std::to_string(holder.size()) + "\r\n" + holder +
-           "\r\n:" + std::to_string(remaining_ms) + "\r\n";
+           "\r\n:" + std::to_string(remaining_ms) + "\r\n:1\r\n:0\r\n";
 }
 
 [[nodiscard]] inline std::string stale() {

@@ -261,8 +261,8 @@ TEST_F(RedisRefusal, Row51WrongPasswordIsRefusedAndNotTold) {
 void set_user(RedisServer& server, const std::vector<std::string>& changes) {
     std::vector<std::string> command{"ACL",     "SETUSER", "locker", "reset", "on",
                                      ">s3cret", "~p:*",    "~{p:*",  "-@all"};
-    for (const char* right :
-         {"eval", "evalsha", "get", "set", "del", "pexpire", "pttl", "time", "hdel"}) {
+    for (const char* right : {"eval", "evalsha", "get", "set", "del", "pexpire", "pttl", "time",
+                              "hget", "hset", "hdel", "lindex", "lrem", "rpush"}) {
         command.push_back(std::string("+") + right);
     }
     command.insert(command.end(), changes.begin(), changes.end());
@@ -304,8 +304,8 @@ TEST_F(RedisRefusal, UserWithTheDocumentedRightsMayDoAll) {
 }
 
 TEST_F(RedisRefusal, Row51UserWithoutAnyOneOfTheRightsIsDeniedAndToldSo) {
-    for (const std::string missing :
-         {"-eval", "-evalsha", "-get", "-set", "-del", "-pexpire", "-pttl", "-time", "-hdel"}) {
+    for (const std::string missing : {"-eval", "-evalsha", "-get", "-set", "-del", "-pexpire",
+                                      "-pttl", "-time", "-hdel", "-lindex"}) {
         server_.cli("SCRIPT", "FLUSH");
         server_.cli("FLUSHALL");
         set_user(server_, {missing});

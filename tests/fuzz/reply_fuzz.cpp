@@ -48,6 +48,10 @@ void check(Verb verb, wire::ReplyView answer, const Reply& reply) {
             promise(verb == Verb::acquire || verb == Verb::inspect, "held is for who asks");
             promise(reply.fencing_token < fence_limit, "fence in range");
             promise(reply.remaining.count() >= 0, "time that remains is not negative");
+            promise(!reply.told, "the server does not know who is told");
+            promise(!reply.queued || (verb == Verb::acquire && answer.size() == 6),
+                    "a place is for who acquires");
+            promise(reply.queued || !reply.first, "the first place is a place");
             break;
         case Outcome::failed:
             promise(family(reply.error) == Family::refused ||
@@ -57,6 +61,18 @@ void check(Verb verb, wire::ReplyView answer, const Reply& reply) {
             promise(reply.detail.size() <= 512 && fuzz::is_clean(reply.detail), "words are clean");
             break;
     }
+}
+
+// What a channel brings is believed without a question, so what is no hand-off must not pass.
+void check_message(std::string_view text) {
+    const auto message = redis::decode_hand_off(text);
+    if (!message) return;
+    const HandOff& what = message->what;
+    promise(text.starts_with(message->token), "the token is the first part");
+    promise(what.fencing_token > 0 && what.fencing_token < fence_limit, "fence in range");
+    promise(what.ttl > std::chrono::milliseconds{0} && what.ttl <= std::chrono::seconds{3},
+            "a hand-off is short");
+    promise(std::count(text.begin(), text.end(), '|') == 2, "three parts");
 }
 
 // All outcomes of the bytes, as text.
@@ -70,12 +86,16 @@ std::string outcomes(Verb verb, std::string_view bytes, std::size_t piece) {
         wire::Parser::Result result{};
         while ((result = parser.next(answer)) == wire::Parser::Result::reply) {
             Reply reply;
+            check_message(answer.text());
             const std::int64_t now = redis::decode(verb, answer, reply);
             promise(now >= 0 && now < redis::no_limit, "a time that can be");
             check(verb, answer, reply);
             all += std::to_string(static_cast<int>(reply.outcome)) + ',' +
                    std::to_string(static_cast<int>(reply.error)) + ',' +
                    std::to_string(reply.fencing_token) + ',' + reply.holder + ',' + reply.detail +
+                   (reply.first    ? ",first"
+                    : reply.queued ? ",queued"
+                                   : "") +
                    (redis::wants_script(answer) ? ",script;" : ";");
         }
         if (result == wire::Parser::Result::malformed) return all + "malformed";

@@ -12,7 +12,7 @@ namespace {
 using fuzz::promise;
 using support::cluster_slot;
 
-constexpr SideKey kinds[] = {SideKey::fence, SideKey::waiters};
+constexpr SideKey kinds[] = {SideKey::fence, SideKey::queue, SideKey::waiters};
 
 bool can_be_a_key(std::string_view key) {
     if (key.empty()) return false;
@@ -34,7 +34,10 @@ void check(std::string_view one, std::string_view other) {
             promise(side != side_key(other, another), "no side key is another's");
         }
     }
-    promise(side_key(one, SideKey::fence) != side_key(one, SideKey::waiters), "two side keys");
+    promise(side_key(one, SideKey::fence) != side_key(one, SideKey::queue) &&
+                side_key(one, SideKey::fence) != side_key(one, SideKey::waiters) &&
+                side_key(one, SideKey::queue) != side_key(one, SideKey::waiters),
+            "three side keys");
 }
 
 }  // namespace

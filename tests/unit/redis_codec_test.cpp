@@ -51,6 +51,11 @@ void expect_failed(Verb verb, const std::string& bytes, Errc error) {
 
 const std::string now = integer(1'700'000'000'000'000);
 
+std::string held(const std::string& holder, const std::string& pttl, const std::string& fence,
+                 const std::string& place) {
+    return array(integer(0), now, holder, pttl, fence, place);
+}
+
 TEST(RedisCodec, GrantCarriesFenceAndServerTime) {
     const auto [reply, server_time] =
         decoded(Verb::acquire, array(integer(1), now, integer(1'700'000'000'000'001)));
@@ -71,17 +76,55 @@ TEST(RedisCodec, PlainNumberIsAGrantWhoseFenceIsTheServerTime) {
 
 TEST(RedisCodec, HeldCarriesHolderRemainingAndServerTime) {
     const auto [reply, server_time] =
-        decoded(Verb::acquire, array(integer(0), now, bulk("host:1/ab"), integer(1234)));
+        decoded(Verb::acquire, held(bulk("host:1/ab"), integer(1234), integer(7), integer(0)));
     EXPECT_EQ(reply.outcome, Outcome::held);
+    EXPECT_EQ(reply.fencing_token, 7U);
+    EXPECT_FALSE(reply.queued);
+    EXPECT_FALSE(reply.first);
+    EXPECT_FALSE(reply.told);
     EXPECT_EQ(reply.holder, "host:1/ab");
     EXPECT_EQ(reply.remaining, 1234ms);
     EXPECT_FALSE(reply.kept);
     EXPECT_EQ(server_time, 1'700'000'000'000'000);
 }
 
+TEST(RedisCodec, HeldTellsWhetherThereIsAPlaceAndWhetherItIsTheFirst) {
+    for (const std::int64_t place : {0, 1, 2}) {
+        const Reply reply =
+            decoded(Verb::acquire, held(bulk("a/b"), integer(9), integer(0), integer(place))).reply;
+        EXPECT_EQ(reply.outcome, Outcome::held) << place;
+        EXPECT_EQ(reply.queued, place > 0) << place;
+        EXPECT_EQ(reply.first, place == 2) << place;
+    }
+}
+
+TEST(RedisCodec, FreeAndAnothersTurnIsHeldByNobody) {
+    const Reply reply =
+        decoded(Verb::acquire, held("$-1\r\n", integer(0), integer(7), integer(1))).reply;
+    EXPECT_EQ(reply.outcome, Outcome::held);
+    EXPECT_TRUE(reply.holder.empty());
+    EXPECT_EQ(reply.remaining, 0ms);
+    EXPECT_TRUE(reply.queued);
+    EXPECT_EQ(reply.fencing_token, 7U);
+}
+
+TEST(RedisCodec, HandOffMessageIsTokenFenceAndTtl) {
+    const auto message = decode_hand_off("host:1/ab|1700000000000001|2500");
+    ASSERT_TRUE(message.has_value());
+    EXPECT_EQ(message->token, "host:1/ab");
+    EXPECT_EQ(message->what.fencing_token, 1'700'000'000'000'001U);
+    EXPECT_EQ(message->what.ttl, 2500ms);
+    for (const std::string_view wrong :
+         {"", "a/b", "a/b|1", "a/b|1|", "a/b||1", "a/b|0|1", "a/b|1|0", "a/b|1|3001", "a/b|-1|1",
+          "a/b|1|-1", "a/b|9007199254740992|1", "a/b|1|1|1", "a/b| 1|1", "a/b|1x|1", "a/b|1|1 "}) {
+        EXPECT_FALSE(decode_hand_off(wrong).has_value()) << wrong;
+    }
+}
+
 TEST(RedisCodec, KeptLockTellsItsLastHolder) {
     const Reply reply =
-        decoded(Verb::acquire, array(integer(0), now, bulk("kept:host:1/ab"), integer(5))).reply;
+        decoded(Verb::acquire, held(bulk("kept:host:1/ab"), integer(5), integer(7), integer(0)))
+            .reply;
     EXPECT_EQ(reply.outcome, Outcome::held);
     EXPECT_TRUE(reply.kept);
     EXPECT_EQ(reply.holder, "host:1/ab");
@@ -112,7 +155,8 @@ TEST(RedisCodec, InspectTellsFreeAndHeld) {
 }
 
 TEST(RedisCodec, KeyWithoutTtlIsCorrupt) {
-    expect_failed(Verb::acquire, array(integer(0), now, bulk("x"), integer(-1)), Errc::corrupt);
+    expect_failed(Verb::acquire, held(bulk("x"), integer(-1), integer(0), integer(1)),
+                  Errc::corrupt);
     expect_failed(Verb::inspect, array(integer(1), bulk("x"), integer(-1), integer(0)),
                   Errc::corrupt);
 }
@@ -137,9 +181,20 @@ TEST(RedisCodec, AnswersThatNoScriptGivesAreUnknown) {
                                      array(one, now, too_large),
                                      array(one, bulk("time"), integer(5)),
                                      array(bulk("1"), now, integer(5)),
-                                     array(integer(0), now, nil, one),
-                                     array(integer(0), now, bulk("x"), bulk("5")),
+                                     held(nil, one, one, one),
+                                     held(nil, bulk("0"), one, one),
+                                     held(nil, integer(0), one, integer(2)),
+                                     held(bulk("x"), bulk("5"), one, one),
+                                     held(bulk("x"), one, nil, one),
+                                     held(bulk("x"), one, too_large, one),
+                                     held(bulk("x"), one, integer(-1), one),
+                                     held(bulk("x"), one, one, nil),
+                                     held(bulk("x"), one, one, integer(3)),
+                                     held(bulk("x"), one, one, integer(-1)),
                                      array(integer(0), now, bulk("x")),
+                                     array(integer(0), now, bulk("x"), one),
+                                     array(integer(0), now, bulk("x"), one, one),
+                                     array(integer(0), now, bulk("x"), one, one, one, one),
                                      array(integer(-1)),
                                      array(integer(-1), now, now),
                                      array(array(one), now, integer(5))}) {
@@ -228,9 +283,10 @@ TEST(RedisCodec, QuoteLeavesOutTheArgumentsThatAServerRepeats) {
 }
 
 // What a request becomes, as the words of its command.
-std::vector<std::string> words(const Request& request, bool whole_script, std::int64_t not_after) {
+std::vector<std::string> words(const Request& request, bool whole_script, std::int64_t not_after,
+                               std::string_view channel = "leaselock:c") {
     std::string bytes;
-    append_request(bytes, request, whole_script, not_after);
+    append_request(bytes, request, whole_script, not_after, channel);
     const wire::Reply reply = parsed(bytes);
     std::vector<std::string> result;
     for (std::size_t i = 0; i < reply.size(); ++i) result.emplace_back(reply.at(i).text());
@@ -248,16 +304,51 @@ TEST(RedisCodec, RequestsCarryWhatTheirScriptsRead) {
         return changed;
     };
     EXPECT_EQ(words(with(Verb::acquire), false, 99),
-              (Words{"EVALSHA", std::string{scripts::acquire_sha1}, "2", "p:k", "{p:k}:ll:f",
-                     "me/1", "30000", "99"}));
+              (Words{"EVALSHA", std::string{scripts::acquire_sha1}, "4", "p:k", "{p:k}:ll:f",
+                     "{p:k}:ll:q", "{p:k}:ll:w", "me/1", "30000", "99"}));
     EXPECT_EQ(words(with(Verb::renew), false, 99),
               (Words{"EVALSHA", std::string{scripts::renew_sha1}, "2", "p:k", "{p:k}:ll:w", "me/1",
                      "30000"}));
     EXPECT_EQ(words(with(Verb::release), false, 99),
-              (Words{"EVALSHA", std::string{scripts::release_sha1}, "2", "p:k", "{p:k}:ll:w",
-                     "me/1", "7000"}));
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "4", "p:k", "{p:k}:ll:w",
+                     "{p:k}:ll:q", "{p:k}:ll:f", "me/1", "7000"}));
     EXPECT_EQ(words(with(Verb::inspect), false, 99),
               (Words{"EVALSHA", std::string{scripts::inspect_sha1}, "2", "p:k", "{p:k}:ll:f"}));
+}
+
+class Deaf final : public Listener {
+  public:
+    using Listener::Listener;
+    void handed_over(const HandOff&) noexcept override {}
+    void look() noexcept override {}
+};
+
+TEST(RedisCodec, AcquireOfAListenerTakesAPlaceForItsChannel) {
+    Deaf listener{"k", "me/1"};
+    Request request{.verb = Verb::acquire,
+                    .key = "k",
+                    .token = "me/1",
+                    .ttl = 30s,
+                    .listener = &listener,
+                    .place = 3s};
+    const Words plain{"EVALSHA",  std::string{scripts::acquire_sha1},
+                      "4",        "k",
+                      "{k}:ll:f", "{k}:ll:q",
+                      "{k}:ll:w", "me/1",
+                      "30000",    "99"};
+    Words waiting = plain;
+    waiting.insert(waiting.end(), {"3000", "leaselock:c"});
+    EXPECT_EQ(words(request, false, 99), waiting);
+    EXPECT_EQ(words(request, false, 99, ""), plain);
+    request.listener = nullptr;
+    EXPECT_EQ(words(request, false, 99), plain);
+}
+
+TEST(RedisCodec, ReleaseAsksForTheTimeBehindItsOwnArguments) {
+    const Request request{.verb = Verb::release, .key = "k", .token = "me/1", .ask_time = true};
+    EXPECT_EQ(words(request, false, 0),
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "4", "k", "{k}:ll:w",
+                     "{k}:ll:q", "{k}:ll:f", "me/1", "0", "1"}));
 }
 
 TEST(RedisCodec, WholeScriptsGoByEval) {

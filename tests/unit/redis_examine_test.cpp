@@ -73,7 +73,7 @@ TEST(ServerInfo, WordsOfTheServerAreCutAndClean) {
 
 class Examination : public testing::Test {
   protected:
-    // The peer logs everybody in, and answers that to INFO and `+OK` to EVAL.
+    // The peer logs everybody in, and answers that to INFO and `+OK` to all else.
     std::vector<Finding> examined(const Answer& info, Duration command_timeout = 20s) {
         peer_.on_command([info](const ScriptedPeer::Command& command) {
             if (command.front() == "TIME") {

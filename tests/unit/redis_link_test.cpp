@@ -242,6 +242,61 @@ TEST_F(RedisLink, LateAnswerOfACallerThatLeftIsNobodyElses) {
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
+TEST_F(RedisLink, WhatIsBeyondMaxInFlightIsNotSent) {
+    LinkSettings few = settings(peer_.endpoint(), enough);
+    few.max_in_flight = 2;
+    Link link{few, boot_clock()};
+    Call first{1};
+    run(link, first);
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    Call second{2};
+    Call third{3};
+    Call beyond{4};
+    for (Call* call : {&second, &third, &beyond}) link.submit(call->operation);
+    expect_failed(beyond, Errc::too_many_in_flight);
+    EXPECT_EQ(make_error_code(beyond.reply().error), Family::unavailable);
+    ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 3; }));
+    peer_.push(support::granted("2") + support::granted("3"));
+    finish(link, second);
+    finish(link, third);
+    expect_granted(second);
+    expect_granted(third);
+    lock_peer_.on_call(support::yes);
+    Call next{5};
+    run(link, next);
+    expect_granted(next);
+    for (const Heard& call : lock_peer_.calls()) EXPECT_NE(call.token, "me/4");
+}
+
+TEST_F(RedisLink, MaxInFlightBoundsWhatWaitsForAConnectionToo) {
+    LinkSettings few = settings({"127.0.0.1", support::free_port(), {}}, enough);
+    few.max_in_flight = 1;
+    Link link{few, boot_clock()};
+    Call first{1};
+    Call beyond{2};
+    link.submit(first.operation);
+    link.submit(beyond.operation);
+    expect_failed(beyond, Errc::too_many_in_flight);
+    finish(link, first);
+    expect_failed(first, Errc::connect_failed);
+}
+
+TEST_F(RedisLink, CallerThatLooksBeforeItSleepsGetsItsAnswerAndKeepsItsDeadline) {
+    LinkSettings spinning = settings(peer_.endpoint(), enough);
+    spinning.spin = 1ms;
+    Link link{spinning, boot_clock()};
+    for (int i = 1; i <= 50; ++i) {
+        Call call{i};
+        run(link, call);
+        expect_granted(call);
+    }
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    Call hurried{51, Verb::acquire, boot_clock()->now() + soon};
+    run(link, hurried);
+    expect_failed(hurried, Errc::command_timed_out);
+    EXPECT_GE(boot_clock()->now(), hurried.operation.request.deadline);
+}
+
 TEST_F(RedisLink, RefusedIsUnavailable) {
     Link link{settings({"127.0.0.1", support::free_port(), {}}, enough), boot_clock()};
     Call call{1};

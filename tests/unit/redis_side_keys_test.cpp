@@ -29,7 +29,7 @@ TEST(RedisSideKeys, SlotsOfThisTestAreThoseOfARealServer) {
                                   "hazel:lock:stock-42", "\x01\xff"}) {
         EXPECT_EQ(server.cli("CLUSTER", "KEYSLOT", key), std::to_string(cluster_slot(key))) << key;
         if (!key_fault(key).empty()) continue;
-        for (const SideKey kind : {SideKey::fence, SideKey::waiters}) {
+        for (const SideKey kind : {SideKey::fence, SideKey::queue, SideKey::waiters}) {
             EXPECT_EQ(server.cli("CLUSTER", "KEYSLOT", side_key(key, kind)),
                       server.cli("CLUSTER", "KEYSLOT", key))
                 << key;
@@ -39,12 +39,14 @@ TEST(RedisSideKeys, SlotsOfThisTestAreThoseOfARealServer) {
 
 TEST(RedisSideKeys, WrapKeysWithoutClosingBrace) {
     EXPECT_EQ(side_key("stock:1", SideKey::fence), "{stock:1}:ll:f");
+    EXPECT_EQ(side_key("stock:1", SideKey::queue), "{stock:1}:ll:q");
     EXPECT_EQ(side_key("stock:1", SideKey::waiters), "{stock:1}:ll:w");
     EXPECT_EQ(side_key("a{b", SideKey::fence), "{a{b}:ll:f");
 }
 
 TEST(RedisSideKeys, FollowKeysWithAHashTag) {
     EXPECT_EQ(side_key("stock:{1}", SideKey::fence), "stock:{1}:ll:F");
+    EXPECT_EQ(side_key("stock:{1}x", SideKey::queue), "stock:{1}x:ll:Q");
     EXPECT_EQ(side_key("stock:{1}x", SideKey::waiters), "stock:{1}x:ll:W");
 }
 
@@ -81,7 +83,7 @@ TEST(RedisSideKeys, LieInTheSlotOfTheirLockForEveryKey) {
     for_each_text("ab{}:", 7, [&](const std::string& key) {
         if (!key_fault(key).empty()) return;
         ++checked;
-        for (const SideKey which : {SideKey::fence, SideKey::waiters}) {
+        for (const SideKey which : {SideKey::fence, SideKey::queue, SideKey::waiters}) {
             ASSERT_EQ(cluster_slot(side_key(key, which)), cluster_slot(key)) << key;
         }
     });
@@ -92,7 +94,7 @@ TEST(RedisSideKeys, AreNoOtherLocksKeyOrSideKey) {
     std::unordered_set<std::string> side_keys;
     for_each_text("ab{}:", 7, [&](const std::string& key) {
         if (!key_fault(key).empty()) return;
-        for (const SideKey which : {SideKey::fence, SideKey::waiters}) {
+        for (const SideKey which : {SideKey::fence, SideKey::queue, SideKey::waiters}) {
             const std::string side = side_key(key, which);
             ASSERT_TRUE(side_keys.insert(side).second) << side << " of " << key;
             ASSERT_FALSE(key_fault(side).empty()) << side << " could be a lock";
@@ -113,7 +115,7 @@ TEST(RedisSideKeys, DoNotMeetKeysMadeOfTheirOwnParts) {
     });
     std::unordered_set<std::string> all = keys;
     for (const std::string& key : keys) {
-        for (const SideKey which : {SideKey::fence, SideKey::waiters}) {
+        for (const SideKey which : {SideKey::fence, SideKey::queue, SideKey::waiters}) {
             const std::string side = side_key(key, which);
             ASSERT_TRUE(all.insert(side).second) << side << " of " << key;
         }

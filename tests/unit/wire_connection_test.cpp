@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/free_port.hpp"
@@ -40,6 +41,30 @@ TEST_F(WireConnection, WholeRepliesBeforeACloseAreReceived) {
     EXPECT_EQ(receive(), Received::reply);
     EXPECT_EQ(reply_.text(), "b");
     EXPECT_EQ(receive(), Received::closed);
+}
+
+std::chrono::nanoseconds cpu_time() {
+    timespec used{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+}
+
+TEST_F(WireConnection, WhoLooksBeforeItSleepsDoesSleepThen) {
+    open();
+    ask(Answer::silence());
+    const auto before = cpu_time();
+    EXPECT_EQ(connection_.receive(reply_, boot_clock()->now() + 500ms, 1ms), Received::timed_out);
+    EXPECT_LT(cpu_time() - before, 250ms);
+    EXPECT_EQ(connection_.receive(reply_, boot_clock()->now() + 20ms, 1h), Received::timed_out);
+}
+
+TEST_F(WireConnection, WhatComesWhileOneLooksIsReceived) {
+    open();
+    ask(Answer::dripped("+ab\r\n", 5ms));
+    EXPECT_EQ(connection_.receive(reply_, boot_clock()->now() + 10s, 10s), Received::reply);
+    EXPECT_EQ(reply_.text(), "ab");
+    ask(Answer::close());
+    EXPECT_EQ(connection_.receive(reply_, boot_clock()->now() + 10s, 10s), Received::closed);
 }
 
 TEST_F(WireConnection, ResetIsClosed) {

@@ -1,0 +1,209 @@
+#include "redis/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fmt/core.h>
+
+#include "wire/url.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr milliseconds default_timeout = std::chrono::seconds{1};
+constexpr milliseconds longest_timeout = std::chrono::hours{1};
+constexpr microseconds longest_spin{1000};
+constexpr int default_in_flight = 65'536;
+constexpr int most_in_flight = 1'000'000;
+
+milliseconds checked(std::string_view name, Duration value) {
+    if (value.value() >= milliseconds{1} && value.value() <= longest_timeout) return value.value();
+    throw LockError(Errc::invalid_option,
+                    fmt::format("{} = {} ms, allowed are 1 to {} ms", name, value.value().count(),
+                                longest_timeout.count()));
+}
+
+microseconds checked_spin(microseconds value) {
+    if (value >= microseconds{0} && value <= longest_spin) return value;
+    throw LockError(Errc::invalid_option, fmt::format("spin = {} us, allowed are 0 to {} us",
+                                                      value.count(), longest_spin.count()));
+}
+
+std::size_t checked_in_flight(int value) {
+    if (value >= 1 && value <= most_in_flight) return static_cast<std::size_t>(value);
+    throw LockError(Errc::invalid_option,
+                    fmt::format("max_in_flight = {}, allowed are 1 to {}", value, most_in_flight));
+}
+
+// Option texts are shown only if they look like options.
+std::string shown(std::string_view text) {
+    const bool plain =
+        text.size() <= 32 &&
+        text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789-.") == std::string_view::npos;
+    return plain ? fmt::format("'{}'", text) : "(not shown)";
+}
+
+microseconds parsed_time(std::string_view name, std::string_view text, std::string_view allowed) {
+    if (const auto value = wire::parse_duration(text)) return *value;
+    throw LockError(Errc::invalid_url,
+                    fmt::format("URL option {} = {}, allowed are {}", name, shown(text), allowed));
+}
+
+int parsed_number(std::string_view name, std::string_view text) {
+    int value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc{} && stop == end) return value;
+    throw LockError(Errc::invalid_url, fmt::format("URL option {} = {}, allowed are 1 to {}", name,
+                                                   shown(text), most_in_flight));
+}
+
+// The URL speaks where the field is silent.
+template <class Field, class Value>
+void fill(std::optional<Field>& field, Value value) {
+    if (!field) field = value;
+}
+
+struct TlsText {
+    std::string_view name;
+    std::string TlsOptions::*field;
+};
+constexpr std::array tls_texts{
+    TlsText{"ca_file", &TlsOptions::ca_file}, TlsText{"ca_dir", &TlsOptions::ca_dir},
+    TlsText{"cert_file", &TlsOptions::cert_file}, TlsText{"key_file", &TlsOptions::key_file},
+    TlsText{"server_name", &TlsOptions::server_name}};
+
+// Fills in what the options do not say already. False: TLS has no option of that name.
+bool take_tls_option(const std::pair<std::string, std::string>& option, TlsOptions& tls) {
+    const std::string& name = option.first;
+    const std::string& value = option.second;
+    if (name == "verify") {
+        if (value != "on" && value != "off") {
+            throw LockError(Errc::invalid_url, fmt::format("URL option verify = {}, allowed are on "
+                                                           "and off",
+                                                           shown(value)));
+        }
+        if (!tls.verify) tls.verify = value == "on";
+        return true;
+    }
+    const auto known = std::find_if(tls_texts.begin(), tls_texts.end(),
+                                    [&](const TlsText& text) { return text.name == name; });
+    if (known == tls_texts.end()) return false;
+    if (value.empty()) {
+        throw LockError(Errc::invalid_url,
+                        fmt::format("URL option {} is empty, allowed is 1 byte or more", name));
+    }
+    if ((tls.*known->field).empty()) tls.*known->field = value;
+    return true;
+}
+
+// OpenSSL reads a text as far as the first NUL.
+void check_tls_texts(const TlsOptions& tls) {
+    for (const auto& [name, field] : tls_texts) {
+        if ((tls.*field).find('\0') == std::string::npos) continue;
+        throw LockError(Errc::invalid_option,
+                        fmt::format("{} has a NUL byte, allowed is any other", name));
+    }
+    constexpr std::size_t longest = 255;
+    if (tls.server_name.size() <= longest) return;
+    throw LockError(Errc::invalid_option,
+                    fmt::format("server_name has {} bytes, allowed are 1 to {}",
+                                tls.server_name.size(), longest));
+}
+
+// Null without TLS.
+std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const TlsOptions& tls) {
+    if (!url.tls) {
+        for (const auto& [name, field] : tls_texts) {
+            if ((tls.*field).empty() && (name != "ca_file" || !tls.verify)) continue;
+            throw LockError(Errc::invalid_option,
+                            fmt::format("{} is set, allowed with rediss:// only",
+                                        (tls.*field).empty() ? "verify" : name));
+        }
+        return nullptr;
+    }
+    check_tls_texts(tls);
+    if (tls.cert_file.empty() != tls.key_file.empty()) {
+        throw LockError(Errc::invalid_option,
+                        fmt::format("cert_file = '{}' and key_file = '{}', allowed are both or "
+                                    "neither",
+                                    tls.cert_file, tls.key_file));
+    }
+    return std::make_shared<wire::TlsContext>(wire::TlsSettings{
+        .verify = tls.verify.value_or(true),
+        .ca_file = tls.ca_file,
+        .ca_dir = tls.ca_dir,
+        .cert_file = tls.cert_file,
+        .key_file = tls.key_file,
+        .server_name = tls.server_name,
+    });
+}
+
+// What the URL's options say goes behind what `options` say.
+RedisOptions merged(const wire::Url& url, RedisOptions options) {
+    for (const auto& option : url.options) {
+        const auto& [name, value] = option;
+        if (take_tls_option(option, options.tls)) continue;
+        if (name == "connect_timeout") {
+            fill(options.connect_timeout, parsed_time(name, value, "1ms to 1h, as in 250ms or 2s"));
+        } else if (name == "command_timeout") {
+            fill(options.command_timeout, parsed_time(name, value, "1ms to 1h, as in 250ms or 2s"));
+        } else if (name == "spin") {
+            fill(options.spin, parsed_time(name, value, "0us to 1ms, as in 20us"));
+        } else if (name == "max_in_flight") {
+            fill(options.max_in_flight, parsed_number(name, value));
+        } else {
+            throw LockError(Errc::invalid_url,
+                            fmt::format("URL option {} is not known, allowed are connect_timeout, "
+                                        "command_timeout, spin, max_in_flight, verify, ca_file, "
+                                        "ca_dir, cert_file, key_file and server_name",
+                                        shown(name)));
+        }
+    }
+    if (options.username.empty()) options.username = url.username;
+    if (options.password.empty()) options.password = url.password;
+    return options;
+}
+
+// Null if the options have no callback.
+std::function<Credentials()> asking(const RedisOptions& options, int database) {
+    if (options.credentials == nullptr) return nullptr;
+    return [ask = options.credentials, database] {
+        RedisCredentials who = ask();
+        return Credentials{.username = std::move(who.username),
+                           .password = std::move(who.password),
+                           .database = database};
+    };
+}
+
+}  // namespace
+
+LinkSettings settings_of(const RedisOptions& given) {
+    if (given.clock == nullptr) {
+        throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
+    }
+    const wire::Url url = wire::parse_url(given.url);
+    const RedisOptions options = merged(url, given);
+    return {
+        .endpoint = {.host = url.host,
+                     .port = url.port,
+                     .unix_path = url.unix_path,
+                     .tls = context_of(url, options.tls)},
+        .credentials = {.username = options.username,
+                        .password = options.password,
+                        .database = url.database},
+        .ask_credentials = asking(options, url.database),
+        .name = wire::masked(url),
+        .connect_timeout =
+            checked("connect_timeout", options.connect_timeout.value_or(default_timeout)),
+        .command_timeout =
+            checked("command_timeout", options.command_timeout.value_or(default_timeout)),
+        .spin = checked_spin(options.spin.value_or(microseconds{0})),
+        .max_in_flight = checked_in_flight(options.max_in_flight.value_or(default_in_flight)),
+    };
+}
+
+}  // namespace leaselock::redis

@@ -1,0 +1,15 @@
+// From what a user says of a backend, by fields and by URL, to what the redis layer goes by.
+//
+// Thread-safety: a function without state.
+#pragma once
+
+#include <leaselock/redis.hpp>
+
+#include "redis/link.hpp"
+
+namespace leaselock::redis {
+
+// Reads the files of TLS. Throws LockError: invalid_url, invalid_option.
+[[nodiscard]] LinkSettings settings_of(const RedisOptions& options);
+
+}  // namespace leaselock::redis

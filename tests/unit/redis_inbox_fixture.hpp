@@ -1,0 +1,107 @@
+// A backend on a real server, and somebody who waits and counts what he is told.
+//
+// Thread-safety: the fixture is for the thread of its test; an Ear is for all.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <leaselock/redis.hpp>
+
+#include "support/poll_until.hpp"
+#include "support/redis_server.hpp"
+
+namespace leaselock {
+
+using namespace std::chrono_literals;
+
+inline constexpr const char* lock_key = "hazel:lock:key";
+
+class Ear final : public Listener {
+  public:
+    using Listener::Listener;
+    ~Ear() { dead_ = true; }
+
+    void handed_over(const HandOff& what) noexcept override {
+        const std::lock_guard lock{mutex_};
+        if (dead_) std::abort();
+        last_ = what;
+        ++calls_;
+    }
+    void look() noexcept override {
+        if (dead_) std::abort();
+        ++looks_;
+    }
+
+    [[nodiscard]] int calls() const noexcept { return calls_; }
+    [[nodiscard]] int looks() const noexcept { return looks_; }
+    [[nodiscard]] HandOff last() {
+        const std::lock_guard lock{mutex_};
+        return last_;
+    }
+
+  private:
+    std::mutex mutex_;
+    HandOff last_;
+    std::atomic<int> calls_{0};
+    std::atomic<int> looks_{0};
+    std::atomic<bool> dead_{false};
+};
+
+class RedisInbox : public ::testing::Test {
+  protected:
+    [[nodiscard]] static Request waiting(Ear& ear) {
+        return {.verb = Verb::acquire,
+                .key = ear.key(),
+                .token = ear.token(),
+                .ttl = 30s,
+                .listener = &ear,
+                .place = 1min,
+                .submitted = boot_clock()->now()};
+    }
+    static Reply ask(Backend& backend, const Request& request) {
+        Operation operation{request};
+        backend.submit(operation);
+        EXPECT_TRUE(backend.pump(operation, Clock::time_point::max()));
+        return operation.reply;
+    }
+    static Reply acquire(Backend& backend, Ear& ear) { return ask(backend, waiting(ear)); }
+    Reply acquire(Ear& ear) { return acquire(*backend_, ear); }
+    void hold(const std::string& token) {
+        const Reply reply = ask(*backend_, {.verb = Verb::acquire,
+                                            .key = lock_key,
+                                            .token = token,
+                                            .ttl = 1min,
+                                            .submitted = boot_clock()->now()});
+        ASSERT_EQ(reply.outcome, Outcome::granted) << reply.detail;
+    }
+    Outcome release(const std::string& token) {
+        return ask(*backend_, {.verb = Verb::release,
+                               .key = lock_key,
+                               .token = token,
+                               .submitted = boot_clock()->now()})
+            .outcome;
+    }
+    // The first that listens: he looks once, and is told from then on.
+    void open(Ear& ear) {
+        ASSERT_TRUE(acquire(ear).queued);
+        backend_->listen(ear);
+        ASSERT_TRUE(support::poll_until([&] { return ear.looks() == 1; }));
+        ASSERT_TRUE(acquire(ear).told);
+    }
+    int subscribers() {
+        const std::string clients = server_.cli("CLIENT", "LIST", "TYPE", "pubsub");
+        return static_cast<int>(std::count(clients.begin(), clients.end(), '\n'));
+    }
+
+    support::RedisServer server_;
+    std::shared_ptr<Backend> backend_ =
+        make_redis_backend({.url = server_.url(), .connect_timeout = 20s, .command_timeout = 20s});
+};
+
+}  // namespace leaselock

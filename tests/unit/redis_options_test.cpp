@@ -1,0 +1,95 @@
+// Goal: what fields and URL say of a Redis backend is taken over, the field before the URL, and
+// what is out of its range is refused with field, value and range. Method: the settings that come
+// out.
+#include <chrono>
+#include <gtest/gtest.h>
+#include <string>
+
+#include "redis/options.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using namespace std::chrono_literals;
+
+LinkSettings of_url(const std::string& options) {
+    return settings_of({.url = "redis://h?" + options});
+}
+
+// The error and its text.
+std::string refusal(const RedisOptions& options, Errc expected) {
+    try {
+        (void)settings_of(options);
+    } catch (const LockError& error) {
+        EXPECT_EQ(error.code(), expected) << error.what();
+        return error.what();
+    }
+    return "not refused";
+}
+bool mentions(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+TEST(RedisSettings, HaveTheirDefaults) {
+    const LinkSettings settings = settings_of({.url = "redis://h"});
+    EXPECT_EQ(settings.connect_timeout, 1s);
+    EXPECT_EQ(settings.command_timeout, 1s);
+    EXPECT_EQ(settings.spin, 0us);
+    EXPECT_EQ(settings.max_in_flight, 65'536U);
+}
+
+TEST(RedisSettings, ComeFromTheUrl) {
+    const LinkSettings settings =
+        of_url("connect_timeout=2s&command_timeout=3s&spin=7us&max_in_flight=9");
+    EXPECT_EQ(settings.connect_timeout, 2s);
+    EXPECT_EQ(settings.command_timeout, 3s);
+    EXPECT_EQ(settings.spin, 7us);
+    EXPECT_EQ(settings.max_in_flight, 9U);
+    EXPECT_EQ(of_url("command_timeout=1500us").command_timeout, 2ms) << "rounded up";
+}
+
+TEST(RedisSettings, ComeFromTheFieldFirst) {
+    const LinkSettings settings = settings_of(
+        {.url = "redis://h?connect_timeout=2s&command_timeout=3s&spin=7us&max_in_flight=9",
+         .connect_timeout = 5s,
+         .command_timeout = 6s,
+         .spin = 8us,
+         .max_in_flight = 1});
+    EXPECT_EQ(settings.connect_timeout, 5s);
+    EXPECT_EQ(settings.command_timeout, 6s);
+    EXPECT_EQ(settings.spin, 8us);
+    EXPECT_EQ(settings.max_in_flight, 1U);
+}
+
+TEST(RedisSettings, ReachTheEndsOfTheirRanges) {
+    EXPECT_EQ(settings_of({.spin = 1ms}).spin, 1ms);
+    EXPECT_EQ(settings_of({.max_in_flight = 1'000'000}).max_in_flight, 1'000'000U);
+    EXPECT_EQ(of_url("spin=1ms").spin, 1ms);
+}
+
+TEST(RedisSettings, OutOfRangeAreRefused) {
+    for (const auto spin : {-1us, 1001us, std::chrono::microseconds::max()}) {
+        const std::string text = refusal({.spin = spin}, Errc::invalid_option);
+        EXPECT_TRUE(mentions(text, "spin = " + std::to_string(spin.count()))) << text;
+        EXPECT_TRUE(mentions(text, "0 to 1000 us")) << text;
+    }
+    for (const int count : {-1, 0, 1'000'001}) {
+        const std::string text = refusal({.max_in_flight = count}, Errc::invalid_option);
+        EXPECT_TRUE(mentions(text, "max_in_flight = " + std::to_string(count))) << text;
+        EXPECT_TRUE(mentions(text, "1 to 1000000")) << text;
+    }
+    refusal({.url = "redis://h?spin=2ms"}, Errc::invalid_option);
+    refusal({.url = "redis://h?max_in_flight=0"}, Errc::invalid_option);
+}
+
+TEST(RedisSettings, UnreadableInTheUrlAreRefused) {
+    for (const std::string option :
+         {"spin=", "spin=1", "spin=-1us", "spin=x", "max_in_flight=", "max_in_flight=1k",
+          "max_in_flight=-1x", "max_in_flight=99999999999", "spins=1us"}) {
+        const std::string text = refusal({.url = "redis://h?" + option}, Errc::invalid_url);
+        EXPECT_TRUE(mentions(text, "URL option")) << text;
+    }
+}
+
+}  // namespace
+}  // namespace leaselock::redis

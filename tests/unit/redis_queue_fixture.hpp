@@ -1,0 +1,128 @@
+// A real server whose queue of one lock is asked through a Link and looked into out of band; a
+// subscriber of its own hears the hand-offs.
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <array>
+#include <gtest/gtest.h>
+#include <string>
+#include <vector>
+
+#include "fault/link_call.hpp"
+#include "redis/inbox.hpp"
+#include "redis/link.hpp"
+#include "support/redis_server.hpp"
+#include "wire/command.hpp"
+
+namespace leaselock::redis {
+using Words = std::vector<std::string>;
+
+inline constexpr const char* lock_key = "hazel:lock:key";
+inline constexpr const char* fence_key = "{hazel:lock:key}:ll:f";
+inline constexpr const char* queue_key = "{hazel:lock:key}:ll:q";
+inline constexpr const char* waiters_key = "{hazel:lock:key}:ll:w";
+inline constexpr const char* our_channel = "leaselock:ours";
+
+// The redis layer alone: nobody is told anything.
+class Waiter final : public Listener {
+  public:
+    using Listener::Listener;
+    void handed_over(const HandOff&) noexcept override {}
+    void look() noexcept override {}
+};
+
+// Hears a channel, as an inbox would.
+class Subscriber {
+  public:
+    Subscriber(const wire::Endpoint& endpoint, const std::string& channel) {
+        std::string why;
+        std::string out;
+        wire::append_command(out, std::array<std::string_view, 2>{"SUBSCRIBE", channel});
+        EXPECT_FALSE(connection_.open(endpoint, boot_clock()->now() + enough, why)) << why;
+        EXPECT_FALSE(connection_.send(out, boot_clock()->now() + enough).error);
+        EXPECT_EQ(next(enough), "1");
+    }
+    // What comes next, or "" if nothing has come. Whatever a release published is there when the
+    // release is answered, but may still be on its way through the socket.
+    std::string next(milliseconds patience) {
+        wire::Reply reply;
+        if (connection_.receive(reply, boot_clock()->now() + patience) != wire::Received::reply) {
+            return {};
+        }
+        const wire::ReplyView last = reply.at(2);
+        return last.type() == wire::ReplyView::Type::integer ? std::to_string(last.integer())
+                                                             : std::string{last.text()};
+    }
+
+  private:
+    wire::Connection connection_{boot_clock()};
+};
+
+class RedisQueue : public ::testing::Test {
+  protected:
+    explicit RedisQueue(support::WallClock clock = support::WallClock::real) : server_{{}, clock} {}
+
+    Reply ask(Link& link, const Request& request) {
+        Operation operation{request};
+        link.submit(operation);
+        if (!operation.done() && !link.pump(operation, operation.request.deadline))
+            link.detach(operation);
+        return operation.reply;
+    }
+    // With a place that lives so long; 0: without.
+    Reply acquire(Link& link, const std::string& token, milliseconds place = 0ms,
+                  milliseconds ttl = 30s) {
+        Waiter waiter{lock_key, token};
+        return ask(link, {.verb = Verb::acquire,
+                          .key = lock_key,
+                          .token = token,
+                          .ttl = ttl,
+                          .listener = place == 0ms ? nullptr : &waiter,
+                          .place = place,
+                          .submitted = boot_clock()->now()});
+    }
+    Reply acquire(const std::string& token, milliseconds place = 0ms, milliseconds ttl = 30s) {
+        return acquire(link_, token, place, ttl);
+    }
+    Reply release(const std::string& token, milliseconds keep = 0ms) {
+        return ask(link_, {.verb = Verb::release,
+                           .key = lock_key,
+                           .token = token,
+                           .keep = keep,
+                           .submitted = boot_clock()->now()});
+    }
+    Reply renew(const std::string& token) {
+        return ask(link_, {.verb = Verb::renew,
+                           .key = lock_key,
+                           .token = token,
+                           .ttl = 30s,
+                           .submitted = boot_clock()->now()});
+    }
+
+    void hold(const std::string& token) {
+        const Reply reply = acquire(token);
+        ASSERT_EQ(reply.outcome, Outcome::granted) << reply.detail;
+    }
+    void join(const std::string& token, milliseconds place = 1min) {
+        const Reply reply = acquire(token, place);
+        ASSERT_EQ(reply.outcome, Outcome::held) << reply.detail;
+        ASSERT_TRUE(reply.queued);
+    }
+    // A place that has lived, and that nobody has taken out yet.
+    void leave_dead(const std::string& token) {
+        join(token);
+        server_.cli("HSET", waiters_key, token, "1000000|60000|30000|leaselock:ours");
+    }
+
+    std::string holder() { return server_.cli("GET", lock_key); }
+    std::string queue() { return server_.cli("LRANGE", queue_key, "0", "-1"); }
+    std::string waiters() { return server_.cli("HKEYS", waiters_key); }
+    std::int64_t number(const Words& command) { return std::stoll(server_.command(command)); }
+
+    support::RedisServer server_;
+    Inbox inbox_{settings(server_.endpoint(), enough), boot_clock(), our_channel};
+    Link link_{settings(server_.endpoint(), enough), boot_clock(), &inbox_};
+};
+
+}  // namespace leaselock::redis
