@@ -18,6 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
 class Nobody final : public Listener {
   public:
     using Listener::Listener;

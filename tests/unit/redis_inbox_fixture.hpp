@@ -22,9 +22,12 @@ using namespace std::chrono_literals;
 
 inline constexpr const char* lock_key = "hazel:lock:key";
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
 class Ear final : public Listener {
   public:
     using Listener::Listener;
+    Ear(const Ear&) = delete;
+    Ear& operator=(const Ear&) = delete;
     ~Ear() { dead_ = true; }
 
     void handed_over(const HandOff& what) noexcept override {

@@ -154,9 +154,14 @@ TEST_F(RedisInbox, NobodyConnectsAgainWhereNobodyListens) {
     Ear ear{lock_key, "me/1"};
     open(ear);
     backend_->forget(ear);
+    EXPECT_EQ(subscribers(), 1);
+    const std::size_t descriptors = support::open_descriptors();
     EXPECT_EQ(server_.cli("CLIENT", "KILL", "TYPE", "pubsub"), "1");
-    ASSERT_TRUE(poll_until([&] { return !acquire(ear).told; }));
+    ASSERT_TRUE(poll_until([&] { return support::open_descriptors() == descriptors - 1; }));
+    const auto later = boot_clock()->now() + 100ms;  // ten times the first pause
+    ASSERT_TRUE(poll_until([&] { return boot_clock()->now() > later; }));
     EXPECT_EQ(subscribers(), 0);
+    EXPECT_EQ(support::open_descriptors(), descriptors - 1);
     backend_->listen(ear);
     EXPECT_TRUE(poll_until([&] { return subscribers() == 1; }));
     backend_->forget(ear);
@@ -275,6 +280,19 @@ TEST_F(RedisInbox, ForkedChildLeavesItAlone) {
     backend_->forget(ear);
 }
 
+TEST(RedisInboxPeer, BackendEndsWhileItWaitsForTheLogin) {
+    support::ScriptedPeer peer;
+    auto backend =
+        make_redis_backend({.url = peer.url(), .connect_timeout = 1min, .command_timeout = 1min});
+    Ear ear{"key", "me/1"};
+    backend->listen(ear);
+    ASSERT_TRUE(poll_until([&] { return !peer.commands().empty(); }));
+    backend->forget(ear);
+    const auto begin = boot_clock()->now();
+    backend.reset();
+    EXPECT_LT(boot_clock()->now() - begin, 30s);
+}
+
 // A peer that confirms a subscription, and then says nothing any more.
 TEST(RedisInboxPeer, SilentConnectionIsGivenUpAndMadeAnew) {
     support::ScriptedPeer peer;
@@ -291,9 +309,7 @@ TEST(RedisInboxPeer, SilentConnectionIsGivenUpAndMadeAnew) {
                                       std::to_string(channel.size()) + "\r\n" + channel +
                                       "\r\n:1\r\n");
     });
-    const auto backend =
-        make_redis_backend({.url = "redis://127.0.0.1:" + std::to_string(peer.endpoint().port),
-                            .command_timeout = 100ms});
+    const auto backend = make_redis_backend({.url = peer.url(), .command_timeout = 100ms});
     Ear ear{"key", "me/1"};
     backend->listen(ear);
     EXPECT_TRUE(poll_until([&] { return ear.looks() >= 2; }));

@@ -25,6 +25,7 @@ inline constexpr const char* waiters_key = "{hazel:lock:key}:ll:w";
 inline constexpr const char* our_channel = "leaselock:ours";
 
 // The redis layer alone: nobody is told anything.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
 class Waiter final : public Listener {
   public:
     using Listener::Listener;

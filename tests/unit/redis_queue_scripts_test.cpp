@@ -227,7 +227,7 @@ TEST_F(RedisQueue, BothKeysOutliveThePlacesAndEnd) {
 }
 
 TEST_F(RedisQueue, FenceLivesForAWeekBehindEachGrant) {
-    const std::int64_t week = 7 * 24 * 3600;
+    constexpr std::int64_t week = std::int64_t{7} * 24 * 3600;
     hold("me/0");
     EXPECT_GE(number({"TTL", fence_key}), week);
     const std::int64_t day_us = 86'400'000'000;

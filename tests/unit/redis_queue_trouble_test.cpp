@@ -132,6 +132,16 @@ TEST_F(RedisQueueClock, ThatWentBackMakesNoPlaceImmortal) {
     EXPECT_EQ(holder(), "me/2");
 }
 
+TEST_F(RedisQueueClock, ThatWentBackHandsNothingToAPlaceOfTheFuture) {
+    Subscriber subscriber{server_.endpoint(), our_channel};
+    hold("me/0");
+    join("me/1", 10s);
+    server_.step_clock(-1h);
+    release("me/0");
+    EXPECT_EQ(holder(), "(nil)");
+    EXPECT_EQ(queue(), "");
+}
+
 TEST_F(RedisQueueClock, ThatWentBackLetsFencesRise) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     const std::uint64_t before = acquire("me/0").fencing_token;
