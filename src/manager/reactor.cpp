@@ -4,7 +4,7 @@
 #include <new>
 #include <utility>
 
-#include "manager/threads.hpp"
+#include "threads.hpp"
 
 namespace leaselock::detail {
 namespace {

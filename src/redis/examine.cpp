@@ -93,9 +93,8 @@ struct Question {
 // last: the connection can do nothing else behind it.
 std::vector<Question> questions(std::string_view channel) {
     constexpr std::string_view telling =
-        "give this user +subscribe, +publish and &leaselock:*; without, waiters find out by "
-        "looking "
-        "that a lock was handed over to them, which takes longer";
+        "give this user +subscribe, +publish, +pubsub|numsub and &leaselock:*; without, waiters "
+        "find out by looking that a lock was handed over to them, which takes longer";
     return {
         {{"INFO"},
          Severity::hint,
@@ -106,6 +105,7 @@ std::vector<Question> questions(std::string_view channel) {
          "eval",
          "give this user +eval: a server that was restarted needs the scripts"},
         {{"PUBLISH", channel, ""}, Severity::hint, "publish", telling},
+        {{"PUBSUB", "NUMSUB", channel}, Severity::hint, "pubsub", telling},
         {{"SUBSCRIBE", channel}, Severity::hint, "subscribe", telling}};
 }
 

@@ -91,7 +91,7 @@ class Locker {
 std::vector<std::string> rights() {
     std::vector<std::string> found;
     for (const std::string& word : locker_acl()) {
-        if (word == "+publish" || word == "+subscribe") continue;
+        if (word == "+publish" || word == "+subscribe" || word == "+pubsub|numsub") continue;
         if (word.starts_with('+') || word.starts_with('~')) found.push_back(word);
     }
     return found;

@@ -191,6 +191,7 @@ TEST_F(RedisCheck, MissingRightToTellOrToBeToldIsAHint) {
     const std::vector<std::pair<std::string, Subjects>> rights{
         {"+publish", {"publish"}},
         {"+subscribe", {"subscribe"}},
+        {"+pubsub|numsub", {"pubsub"}},
         {"&leaselock:*", {"publish", "subscribe"}}};
     for (const auto& [right, subjects] : rights) {
         auto words = locker_acl();

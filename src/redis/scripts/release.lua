@@ -26,17 +26,21 @@ local now = tonumber(time[1] .. string.format('%06d', time[2]))
 if hands_over then
   local last = tonumber(redis.pcall('GET', KEYS[4]) or 0)
   local fence = last and last >= 0 and last < 9007199254740991 and math.max(last + 1, now)
-  -- What a script did stays when it fails, so the lock is there before its new holder is told. That
-  -- it was freed before lets it pass when memory is out. Gives how many heard it, or why it was
-  -- refused; then the lock is free again.
+  -- Gives 0 if nobody listens, or an error if we may not ask or tell; then nothing is granted.
+  -- Once it is told, the grant stays: replicas pass the message on to listeners of theirs, whom the
+  -- answer to PUBLISH does not count. What a script did stays when it fails, so the lock is there
+  -- before its new holder is told. That it was freed before lets it pass when memory is out.
   local function grant(who, ttl, channel)
+    local listening = redis.pcall('PUBSUB', 'NUMSUB', channel)
+    if listening.err or tonumber(listening[2]) == 0 then return listening.err or 0 end
     local short = string.format('%d', math.min(3000, ttl))
     local text = string.format('%.0f', fence)
     call('SET', KEYS[4], text, 'EX', '691200')
     call('SET', KEYS[1], who, 'PX', short)
     local heard = redis.pcall('PUBLISH', channel, who .. '|' .. text .. '|' .. short)
-    if heard == 0 or type(heard) ~= 'number' then call('DEL', KEYS[1]) end
-    return heard
+    if type(heard) == 'number' then return 1 end
+    call('DEL', KEYS[1])
+    return heard.err
   end
   -- How many places are kept though nobody listens for them now: their owners may be connecting.
   local deaf = 0
