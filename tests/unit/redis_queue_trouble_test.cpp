@@ -5,6 +5,7 @@
 #include <string>
 
 #include "support/leaks.hpp"
+#include "support/poll_until.hpp"
 #include "unit/redis_queue_fixture.hpp"
 
 namespace leaselock::redis {
@@ -73,6 +74,24 @@ TEST_F(RedisQueue, ReplicaRefusesWhoeverWouldChangeSomething) {
     EXPECT_EQ(release("me/0").error, Errc::read_only);
     EXPECT_EQ(holder(), "me/0");
     EXPECT_EQ(queue(), "me/1");
+}
+
+// PUBLISH does not count the listeners at a replica, but they hear it.
+TEST_F(RedisQueue, ListenerAtAReplicaHearsOfNoGrantThatIsNotMade) {
+    support::RedisServer replica;
+    replica.cli("REPLICAOF", "127.0.0.1", std::to_string(server_.port()));
+    ASSERT_TRUE(support::poll_until([&] {
+        return replica.cli("INFO", "replication").find("master_link_status:up") !=
+               std::string::npos;
+    }));
+    Subscriber afar{replica.endpoint(), our_channel};
+    hold("me/0");
+    join("me/1");
+    EXPECT_EQ(release("me/0").outcome, Outcome::released);
+    EXPECT_EQ(holder(), "(nil)");
+    EXPECT_EQ(queue(), "me/1");
+    server_.cli("PUBLISH", our_channel, "the next one");
+    EXPECT_EQ(afar.next(enough), "the next one");
 }
 
 TEST_F(RedisQueue, ScriptsThatTheServerForgotAreSentAgain) {
