@@ -59,10 +59,12 @@ bool Steps::send_release(State& state, Token token, bool is_first) {
 
 void Steps::hold(State& state, int index, Ticks belief, Fence fence, Ticks age) {
     Client& client = state.clients[index];
+    Debt& debt = state.debts[token(state, index)];
+    if (client.asked) debt.not_after = std::max(debt.not_after, client.open);
+    debt.rest = std::max(small(0), small(setup_.min_hold - age));
     client.phase = Phase::holding;
     client.belief = belief;
     client.fence = fence;
-    state.debts[token(state, index)].rest = std::max(small(0), small(setup_.min_hold - age));
     move_line(state, setup_.process_of[index]);
 }
 
@@ -246,10 +248,6 @@ bool Steps::receive_granted(State& state, const Message& message) {
     client.asked = false;
     const int age = keeps(Rule::belief_counts_from_send) ? message.age : 0;
     const Ticks belief = small(setup_.ttl - age);
-    if (client.phase == Phase::holding) {
-        client.belief = std::max(client.belief, belief);
-        return true;
-    }
     if (belief > 0) {
         hold(state, index, belief, message.fence, message.age);
         return true;
@@ -279,10 +277,6 @@ bool Steps::receive_held(State& state, const Message& message, Property& broken)
     const int index = setup_.client_of(message.token);
     Client& client = state.clients[index];
     client.asked = false;
-    if (client.phase == Phase::holding) {
-        end_session(state, index, true);
-        return true;
-    }
     client.poll_age = message.age;
     client.poll_fence = message.fence;
     const bool is_own = is_own_release(state, index, message.value);
@@ -305,10 +299,12 @@ bool Steps::receive_hand_off(State& state, const Message& message) {
     const int age = keeps(Rule::message_counts_from_poll) ? client.poll_age : 0;
     const Ticks belief = small(setup_.short_ttl - age);
     if (!has_polled || !is_new || belief <= 0) return true;
+    // Where nobody renews, or min_hold is asked for, a short grant is not enough: he acquires once
+    // more, and the store answers with the same fence and a whole ttl.
+    const bool is_enough = setup_.min_hold == 0 && setup_.renews;
+    if (!is_enough && keeps(Rule::winner_asks_for_all)) return send_acquire(state, index);
     hold(state, index, belief, message.fence, client.poll_age);
-    const bool prolongs = setup_.min_hold > 0 || !setup_.renews;
-    if (!prolongs || !keeps(Rule::winner_prolongs)) return true;
-    return send_acquire(state, index);
+    return true;
 }
 
 }  // namespace leaselock::model

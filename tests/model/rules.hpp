@@ -29,14 +29,17 @@ enum class Rule : std::uint8_t {
     no_is_proven,
     // 8. What a holder believes is counted from before the send.
     belief_counts_from_send,
-    // min_hold: the value under the key is no token any more, and every release asks for the rest.
+    // min_hold: the value under the key is no token any more, every release asks for the rest, and
+    // who is handed the lock acquires it once more, since the grant of a hand-off is short.
     kept_is_no_token,
     clean_up_keeps,
-    winner_prolongs,
-    // The queue: a place ends, also where the clock went back, and nobody passes one that lives.
+    winner_asks_for_all,
+    // The queue: nobody passes a place that lives. It ends by time, also where the clock went back,
+    // and by a release.
+    nobody_passes,
     place_ends,
     place_knows_its_life,
-    nobody_passes,
+    release_ends_place,
     // In one process: the next in the line follows; a release of our own is never in the way.
     line_moves_on,
     release_goes_first,

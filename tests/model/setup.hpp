@@ -41,7 +41,7 @@ struct Setup {
         false;                // an acquire goes behind the releases that its process has posted
     Ticks clock_back = 0;     // the store's clock may step back so far, once
     Ticks clock_forward = 0;  // and forward, while nobody alive has or is given the lock
-    std::uint32_t limit = 20'000'000;  // states; beyond them the run is bounded and not complete
+    std::uint32_t limit = 30'000'000;  // states; beyond them the run is bounded and not complete
 
     [[nodiscard]] int tokens() const { return clients * sessions; }
     [[nodiscard]] int client_of(Token token) const { return token / sessions; }

@@ -45,7 +45,7 @@ class Simplifier {
                 state_.debts[index * setup_.sessions + i] = {.not_after = past()};
             }
         }
-        if (phase != Phase::waiting && phase != Phase::holding) client.asked = false;
+        if (phase != Phase::waiting) client.asked = false;
         client.open = client.asked ? std::max(client.open, past()) : small(0);
         if (phase != Phase::holding) {
             client.belief = 0;
@@ -75,7 +75,7 @@ class Simplifier {
         const Client& client = owner(message.token);
         const bool is_waiting = is_current(message.token) && client.phase == Phase::waiting;
         const bool is_holding = is_current(message.token) && client.phase == Phase::holding;
-        const bool is_read = message.live && client.asked && (is_waiting || is_holding);
+        const bool is_read = message.live && client.asked && is_waiting;
         switch (message.kind) {
             case Kind::acquire:
                 message.live = is_read;

@@ -158,7 +158,7 @@ struct ReleaseAnswer {
 // Also leaves the queue, so it is what a waiter who gives up says, too.
 inline ReleaseAnswer release(Store& store, const ReleaseArguments& what,
                              Rule without = Rule::none) {
-    detail::leave(store, what.token);
+    if (without != Rule::release_ends_place) detail::leave(store, what.token);
     if (!is_held_by(store, what.token, without)) return {false, nobody};
     if (what.keep > 0) {
         store.kept = true;
