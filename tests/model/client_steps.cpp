@@ -301,8 +301,8 @@ bool Steps::receive_hand_off(State& state, const Message& message) {
     if (!has_polled || !is_new || belief <= 0) return true;
     // Where nobody renews, or min_hold is asked for, a short grant is not enough: he acquires once
     // more, and the store answers with the same fence and a whole ttl.
-    const bool is_enough = setup_.min_hold == 0 && setup_.renews;
-    if (!is_enough && keeps(Rule::winner_asks_for_all)) return send_acquire(state, index);
+    if (!setup_.short_is_enough && keeps(Rule::winner_asks_for_all))
+        return send_acquire(state, index);
     hold(state, index, belief, message.fence, client.poll_age);
     return true;
 }

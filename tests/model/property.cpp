@@ -61,7 +61,7 @@ class Check {
     // has the lock when what is there now, a lock and places, has ended.
     [[nodiscard]] bool waits_too_long(Token token) const {
         Store store = state_.store;
-        const int bound = std::max(store.left, setup_.place_life);
+        const Ticks bound = std::max(store.left, setup_.place_life);
         for (int time = 0; time <= bound; ++time) {
             const AcquireArguments look{token, setup_.ttl, 0, setup_.place_life};
             if (acquire(store, look, without_).what == AcquireAnswer::granted) return false;

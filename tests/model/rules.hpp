@@ -22,9 +22,11 @@ enum class Rule : std::uint8_t {
     fence_from_counter,
     fence_stays_for_retry,
     // 6. A hand-off message is believed if its fence is above that of the newest answered poll, and
-    //    then for the short grant, from the sending of that poll.
+    //    then for the short grant, from the sending of that poll. So nobody is told of a grant that
+    //    is not made: whom PUBLISH does not count may hear it all the same.
     message_needs_new_fence,
     message_counts_from_poll,
+    only_grants_are_told,
     // 7. A "not yours" stands behind a write, so that a demoted replica cannot say it.
     no_is_proven,
     // 8. What a holder believes is counted from before the send.

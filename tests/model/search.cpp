@@ -25,6 +25,10 @@ class Search {
                 ++finding_.depth;
                 level_end = found_.size();
             }
+            if (i > 0 && i % progress == 0) {
+                fmt::print(stderr, "  ... {} states, {} of them looked at, {} steps deep\n",
+                           found_.size(), i, finding_.depth);
+            }
             if (found_.size() > setup_.limit) return conclude(false);
             if (expand(i)) return conclude(false);
         }
@@ -32,6 +36,8 @@ class Search {
     }
 
   private:
+    static constexpr std::uint32_t progress = 2'000'000;
+
     [[nodiscard]] bool is_wanted(Property broken) const {
         return broken != Property::none && (only_ == Property::none || broken == only_);
     }

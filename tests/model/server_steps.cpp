@@ -1,4 +1,5 @@
 // The server: a command that is in flight arrives, and its script runs.
+#include <algorithm>
 #include <fmt/core.h>
 
 #include "model/steps.hpp"
@@ -99,6 +100,20 @@ void Steps::run_renew(const State& before, State& state, const Message& command)
         judge(before, state, command));
 }
 
+// What it answers settles a debt if none of the token's acquires can run behind it.
+Message Steps::answer_to_release(const State& state, Token token) const {
+    const bool settles =
+        state.debts[token].not_after < 0 || !keeps(Rule::clean_up_outlasts_acquires);
+    return {.kind = Kind::released, .token = token, .value = small(settles ? 1 : 0)};
+}
+
+std::string Steps::words_for_release(const Message& command, const ReleaseAnswer& reply) const {
+    std::string words = "the server runs " + name(command);
+    words += reply.released ? ": released" : ": not his";
+    if (reply.handed_to != nobody) words += ", handed over to " + name_of(setup_, reply.handed_to);
+    return words;
+}
+
 // An answer and the message of a hand-off may not both find room in flight. Then one of them is
 // lost, or, where nothing is lost, the command waits.
 void Steps::run_release(const State& before, const State& taken, const Message& command,
@@ -106,40 +121,37 @@ void Steps::run_release(const State& before, const State& taken, const Message& 
     State state = taken;
     const ReleaseArguments what{command.token, command.value, setup_.short_ttl, deaf};
     const ReleaseAnswer reply = release(state.store, what, without_);
-    const bool is_past = state.debts[command.token].not_after < 0;
-    const Message answer{
-        .kind = Kind::released,
-        .token = command.token,
-        .value = small(is_past || !keeps(Rule::clean_up_outlasts_acquires) ? 1 : 0)};
     const Property broken = judge(before, state, command);
-    const auto words = [&](const char* how) {
-        return fmt::format(
-            "the server runs {}: {}{}{}", name(command), reply.released ? "released" : "not his",
-            reply.handed_to == nobody ? ""
-                                      : ", handed over to " + name_of(setup_, reply.handed_to) +
-                                            fmt::format(" with fence {}", state.store.fence),
-            how);
+    const bool frees = reply.released && what.keep == 0;
+    const bool overheard = frees && deaf != 0 && !keeps(Rule::only_grants_are_told);
+    if (overheard) tell_deaf(taken, state, deaf);
+    const auto add_with = [&](const State& to, const char* how) {
+        const auto words = [&] { return words_for_release(command, reply) + how; };
+        add(to, words, broken);
     };
-    if (reply.handed_to == nobody) {
-        post(state, answer);
-        return add(
-            state, [&] { return words(""); }, broken);
-    }
-    const Message told{
-        .kind = Kind::hand_off, .token = reply.handed_to, .fence = state.store.fence};
+    const Message answer = answer_to_release(state, command.token);
+    const Message told{.kind = Kind::hand_off,
+                       .token = std::max(reply.handed_to, small(0)),
+                       .fence = state.store.fence};
     State both = state;
-    if (post(both, answer) && post(both, told)) {
-        return add(
-            both, [&] { return words(""); }, broken);
+    if (post(both, answer) && (reply.handed_to == nobody || post(both, told))) {
+        return add_with(both, overheard ? ", PUBLISH counts nobody" : "");
     }
     if (!setup_.loses) return;
     State answered = state;
-    post(answered, answer);
-    add(
-        answered, [&] { return words(" (the message is lost)"); }, broken);
-    post(state, told);
-    add(
-        state, [&] { return words(" (the answer is lost)"); }, broken);
+    if (post(answered, answer)) add_with(answered, " (the message is lost)");
+    if (reply.handed_to != nobody && post(state, told)) add_with(state, " (the answer is lost)");
+}
+
+// Their subscription is at a replica, or at another node of a cluster: PUBLISH does not count them,
+// and they hear it. The fence is the one that was minted for them.
+void Steps::tell_deaf(const State& before, State& state, unsigned deaf) const {
+    for (int i = 0; i < before.store.places; ++i) {
+        const Token token = before.store.queue[i].token;
+        if ((deaf >> token & 1U) == 0) continue;
+        post(state,
+             {.kind = Kind::hand_off, .token = token, .fence = small(before.store.fence + 1)});
+    }
 }
 
 // It has the data of a moment ago, when the lock was not there yet. With rule 7 it answers

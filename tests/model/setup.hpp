@@ -31,12 +31,13 @@ struct Setup {
     Ticks shorter = 0;  // and for so little; where rule 2 holds that never reaches the store
 
     bool renews = false;
-    bool crashes = false;  // the first client's process may die at any time
-    bool loses = true;     // messages may be lost
-    bool delays = true;    // false: time passes only when nothing is in flight
-    bool deaf = false;     // PUBLISH may reach nobody, though the process lives
-    bool replica = false;  // renew and release may meet a replica that was demoted just now
-    bool foreign = false;  // somebody locks by SET NX PX and compare-and-delete
+    bool short_is_enough = true;  // false: with renewal off or min_hold, a hand-off's grant is not
+    bool crashes = false;         // the first client's process may die at any time
+    bool loses = true;            // messages may be lost
+    bool delays = true;           // false: time passes only when nothing is in flight
+    bool deaf = false;            // PUBLISH may reach nobody, though the process lives
+    bool replica = false;         // renew and release may meet a replica that was demoted just now
+    bool foreign = false;         // somebody locks by SET NX PX and compare-and-delete
     bool same_connection =
         false;                // an acquire goes behind the releases that its process has posted
     Ticks clock_back = 0;     // the store's clock may step back so far, once

@@ -45,6 +45,10 @@ class Steps {
     void run_renew(const State& before, State& state, const Message& command);
     void run_release(const State& before, const State& taken, const Message& command,
                      unsigned deaf);
+    [[nodiscard]] Message answer_to_release(const State& state, Token token) const;
+    [[nodiscard]] std::string words_for_release(const Message& command,
+                                                const ReleaseAnswer& reply) const;
+    void tell_deaf(const State& before, State& state, unsigned deaf) const;
     void answer_from_replica(const State& before, int index);
     [[nodiscard]] Small ahead_of(const State& state, const Message& command) const;
     [[nodiscard]] Property judge(const State& before, const State& after,

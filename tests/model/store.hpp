@@ -64,12 +64,10 @@ inline void leave(Store& store, Token token) {
 }
 
 inline void join(Store& store, Token token, Ticks life) {
-    int index = find_place(store, token);
-    if (index < 0) {
-        if (store.places == max_places) return;
-        index = store.places++;
-    }
-    store.queue[index] = {token, life, life};
+    const int index = find_place(store, token);
+    if (index < 0 && store.places == max_places) return;
+    Place& place = index < 0 ? store.queue[store.places++] : store.queue[index];
+    place = {token, life, life};
 }
 
 // A place that has more left than it was ever given is of a time before the clock went back.
