@@ -54,23 +54,25 @@ class Steps {
     [[nodiscard]] Property judge(const State& before, const State& after,
                                  const Message& command) const;
 
-    // client_steps.cpp: what a client does of its own accord, and upon a message.
+    // client_steps.cpp: what a client does of its own accord.
     void act(const State& before, int index);
     void act_waiting(const State& before, int index);
     void act_holding(const State& before, int index);
     void clean_up(const State& before, Token token);
-    void receive(const State& before, int index);
-    [[nodiscard]] bool receive_granted(State& state, const Message& message);
-    [[nodiscard]] bool receive_held(State& state, const Message& message, Property& broken);
-    [[nodiscard]] bool receive_hand_off(State& state, const Message& message);
     void hold(State& state, int index, Ticks belief, Fence fence, Ticks age);
     void end_session(State& state, int index, bool owes);
     void line_up(State& state, int index);
     void move_line(State& state, int process);
-    [[nodiscard]] bool clear_way(State& state, int index, Token in_the_way);
     [[nodiscard]] bool send_acquire(State& state, int index);
     [[nodiscard]] bool send_release(State& state, Token token, bool is_first);
     [[nodiscard]] Small posted_releases(const State& state, int process) const;
+
+    // message_steps.cpp: what it makes of an answer or a message.
+    void receive(const State& before, int index);
+    [[nodiscard]] bool receive_granted(State& state, const Message& message);
+    [[nodiscard]] bool receive_held(State& state, const Message& message, Property& broken);
+    [[nodiscard]] bool receive_hand_off(State& state, const Message& message);
+    [[nodiscard]] bool clear_way(State& state, int index, Token in_the_way);
     [[nodiscard]] bool is_own_release(const State& state, int index, Token holder) const;
 
     // world_steps.cpp: time, clocks, crashes, losses, and others at the store.
