@@ -1,0 +1,114 @@
+// The clients: what they make of an answer or a message.
+#include <algorithm>
+#include <fmt/core.h>
+
+#include "model/steps.hpp"
+
+namespace leaselock::model {
+
+void Steps::receive(const State& before, int index) {
+    State state = before;
+    const Message message = take(state, index);
+    const int client = setup_.client_of(message.token);
+    Property broken = Property::none;
+    bool has_room = true;
+    switch (message.kind) {
+        case Kind::granted: has_room = receive_granted(state, message); break;
+        case Kind::held: has_room = receive_held(state, message, broken); break;
+        case Kind::hand_off: has_room = receive_hand_off(state, message); break;
+        case Kind::renewed: {
+            const int age = keeps(Rule::belief_counts_from_send) ? message.age : 0;
+            Ticks& belief = state.clients[client].belief;
+            belief = std::max(belief, small(message.value - age));
+            break;
+        }
+        case Kind::not_yours:
+            if (is_held_by(state.store, message.token)) broken = Property::no_false_loss;
+            end_session(state, client, true);
+            break;
+        case Kind::released:
+            if (message.value == 1) state.debts[message.token].owed = false;
+            break;
+        default: return;
+    }
+    if (!has_room) return;
+    add(
+        state,
+        [&] {
+            const Client& now = state.clients[client];
+            const bool is_new = before.clients[client].phase != Phase::holding;
+            const bool holds = now.phase == Phase::holding;
+            return name_of(client) + " is told: " + name(message) +
+                   (holds ? fmt::format(", {} for {} more", is_new ? "believes it" : "holds",
+                                        now.belief)
+                          : "");
+        },
+        broken);
+}
+
+bool Steps::receive_granted(State& state, const Message& message) {
+    const int index = setup_.client_of(message.token);
+    Client& client = state.clients[index];
+    client.asked = false;
+    const int age = keeps(Rule::belief_counts_from_send) ? message.age : 0;
+    const Ticks belief = small(setup_.ttl - age);
+    if (belief > 0) {
+        hold(state, index, belief, message.fence, message.age);
+        return true;
+    }
+    // Granted too late: it is given back at once.
+    end_session(state, index, true);
+    return send_release(state, message.token, true);
+}
+
+// Whether the lock is held by a token whose release this process has written.
+bool Steps::is_own_release(const State& state, int index, Token holder) const {
+    if (holder == nobody || holder == somebody_else) return false;
+    return setup_.process_of_token(holder) == setup_.process_of[index] &&
+           !is_current(setup_, state, holder, without_);
+}
+
+// The release is sent once more, and the next look goes right behind it.
+bool Steps::clear_way(State& state, int index, Token in_the_way) {
+    if (state.debts[in_the_way].owed && !send_release(state, in_the_way, true)) return false;
+    if (!send_acquire(state, index)) return false;
+    Message& look = state.messages[state.in_flight - 1];
+    look.behind = small(look.behind | 1 << in_the_way);
+    return true;
+}
+
+bool Steps::receive_held(State& state, const Message& message, Property& broken) {
+    const int index = setup_.client_of(message.token);
+    Client& client = state.clients[index];
+    client.asked = false;
+    client.poll_age = message.age;
+    client.poll_fence = message.fence;
+    const bool is_own = is_own_release(state, index, message.value);
+    if (is_own && keeps(Rule::own_release_is_repeated)) {
+        return clear_way(state, index, message.value);
+    }
+    if (setup_.waits[index]) return true;
+    if (is_own) broken = Property::own_release_never_in_the_way;
+    const bool may_hold = state.debts[message.token].unseen;
+    end_session(state, index, may_hold);
+    return true;
+}
+
+// Rule 6. A message that is not believed is a reason to look, no more.
+bool Steps::receive_hand_off(State& state, const Message& message) {
+    const int index = setup_.client_of(message.token);
+    Client& client = state.clients[index];
+    const bool has_polled = client.poll_fence >= 0;
+    const bool is_new = message.fence > client.poll_fence || !keeps(Rule::message_needs_new_fence);
+    const int age = keeps(Rule::message_counts_from_poll) ? client.poll_age : 0;
+    const Ticks belief = small(setup_.short_ttl - age);
+    if (!has_polled || !is_new || belief <= 0) return true;
+    // Where nobody renews, or min_hold is asked for, a short grant is not enough: he acquires once
+    // more, and the store answers with the same fence and a whole ttl.
+    if (!setup_.short_is_enough && keeps(Rule::winner_asks_for_all))
+        return send_acquire(state, index);
+    hold(state, index, belief, message.fence, client.poll_age);
+    return true;
+}
+
+}  // namespace leaselock::model

@@ -1,0 +1,34 @@
+// What must hold in every state that can be reached, and on the way to it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "model/state.hpp"
+
+namespace leaselock::model {
+
+enum class Property : std::uint8_t {
+    none,
+    one_holder,
+    lock_behind_belief,
+    fence_of_the_key,
+    fences_rise,
+    nothing_left,
+    bounded_wait,
+    turn_is_kept,
+    line_moves,
+    min_hold_lasts,
+    min_hold_ends,
+    no_false_loss,
+    own_release_never_in_the_way,
+};
+
+// What is wrong when it is broken.
+[[nodiscard]] std::string_view complaint(Property property);
+
+// The first that does not hold in this state. Those of a step (turn_is_kept and what is below
+// line_moves) are told by the step.
+[[nodiscard]] Property broken_in(const Setup& setup, const State& state, Rule without);
+
+}  // namespace leaselock::model

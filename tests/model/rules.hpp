@@ -1,0 +1,53 @@
+// The rules of the protocol, by name. The model keeps all of them but the one that is taken away:
+// so each can be asked what it is for.
+#pragma once
+
+#include <cstdint>
+
+namespace leaselock::model {
+
+enum class Rule : std::uint8_t {
+    none,
+    // 1. Once a release with a token was written, the token is in no acquire any more.
+    fresh_token,
+    // 2. No command shortens a lock's life, and none but acquire makes a lock.
+    life_only_grows,
+    renewal_makes_no_lock,
+    // 3. An acquire that arrives behind its not-after does nothing.
+    not_after,
+    // 4. A token owes a release until one was answered behind the last not-after of its acquires.
+    clean_up,
+    clean_up_outlasts_acquires,
+    // 5. A fence is above the one before it, whatever the clock says; a retry is told the same one.
+    fence_from_counter,
+    fence_stays_for_retry,
+    // 6. A hand-off message is believed if its fence is above that of the newest answered poll, and
+    //    then for the short grant, from the sending of that poll. So nobody is told of a grant that
+    //    is not made: whom PUBLISH does not count may hear it all the same.
+    message_needs_new_fence,
+    message_counts_from_poll,
+    only_grants_are_told,
+    // 7. A "not yours" stands behind a write, so that a demoted replica cannot say it.
+    no_is_proven,
+    // 8. What a holder believes is counted from before the send.
+    belief_counts_from_send,
+    // min_hold: the value under the key is no token any more, every release asks for the rest, and
+    // who is handed the lock acquires it once more, since the grant of a hand-off is short.
+    kept_is_no_token,
+    clean_up_keeps,
+    winner_asks_for_all,
+    // The queue: nobody passes a place that lives. It ends by time, also where the clock went back,
+    // and by a release.
+    nobody_passes,
+    place_ends,
+    place_knows_its_life,
+    release_ends_place,
+    // In one process: the next in the line follows; a release of our own is never in the way.
+    line_moves_on,
+    release_goes_first,
+    own_release_is_repeated,
+    // Others at the store delete what is theirs, and nothing else.
+    others_compare,
+};
+
+}  // namespace leaselock::model

@@ -1,0 +1,115 @@
+// Everything that may happen next in a state: what the server does, what the network does, what the
+// clients do, and what time does. Each is one step to one further state.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "model/property.hpp"
+#include "model/state.hpp"
+
+namespace leaselock::model {
+
+struct Step {
+    State to;
+    Property broken = Property::none;  // by this very step
+    std::string words{};               // only if they are asked for
+};
+
+// Names as a reader knows them: clients A, B, C; the token of A's first session A1.
+[[nodiscard]] std::string name_of(int client);
+[[nodiscard]] std::string name_of(const Setup& setup, Token token);
+[[nodiscard]] std::string name_of(const Setup& setup, const Message& message);
+[[nodiscard]] std::string picture(const Setup& setup, const State& state);
+
+class Steps {
+  public:
+    Steps(const Setup& setup, Rule without, bool tells)
+        : setup_{setup}, without_{without}, tells_{tells} {}
+
+    [[nodiscard]] State first() const;
+    // From `state`; the result is good until the next call.
+    [[nodiscard]] std::vector<Step>& from(const State& state);
+
+  private:
+    template <class Words>
+    void add(State to, const Words& words, Property broken = Property::none) {
+        simplify(setup_, to, without_);
+        steps_.push_back({to, broken, tells_ ? std::string(words()) : std::string{}});
+    }
+
+    // server_steps.cpp: a command arrives.
+    void run(const State& before, int index);
+    void run_acquire(const State& before, State& state, const Message& command);
+    void run_renew(const State& before, State& state, const Message& command);
+    void run_release(const State& before, const State& taken, const Message& command,
+                     unsigned deaf);
+    [[nodiscard]] Message answer_to_release(const State& state, Token token) const;
+    [[nodiscard]] std::string words_for_release(const Message& command,
+                                                const ReleaseAnswer& reply) const;
+    void tell_deaf(const State& before, State& state, unsigned deaf) const;
+    void answer_from_replica(const State& before, int index);
+    [[nodiscard]] Small ahead_of(const State& state, const Message& command) const;
+    [[nodiscard]] Property judge(const State& before, const State& after,
+                                 const Message& command) const;
+
+    // client_steps.cpp: what a client does of its own accord.
+    void act(const State& before, int index);
+    void act_waiting(const State& before, int index);
+    void act_holding(const State& before, int index);
+    void clean_up(const State& before, Token token);
+    void hold(State& state, int index, Ticks belief, Fence fence, Ticks age);
+    void end_session(State& state, int index, bool owes);
+    void line_up(State& state, int index);
+    void move_line(State& state, int process);
+    [[nodiscard]] bool send_acquire(State& state, int index);
+    [[nodiscard]] bool send_release(State& state, Token token, bool is_first);
+    [[nodiscard]] Small posted_releases(const State& state, int process) const;
+
+    // message_steps.cpp: what it makes of an answer or a message.
+    void receive(const State& before, int index);
+    [[nodiscard]] bool receive_granted(State& state, const Message& message);
+    [[nodiscard]] bool receive_held(State& state, const Message& message, Property& broken);
+    [[nodiscard]] bool receive_hand_off(State& state, const Message& message);
+    [[nodiscard]] bool clear_way(State& state, int index, Token in_the_way);
+    [[nodiscard]] bool is_own_release(const State& state, int index, Token holder) const;
+
+    // world_steps.cpp: time, clocks, crashes, losses, and others at the store.
+    void tick(const State& before);
+    void step_clocks(const State& before);
+    void move_clock(State& state, int ticks);
+    void lose(const State& before, int index);
+    void crash(const State& before);
+    void act_others(const State& before);
+
+    bool post(State& state, const Message& message) const {
+        if (state.in_flight >= setup_.messages) return false;
+        state.messages[state.in_flight++] = message;
+        return true;
+    }
+    [[nodiscard]] Token token(const State& state, int client) const {
+        return token_of(setup_, state, client, without_);
+    }
+    [[nodiscard]] bool is_dead(const State& state, Token token) const {
+        return state.clients[setup_.client_of(token)].phase == Phase::dead;
+    }
+    [[nodiscard]] bool keeps(Rule rule) const { return without_ != rule; }
+    [[nodiscard]] std::string name(const Message& message) const {
+        return name_of(setup_, message);
+    }
+
+    const Setup& setup_;
+    Rule without_;
+    bool tells_;
+    std::vector<Step> steps_{};
+};
+
+[[nodiscard]] inline Message take(State& state, int index) {
+    const Message message = state.messages[index];
+    state.messages[index] = state.messages[--state.in_flight];
+    state.messages[state.in_flight] = {};
+    return message;
+}
+
+}  // namespace leaselock::model

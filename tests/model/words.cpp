@@ -1,0 +1,72 @@
+// How states and messages read.
+#include <fmt/core.h>
+
+#include "model/steps.hpp"
+
+namespace leaselock::model {
+namespace {
+
+const char* word_for(Kind kind) {
+    switch (kind) {
+        case Kind::none: return "nothing";
+        case Kind::acquire: return "acquire";
+        case Kind::renew: return "renew";
+        case Kind::release: return "release";
+        case Kind::granted: return "granted";
+        case Kind::held: return "held";
+        case Kind::renewed: return "renewed";
+        case Kind::not_yours: return "not yours";
+        case Kind::released: return "released";
+        case Kind::hand_off: return "handed over";
+    }
+    return "";
+}
+
+std::string lock_of(const Setup& setup, const Store& store) {
+    if (store.holder == nobody) return "free";
+    return fmt::format("{}{} for {}", store.kept ? "kept:" : "", name_of(setup, store.holder),
+                       store.left);
+}
+
+std::string queue_of(const Setup& setup, const Store& store) {
+    std::string text;
+    for (int i = 0; i < store.places; ++i) {
+        const Place& place = store.queue[i];
+        text += fmt::format(" {} for {}", name_of(setup, place.token), place.left);
+    }
+    return text.empty() ? "" : ", queue" + text;
+}
+
+}  // namespace
+
+std::string name_of(int client) { return {static_cast<char>('A' + client)}; }
+
+std::string name_of(const Setup& setup, Token token) {
+    if (token == somebody_else) return "somebody else";
+    if (token == nobody) return "nobody";
+    return name_of(setup.client_of(token)) + std::to_string(token % setup.sessions + 1);
+}
+
+std::string name_of(const Setup& setup, const Message& message) {
+    std::string text = fmt::format("{} {}", word_for(message.kind), name_of(setup, message.token));
+    const bool has_length = message.kind == Kind::renew || message.kind == Kind::renewed ||
+                            (message.kind == Kind::release && message.value > 0);
+    if (has_length) text += fmt::format(" for {}", message.value);
+    if (message.fence >= 0) text += fmt::format(" (fence {})", message.fence);
+    return text;
+}
+
+std::string picture(const Setup& setup, const State& state) {
+    std::string text = fmt::format("lock {}, fence {}{}", lock_of(setup, state.store),
+                                   state.store.fence, queue_of(setup, state.store));
+    for (int i = 0; i < setup.clients; ++i) {
+        const Client& client = state.clients[i];
+        if (client.phase == Phase::holding) {
+            text += fmt::format("; {} believes for {}", name_of(i), client.belief);
+        }
+    }
+    if (state.other_belief > 0) text += fmt::format("; other for {}", state.other_belief);
+    return text;
+}
+
+}  // namespace leaselock::model
