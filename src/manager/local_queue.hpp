@@ -27,13 +27,11 @@ class LocalQueue {
             : backend_{&backend}, key_{key} {}
         Ticket(const Ticket&) = delete;
         Ticket& operator=(const Ticket&) = delete;
+        virtual ~Ticket() = default;
 
         // It is his turn to look at the store. May come at any time and more than once, under a
         // lock of the queue: must not block, throw, or call the queue. Not after leave().
         virtual void turn() noexcept = 0;
-
-      protected:
-        virtual ~Ticket() = default;
 
       private:
         friend class LocalQueue;

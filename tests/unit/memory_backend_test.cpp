@@ -50,6 +50,8 @@ TEST(MemoryBackend, FencesRiseEvenForKeysThatWereForgotten) {
 class Waiter final : public Listener {
   public:
     Waiter(std::string_view key, std::string_view token) : Listener{key, token} {}
+    virtual ~Waiter() = default;
+
     void handed_over(const HandOff& what) noexcept override { fence = what.fencing_token; }
     void look() noexcept override {}
 

@@ -142,6 +142,11 @@ class WaitingCall {
         world.clock->wait_for_sleepers(sleeper);
     }
 
+    WaitingCall(const WaitingCall&) = delete;
+    WaitingCall& operator=(const WaitingCall&) = delete;
+    // A test that fails does not wait for ever.
+    ~WaitingCall() { stop(); }
+
     void stop() { stop_.request_stop(); }
     // Whether it is over, or soon is.
     [[nodiscard]] bool done() const {

@@ -21,7 +21,7 @@ class QueueWaiter final : private Listener {
         : QueueWaiter(fixture, client, std::make_unique<Names>(Names{key, new_token()}), place) {}
     QueueWaiter(const QueueWaiter&) = delete;
     QueueWaiter& operator=(const QueueWaiter&) = delete;
-    ~QueueWaiter() { forget(); }
+    virtual ~QueueWaiter() { forget(); }
 
     using Listener::token;
 
