@@ -97,8 +97,8 @@ struct Request {
     bool ask_time = false;  // release: whether the reply must tell the store's time
     bool unread = false;    // release: nobody is left to read the reply, or to send it once more
     // acquire: who waits, and takes or keeps a place when the lock is not his; null: nobody. The
-    // place lives for `place` from now on. Not called after forget(). A grant in the answer leaves
-    // nothing to forget: his address is not kept by it.
+    // place lives for `place` from now on. Not called after forget(), which is due
+    // whatever the answer.
     Listener* listener = nullptr;
     std::chrono::milliseconds place{0};
     Clock::time_point submitted{};  // read before submit(): leases count from here
