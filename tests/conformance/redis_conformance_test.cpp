@@ -64,11 +64,15 @@ LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTcpLink, [] { return std::make_unique<TcpF
 
 LEASELOCK_CONFORMANCE_SUITE(RedisUnixConformance,
                             [] { return std::make_unique<UnixSocketFixture>(); });
+LEASELOCK_QUEUE_CONFORMANCE_SUITE(RedisUnixQueue,
+                                  [] { return std::make_unique<UnixSocketFixture>(); });
 LEASELOCK_LINK_CONFORMANCE_SUITE(RedisUnixLink,
                                  [] { return std::make_unique<UnixSocketFixture>(); });
 
 LEASELOCK_CONFORMANCE_SUITE(RedisAclConformance,
                             [] { return std::make_unique<LeastPrivilegeFixture>(); });
+LEASELOCK_QUEUE_CONFORMANCE_SUITE(RedisAclQueue,
+                                  [] { return std::make_unique<LeastPrivilegeFixture>(); });
 LEASELOCK_LINK_CONFORMANCE_SUITE(RedisAclLink,
                                  [] { return std::make_unique<LeastPrivilegeFixture>(); });
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <coroutine>
 #include <cstdint>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -18,3 +20,14 @@
 using namespace std::chrono_literals;
 
 extern leaselock::LockManager locks;
+
+// A coroutine type, as a program that has coroutines has one.
+struct Task {
+    struct promise_type {
+        Task get_return_object() noexcept { return {}; }
+        std::suspend_never initial_suspend() noexcept { return {}; }
+        std::suspend_never final_suspend() noexcept { return {}; }
+        void return_void() noexcept {}
+        void unhandled_exception() noexcept { std::terminate(); }
+    };
+};
