@@ -3,10 +3,6 @@
 // coroutines that begin at once and say when they are done, on a memory store that fails as it is
 // told.
 #include <atomic>
-#include <coroutine>
-#include <deque>
-#include <exception>
-#include <functional>
 #include <gtest/gtest.h>
 #include <mutex>
 #include <optional>
@@ -16,6 +12,7 @@
 
 #include <leaselock/async.hpp>
 
+#include "support/coroutines.hpp"
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
@@ -23,66 +20,10 @@ namespace leaselock {
 namespace {
 
 using namespace std::chrono_literals;
+using support::Detached;
+using support::Loop;
+using support::Owned;
 using support::poll_until;
-
-// Runs until its first wait; destroys itself at its end unless it is held by somebody who does.
-struct Detached {
-    struct promise_type {
-        Detached get_return_object() noexcept { return {}; }
-        std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_never final_suspend() noexcept { return {}; }
-        void return_void() noexcept {}
-        void unhandled_exception() noexcept { std::terminate(); }
-    };
-};
-
-// One that its owner destroys.
-class Owned {
-  public:
-    struct promise_type {
-        Owned get_return_object() noexcept {
-            return Owned{std::coroutine_handle<promise_type>::from_promise(*this)};
-        }
-        std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_always final_suspend() noexcept { return {}; }
-        void return_void() noexcept {}
-        void unhandled_exception() noexcept { std::terminate(); }
-    };
-    explicit Owned(std::coroutine_handle<promise_type> handle) noexcept : handle_{handle} {}
-    Owned(Owned&& other) noexcept : handle_{std::exchange(other.handle_, nullptr)} {}
-    Owned& operator=(Owned&&) = delete;
-    ~Owned() { destroy(); }
-    void destroy() noexcept {
-        if (handle_) std::exchange(handle_, nullptr).destroy();
-    }
-
-  private:
-    std::coroutine_handle<promise_type> handle_;
-};
-
-// What a program has to run its coroutines on: here, whoever calls run_one().
-class Loop {
-  public:
-    void operator()(std::coroutine_handle<> next) {
-        const std::lock_guard lock{mutex_};
-        ready_.push_back(next);
-    }
-    bool run_one() {
-        std::coroutine_handle<> next;
-        {
-            const std::lock_guard lock{mutex_};
-            if (ready_.empty()) return false;
-            next = ready_.front();
-            ready_.pop_front();
-        }
-        next.resume();
-        return true;
-    }
-
-  private:
-    std::mutex mutex_;
-    std::deque<std::coroutine_handle<>> ready_;
-};
 
 class Async : public ::testing::Test {
   protected:
