@@ -173,7 +173,7 @@ TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
         EXPECT_EQ(subjects_of(check_as_locker(server_.url())), subjects) << right;
         EXPECT_EQ(support::keys_without_ttl(server_), Subjects{}) << right;
     }
-    EXPECT_EQ(rights.size() + 7 + 7, locker_acl().size())
+    EXPECT_EQ(rights.size() + 7 + 8, locker_acl().size())
         << "ACL SETUSER locker reset on >PASSWORD -@all, and what waiting alone needs";
 }
 

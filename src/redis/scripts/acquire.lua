@@ -68,9 +68,12 @@ if queue or not mine and holder then
   end
   local turn = not holder and first()
   if holder or turn and turn ~= token then
-    if ARGV[4] then keep_place() end
-    local place = not ARGV[4] and 0 or holder and first() == token and 2 or 1
-    return {0, now, holder, holder and call('PTTL', KEYS[1]) or 0, last or 0, place}
+    local left = holder and call('PTTL', KEYS[1]) or 0
+    -- What has no ttl is no lock, and nobody waits for it.
+    local queues = ARGV[4] and left >= 0
+    if queues then keep_place() end
+    local place = not queues and 0 or holder and first() == token and 2 or 1
+    return {0, now, holder, left, last or 0, place}
   end
   drop(token)
 end
