@@ -98,11 +98,12 @@ void Acquisition::note_queue(const Reply& reply) noexcept {
 
 // A release of our own that is under way, and has not arrived, is no reason to send somebody away:
 // whoever finds it in the way sends it once more. If it is not under way any more, it may have
-// arrived behind the look.
+// arrived behind the look. Who has a place needs none of this: that release hands over to him.
 Acquisition::Way Acquisition::way(const Reply& reply, Clock::time_point now) noexcept {
     constexpr int most = 3;
     Cleanup& cleanup = core_.keeper().cleanup();
-    if (reply.kept || owner_of(reply.holder) != core_.options().owner || cleared_ == most) {
+    if (reply.queued || reply.kept || owner_of(reply.holder) != core_.options().owner ||
+        cleared_ == most) {
         return Way::blocked;
     }
     const bool under_way = cleanup.frees(reply.holder, now);

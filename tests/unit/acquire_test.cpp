@@ -108,7 +108,7 @@ TEST(Acquire, WaitOfZeroIsOverAfterOneLook) {
 
 TEST(Acquire, WaitGetsTheLockAsSoonAsTheLeaseOfASilentHolderEnds) {
     ManagerWorld world;
-    const auto silent = world.other.acquire("key", {.ttl = 5s});
+    const auto silent = world.other.acquire("key", {.ttl = 5s, .renewal = Renewal::off});
     const auto begin = world.clock->now();
     const auto lock = world.manager.acquire("key", {.wait_timeout = forever, .retry_delay = 1h});
     ASSERT_TRUE(lock.has_value());
@@ -118,7 +118,7 @@ TEST(Acquire, WaitGetsTheLockAsSoonAsTheLeaseOfASilentHolderEnds) {
 
 TEST(Acquire, WaitLooksOnceMoreAtItsDeadline) {
     ManagerWorld world;
-    const auto silent = world.other.acquire("key", {.ttl = 5s});
+    const auto silent = world.other.acquire("key", {.ttl = 5s, .renewal = Renewal::off});
     const auto lock = world.manager.acquire("key", {.wait_timeout = 5s, .retry_delay = 1h});
     EXPECT_TRUE(lock.has_value());
 }
