@@ -20,17 +20,14 @@ namespace {
 
 Result run_threads(const Arguments& arguments, const Input& input, bool with_locks,
                    std::string label) {
-    const auto counter =
-        std::make_shared<CountingBackend>(std::make_shared<leaselock::MemoryBackend>());
-    leaselock::LockManager locks{{.backend = "counted"}};
-    locks.register_backend("counted", counter);
+    const auto counter = std::make_shared<LockCounter>();
     MemoryShelf shelf{input.products};
-    Shop shop{shelf, locks};
-
     std::atomic<std::size_t> done{0};
     Tally tally{input.products.size()};
     const auto began = std::chrono::steady_clock::now();
     {
+        leaselock::LockManager locks{{.observer = counter}};
+        Shop shop{shelf, locks};
         const Progress progress{std::move(label), input.orders.size(), done};
         tally = work(
             input, {}, arguments.threads,

@@ -105,7 +105,7 @@ class Worker {
             std::int64_t total = 0;
             std::int64_t longest = 0;
             words >> tally_.accepted >> tally_.rejected >> tally_.fenced >> locks.acquisitions >>
-                locks.waits >> total >> longest >> locks.fences_rise;
+                total >> longest >> locks.fences_rise;
             locks.total_wait = std::chrono::microseconds{total};
             locks.longest_wait = std::chrono::microseconds{longest};
             has_figures_ = !words.fail();

@@ -16,7 +16,7 @@ namespace orders {
 // What a worker does: works its share, and tells it on standard output, one item a line:
 //   done <orders>      now and then
 //   sold <record> <units>
-//   figures <accepted> <rejected> <fenced> <acquisitions> <waits> <total> <longest us> <rise>
+//   figures <accepted> <rejected> <fenced> <acquisitions> <total wait us> <longest us> <rise>
 void run_worker(const Arguments& arguments, const Input& input);
 
 }  // namespace orders

@@ -9,7 +9,6 @@ namespace {
 
 LockFigures& operator+=(LockFigures& sum, const LockFigures& other) {
     sum.acquisitions += other.acquisitions;
-    sum.waits += other.waits;
     sum.total_wait += other.total_wait;
     sum.longest_wait = std::max(sum.longest_wait, other.longest_wait);
     sum.fences_rise = sum.fences_rise && other.fences_rise;
@@ -57,14 +56,13 @@ std::string table(const Result& without_locks, const Result& with_locks) {
                    fmt::format("{}", value(with_locks)));
     };
     const LockFigures& locks = with_locks.tally.locks;
-    const auto mean = locks.total_wait / std::max<std::int64_t>(locks.waits, 1);
+    const auto mean = locks.total_wait / std::max<std::int64_t>(locks.acquisitions, 1);
     return row("", "without locks", "with locks") + both("orders per second", per_second) +
            both("accepted orders", [](const Result& r) { return r.tally.accepted; }) +
            both("rejected orders", [](const Result& r) { return r.tally.rejected; }) +
            both("oversold units", [](const Result& r) { return r.oversold; }) +
            both("wrong stock records", [](const Result& r) { return r.wrong_records; }) +
            row("lock acquisitions", "-", fmt::format("{}", locks.acquisitions)) +
-           row("contended waits", "-", fmt::format("{}", locks.waits)) +
            row("  mean wait", "-", milliseconds(mean)) +
            row("  longest wait", "-", milliseconds(locks.longest_wait)) +
            row("fences rise per product", "-",

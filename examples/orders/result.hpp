@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "orders/counting_backend.hpp"
+#include "orders/lock_counter.hpp"
 #include "orders/input.hpp"
 #include "orders/shelf.hpp"
 

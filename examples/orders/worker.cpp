@@ -17,24 +17,24 @@ void tell(const Tally& tally) {
         if (tally.sold[i] != 0) fmt::print("sold {} {}\n", i, tally.sold[i]);
     }
     const LockFigures& locks = tally.locks;
-    fmt::print("figures {} {} {} {} {} {} {} {}\n", tally.accepted, tally.rejected, tally.fenced,
-               locks.acquisitions, locks.waits, locks.total_wait.count(),
-               locks.longest_wait.count(), locks.fences_rise ? 1 : 0);
+    fmt::print("figures {} {} {} {} {} {} {}\n", tally.accepted, tally.rejected, tally.fenced,
+               locks.acquisitions, locks.total_wait.count(), locks.longest_wait.count(),
+               locks.fences_rise ? 1 : 0);
     std::fflush(stdout);
 }
 
 }  // namespace
 
 void run_worker(const Arguments& arguments, const Input& input) {
-    const auto counter = std::make_shared<CountingBackend>(make_redis(arguments.redis_url));
-    leaselock::LockManager locks{{.prefix = "leaselock-demo:", .backend = "counted"}};
-    locks.register_backend("counted", counter);
+    const auto counter = std::make_shared<LockCounter>();
     FileShelf shelf{arguments.records};
-    Shop shop{shelf, locks};
-
     std::atomic<std::size_t> done{0};
     Tally tally{input.products.size()};
     {
+        leaselock::LockManager locks{
+            {.prefix = "leaselock-demo:", .backend = "redis", .observer = counter}};
+        locks.register_backend("redis", make_redis(arguments.redis_url));
+        Shop shop{shelf, locks};
         const Ticker ticker{[&done] {
             fmt::print("done {}\n", done.load(std::memory_order_relaxed));
             std::fflush(stdout);
