@@ -23,6 +23,9 @@ class AcquireTask final : public Reactor::Task, private Waiter {
     // `stop` ends the wait.
     AcquireTask(std::shared_ptr<Core> core, LeasePtr lease, const LockOptions& options,
                 std::stop_token stop) noexcept;
+    AcquireTask(const AcquireTask&) = delete;
+    AcquireTask& operator=(const AcquireTask&) = delete;
+    ~AcquireTask() override;
 
     // True: it is under way, and the continuation will run. False: not, and why. May throw
     // bad_alloc. In both cases nothing was sent.
@@ -38,10 +41,8 @@ class AcquireTask final : public Reactor::Task, private Waiter {
         void operator()() const noexcept { task->wake(); }
     };
 
-    ~AcquireTask() override;
     Wait step(Clock::time_point now, bool give_up) noexcept override;
     [[nodiscard]] Acquisition::Next go_on(Clock::time_point now, bool give_up);
-    void conclude(Clock::time_point now) noexcept;
     void wake() noexcept override { reactor_->ring(*this); }
 
     const std::shared_ptr<Core> core_;

@@ -19,6 +19,10 @@ namespace leaselock::detail {
 
 class Waiter : public Listener, public LocalQueue::Ticket {
   public:
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+    ~Waiter() override = default;
+
     // The newest one that came since the last call.
     [[nodiscard]] std::optional<HandOff> take_message() noexcept;
 
@@ -30,7 +34,6 @@ class Waiter : public Listener, public LocalQueue::Ticket {
     // The texts outlive it.
     Waiter(const Backend& backend, std::string_view key, std::string_view token) noexcept
         : Listener{key, token}, Ticket{backend, key} {}
-    ~Waiter() override = default;
 
     // Something came. Under locks of the backend or the queue: must not block, or call them.
     virtual void wake() noexcept = 0;

@@ -38,6 +38,8 @@ class Owned {
     explicit Owned(std::coroutine_handle<promise_type> handle) noexcept : handle_{handle} {}
     Owned(Owned&& other) noexcept : handle_{std::exchange(other.handle_, nullptr)} {}
     Owned& operator=(Owned&&) = delete;
+    Owned(const Owned&) = delete;
+    Owned& operator=(const Owned&) = delete;
     ~Owned() { destroy(); }
     void destroy() noexcept {
         if (handle_) std::exchange(handle_, nullptr).destroy();
