@@ -102,6 +102,7 @@ void Reactor::collect(Clock::time_point now) noexcept {
         while (Task* const task = lane.first) {
             Operation& operation = *task->operation_;
             if (!operation.done() && now >= operation.request.deadline) {
+                const MutexUnlock unlocked{mutex_};
                 lane.backend->detach(operation);
             }
             if (!operation.done()) break;
