@@ -50,12 +50,14 @@ class ManualClock final : public Clock {
         return !stop.stop_requested();
     }
 
+    // Returns earlier now and then, as it may: who sleeps for a moment is not to sleep for ever
+    // because nobody moves the time.
     void sleep_until(time_point until, Waker& waker) override {
         std::unique_lock lock{mutex_};
         if (now() >= until) return;
         background_.push_back({&waker, until});
         lock.unlock();
-        waker.wait(std::chrono::hours{1});
+        waker.wait(std::chrono::milliseconds{20});
         lock.lock();
         std::erase_if(background_, [&](const Sleeper& each) { return each.waker == &waker; });
     }
