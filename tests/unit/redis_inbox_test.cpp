@@ -216,6 +216,7 @@ TEST_F(RedisInbox, NoCallComesBehindForget) {
 TEST_F(RedisInbox, BackendLeavesNeitherThreadNorDescriptor) {
     hold("me/0");
     backend_.reset();
+    std::thread{[] {}}.join();  // the first one brings a sanitizer's own
     const std::size_t threads = support::running_threads();
     const std::size_t descriptors = support::open_descriptors();
     backend_ = make_redis_backend({.url = server_.url()});
@@ -223,7 +224,7 @@ TEST_F(RedisInbox, BackendLeavesNeitherThreadNorDescriptor) {
     open(ear);
     backend_->forget(ear);
     backend_.reset();
-    EXPECT_TRUE(poll_until([&] { return support::running_threads() == threads; }));
+    EXPECT_TRUE(poll_until([&] { return support::running_threads() <= threads; }));
     EXPECT_EQ(support::open_descriptors(), descriptors);
     EXPECT_TRUE(poll_until([&] { return subscribers() == 0; }));
 }
