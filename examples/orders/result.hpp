@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "orders/lock_counter.hpp"
 #include "orders/input.hpp"
+#include "orders/lock_counter.hpp"
 #include "orders/shelf.hpp"
 
 namespace orders {
