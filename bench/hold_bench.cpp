@@ -11,9 +11,7 @@
 #include <array>
 #include <atomic>
 #include <benchmark/benchmark.h>
-#include <cstdlib>
 #include <functional>
-#include <hiredis/hiredis.h>
 #include <malloc.h>
 #include <memory>
 #include <stdexcept>
@@ -24,6 +22,7 @@
 
 #include <leaselock/redis.hpp>
 
+#include "raw_redis.hpp"
 #include "redis_scripts.hpp"
 
 namespace {
@@ -73,18 +72,13 @@ class LeapClock final : public Clock {
     std::atomic<leaselock::Waker*> sleeper_{nullptr};
 };
 
-std::string url() {
-    const char* const value = std::getenv("LEASELOCK_BENCH_REDIS");
-    return value == nullptr ? "" : value;
-}
-
 // So many locks, held by 16 threads that have ended.
 class Held {
   public:
     Held(bool in_redis, std::size_t count, milliseconds ttl) : count_{count}, ttl_{ttl} {
         if (in_redis) {
             leaselock::RedisOptions options;
-            options.url = url();
+            options.url = bench::url();
             options.clock = clock_;
             locks_.register_backend("redis", leaselock::make_redis_backend(options));
             locks_.set_default_backend("redis");
@@ -168,34 +162,10 @@ void leaselock_holds(benchmark::State& state, bool in_redis, std::size_t count, 
 
 using Words = std::vector<std::string>;
 
-class Pipeline {
-  public:
-    Pipeline()
-        : context_{
-              redisConnect("127.0.0.1", std::atoi(url().substr(url().rfind(':') + 1).c_str()))} {
-        if (context_ == nullptr || context_->err != 0) throw std::runtime_error("no server");
-    }
-    void write(const Words& words) {
-        std::array<const char*, 8> texts{};
-        std::array<std::size_t, 8> lengths{};
-        for (std::size_t i = 0; i < words.size(); ++i) {
-            texts[i] = words[i].data();
-            lengths[i] = words[i].size();
-        }
-        redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(),
-                               lengths.data());
-    }
-    void expect(int type, long long integer) {
-        void* answer = nullptr;
-        if (redisGetReply(context_.get(), &answer) != REDIS_OK) throw std::runtime_error("closed");
-        const std::unique_ptr<void, decltype([](void* a) { freeReplyObject(a); })> owner{answer};
-        const auto* const reply = static_cast<redisReply*>(answer);
-        if (reply->type != type || reply->integer != integer) throw std::runtime_error("answer");
-    }
-
-  private:
-    std::unique_ptr<redisContext, decltype([](redisContext* c) { redisFree(c); })> context_;
-};
+void expect(bench::Pipeline& redis, int type, long long integer) {
+    const bench::Answer answer = redis.next();
+    if (answer->type != type || answer->integer != integer) throw std::runtime_error("answer");
+}
 
 // The commands are put together anew for each renewal, as they are by whoever renews.
 void by_hand(benchmark::State& state, std::size_t count) {
@@ -206,13 +176,13 @@ void by_hand(benchmark::State& state, std::size_t count) {
         const std::string key = "hazel:lock:stock-update-" + std::to_string(i);
         held.push_back({key, "{" + key + "}:ll:w", "vm:12345/0123456789abcdef0123456789abcdef"});
     }
-    Pipeline redis;
-    redis.write({"SCRIPT", "LOAD", std::string(leaselock::redis::scripts::renew_text)});
-    redis.expect(REDIS_REPLY_STRING, 0);
+    bench::Pipeline redis;
+    redis.append({"SCRIPT", "LOAD", std::string(leaselock::redis::scripts::renew_text)});
+    expect(redis, REDIS_REPLY_STRING, 0);
     const auto in_batches = [&](const auto& words, int type, long long integer) {
         for (std::size_t i = 0; i < count; i += batch) {
-            for (std::size_t j = i; j < i + batch; ++j) redis.write(words(held[j]));
-            for (std::size_t j = 0; j < batch; ++j) redis.expect(type, integer);
+            for (std::size_t j = i; j < i + batch; ++j) redis.append(words(held[j]));
+            for (std::size_t j = 0; j < batch; ++j) expect(redis, type, integer);
         }
     };
     using Lock = std::array<std::string, 3>;

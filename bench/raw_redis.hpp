@@ -32,12 +32,37 @@ struct Free {
 };
 using Answer = std::unique_ptr<redisReply, Free>;
 
-class Raw {
+// Commands that are written one behind the other, and their answers.
+class Pipeline {
   public:
-    Raw()
+    Pipeline()
         : context_{
               redisConnect("127.0.0.1", std::atoi(url().substr(url().rfind(':') + 1).c_str()))} {
         if (context_ == nullptr || context_->err != 0) throw std::runtime_error("no server");
+    }
+    void append(const std::vector<std::string>& words) {
+        std::array<const char*, 8> texts{};
+        std::array<std::size_t, 8> lengths{};
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            texts[i] = words[i].data();
+            lengths[i] = words[i].size();
+        }
+        redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(),
+                               lengths.data());
+    }
+    Answer next() {
+        void* reply = nullptr;
+        if (redisGetReply(context_.get(), &reply) != REDIS_OK) throw std::runtime_error("closed");
+        return Answer{static_cast<redisReply*>(reply)};
+    }
+
+  private:
+    std::unique_ptr<redisContext, Free> context_;
+};
+
+class Raw : private Pipeline {
+  public:
+    Raw() {
         fenced_ = load(
             "if redis.call('SET',KEYS[1],ARGV[1],'NX','PX',ARGV[2]) then "
             "return redis.call('INCR',KEYS[2]) end return 0");
@@ -86,24 +111,8 @@ class Raw {
         append(words);
         return next();
     }
-    Answer next() {
-        void* reply = nullptr;
-        expect(redisGetReply(context_.get(), &reply) == REDIS_OK);
-        return Answer{static_cast<redisReply*>(reply)};
-    }
-    void append(const std::vector<std::string>& words) {
-        std::array<const char*, 8> texts{};
-        std::array<std::size_t, 8> lengths{};
-        for (std::size_t i = 0; i < words.size(); ++i) {
-            texts[i] = words[i].data();
-            lengths[i] = words[i].size();
-        }
-        redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(),
-                               lengths.data());
-    }
     std::string load(const char* script) { return command({"SCRIPT", "LOAD", script})->str; }
 
-    std::unique_ptr<redisContext, Free> context_;
     std::string fenced_;
     std::string compare_and_delete_;
 };

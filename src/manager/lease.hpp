@@ -163,6 +163,7 @@ class Lease {
     [[nodiscard]] bool inherited() const noexcept;
     [[nodiscard]] Clock::duration left() const noexcept;
     [[nodiscard]] bool end_hold(Clock::time_point now) noexcept;
+
     std::shared_ptr<Core> core_;
     Backend* backend_;
     std::string_view key_template_;
