@@ -263,6 +263,12 @@ Errc classify(std::string_view error) noexcept {
     return found == meanings.end() ? Errc::unexpected_reply : found->error;
 }
 
+std::int64_t leading_number(std::string_view text) noexcept {
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+}
+
 std::string quote(std::string_view error) {
     constexpr std::size_t longest = 200;
     std::string text{error.substr(0, std::min(longest, error.find(", with args")))};

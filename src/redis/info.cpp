@@ -1,6 +1,5 @@
 #include "redis/info.hpp"
 
-#include <charconv>
 #include <cstdint>
 
 #include "redis/codec.hpp"
@@ -24,19 +23,12 @@ std::string_view field(std::string_view info, std::string_view name) noexcept {
     return {};
 }
 
-// The digits that the text begins with; 0 if it begins with none.
-std::int64_t number(std::string_view text) noexcept {
-    std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
-}
-
 std::string told(std::string_view value) { return value.empty() ? "not told" : quote(value); }
 
 void judge_version(std::string_view info, std::vector<Finding>& findings) {
     constexpr std::int64_t oldest = 7;
     const std::string_view version = field(info, "redis_version");
-    if (number(version) >= oldest) return;
+    if (leading_number(version) >= oldest) return;
     findings.push_back({Severity::problem, "redis_version", told(version),
                         "use a server of version 7.0 or newer"});
 }
@@ -52,7 +44,7 @@ void judge_role(std::string_view info, std::vector<Finding>& findings) {
 void judge_eviction(std::string_view info, std::vector<Finding>& findings) {
     const std::string_view policy = field(info, "maxmemory_policy");
     if (policy == "noeviction") return;
-    const bool limited = number(field(info, "maxmemory")) > 0;
+    const bool limited = leading_number(field(info, "maxmemory")) > 0;
     findings.push_back(
         {limited ? Severity::problem : Severity::hint, "maxmemory-policy",
          told(policy) + (limited ? ": when memory is full, locks that are held may be "
@@ -65,7 +57,7 @@ void judge_eviction(std::string_view info, std::vector<Finding>& findings) {
 void judge_persistence(std::string_view info, std::vector<Finding>& findings) {
     if (field(info, "aof_enabled") == "1") return;
     const std::string_view last_took = field(info, "rdb_last_bgsave_time_sec");
-    const bool saved = !last_took.empty() && number(last_took) >= 0;
+    const bool saved = !last_took.empty() && leading_number(last_took) >= 0;
     findings.push_back({saved ? Severity::hint : Severity::problem, "persistence",
                         saved ? "snapshots alone: a crash gives away what was locked since the last"
                               : "no append-only file, and no snapshot since the server's start: a "
@@ -76,7 +68,7 @@ void judge_persistence(std::string_view info, std::vector<Finding>& findings) {
 // The field is there if the server asks for replicas at all.
 void judge_replicas(std::string_view info, std::vector<Finding>& findings) {
     const std::string_view replicas = field(info, "connected_slaves");
-    if (field(info, "role") != "master" || number(replicas) <= 0 ||
+    if (field(info, "role") != "master" || leading_number(replicas) <= 0 ||
         !field(info, "min_slaves_good_slaves").empty()) {
         return;
     }

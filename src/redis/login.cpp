@@ -1,7 +1,6 @@
 #include "redis/login.hpp"
 
 #include <array>
-#include <charconv>
 #include <span>
 #include <vector>
 
@@ -47,17 +46,11 @@ std::string without_password(std::string_view text, const std::string& password)
 }
 
 // Why there was no answer.
-const char* silence(wire::Received received, bool was_sent) noexcept {
+const char* reason_of_silence(wire::Received received, bool was_sent) noexcept {
     if (!was_sent) return "the connection broke while logging in";
     if (received == wire::Received::timed_out) return "the server did not answer while logging in";
     if (received == wire::Received::malformed) return "the server does not speak RESP";
     return "the server ended the connection while logging in";
-}
-
-std::int64_t number(std::string_view text) noexcept {
-    std::int64_t value = 0;
-    std::from_chars(text.data(), text.data() + text.size(), value);
-    return value;
 }
 
 }  // namespace
@@ -75,7 +68,7 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
         if (received != wire::Received::reply) {
             why = connection.tls_fault();
             if (!why.empty()) return Errc::tls_failed;
-            why = silence(received, was_sent);
+            why = reason_of_silence(received, was_sent);
             return Errc::connect_failed;
         }
         if (answer.is_error()) {
@@ -83,8 +76,8 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
             return meaning(step, answer.text());
         }
     }
-    const std::int64_t seconds = number(answer.at(0).text());
-    const std::int64_t us = number(answer.at(1).text());
+    const std::int64_t seconds = leading_number(answer.at(0).text());
+    const std::int64_t us = leading_number(answer.at(1).text());
     constexpr std::int64_t a_second = 1'000'000;
     if (answer.size() != 2 || seconds <= 0 || seconds >= no_limit / a_second || us < 0 ||
         us >= a_second) {

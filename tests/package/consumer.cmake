@@ -2,6 +2,7 @@
 # or, without one, with the source tree, by add_subdirectory or, if FETCH is set, by FetchContent. With EXPECTED_ERROR the configuration has
 # to fail, and to say that. HIREDIS names the stub of a package, in hiredis/, which must then be used: an
 # empty HIREDIS_LIBRARY is one that Findhiredis cannot find by itself. `none` is none.
+include("${SOURCE_DIR}/tests/package/build.cmake")
 set(build "${WORK_DIR}/${NAME}")
 file(REMOVE_RECURSE "${build}")
 
@@ -23,7 +24,7 @@ execute_process(COMMAND "${CMAKE_COMMAND}"
     "-DCMAKE_DISABLE_FIND_PACKAGE_hiredis=${NO_HIREDIS}"
     "-DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=${NO_OPENSSL}"
     "-DCMAKE_CXX_FLAGS=${CXX_FLAGS}"
-    -DCMAKE_BUILD_TYPE=
+    -DCMAKE_BUILD_TYPE= ${unity}
     -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
     "-DPROGRAM=${PROGRAM}" "-DCOMPONENTS=${COMPONENTS}" ${package} ${hiredis}
     RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
