@@ -5,8 +5,6 @@
 // The server's URL comes in LEASELOCK_BENCH_REDIS.
 #include <atomic>
 #include <benchmark/benchmark.h>
-#include <coroutine>
-#include <exception>
 #include <functional>
 #include <string>
 #include <thread>
@@ -15,6 +13,7 @@
 #include <leaselock/async.hpp>
 #include <leaselock/redis.hpp>
 
+#include "support/coroutines.hpp"
 #include "raw_redis.hpp"
 
 namespace {
@@ -22,15 +21,7 @@ namespace {
 constexpr int cycles = 40'000;
 constexpr int threads = 64;
 
-struct Detached {
-    struct promise_type {
-        Detached get_return_object() noexcept { return {}; }
-        std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_never final_suspend() noexcept { return {}; }
-        void return_void() noexcept {}
-        void unhandled_exception() noexcept { std::terminate(); }
-    };
-};
+using leaselock::support::Detached;
 
 std::string key_of(int owner) { return "stock-update-" + std::to_string(owner); }
 

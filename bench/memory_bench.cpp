@@ -1,9 +1,13 @@
-// Uncontended acquire and release of a keyed lock in memory, against what one would write by hand:
-// a sharded unordered_map under mutexes with one clock read for the expiry. Each thread has keys of
-// its own; both sides use the same ones.
+// A keyed lock in memory, against what one would write by hand.
+//   memory/uncontended  each thread has keys of its own, both sides the same ones. The baseline is a
+//                       sharded unordered_map under mutexes, with one clock read for the expiry;
+//   memory/contended    all threads want one key. The baseline is a fair mutex: who waits stands in
+//                       a queue with a futex of his own, and a release hands over to the first.
 #include <array>
+#include <atomic>
 #include <benchmark/benchmark.h>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <time.h>
@@ -86,6 +90,53 @@ void leaselock_memory(benchmark::State& state) {
     }
 }
 
+class FairMutex {
+  public:
+    void lock() {
+        std::atomic<bool> turn{false};
+        {
+            const std::lock_guard lock{mutex_};
+            if (!held_) {
+                held_ = true;
+                return;
+            }
+            line_.push_back(&turn);
+        }
+        turn.wait(false);
+    }
+    void unlock() {
+        const std::lock_guard lock{mutex_};
+        held_ = !line_.empty();
+        if (!held_) return;
+        line_.front()->store(true);
+        line_.front()->notify_one();
+        line_.pop_front();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::deque<std::atomic<bool>*> line_;
+    bool held_ = false;
+};
+
+void fair_mutex(benchmark::State& state) {
+    static FairMutex mutex;
+    for (auto _ : state) {
+        mutex.lock();
+        mutex.unlock();
+    }
+}
+
+void contended(benchmark::State& state) {
+    static leaselock::LockManager locks;
+    for (auto _ : state) {
+        const leaselock::ScopedDistributedLock lock{
+            locks, "hot", {.wait_timeout = leaselock::forever}};
+    }
+}
+
+BENCHMARK(fair_mutex)->Name("memory/contended-2-threads/baseline")->Threads(2)->UseRealTime();
+BENCHMARK(contended)->Name("memory/contended-2-threads/leaselock")->Threads(2)->UseRealTime();
 BENCHMARK(by_hand)->Name("memory/uncontended-1-thread/baseline")->UseRealTime();
 BENCHMARK(leaselock_memory)->Name("memory/uncontended-1-thread/leaselock")->UseRealTime();
 BENCHMARK(by_hand)->Name("memory/uncontended-2-threads/baseline")->Threads(2)->UseRealTime();

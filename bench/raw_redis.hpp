@@ -93,14 +93,14 @@ class Raw : private Pipeline {
     }
     // How many scripts have been run by all.
     long long scripts_run() {
-        const Answer info = command({"INFO", "commandstats"});
-        const std::string text{info->str, info->len};
-        long long calls = 0;
-        for (const char* const name : {"cmdstat_eval:calls=", "cmdstat_evalsha:calls="}) {
-            const std::size_t at = text.find(name);
-            if (at != std::string::npos) calls += std::atoll(text.c_str() + at + std::strlen(name));
-        }
-        return calls;
+        const std::string text = info("commandstats");
+        return static_cast<long long>(number_behind(text, "cmdstat_eval:calls=") +
+                                      number_behind(text, "cmdstat_evalsha:calls="));
+    }
+    // The processor time that the server has spent.
+    double server_seconds() {
+        const std::string text = info("cpu");
+        return number_behind(text, "used_cpu_user:") + number_behind(text, "used_cpu_sys:");
     }
 
   private:
@@ -110,6 +110,14 @@ class Raw : private Pipeline {
     Answer command(const std::vector<std::string>& words) {
         append(words);
         return next();
+    }
+    std::string info(const char* section) {
+        const Answer answer = command({"INFO", section});
+        return {answer->str, answer->len};
+    }
+    static double number_behind(const std::string& text, const char* name) {
+        const std::size_t at = text.find(name);
+        return at == std::string::npos ? 0 : std::atof(text.c_str() + at + std::strlen(name));
     }
     std::string load(const char* script) { return command({"SCRIPT", "LOAD", script})->str; }
 
