@@ -13,8 +13,8 @@
 #include <leaselock/async.hpp>
 #include <leaselock/redis.hpp>
 
-#include "support/coroutines.hpp"
 #include "raw_redis.hpp"
+#include "support/coroutines.hpp"
 
 namespace {
 

@@ -47,9 +47,8 @@ void contend(benchmark::State& state, const Case& what) {
         const long long before = raw.scripts_run();
         if (!what.processes()) {
             LockManager locks = leaselock::connect(bench::url());
-            crowd.run_threads([&](bench::Board& board, int member) {
-                work(locks, what.section, board, member);
-            });
+            crowd.run_threads(
+                [&](bench::Board& board, int member) { work(locks, what.section, board, member); });
         } else {
             crowd.run_processes([&](bench::Board& board, int member) {
                 LockManager locks = leaselock::connect(bench::url());

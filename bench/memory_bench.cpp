@@ -1,5 +1,6 @@
 // A keyed lock in memory, against what one would write by hand.
-//   memory/uncontended  each thread has keys of its own, both sides the same ones. The baseline is a
+//   memory/uncontended  each thread has keys of its own, both sides the same ones. The baseline is
+//   a
 //                       sharded unordered_map under mutexes, with one clock read for the expiry;
 //   memory/contended    all threads want one key. The baseline is a fair mutex: who waits stands in
 //                       a queue with a futex of his own, and a release hands over to the first.

@@ -4,8 +4,9 @@
 //   redis/scoped    a guard, whose destructor writes the release and goes on;
 //   redis/spin      the same, by a manager that looks for answers before it sleeps;
 //   baseline        SET NX PX, and a compare-and-delete;
-//   fenced          the minimal fenced pair: a script of SET NX PX + INCR, and a compare-and-delete.
-//   redis/cpu       the processor time that the server spends on a cycle; the baseline is the fenced
+//   fenced          the minimal fenced pair: a script of SET NX PX + INCR, and a
+//   compare-and-delete. redis/cpu       the processor time that the server spends on a cycle; the
+//   baseline is the fenced
 //                   pair.
 // The server's URL comes in LEASELOCK_BENCH_REDIS.
 #include <benchmark/benchmark.h>

@@ -1,6 +1,7 @@
 // What it costs to wait for locks that stay held, while nothing happens.
 //   waiting/managers-64       so many managers with a thread each that want one key for 10 s:
-//                             `polls` is the scripts that were run for a waiter and a second;
+//                             `polls` is the scripts that were run for a waiter and a second in
+//                             8 s of those, when all stand in the queue;
 //   waiting/coroutines-10000  so many coroutines of one manager that want 1 000 keys, on Redis and
 //                             in memory: `bytes` that the process has allocated for each, `cores`
 //                             that it is busy for in 5 s, and `polls_s`, scripts run in a second.
@@ -29,21 +30,22 @@ using namespace std::chrono_literals;
 void managers(benchmark::State& state) {
     constexpr int count = 64;
     constexpr auto wait = 10s;
+    constexpr auto seen = 8s;
     bench::Raw raw;
     LockManager holder = leaselock::connect(bench::url());
     std::list<LockManager> all;
     for (int i = 0; i < count; ++i) all.push_back(leaselock::connect(bench::url()));
     for (auto _ : state) {
         const ScopedDistributedLock held{holder, "hot"};
-        const long long before = raw.scripts_run();
-        {
-            std::vector<std::jthread> threads;
-            for (LockManager& each : all) {
-                threads.emplace_back([&] { (void)each.acquire("hot", {.wait_timeout = wait}); });
-            }
+        std::vector<std::jthread> threads;
+        for (LockManager& each : all) {
+            threads.emplace_back([&] { (void)each.acquire("hot", {.wait_timeout = wait}); });
         }
+        std::this_thread::sleep_for((wait - seen) / 2);
+        const long long before = raw.scripts_run();
+        std::this_thread::sleep_for(seen);
         const auto scripts = static_cast<double>(raw.scripts_run() - before);
-        state.counters["polls"] = scripts / count / 10;
+        state.counters["polls"] = scripts / count / static_cast<double>(seen.count());
     }
 }
 
@@ -66,8 +68,7 @@ Detached wait_for(LockManager& locks, std::string key, std::stop_token stop,
     if (--left == 0) left.notify_one();
 }
 
-void coroutines(benchmark::State& state, LockManager& holder, LockManager& locks,
-                bench::Raw* raw) {
+void coroutines(benchmark::State& state, LockManager& holder, LockManager& locks, bench::Raw* raw) {
     constexpr int count = 10'000;
     constexpr int keys = 1'000;
     constexpr auto idle = 5s;

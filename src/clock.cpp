@@ -1,5 +1,5 @@
-#include <condition_variable>
-#include <mutex>
+#include <algorithm>
+#include <stop_token>
 #include <time.h>
 
 #include <leaselock/clock.hpp>
@@ -15,20 +15,17 @@ class BootClock final : public Clock {
         return time_point{std::chrono::seconds{ts.tv_sec} + std::chrono::nanoseconds{ts.tv_nsec}};
     }
 
-    // The condition variable counts on the steady clock, which stands still in suspend, so the
-    // time is asked again after each wake-up; one nap is bounded so that its sum cannot overflow.
     bool sleep_until(time_point until, const std::stop_token& stop) override {
-        std::mutex mutex;
-        std::condition_variable_any never_notified;
-        std::unique_lock lock{mutex};
-        for (time_point t = now(); t < until && !stop.stop_requested(); t = now()) {
-            never_notified.wait_for(lock, stop, std::min(until - t, longest_nap),
-                                    [] { return false; });
-        }
+        Waker waker;
+        const std::stop_callback wakes{stop, [&waker] { waker.wake(); }};
+        while (!stop.stop_requested() && now() < until) sleep_until(until, waker);
         return !stop.stop_requested();
     }
 
-    // Naps of a second, so that who sleeps through a suspend is not late by more than that.
+    // The condition variable counts on the steady clock, which stands still in suspend, so the
+    // time is asked again after each nap. Naps of a second, so that who sleeps through a suspend is
+    // not late by more than that; one without an end is bounded too, so that its sum cannot
+    // overflow.
     void sleep_until(time_point until, Waker& waker) override {
         constexpr duration nap = std::chrono::seconds{1};
         const duration longest = until == time_point::max() ? longest_nap : nap;
