@@ -1,5 +1,6 @@
 #include "manager/dry_run.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fmt/core.h>
 
@@ -11,20 +12,33 @@ namespace {
 
 using namespace std::chrono_literals;
 
+enum class Who : std::uint8_t { holder, waiter };
+
 struct Step {
     Verb verb;
     const char* name;
+    Who who;
     std::chrono::milliseconds ttl;
     Outcome expected;
 };
 // Longer at the renewal, since one that prolongs nothing may need fewer rights; and a second
 // release, since one of a lock that is not ours may need others.
 constexpr std::array steps{
-    Step{Verb::acquire, "acquire", 10s, Outcome::granted},
-    Step{Verb::inspect, "inspect", 0s, Outcome::held},
-    Step{Verb::renew, "renew", 20s, Outcome::renewed},
-    Step{Verb::release, "release", 0s, Outcome::released},
-    Step{Verb::release, "release", 0s, Outcome::lost},
+    Step{Verb::acquire, "acquire", Who::holder, 10s, Outcome::granted},
+    Step{Verb::inspect, "inspect", Who::holder, 0s, Outcome::held},
+    Step{Verb::acquire, "wait", Who::waiter, 10s, Outcome::held},
+    Step{Verb::release, "release", Who::waiter, 0s, Outcome::lost},
+    Step{Verb::renew, "renew", Who::holder, 20s, Outcome::renewed},
+    Step{Verb::release, "release", Who::holder, 0s, Outcome::released},
+    Step{Verb::release, "release", Who::holder, 0s, Outcome::lost},
+};
+
+// Takes a place, and leaves before it is told anything.
+class NoListener final : public Listener {
+  public:
+    using Listener::Listener;
+    void handed_over(const HandOff& /*what*/) noexcept override {}
+    void look() noexcept override {}
 };
 
 // Whether the backend has said what it does with such a command, for that is a finding. All else is
@@ -54,6 +68,11 @@ Finding refusal(const Step& step, const Reply& reply) {
                           : "mend what the message says; locks do not work before"};
 }
 
+bool is_named(const Step& step, const std::vector<Finding>& findings) {
+    return std::any_of(findings.begin(), findings.end(),
+                       [&](const Finding& each) { return each.subject == step.name; });
+}
+
 Finding contradiction(const Step& step) {
     return {.severity = Finding::Severity::problem,
             .subject = step.name,
@@ -67,25 +86,34 @@ void dry_run(const Core& core, Backend& backend, std::vector<Finding>& findings)
     std::string digits(token_digits, '0');
     write_random_digits(digits.data());
     const std::string key = core.options().prefix + "leaselock-check:" + digits;
-    const std::string token = core.options().owner + "/" + digits;
+    const std::string holder = core.options().owner + "/" + digits;
+    write_random_digits(digits.data());
+    const std::string waiter = core.options().owner + "/" + digits;
+    NoListener listener{key, waiter};
     bool sound = true;
     const Step* failed = nullptr;
     for (const Step& step : steps) {
+        const bool waits = step.who == Who::waiter;
+        // Nothing was locked, perhaps.
+        if (waits && failed != nullptr && failed->who == Who::holder) continue;
         Operation operation{{.verb = step.verb,
                              .key = key,
-                             .token = step.verb == Verb::inspect ? std::string_view{} : token,
+                             .token = step.verb == Verb::inspect ? std::string_view{}
+                                      : waits                    ? waiter
+                                                                 : holder,
                              .ttl = step.ttl,
+                             .listener = waits ? &listener : nullptr,
+                             .place = place_life,
                              .submitted = core.clock().now()}};
         core.run(backend, operation);
+        if (waits) backend.forget(listener);
         const Reply& reply = operation.reply;
         if (reply.outcome == Outcome::failed) {
             if (!is_verdict(reply.error)) {
                 throw LockError(reply.error,
                                 fmt::format("check of {}: {}", step.name, reply.detail));
             }
-            if (failed == nullptr || failed->verb != step.verb) {
-                findings.push_back(refusal(step, reply));
-            }
+            if (!is_named(step, findings)) findings.push_back(refusal(step, reply));
             failed = &step;
         } else if (failed == nullptr && sound && reply.outcome != step.expected) {
             findings.push_back(contradiction(step));

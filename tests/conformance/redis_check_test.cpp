@@ -156,13 +156,22 @@ TEST_F(RedisCheck, LeastPrivilegeUserLacksInfoAlone) {
 
 TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
     const Subjects all{"acquire", "inspect", "renew", "release"};
-    std::vector<std::pair<std::string, Subjects>> rights{
-        {"+set", {"acquire"}},   {"+del", {"release"}},
-        {"+pexpire", {"renew"}}, {"+pttl", {"inspect", "renew"}},
-        {"+hdel", {"release"}},  {"+lindex", {"acquire", "release"}},
-        {"+get", all},           {"+evalsha", all},
-        {"~hazel:lock:*", all},  {"~{hazel:lock:*", all},
-        {"+eval", all},          {"+time", all}};
+    std::vector<std::pair<std::string, Subjects>> rights{{"+set", {"acquire"}},
+                                                         {"+del", {"release"}},
+                                                         {"+pexpire", {"wait", "renew"}},
+                                                         {"+pttl", {"inspect", "renew"}},
+                                                         {"+hdel", {"wait", "release"}},
+                                                         {"+lindex", {"acquire", "release"}},
+                                                         {"+hget", {"wait"}},
+                                                         {"+hset", {"wait"}},
+                                                         {"+lrem", {"wait"}},
+                                                         {"+rpush", {"wait"}},
+                                                         {"+get", all},
+                                                         {"+evalsha", all},
+                                                         {"~hazel:lock:*", all},
+                                                         {"~{hazel:lock:*", all},
+                                                         {"+eval", all},
+                                                         {"+time", all}};
     for (auto& [right, subjects] : rights) {
         server_.cli("SCRIPT", "FLUSH");
         auto words = locker_acl();
@@ -173,8 +182,8 @@ TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
         EXPECT_EQ(subjects_of(check_as_locker(server_.url())), subjects) << right;
         EXPECT_EQ(support::keys_without_ttl(server_), Subjects{}) << right;
     }
-    EXPECT_EQ(rights.size() + 7 + 8, locker_acl().size())
-        << "ACL SETUSER locker reset on >PASSWORD -@all, and what waiting alone needs";
+    EXPECT_EQ(rights.size() + 7 + 4, locker_acl().size())
+        << "ACL SETUSER locker reset on >PASSWORD -@all, and what telling needs";
 }
 
 TEST_F(RedisCheck, MissingEvalShowsWhereOthersHaveBroughtTheScripts) {
