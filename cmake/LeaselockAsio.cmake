@@ -8,10 +8,12 @@ function(leaselock_find_asio target header macros uses_boost)
     endif()
     add_library(${target} INTERFACE)
     target_include_directories(${target} SYSTEM INTERFACE "${${target}_INCLUDE_DIR}")
-    # Those of Debian 12 do not know that clang has the coroutines of the standard.
-    target_compile_definitions(${target} INTERFACE
-        LEASELOCK_ASIO_USES_BOOST=${uses_boost}
-        "$<$<CXX_COMPILER_ID:Clang>:${macros}_HAS_CO_AWAIT;${macros}_HAS_STD_COROUTINE>")
+    target_compile_definitions(${target} INTERFACE LEASELOCK_ASIO_USES_BOOST=${uses_boost})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+        # Those of Debian 12 do not know that it has the coroutines of the standard.
+        target_compile_definitions(${target} INTERFACE
+            ${macros}_HAS_CO_AWAIT ${macros}_HAS_STD_COROUTINE)
+    endif()
 endfunction()
 
 leaselock_find_asio(leaselock_asio asio.hpp ASIO 0)

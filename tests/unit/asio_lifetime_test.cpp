@@ -87,6 +87,40 @@ TEST_F(AsioLifetime, ReleaseGoesOnWithoutItsContext) {
     EXPECT_TRUE(free_soon());
 }
 
+// The least that is an executor: it tells no context that could be destroyed.
+struct Queue {
+    std::mutex mutex{};
+    std::deque<std::function<void()>> tasks{};
+};
+struct QueueExecutor {
+    Queue* queue;
+    template <class Task>
+    void execute(Task task) const {
+        const std::lock_guard lock{queue->mutex};
+        queue->tasks.emplace_back([task = std::make_shared<Task>(std::move(task))] { (*task)(); });
+    }
+    [[nodiscard]] QueueExecutor require(net::execution::blocking_t::never_t) const noexcept {
+        return *this;
+    }
+    bool operator==(const QueueExecutor&) const = default;
+};
+
+TEST_F(AsioLifetime, ExecutorWithoutAContextIsHandedTheHandler) {
+    Queue queue;
+    bool got = false;
+    async_acquire(
+        locks_, "key", {},
+        net::bind_executor(QueueExecutor{&queue}, [&](const std::exception_ptr&, const Lock& lock) {
+            got = lock.has_value();
+        }));
+    ASSERT_TRUE(poll_until([&] {
+        const std::lock_guard lock{queue.mutex};
+        return queue.tasks.size() == 1;
+    }));
+    queue.tasks.front()();
+    EXPECT_TRUE(got);
+}
+
 TEST_F(AsioLifetime, ManagerThatGoesAwayEndsItsWaitsWithNothing) {
     const auto held = locks_.acquire("key");
     std::optional<LockManager> other{make()};
