@@ -47,6 +47,23 @@ TEST_F(AsioLifetime, WaitOfADestroyedContextIsEnded) {
     EXPECT_TRUE(poll_until([&] { return locks_.stats().contended == 1; }));
 }
 
+TEST_F(AsioLifetime, CallThatBeginsWhileItsContextIsDestroyedIsGivenUp) {
+    const auto held = locks_.acquire("key");
+    const auto alive = std::make_shared<int>(0);
+    const auto again = [&, executor = context_->get_executor()](const void*) {
+        async_acquire(
+            locks_, "key", patient,
+            net::bind_executor(executor, [alive](const std::exception_ptr&, const Lock&) {}));
+    };
+    async_acquire(locks_, "key", patient,
+                  here([last = std::shared_ptr<const void>{nullptr, again}](
+                           const std::exception_ptr&, const Lock&) {}));
+    ASSERT_TRUE(asked(2));
+    context_.reset();
+    EXPECT_EQ(alive.use_count(), 1);
+    EXPECT_TRUE(poll_until([&] { return locks_.stats().contended == 2; }));
+}
+
 TEST_F(AsioLifetime, GrantThatMeetsADestroyedContextIsReleased) {
     for (int i = 0; i < 300; ++i) {
         auto held = locks_.acquire("key", {.wait_timeout = 20s});

@@ -88,11 +88,13 @@ TEST_F(Asio, AwaitableOfARefusedCallThrowsWhatTheBlockingOneThrows) {
 TEST_F(Asio, FailureOfTheStoreIsThrown) {
     store_->fail_all({Errc::out_of_memory});
     std::error_code seen;
-    try {
-        (void)async_acquire(locks_, "key", {}, use_future).get();
-    } catch (const LockError& error) {
-        seen = error.code();
-    }
+    run([&]() -> net::awaitable<void> {
+        try {
+            (void)co_await async_acquire(locks_, "key", {}, use_awaitable);
+        } catch (const LockError& error) {
+            seen = error.code();
+        }
+    });
     EXPECT_EQ(seen, Errc::out_of_memory);
     store_->heal();
 }
