@@ -1,12 +1,13 @@
-# leaselock_add_component(<name> [SOURCES ...] HEADERS ... [PUBLIC ...] [PRIVATE ...])
+# leaselock_add_component(<name> [SOURCES ...] HEADERS ... [OPTIONAL_HEADERS ...] [PUBLIC ...] [PRIVATE ...])
 #
 # Declares one component: target leaselock_<name>, to be used as leaselock::<name> (the core is
 # target leaselock, leaselock::leaselock). Without SOURCES it is an INTERFACE library. HEADERS are
 # relative to include/; they are installed with this component alone, and each is compiled alone by
-# the target all_verify_interface_header_sets. What programs need to run, shared libraries, is installed
+# the target all_verify_interface_header_sets. So are OPTIONAL_HEADERS, but for being compiled: they
+# include what the component does not need. What programs need to run, shared libraries, is installed
 # with <name>_runtime.
 function(leaselock_add_component name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;HEADERS;OPTIONAL_HEADERS;PUBLIC;PRIVATE")
     if(name STREQUAL "core")
         set(target leaselock)
         set(export_name leaselock)
@@ -15,6 +16,7 @@ function(leaselock_add_component name)
         set(export_name ${name})
     endif()
     list(TRANSFORM arg_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/")
+    list(TRANSFORM arg_OPTIONAL_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/")
 
     if(arg_SOURCES)
         set(scope PUBLIC)
@@ -38,17 +40,21 @@ function(leaselock_add_component name)
     endif()
     add_library(leaselock::${export_name} ALIAS ${target})
     target_sources(${target} ${scope}
-        FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${arg_HEADERS})
+        FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include" FILES ${arg_HEADERS}
+        FILE_SET optional TYPE HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include"
+        FILES ${arg_OPTIONAL_HEADERS})
     target_link_libraries(${target} ${scope} ${arg_PUBLIC})
     target_compile_features(${target} ${scope} cxx_std_20)
     set_target_properties(${target} PROPERTIES
         EXPORT_NAME ${export_name}
         CXX_EXTENSIONS OFF
-        VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
+        VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL}
+        INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
 
     if(LEASELOCK_INSTALL)
         install(TARGETS ${target} EXPORT leaselock-${name}
             FILE_SET HEADERS COMPONENT ${name}
+            FILE_SET optional COMPONENT ${name}
             ARCHIVE COMPONENT ${name}
             LIBRARY COMPONENT ${name}_runtime NAMELINK_COMPONENT ${name}
             RUNTIME COMPONENT ${name}_runtime)

@@ -26,7 +26,7 @@ set(CPACK_COMPONENT_DEV_DESCRIPTION
     "The headers, and what CMake and pkg-config need to find the libraries.")
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
     "${leaselock_debian_runtime} (= ${PROJECT_VERSION}), libfmt-dev (>= 9)")
-set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "libgtest-dev (>= 1.12)")
+set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "libgtest-dev (>= 1.12), libasio-dev | libboost-dev (>= 1.74)")
 
 include(CPack)
 foreach(component IN ITEMS core redis testing)
