@@ -120,19 +120,32 @@ Detached wait(Crowd& crowd, int number) {
     ++crowd.ended;
 }
 
+// The answer to what is asked behind the first one's look comes behind his: he stands in line then,
+// and the others line up behind him.
+Detached begin(Crowd& crowd, int waiters) {
+    wait(crowd, 0);
+    std::error_code ec;
+    auto beside = co_await crowd.locks.async_acquire("beside-" + crowd.name, {}, {}, ec)
+                      .resume_on(crowd.loop);
+    if (!beside) crowd.wrong(8);
+    for (int number = 1; number < waiters; ++number) wait(crowd, number);
+    const std::ofstream ready{crowd.directory + "/" + crowd.name + ".ready"};
+    if (beside) (void)co_await beside->async_release().resume_on(crowd.loop);
+    ++crowd.ended;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
     if (count != 5) return 1;
     const int waiters = std::atoi(words[4]);
     Crowd crowd{words[1], words[2], words[3]};
-    for (int number = 0; number < waiters; ++number) wait(crowd, number);
-    const std::ofstream ready{crowd.directory + "/" + crowd.name + ".ready"};
+    begin(crowd, waiters);
     const bool done = poll_until(
         [&] {
             while (crowd.loop.run_one()) {
             }
-            return crowd.status != 0 || crowd.ended == waiters;
+            return crowd.status != 0 || crowd.ended == waiters + 1;
         },
         limit);
     return done ? crowd.status : 7;
