@@ -53,6 +53,7 @@ TEST_F(QueueTrouble, LockThatOthersDeletedIsFoundByTheFirst) {
     ASSERT_TRUE(are_served(3, look_bound));
     EXPECT_EQ(served(), (Names{"a.0", "b.0", "c.0"})) << "their places are there";
     expect_lost();
+    expect_no_grant_ended();
     expect_all_is_well();
     expect_no_places();
 }
@@ -80,6 +81,7 @@ TEST_F(QueueTrouble, ScriptsThatAreForgottenAllTheTimeKeepNobodyWaiting) {
         },
         look_bound));
     EXPECT_GT(calls_of(server_, "eval"), before) << "they were";
+    expect_no_grant_ended();
     expect_all_is_well();
     expect_no_places();
 }
@@ -96,6 +98,7 @@ TEST_F(QueueTrouble, Row53HandOffWhoseListenersWereKilledIsFoundByTheirLooks) {
     resume_all();
     ASSERT_TRUE(are_served(3, look_bound));
     EXPECT_EQ(served().front(), "a.0") << "behind him, who listens again first";
+    expect_no_grant_ended();
     expect_all_is_well();
     expect_no_places();
 }
@@ -111,6 +114,7 @@ TEST_F(QueueTrouble, Row53SubscriptionsThatWereKilledComeBackAndHandOffsAreToldA
     ASSERT_TRUE(are_served(3, look_bound));
     EXPECT_EQ(served(), (Names{"a.0", "b.0", "c.0"}));
     EXPECT_EQ(calls_of(server_, "publish"), told + 3) << "each of them";
+    expect_no_grant_ended();
     expect_all_is_well();
     expect_no_places();
 }
@@ -144,6 +148,7 @@ TEST_P(QueueRights, Row51ReleaseThatMayNotTellLeavesTheLockToTheLooksOfThoseWhoW
     ASSERT_TRUE(are_served(6, 6 * look_bound));
     server_.cli("ACL", "SETUSER", "default", "+@all", "allchannels");
     EXPECT_EQ(calls_of(server_, "publish"), told) << "it may not";
+    expect_no_grant_ended();
     expect_all_is_well();
     expect_no_places();
 }
