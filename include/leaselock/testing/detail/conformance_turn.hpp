@@ -22,6 +22,9 @@ namespace leaselock::testing::detail {
 // The key that a HeldKey holds, as a manager calls it.
 inline constexpr const char* held_name = "conformance";
 
+// Sooner than a place ends that somebody leaves behind: a manager's lives for 3 s.
+inline constexpr milliseconds place_is_left = 2s;
+
 // Until whoever began to wait for the key has his place: one who comes now is not the first.
 [[nodiscard]] inline bool somebody_waits(BackendFixture& fixture, const HeldKey& held) {
     return settle_until(fixture, 10s, [&] {
@@ -92,7 +95,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          source.request_stop();
          settle_while_running(fixture, call);
          EXPECT_EQ(ec, Errc::cancelled);
-         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return next.ask().first; }));
+         EXPECT_TRUE(settle_until(fixture, place_is_left, [&] { return next.ask().first; }));
          held.release();
          EXPECT_GT(next.message().fencing_token, held.fence);
      }},
@@ -108,7 +111,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          EXPECT_EQ(ec, Errc::wait_timed_out);
          QueueWaiter next{fixture, held.client, held.key};
          EXPECT_TRUE(next.queue_up().queued);
-         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return next.ask().first; }));
+         EXPECT_TRUE(settle_until(fixture, place_is_left, [&] { return next.ask().first; }));
      }},
 };
 
