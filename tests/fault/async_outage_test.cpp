@@ -3,6 +3,7 @@
 // given back, whether it waits, acquires or releases. Method: coroutines on a real redis-server,
 // stopped and killed, and the weather machine before it. The numbers are those of the fault matrix.
 #include <atomic>
+#include <deque>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -80,6 +81,7 @@ class AsyncOutage : public testing::Test {
     }
 
     RedisServer server_;
+    std::deque<Call> calls_;  // they outlive what resumes them
     WeatherProxy proxy_{server_.port()};
     LockManager locks_ = manager_on(proxy_.url(), short_timeout);
     LockManager others_ = manager_on(server_.url());
@@ -87,7 +89,7 @@ class AsyncOutage : public testing::Test {
 
 TEST_F(AsyncOutage, ServerKilledDuringAWaitIsAskedAgainWhenItIsBack) {
     auto held = hold_elsewhere();
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = forever});
     ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
     server_.kill9();
@@ -102,7 +104,7 @@ TEST_F(AsyncOutage, ServerKilledDuringAWaitIsAskedAgainWhenItIsBack) {
 
 TEST_F(AsyncOutage, ServerStoppedDuringAWaitIsAskedAgainWhenItGoesOn) {
     auto held = hold_elsewhere();
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = forever});
     ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
     server_.pause();
@@ -117,7 +119,7 @@ TEST_F(AsyncOutage, ServerStoppedDuringAWaitIsAskedAgainWhenItGoesOn) {
 
 TEST_F(AsyncOutage, WaitOnAStoppedServerEndsAtItsDeadlineAndLeavesNoPlace) {
     auto held = hold_elsewhere();
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = 2 * short_timeout});
     ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
     server_.pause();
@@ -132,7 +134,7 @@ TEST_F(AsyncOutage, WaitOnAStoppedServerEndsAtItsDeadlineAndLeavesNoPlace) {
 
 TEST_F(AsyncOutage, WaitIsStoppedWhileTheServerIsSilent) {
     auto held = hold_elsewhere();
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = forever});
     ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
     proxy_.set_sky(Sky::silence);
@@ -149,7 +151,7 @@ TEST_F(AsyncOutage, Row1RefusedConnectionIsUnavailable) {
     proxy_.set_sky(Sky::refuse);
     proxy_.drop_all();
     let_idle();
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call);
     expect_fails(call, Errc::connect_failed);
 }
@@ -157,7 +159,7 @@ TEST_F(AsyncOutage, Row1RefusedConnectionIsUnavailable) {
 TEST_F(AsyncOutage, Row4ReplyLostAfterTheGrantIsCleanedUp) {
     const std::string before = fence();
     proxy_.strike(Way::replies, 1, Fate::lost);
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, {.ttl = 10min});
     expect_fails(call, Errc::command_timed_out);
     EXPECT_TRUE(poll_until([&] { return is_free(); })) << "in spite of its ttl";
@@ -166,8 +168,8 @@ TEST_F(AsyncOutage, Row4ReplyLostAfterTheGrantIsCleanedUp) {
 
 TEST_F(AsyncOutage, Row4ReplyLostWhileWaitingIsAskedForAgain) {
     proxy_.strike(Way::replies, 1, Fate::lost);
-    Call call;
-    hold(call, {.wait_timeout = long_timeout});
+    Call& call = calls_.emplace_back();
+    ASSERT_NO_FATAL_FAILURE(hold(call, {.wait_timeout = long_timeout}));
     EXPECT_EQ(fence(), std::to_string(call.lock->fencing_token()));
     EXPECT_EQ(call.lock->release(), ReleaseResult::released);
 }
@@ -175,13 +177,13 @@ TEST_F(AsyncOutage, Row4ReplyLostWhileWaitingIsAskedForAgain) {
 // The answer is there, but nobody may believe it any more.
 TEST_F(AsyncOutage, Row6LateReplyIsNoGrant) {
     proxy_.strike(Way::replies, 1, Fate::late);
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, {.ttl = 10min});
     expect_fails(call, Errc::command_timed_out);
     proxy_.let_go();
     EXPECT_TRUE(poll_until([&] { return is_free(); })) << "in spite of its ttl";
-    Call next;
-    hold(next);
+    Call& next = calls_.emplace_back();
+    ASSERT_NO_FATAL_FAILURE(hold(next));
     EXPECT_EQ(fence(), std::to_string(next.lock->fencing_token())) << "its own";
     EXPECT_EQ(next.lock->release(), ReleaseResult::released);
 }
@@ -191,7 +193,7 @@ TEST_F(AsyncOutage, Row6ReplyBehindTheDeadlineOfAWaitIsDroppedAndGivenBack) {
     LockManager patient = manager_on(proxy_.url());
     expect_works(patient);
     proxy_.strike(Way::replies, 1, Fate::late);
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, patient, {.ttl = 10min, .wait_timeout = 50ms});
     ASSERT_TRUE(ends(call, (50ms + 250ms) * patience)) << "long before the command time-out";
     EXPECT_FALSE(call.lock);
@@ -209,7 +211,7 @@ TEST_F(AsyncOutage, GrantThatIsOverWhenItComesIsGivenBack) {
     expect_works(patient);
     constexpr milliseconds ttl = 50ms;
     proxy_.slow_down(Way::replies, 2 * ttl);
-    Call call;
+    Call& call = calls_.emplace_back();
     acquire(call, patient, {.ttl = ttl});
     ASSERT_TRUE(ends(call));
     EXPECT_FALSE(call.lock);
@@ -220,8 +222,8 @@ TEST_F(AsyncOutage, GrantThatIsOverWhenItComesIsGivenBack) {
 TEST_F(AsyncOutage, Row7AcquireThatIsCutIsTriedAgain) {
     for (const Fate fate : {Fate::reset, Fate::closed, Fate::truncated}) {
         proxy_.strike(Way::replies, 1, fate);
-        Call call;
-        hold(call);
+        Call& call = calls_.emplace_back();
+        ASSERT_NO_FATAL_FAILURE(hold(call));
         EXPECT_EQ(fence(), std::to_string(call.lock->fencing_token()));
         release(call);
         ASSERT_TRUE(ends(call));
@@ -231,8 +233,8 @@ TEST_F(AsyncOutage, Row7AcquireThatIsCutIsTriedAgain) {
 
 TEST_F(AsyncOutage, Row7ReleaseThatIsCutIsUnknownAndTheLockIsFree) {
     for (const Way way : {Way::requests, Way::replies}) {
-        Call call;
-        hold(call, {.ttl = 10min});
+        Call& call = calls_.emplace_back();
+        ASSERT_NO_FATAL_FAILURE(hold(call, {.ttl = 10min}));
         proxy_.strike(way, 1, Fate::reset);
         release(call);
         ASSERT_TRUE(ends(call));
@@ -245,8 +247,8 @@ TEST_F(AsyncOutage, Row7ReleaseThatIsCutIsUnknownAndTheLockIsFree) {
 }
 
 TEST_F(AsyncOutage, ReleaseOnAStoppedServerIsUnknownAndArrivesLater) {
-    Call call;
-    hold(call, {.ttl = 10min});
+    Call& call = calls_.emplace_back();
+    ASSERT_NO_FATAL_FAILURE(hold(call, {.ttl = 10min}));
     server_.pause();
     release(call);
     ASSERT_TRUE(ends(call, 2 * short_timeout * patience));
@@ -261,9 +263,9 @@ TEST_F(AsyncOutage, ReleaseOnAStoppedServerIsUnknownAndArrivesLater) {
 // none has a lock that the server does not know.
 TEST_F(AsyncOutage, ManyThatAreCutOffAtOnceAreAllToldAndLeaveNothing) {
     constexpr std::size_t count = 200;
-    std::vector<Call> calls(count);
+    while (calls_.size() < count) calls_.emplace_back();
     const auto acquire_own = [&](std::size_t i) -> Detached {
-        Call& call = calls[i];
+        Call& call = calls_[i];
         const std::string key = "key-" + std::to_string(i);
         call.lock = co_await locks_.async_acquire(key, {.ttl = 10min}, {}, call.ec);
         call.ended = true;
@@ -272,19 +274,19 @@ TEST_F(AsyncOutage, ManyThatAreCutOffAtOnceAreAllToldAndLeaveNothing) {
     for (std::size_t i = 0; i < count; ++i) acquire_own(i);
     std::size_t granted = 0;
     for (std::size_t i = 0; i < count; ++i) {
-        ASSERT_TRUE(ends(calls[i])) << i;
-        if (!calls[i].lock) {
-            EXPECT_EQ(calls[i].ec, Errc::command_timed_out) << calls[i].ec.message();
+        ASSERT_TRUE(ends(calls_[i])) << i;
+        if (!calls_[i].lock) {
+            EXPECT_EQ(calls_[i].ec, Errc::command_timed_out) << calls_[i].ec.message();
             continue;
         }
         ++granted;
         const std::string key = "p:key-" + std::to_string(i);
         EXPECT_EQ(server_.cli("GET", "{" + key + "}:ll:f"),
-                  std::to_string(calls[i].lock->fencing_token()));
+                  std::to_string(calls_[i].lock->fencing_token()));
     }
     EXPECT_GE(granted, count / 2 - 1) << "those whose answers came before";
     EXPECT_LT(granted, count);
-    calls.clear();
+    for (Call& call : calls_) call.lock.reset();
     EXPECT_TRUE(poll_until([&] { return server_.cli("EXISTS", "p:key-0") == "0"; }));
     EXPECT_TRUE(poll_until([&] { return locks_.stats().cleanups_now == 0; }, long_timeout));
     for (std::size_t i = 0; i < count; ++i) {

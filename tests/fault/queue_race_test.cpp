@@ -3,6 +3,7 @@
 // he holds. Method: managers on a real redis-server, and many repetitions at moments that differ.
 // The numbers are those of the fault matrix.
 #include <atomic>
+#include <deque>
 #include <optional>
 #include <random>
 #include <stop_token>
@@ -61,6 +62,7 @@ class QueueRace : public testing::Test {
     }
 
     RedisServer server_;
+    std::deque<Waiting> waits_;  // they outlive what resumes them
     WeatherProxy proxy_{server_.port()};
     LockManager holding_ = manager_on(server_.url());
     LockManager first_ = manager_on(server_.url());
@@ -75,7 +77,7 @@ TEST_F(QueueRace, Row54ReleaseBeforeTheSubscriptionIsFoundByALook) {
     expect_works(deaf);
     proxy_.set_sky(WeatherProxy::Sky::refuse);
     hold();
-    Waiting waiting;
+    Waiting& waiting = waits_.emplace_back();
     wait(deaf, waiting);
     ASSERT_TRUE(stand_in_line(1));
     release();
@@ -92,7 +94,7 @@ TEST_F(QueueRace, Row54ReleaseAtAnyMomentOfTheSubscriptionIsNoLostWakeUp) {
         LockManager fresh = manager_on(server_.url());  // it has to subscribe
         expect_works(fresh);
         hold();
-        Waiting waiting;
+        Waiting& waiting = waits_.emplace_back();
         wait(fresh, waiting);
         const auto until = boot_clock()->now() + std::chrono::microseconds{random() % 1000};
         while (boot_clock()->now() < until) std::this_thread::yield();
@@ -106,7 +108,7 @@ TEST_F(QueueRace, Row54ReleaseAtAnyMomentOfTheSubscriptionIsNoLostWakeUp) {
 // Whoever can publish there knows the channel, and even a token: he can make it look, no more.
 TEST_F(QueueRace, Row55FloodOfForgedMessagesTellsNobodyThatHeHolds) {
     hold();
-    Waiting waiting;
+    Waiting& waiting = waits_.emplace_back();
     wait(first_, waiting);
     ASSERT_TRUE(stand_in_line(1));
     ASSERT_TRUE(poll_until([&] { return !server_.cli("PUBSUB", "CHANNELS").empty(); }));
@@ -152,8 +154,8 @@ class QueueCancel : public QueueRace, public testing::WithParamInterface<End> {
         const std::int64_t told = calls_of(server_, "publish");
         hold();
         Loop never;
-        Waiting first;
-        Waiting second;
+        Waiting& first = waits_.emplace_back();
+        Waiting& second = waits_.emplace_back();
         std::optional<Owned> destroyed;
         Clock::time_point end = boot_clock()->now() + brief;
         if (GetParam() == End::destruction) {

@@ -15,6 +15,7 @@ using namespace support;
 class QueueTrouble : public QueueProcesses {
   protected:
     static constexpr int crowd = 20;  // of each process
+    static constexpr std::size_t all_of_them = 60;
     // Where each of them may have to look: less than ten times that, but a test has a minute.
     static constexpr milliseconds all_bound = 50s;
 
@@ -64,7 +65,7 @@ TEST_F(QueueTrouble, ServerThatForgetsLockAndPlacesServesEverybodyAllTheSame) {
     hold();
     start_three(crowd);
     server_.cli("FLUSHALL");
-    ASSERT_TRUE(are_served(3 * crowd, look_bound));
+    ASSERT_TRUE(are_served(all_of_them, look_bound));
     expect_lost();
     expect_all_is_well();
     expect_no_places();
@@ -79,7 +80,7 @@ TEST_F(QueueTrouble, ScriptsThatAreForgottenAllTheTimeKeepNobodyWaiting) {
     ASSERT_TRUE(poll_until(
         [&] {
             server_.cli("SCRIPT", "FLUSH");
-            return served().size() == 3 * crowd;
+            return served().size() == all_of_them;
         },
         look_bound));
     EXPECT_GT(calls_of(server_, "eval"), before) << "they were";
@@ -129,7 +130,7 @@ TEST_F(QueueTrouble, Row53SubscriptionsThatAreKilledAllTheTimeKeepNobodyWaiting)
     ASSERT_TRUE(poll_until(
         [&] {
             killed += std::stoi(server_.cli("CLIENT", "KILL", "TYPE", "pubsub"));
-            return served().size() == 3 * crowd;
+            return served().size() == all_of_them;
         },
         all_bound));
     EXPECT_GT(killed, 0);
