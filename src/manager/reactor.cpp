@@ -51,8 +51,11 @@ bool Reactor::add(Task& task) {
 void Reactor::ring(Task& task) noexcept {
     {
         const MutexLock lock{mutex_};
-        task.rung_ = true;
-        if (task.state_ != Task::State::waiting) return;
+        if (task.state_ != Task::State::waiting) {
+            // The step of who was woken is still to come, and sees why.
+            if (task.state_ != Task::State::woken) task.rung_ = true;
+            return;
+        }
         make_ready(task);
     }
     waker_.wake();
@@ -72,8 +75,9 @@ void Reactor::abandon(Task* task) noexcept {
 }
 
 void Reactor::make_ready(Task& task) noexcept {
-    if (task.state_ == Task::State::waiting) waiting_.remove(task);
-    task.state_ = Task::State::ready;
+    const bool waited = task.state_ == Task::State::waiting;
+    if (waited) waiting_.remove(task);
+    task.state_ = waited ? Task::State::woken : Task::State::ready;
     task.next_ = nullptr;
     append(ready_, task);
 }

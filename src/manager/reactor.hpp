@@ -57,10 +57,11 @@ class Reactor {
 
       private:
         friend class Reactor;
-        enum class State : std::uint8_t { outside, ready, stepping, waiting, flying, done };
+        // `woken` is ready, too, behind a wait.
+        enum class State : std::uint8_t { outside, ready, woken, stepping, waiting, flying, done };
 
         State state_ = State::outside;
-        bool rung_ = false;
+        bool rung_ = false;  // while it was awake: its next wait is over at once
         bool abandoned_ = false;
         std::uint32_t place_ = 0;  // among those who wait for a time
         Task* next_ = nullptr;

@@ -1,5 +1,5 @@
 // Goal: MemoryBackend keeps the contract of a backend. Method: the conformance suite, on a clock
-// that the tests move. Its link cannot break: there is none.
+// that the tests move; by blocking calls and by coroutines. Its link cannot break: there is none.
 #include <memory>
 
 #include <leaselock/testing/conformance.hpp>
@@ -12,6 +12,10 @@ namespace {
 LEASELOCK_CONFORMANCE_SUITE(MemoryConformance, [] { return std::make_unique<MemoryFixture>(); });
 LEASELOCK_QUEUE_CONFORMANCE_SUITE(MemoryQueueConformance,
                                   [] { return std::make_unique<MemoryFixture>(); });
+LEASELOCK_ASYNC_CONFORMANCE_SUITE(MemoryAsyncConformance,
+                                  [] { return std::make_unique<MemoryFixture>(); });
+LEASELOCK_ASYNC_QUEUE_CONFORMANCE_SUITE(MemoryAsyncQueueConformance,
+                                        [] { return std::make_unique<MemoryFixture>(); });
 
 }  // namespace
 }  // namespace leaselock::testing

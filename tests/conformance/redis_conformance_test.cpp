@@ -62,12 +62,22 @@ LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTlsLink, [] { return std::make_unique<TlsF
 LEASELOCK_CONFORMANCE_SUITE(RedisTcpConformance, [] { return std::make_unique<TcpFixture>(); });
 LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTcpLink, [] { return std::make_unique<TcpFixture>(); });
 
+LEASELOCK_ASYNC_CONFORMANCE_SUITE(RedisTcpAsyncConformance,
+                                  [] { return std::make_unique<TcpFixture>(); });
+LEASELOCK_ASYNC_QUEUE_CONFORMANCE_SUITE(RedisTcpAsyncQueue,
+                                        [] { return std::make_unique<TcpFixture>(); });
+LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(RedisTcpAsyncLink,
+                                       [] { return std::make_unique<TcpFixture>(); });
+
 LEASELOCK_CONFORMANCE_SUITE(RedisUnixConformance,
                             [] { return std::make_unique<UnixSocketFixture>(); });
 LEASELOCK_QUEUE_CONFORMANCE_SUITE(RedisUnixQueue,
                                   [] { return std::make_unique<UnixSocketFixture>(); });
 LEASELOCK_LINK_CONFORMANCE_SUITE(RedisUnixLink,
                                  [] { return std::make_unique<UnixSocketFixture>(); });
+
+LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(RedisUnixAsyncLink,
+                                       [] { return std::make_unique<UnixSocketFixture>(); });
 
 LEASELOCK_CONFORMANCE_SUITE(RedisAclConformance,
                             [] { return std::make_unique<LeastPrivilegeFixture>(); });

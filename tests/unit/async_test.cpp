@@ -183,6 +183,26 @@ TEST_F(Async, ManyWaitForOneKeyAndAreServedInTheirOrder) {
     EXPECT_EQ(order.size(), std::size_t{count});
 }
 
+TEST_F(Async, WhoIsWokenInTheLineLooksOnce) {
+    constexpr std::size_t count = 200;
+    auto first = locks_.acquire("key");
+    auto run = [&]() -> Detached {
+        auto lock = co_await locks_.async_acquire("key", {.wait_timeout = forever});
+        // Time for the next one to look, and to sleep.
+        auto other = co_await locks_.async_acquire("other");
+        (void)co_await other->async_release();
+        (void)co_await lock->async_release();
+        ++done_;
+    };
+    run();
+    ASSERT_TRUE(poll_until([&] { return asked(Verb::acquire) == 2; }));
+    for (std::size_t i = 1; i < count; ++i) run();
+    first->release();
+    ASSERT_TRUE(all_done(count));
+    // Two for each section, and once more now and then, when time passes.
+    EXPECT_LT(asked(Verb::acquire), 1 + 2 * count + count / 2);
+}
+
 TEST_F(Async, CoroutinesAndThreadsShareOneQueue) {
     auto first = locks_.acquire("key");
     std::mutex mutex;

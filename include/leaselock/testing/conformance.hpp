@@ -7,8 +7,19 @@
 // makes the tests MyStore.AcquireOfAFreeKeyIsGranted and so on, each with a fixture of its own. A
 // store behind a link derives from LinkFixture and has a second line of the same form,
 // LEASELOCK_LINK_CONFORMANCE_SUITE: what happens when the link breaks, and heals. One that has a
-// queue has another, LEASELOCK_QUEUE_CONFORMANCE_SUITE: whoever waits gets the lock in his turn. A
-// backend that has all of these tests green can be used with a LockManager.
+// queue has another, LEASELOCK_QUEUE_CONFORMANCE_SUITE: whoever waits gets the lock in his turn.
+//
+// The cases that ask a LockManager come in two ways, since it uses a backend in two: by blocking
+// calls, which drive the backend on their own thread, and by coroutines, for all of which one
+// thread does. The suites above ask by blocking calls; for each of them there is one that asks the
+// same by async_acquire and async_release,
+//
+//     LEASELOCK_ASYNC_CONFORMANCE_SUITE(MyStoreAsync, [] { return std::make_unique<MyFixture>();
+//     });
+//
+// and LEASELOCK_ASYNC_QUEUE_CONFORMANCE_SUITE and LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE. They
+// leave out the cases that ask the backend itself, in which there is nothing to wait for by a
+// coroutine. A backend that has all of these tests green can be used with a LockManager.
 //
 // Time bounds are ten times the value they are about, so a slow machine does not fail them.
 //
@@ -27,6 +38,7 @@
 #include <leaselock/testing/detail/conformance_manager.hpp>
 #include <leaselock/testing/detail/conformance_queue.hpp>
 #include <leaselock/testing/detail/conformance_store.hpp>
+#include <leaselock/testing/detail/conformance_turn.hpp>
 
 namespace leaselock::testing::detail {
 
@@ -63,17 +75,35 @@ template <class Make>
 bool register_backend_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<BackendFixture>(suite, make, store_cases, file, line);
     register_cases<BackendFixture>(suite, make, lease_cases, file, line);
-    register_cases<BackendFixture>(suite, make, manager_cases, file, line);
+    register_cases<BackendFixture>(suite, make, manager_cases<Blocking>, file, line);
     return true;
 }
 template <class Make>
 bool register_queue_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<BackendFixture>(suite, make, queue_cases, file, line);
+    register_cases<BackendFixture>(suite, make, turn_cases<Blocking>, file, line);
     return true;
 }
 template <class Make>
 bool register_link_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<LinkFixture>(suite, make, link_cases, file, line);
+    register_cases<LinkFixture>(suite, make, manager_link_cases<Blocking>, file, line);
+    return true;
+}
+template <class Make>
+bool register_async_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, manager_cases<Awaited>, file, line);
+    return true;
+}
+template <class Make>
+bool register_async_queue_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, turn_cases<Awaited>, file, line);
+    register_cases<BackendFixture>(suite, make, crowd_cases, file, line);
+    return true;
+}
+template <class Make>
+bool register_async_link_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<LinkFixture>(suite, make, manager_link_cases<Awaited>, file, line);
     return true;
 }
 
@@ -96,3 +126,16 @@ bool register_link_suite(const char* suite, const char* file, int line, Make mak
 #define LEASELOCK_LINK_CONFORMANCE_SUITE(Name, ...)                   \
     [[maybe_unused]] static const bool leaselock_conformance_##Name = \
         ::leaselock::testing::detail::register_link_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)
+
+// The same three, for what asks a manager: by coroutines. Names are other ones again.
+#define LEASELOCK_ASYNC_CONFORMANCE_SUITE(Name, ...)                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name = \
+        ::leaselock::testing::detail::register_async_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)
+#define LEASELOCK_ASYNC_QUEUE_CONFORMANCE_SUITE(Name, ...)                                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name =                       \
+        ::leaselock::testing::detail::register_async_queue_suite(#Name, __FILE__, __LINE__, \
+                                                                 __VA_ARGS__)
+#define LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(Name, ...)                                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name =                      \
+        ::leaselock::testing::detail::register_async_link_suite(#Name, __FILE__, __LINE__, \
+                                                                __VA_ARGS__)

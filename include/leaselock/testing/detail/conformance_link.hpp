@@ -69,15 +69,20 @@ inline constexpr Case<LinkFixture> link_cases[] = {
          EXPECT_EQ(client.inspect(key).outcome, Outcome::free);
          EXPECT_EQ(fixture.raw_holder(key), std::nullopt);
      }},
+};
+
+// Those that ask a manager.
+template <class Calls>
+inline constexpr Case<LinkFixture> manager_link_cases[] = {
     {"WaitOnABrokenLinkEndsAtItsDeadline",
      [](LinkFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
-         ASSERT_TRUE(manager.acquire("key").has_value());
+         ASSERT_TRUE(Calls::acquire(manager, "key").has_value());
          fixture.break_link();
          const auto begin = fixture.clock()->now();
          std::error_code ec;
          auto call = std::async(std::launch::async, [&] {
-             (void)manager.acquire("key", {.wait_timeout = fixture.patience()}, ec);
+             (void)Calls::acquire(manager, "key", {.wait_timeout = fixture.patience()}, ec);
              return fixture.clock()->now();
          });
          settle_while_running(fixture, call);
@@ -85,13 +90,13 @@ inline constexpr Case<LinkFixture> link_cases[] = {
          EXPECT_LT(call.get() - begin, 10 * (fixture.patience() + 500ms));
          fixture.heal_link();
          EXPECT_TRUE(settle_until(fixture, 100 * fixture.patience(), [&] {
-             return manager.acquire("key", {}, ec).has_value();
+             return Calls::acquire(manager, "key", {}, ec).has_value();
          })) << ec;
      }},
     {"DestructorEndsWithinBoundsOnABrokenLink",
      [](LinkFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
-         auto lock = manager.acquire("key", {.ttl = long_term});
+         auto lock = Calls::acquire(manager, "key", {.ttl = long_term});
          ASSERT_TRUE(lock.has_value());
          fixture.break_link();
          const auto begin = fixture.clock()->now();

@@ -1,4 +1,5 @@
-// Cases of the conformance suite: a LockManager on top of the backend keeps its promises.
+// Cases of the conformance suite: a LockManager on top of the backend keeps its promises, however
+// it is asked.
 #pragma once
 
 #include <future>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include <leaselock/lock_manager.hpp>
+#include <leaselock/testing/detail/conformance_calls.hpp>
 #include <leaselock/testing/detail/conformance_case.hpp>
 
 namespace leaselock::testing::detail {
@@ -32,21 +34,22 @@ void settle_while_running(BackendFixture& fixture, const std::future<Result>& ca
     }
 }
 
+template <class Calls>
 inline constexpr Case<BackendFixture> manager_cases[] = {
     {"ManagersExcludeEachOther",
      [](BackendFixture& fixture) {
          LockManager first = manager_of(fixture, "first:1");
          LockManager second = manager_of(fixture, "second:2");
-         auto lock = first.acquire("key", {.ttl = long_term});
+         auto lock = Calls::acquire(first, "key", {.ttl = long_term});
          ASSERT_TRUE(lock.has_value());
          EXPECT_TRUE(lock->owns_lock());
-         EXPECT_FALSE(second.acquire("key").has_value());
+         EXPECT_FALSE(Calls::acquire(second, "key").has_value());
          const LockInfo info = second.inspect("key");
          EXPECT_TRUE(info.held);
          EXPECT_EQ(info.owner, "first:1");
          EXPECT_EQ(info.fencing_token, lock->fencing_token());
-         EXPECT_EQ(lock->release(), ReleaseResult::released);
-         auto next = second.acquire("key");
+         EXPECT_EQ(Calls::release(*lock), ReleaseResult::released);
+         auto next = Calls::acquire(second, "key");
          ASSERT_TRUE(next.has_value());
          EXPECT_GT(next->fencing_token(), lock->fencing_token());
      }},
@@ -57,7 +60,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          for (const std::string& key : {std::string{}, too_long, std::string("a\0b", 3),
                                         std::string{"a\rb"}, std::string{"a\nb"}}) {
              std::error_code ec;
-             EXPECT_FALSE(manager.acquire(key, {}, ec).has_value());
+             EXPECT_FALSE(Calls::acquire(manager, key, {}, ec).has_value());
              EXPECT_EQ(ec, Errc::invalid_key);
          }
      }},
@@ -65,25 +68,26 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
          std::error_code ec;
-         EXPECT_FALSE(manager.acquire("key", {.ttl = 9'000us}, ec).has_value());
+         EXPECT_FALSE(Calls::acquire(manager, "key", {.ttl = 9'000us}, ec).has_value());
          EXPECT_EQ(ec, Errc::invalid_option);
-         auto lock = manager.acquire("key", {.ttl = max_ttl - 1h - 500us}, ec);
+         auto lock = Calls::acquire(manager, "key", {.ttl = max_ttl - 1h - 500us}, ec);
          ASSERT_TRUE(lock.has_value()) << ec;
-         EXPECT_EQ(lock->release(), ReleaseResult::released);
+         EXPECT_EQ(Calls::release(*lock), ReleaseResult::released);
          // On a slow machine so short a lease may be over when its grant arrives.
-         (void)manager.acquire("key", {.ttl = 9'001us}, ec);
+         (void)Calls::acquire(manager, "key", {.ttl = 9'001us}, ec);
          EXPECT_NE(ec, Errc::invalid_option);
      }},
     {"WaitEndsAtItsDeadline",
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
-         const auto holder = manager.acquire("key", {.ttl = long_term});
+         const auto holder = Calls::acquire(manager, "key", {.ttl = long_term});
          ASSERT_TRUE(holder.has_value());
          const auto begin = fixture.clock()->now();
          std::error_code ec;
          auto call = std::async(std::launch::async, [&] {
-             (void)manager.acquire(
-                 "key", {.wait_timeout = fixture.term(), .retry_delay = fixture.term() / 10}, ec);
+             (void)Calls::acquire(
+                 manager, "key",
+                 {.wait_timeout = fixture.term(), .retry_delay = fixture.term() / 10}, ec);
              return fixture.clock()->now();
          });
          settle_while_running(fixture, call);
@@ -99,7 +103,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          const Reply silent = dead.acquire(key_of(fixture, "key"), new_token(), fixture.term());
          ASSERT_EQ(silent.outcome, Outcome::granted);
          auto call = std::async(std::launch::async, [&] {
-             return manager.acquire("key", {.ttl = long_term, .wait_timeout = forever});
+             return Calls::acquire(manager, "key", {.ttl = long_term, .wait_timeout = forever});
          });
          settle_while_running(fixture, call);
          const auto lock = call.get();
@@ -110,27 +114,27 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
      [](BackendFixture& fixture) {
          LockManager first = manager_of(fixture, "first:1");
          LockManager second = manager_of(fixture, "second:2");
-         auto holder = first.acquire("key", {.ttl = long_term});
+         auto holder = Calls::acquire(first, "key", {.ttl = long_term});
          ASSERT_TRUE(holder.has_value());
          auto call = std::async(std::launch::async, [&] {
-             return second.acquire("key", {.ttl = long_term, .wait_timeout = forever});
+             return Calls::acquire(second, "key", {.ttl = long_term, .wait_timeout = forever});
          });
          fixture.settle(fixture.term() / 2);
          EXPECT_EQ(call.wait_for(0ms), std::future_status::timeout);
-         EXPECT_EQ(first.release(*holder), ReleaseResult::released);
+         EXPECT_EQ(Calls::release(*holder), ReleaseResult::released);
          settle_while_running(fixture, call);
          EXPECT_TRUE(call.get().has_value());
      }},
     {"StopTokenEndsAWait",
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
-         const auto holder = manager.acquire("key", {.ttl = long_term});
+         const auto holder = Calls::acquire(manager, "key", {.ttl = long_term});
          ASSERT_TRUE(holder.has_value());
          std::stop_source source;
          std::error_code ec;
          auto call = std::async(std::launch::async, [&] {
-             (void)manager.acquire("key", {.wait_timeout = forever, .retry_delay = 1h},
-                                   source.get_token(), ec);
+             (void)Calls::acquire(manager, "key", {.wait_timeout = forever, .retry_delay = 1h}, ec,
+                                  source.get_token());
          });
          fixture.settle(fixture.term() / 2);
          source.request_stop();
@@ -142,10 +146,10 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
      [](BackendFixture& fixture) {
          LockManager first = manager_of(fixture, "first:1");
          LockManager second = manager_of(fixture, "second:2");
-         auto job = first.acquire("key", {.min_hold = long_term});
+         auto job = Calls::acquire(first, "key", {.min_hold = long_term});
          ASSERT_TRUE(job.has_value());
-         EXPECT_EQ(job->release(), ReleaseResult::released);
-         EXPECT_FALSE(second.acquire("key").has_value());
+         EXPECT_EQ(Calls::release(*job), ReleaseResult::released);
+         EXPECT_FALSE(Calls::acquire(second, "key").has_value());
          const LockInfo info = second.inspect("key");
          EXPECT_TRUE(info.held);
          EXPECT_TRUE(info.kept);
@@ -154,7 +158,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
     {"DestructorReleasesWithinBounds",
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
-         auto lock = manager.acquire("key", {.ttl = long_term});
+         auto lock = Calls::acquire(manager, "key", {.ttl = long_term});
          ASSERT_TRUE(lock.has_value());
          auto end = std::async(std::launch::async, [&] { lock.reset(); });
          ASSERT_EQ(end.wait_for(10s), std::future_status::ready);
