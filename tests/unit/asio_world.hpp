@@ -43,7 +43,8 @@ class AsioWorld : public ::testing::Test {
     template <class Coroutine>
     void run(Coroutine coroutine) {
         std::exception_ptr failure;
-        net::co_spawn(*context_, std::move(coroutine), [&](std::exception_ptr e) { failure = e; });
+        net::co_spawn(*context_, std::move(coroutine),
+                      [&](const std::exception_ptr& e) { failure = e; });
         context_->run();
         context_->restart();
         if (failure) std::rethrow_exception(failure);
