@@ -301,7 +301,7 @@ TEST_F(AsyncOutage, ManyThatAreCutOffAtOnceAreAllToldAndLeaveNothing) {
     EXPECT_TRUE(poll_until([&] { return server_.cli("EXISTS", "p:key-0") == "0"; }));
     EXPECT_TRUE(poll_until([&] { return locks_.stats().cleanups_now == 0; }, long_timeout));
     for (std::size_t i = 0; i < count; ++i) {
-        EXPECT_TRUE(poll_until([&] {
+        ASSERT_TRUE(poll_until([&] {
             return server_.cli("EXISTS", "p:key-" + std::to_string(i)) == "0";
         })) << i;
     }
