@@ -259,6 +259,17 @@ TEST_F(AsyncOutage, ReleaseOnAStoppedServerIsUnknownAndArrivesLater) {
     EXPECT_TRUE(poll_until([&] { return is_free(); })) << "in spite of its ttl";
 }
 
+TEST_F(AsyncOutage, Row5ReleaseThatIsLostIsUnknownAndRepeated) {
+    Call& call = calls_.emplace_back();
+    ASSERT_NO_FATAL_FAILURE(hold(call, {.ttl = 10min}));
+    proxy_.strike(Way::requests, 1, Fate::lost);
+    release(call);
+    ASSERT_TRUE(ends(call, 2 * short_timeout * patience));
+    EXPECT_EQ(call.released, ReleaseResult::unknown);
+    EXPECT_EQ(call.ec, Errc::command_timed_out) << call.ec.message();
+    EXPECT_TRUE(poll_until([&] { return is_free(); })) << "in spite of its ttl";
+}
+
 // Many at once, most of whose answers are lost with the connection: each is told something, and
 // none has a lock that the server does not know.
 TEST_F(AsyncOutage, ManyThatAreCutOffAtOnceAreAllToldAndLeaveNothing) {
@@ -290,7 +301,7 @@ TEST_F(AsyncOutage, ManyThatAreCutOffAtOnceAreAllToldAndLeaveNothing) {
     EXPECT_TRUE(poll_until([&] { return server_.cli("EXISTS", "p:key-0") == "0"; }));
     EXPECT_TRUE(poll_until([&] { return locks_.stats().cleanups_now == 0; }, long_timeout));
     for (std::size_t i = 0; i < count; ++i) {
-        EXPECT_TRUE(poll_until([&] {
+        ASSERT_TRUE(poll_until([&] {
             return server_.cli("EXISTS", "p:key-" + std::to_string(i)) == "0";
         })) << i;
     }
