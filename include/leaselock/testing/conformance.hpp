@@ -25,6 +25,7 @@
 #include <leaselock/testing/detail/conformance_lease.hpp>
 #include <leaselock/testing/detail/conformance_link.hpp>
 #include <leaselock/testing/detail/conformance_manager.hpp>
+#include <leaselock/testing/detail/conformance_overview.hpp>
 #include <leaselock/testing/detail/conformance_queue.hpp>
 #include <leaselock/testing/detail/conformance_store.hpp>
 
@@ -64,6 +65,7 @@ bool register_backend_suite(const char* suite, const char* file, int line, Make 
     register_cases<BackendFixture>(suite, make, store_cases, file, line);
     register_cases<BackendFixture>(suite, make, lease_cases, file, line);
     register_cases<BackendFixture>(suite, make, manager_cases, file, line);
+    register_cases<BackendFixture>(suite, make, overview_cases, file, line);
     return true;
 }
 template <class Make>
