@@ -16,6 +16,7 @@
 #include <leaselock/key_template.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
+#include <leaselock/lock_owner.hpp>
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/observer.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>

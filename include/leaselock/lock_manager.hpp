@@ -33,6 +33,7 @@ namespace detail {
 class AsyncAcquire;
 class Core;
 struct Failure;
+struct ManagerAccess;
 }  // namespace detail
 
 class AcquireAwaitable;
@@ -152,6 +153,7 @@ class LEASELOCK_EXPORT LockManager {
 
   private:
     friend class ScopedDistributedLock;
+    friend struct detail::ManagerAccess;
     friend LockManager& default_manager();
 
     detail::LeasePtr acquire_lease(std::string_view key, const LockOptions& options,

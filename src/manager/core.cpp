@@ -104,14 +104,18 @@ Clock::time_point Core::run(Backend& backend, Operation& operation) const noexce
     return clock().now();
 }
 
+std::optional<std::chrono::milliseconds> patience(const LockOptions& options) noexcept {
+    if (options.wait_timeout) return options.wait_timeout->value();
+    if (!options.wait) return std::nullopt;
+    return options.retry_count * options.retry_delay.value();
+}
+
 AcquireMachine::Plan Core::plan(const LockOptions& options, const Lease& lease,
                                 Clock::time_point now) const noexcept {
-    const bool wait = options.wait || options.wait_timeout.has_value();
-    const auto patience = options.wait_timeout ? options.wait_timeout->value()
-                                               : options.retry_count * options.retry_delay.value();
+    const auto time = patience(options);
     return {.ttl = options.ttl.value_or(options_.default_ttl).value(),
-            .wait = wait,
-            .deadline = saturating_add(now, patience),
+            .wait = time.has_value(),
+            .deadline = saturating_add(now, time.value_or(std::chrono::milliseconds{0})),
             .retry_delay = options.retry_delay.value(),
             .seed = lease.seed(),
             .prolongs = options.renewal == Renewal::off || options.min_hold.value().count() > 0};

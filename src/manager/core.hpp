@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -31,6 +32,10 @@
 #include "manager/waiter.hpp"
 
 namespace leaselock::detail {
+
+// How long a call waits; nothing: it does not. The options are checked.
+[[nodiscard]] std::optional<std::chrono::milliseconds> patience(
+    const LockOptions& options) noexcept;
 
 class Core {
   public:
