@@ -4,6 +4,7 @@
 // Thread-safety: each header says its own.
 #pragma once
 
+#include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
