@@ -15,6 +15,7 @@
 #include <leaselock/finding.hpp>
 #include <leaselock/key_macros.hpp>
 #include <leaselock/key_template.hpp>
+#include <leaselock/leader_election.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/lock_owner.hpp>
