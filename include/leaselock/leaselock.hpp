@@ -21,6 +21,7 @@
 #include <leaselock/lock_owner.hpp>
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/observer.hpp>
+#include <leaselock/run_once.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 #include <leaselock/version.hpp>
 #include <leaselock/with_lock.hpp>
