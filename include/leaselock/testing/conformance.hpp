@@ -22,6 +22,7 @@
 #include <utility>
 
 #include <leaselock/testing/backend_fixture.hpp>
+#include <leaselock/testing/detail/conformance_faces.hpp>
 #include <leaselock/testing/detail/conformance_lease.hpp>
 #include <leaselock/testing/detail/conformance_link.hpp>
 #include <leaselock/testing/detail/conformance_manager.hpp>
@@ -66,6 +67,7 @@ bool register_backend_suite(const char* suite, const char* file, int line, Make 
     register_cases<BackendFixture>(suite, make, lease_cases, file, line);
     register_cases<BackendFixture>(suite, make, manager_cases, file, line);
     register_cases<BackendFixture>(suite, make, overview_cases, file, line);
+    register_cases<BackendFixture>(suite, make, face_cases, file, line);
     return true;
 }
 template <class Make>
