@@ -18,6 +18,7 @@
 //   - no command but release ends a lease early, and none but acquire makes one.
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
+//   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
 //   - acquire does nothing if it reaches the store after `deadline`.
 //   - something under the key that is not a lock is left alone: Errc::corrupt.
 //   - a failure is `unavailable` only if the command did not run; when in doubt it is `unknown`.
@@ -51,6 +52,9 @@
 namespace leaselock {
 
 enum class Verb : std::uint8_t { acquire, renew, release, inspect };
+
+// Before the token of a holder who has released, while the key is kept for his min_hold.
+inline constexpr std::string_view kept_mark = "kept:";
 
 // A lock that a release has handed over to a waiter.
 struct HandOff {
@@ -203,6 +207,15 @@ class LEASELOCK_EXPORT Backend {
     // The store's own part of LockManager::check(): adds what is amiss with the store and how it is
     // set up. Blocks for a command time-out at most. Throws LockError if the store cannot be asked.
     virtual void examine(std::vector<Finding>& /*findings*/) {}
+
+    // The store's part of LockManager::list(): the keys that begin with `prefix` and go on with
+    // what the glob `pattern` matches, in any order; more than once, and such as hold no lock, do
+    // no harm. In pieces, so that nobody who locks is held up for longer than by a few commands.
+    // Throws LockError.
+    [[nodiscard]] virtual std::vector<std::string> list(std::string_view /*prefix*/,
+                                                        std::string_view /*pattern*/) {
+        throw LockError(Errc::not_supported, "this backend does not list its keys");
+    }
 };
 
 }  // namespace leaselock

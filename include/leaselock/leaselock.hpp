@@ -4,6 +4,7 @@
 // Thread-safety: each header says its own.
 #pragma once
 
+#include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
@@ -14,10 +15,13 @@
 #include <leaselock/finding.hpp>
 #include <leaselock/key_macros.hpp>
 #include <leaselock/key_template.hpp>
+#include <leaselock/leader_election.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
+#include <leaselock/lock_owner.hpp>
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/observer.hpp>
+#include <leaselock/run_once.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 #include <leaselock/version.hpp>
 #include <leaselock/with_lock.hpp>

@@ -33,6 +33,7 @@ namespace detail {
 class AsyncAcquire;
 class Core;
 struct Failure;
+struct ManagerAccess;
 }  // namespace detail
 
 class AcquireAwaitable;
@@ -112,6 +113,31 @@ class LEASELOCK_EXPORT LockManager {
     [[nodiscard]] LockInfo inspect(std::string_view key, std::string_view backend,
                                    std::error_code& ec);
 
+    // For operators: frees a key, whoever holds it, also one that is kept for its min_hold, and
+    // hands it over to the next one who waits, as any release does. The result is who held it; not
+    // `held`: nobody did, or he let go meanwhile, and nothing was done. Whoever comes meanwhile is
+    // not hit. The old holder believes in his lock until his next renewal, or the end of his lease
+    // if he does not renew, and what he does until then is not alone: only fencing tokens help, for
+    // that of the next grant is higher. Observers are told.
+    // Blocks for two commands, each at most the command time-out; two round trips. Throws
+    // LockError; Family::unknown means that it may have been done, and that it may be tried again.
+    LockInfo force_release(std::string_view key, std::string_view backend = {});
+    LockInfo force_release(std::string_view key, std::string_view backend, std::error_code& ec);
+
+    // For operators: the locks that are held, or kept, and whose keys match the glob `pattern`, by
+    // key. The pattern is for the key without the prefix: `*` any bytes, `?` one byte, `[a-z]` and
+    // `[^a-z]` one of them, or none of them, `\` the next byte as it is; 1 to 1024 bytes. What it
+    // tells may be over when it is told, and a lock that came or went meanwhile may be missing.
+    // Cost: a walk through the whole store, by pieces that hold nobody up, and a look at each key
+    // that matches. On Redis a round trip for each 1000 keys of the database, whosever they are,
+    // over a connection of its own (SCAN, never KEYS), and one for each 64 that match. Blocks for
+    // that, each round trip at most the command time-out. Throws LockError: not_supported by a
+    // backend that cannot tell, access_denied on Redis for a user without +scan.
+    [[nodiscard]] std::vector<ListedLock> list(std::string_view pattern = "*",
+                                               std::string_view backend = {});
+    [[nodiscard]] std::vector<ListedLock> list(std::string_view pattern, std::string_view backend,
+                                               std::error_code& ec);
+
     // For the start of a program: what is amiss with the backend, each with what to do. Empty: all
     // is well. It acquires, looks at, waits for, renews and releases a lock of its own,
     // "leaselock-check:" and 32 digits behind the prefix, so a right that is missing shows here and not at the first
@@ -127,7 +153,7 @@ class LEASELOCK_EXPORT LockManager {
 
   private:
     friend class ScopedDistributedLock;
-
+    friend struct detail::ManagerAccess;
     friend LockManager& default_manager();
 
     detail::LeasePtr acquire_lease(std::string_view key, const LockOptions& options,

@@ -125,6 +125,7 @@ inline constexpr std::chrono::milliseconds max_ttl = std::chrono::hours{24};
 inline constexpr std::size_t max_key_bytes = 512;     // with the prefix
 inline constexpr std::size_t max_prefix_bytes = 256;  // leaves room for a key
 inline constexpr std::size_t max_owner_bytes = 128;
+inline constexpr std::size_t max_pattern_bytes = 2 * max_key_bytes;  // every byte may be escaped
 
 // What a look at a key tells.
 struct LockInfo {
@@ -137,6 +138,12 @@ struct LockInfo {
     std::uint64_t fencing_token = 0;
     // Released, and kept until its min_hold is over.
     bool kept = false;
+};
+
+// One of those that LockManager::list tells of.
+struct ListedLock {
+    std::string key;  // without the manager's prefix
+    LockInfo info;
 };
 
 // What a release came to.

@@ -24,6 +24,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/glob.hpp>
 #include <leaselock/detail/memory_queue.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
@@ -56,6 +57,21 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         const auto found = shard.entries.find(key);
         if (found == shard.entries.end() || found->second.queue == nullptr) return;
         found->second.queue->forget(listener);
+    }
+    // Blocks for one shard's mutex after another; each is held while its keys are looked at.
+    std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
+        std::vector<std::string> keys;
+        for (Shard& shard : shards_) {
+            const detail::MutexLock lock{shard.mutex};
+            for (const auto& [key, entry] : shard.entries) {
+                const std::string_view text = key.text;
+                if (text.starts_with(prefix) &&
+                    detail::glob_matches(pattern, text.substr(prefix.size()))) {
+                    keys.push_back(key.text);
+                }
+            }
+        }
+        return keys;
     }
 
   private:
@@ -133,15 +149,25 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
                 reply.outcome = mine ? Outcome::renewed : Outcome::lost;
                 break;
             case Verb::release:
-                if (mine) end(shard, *entry, request);
-                if (!mine && entry != nullptr) leave(*entry, request.token);
-                reply.outcome = mine ? Outcome::released : Outcome::lost;
+                reply.outcome = Outcome::lost;
+                if (mine || (live && is_kept_by(*entry, request.token))) {
+                    end(shard, *entry, request);
+                    reply.outcome = Outcome::released;
+                } else if (entry != nullptr) {
+                    leave(*entry, request.token);
+                }
                 break;
             case Verb::inspect:
                 reply.outcome = Outcome::free;
                 if (live) tell(request, *entry, reply);
                 break;
         }
+    }
+
+    // What has been released is known by another token than the releaser's.
+    static bool is_kept_by(const Entry& entry, std::string_view token) noexcept {
+        return entry.kept && token.starts_with(kept_mark) &&
+               token.substr(kept_mark.size()) == entry.token;
     }
 
     // Whether it is this token's turn to take a key that is free.

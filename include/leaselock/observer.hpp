@@ -29,7 +29,7 @@ namespace leaselock {
 struct LockEvent {
     std::string key;                     // without the manager's prefix
     std::string key_template;            // LockOptions::key_template: a label for all such keys
-    std::string owner;                   // who we are; contended: who holds it
+    std::string owner;                   // who we are; contended, force_released: who holds it
     std::uint64_t fencing_token = 0;     // 0: none
     std::chrono::nanoseconds waited{0};  // acquired, contended, error: since the call
     std::chrono::nanoseconds held{0};    // renewed, lost, released, cleanup: since the grant
@@ -57,6 +57,9 @@ class LEASELOCK_EXPORT Observer {
     // A release whose outcome was not known has been settled; or, with error not 0, was given up
     // with its manager, and the lock is left to its ttl.
     virtual void on_cleanup(const LockEvent& /*event*/) {}
+    // This manager freed a lock by force_release. `owner` is who held it, and `fencing_token` his;
+    // there are no times.
+    virtual void on_force_released(const LockEvent& /*event*/) {}
 };
 
 // How often something took how long. Bucket i counts what took less than upper_bound(i) and not

@@ -93,6 +93,10 @@ Backend* Core::choose(std::string_view name, Failure& failure) {
     return name.empty() ? default_backend_ : find(name, failure);
 }
 
+Backend* Core::backend_for(std::string_view name, Failure& failure) {
+    return of_this_process(failure) ? choose(name, failure) : nullptr;
+}
+
 Clock::time_point Core::run(Backend& backend, Operation& operation) const noexcept {
     backend.submit(operation);
     if (operation.done()) return operation.request.submitted;
@@ -100,14 +104,18 @@ Clock::time_point Core::run(Backend& backend, Operation& operation) const noexce
     return clock().now();
 }
 
+std::optional<std::chrono::milliseconds> patience(const LockOptions& options) noexcept {
+    if (options.wait_timeout) return options.wait_timeout->value();
+    if (!options.wait) return std::nullopt;
+    return options.retry_count * options.retry_delay.value();
+}
+
 AcquireMachine::Plan Core::plan(const LockOptions& options, const Lease& lease,
                                 Clock::time_point now) const noexcept {
-    const bool wait = options.wait || options.wait_timeout.has_value();
-    const auto patience = options.wait_timeout ? options.wait_timeout->value()
-                                               : options.retry_count * options.retry_delay.value();
+    const auto time = patience(options);
     return {.ttl = options.ttl.value_or(options_.default_ttl).value(),
-            .wait = wait,
-            .deadline = saturating_add(now, patience),
+            .wait = time.has_value(),
+            .deadline = saturating_add(now, time.value_or(std::chrono::milliseconds{0})),
             .retry_delay = options.retry_delay.value(),
             .seed = lease.seed(),
             .prolongs = options.renewal == Renewal::off || options.min_hold.value().count() > 0};
@@ -126,12 +134,19 @@ bool Core::ready(Failure& failure) {
         return false;
     }
     if (started_.load(std::memory_order_relaxed)) return true;
-    if (!keeper_.start() || (notifier_->observed() && !Notifier::start(notifier_))) {
+    if (!tells(failure)) return false;
+    if (!keeper_.start()) {
         failure.set(Errc::no_thread, "the system gives no thread");
         return false;
     }
     started_ = true;
     return true;
+}
+
+bool Core::tells(Failure& failure) {
+    if (!notifier_->observed() || Notifier::start(notifier_)) return true;
+    failure.set(Errc::no_thread, "the system gives no thread");
+    return false;
 }
 
 void Core::watch(Watch& watch) {
@@ -249,32 +264,9 @@ void Core::tell_failure(const Lease& lease, const Failure& failure, Clock::time_
          failure.error, now, waited, contended ? &failure.owner : nullptr);
 }
 
-bool Core::inspect(std::string_view key, std::string_view backend_name, LockInfo& info,
-                   Failure& failure) {
-    if (!of_this_process(failure)) return false;
-    if (!check_key(options_.prefix, key, failure)) return false;
-    Backend* const backend = choose(backend_name, failure);
-    if (backend == nullptr) return false;
-    const std::string full_key = options_.prefix + std::string(key);
-    Operation operation{{.verb = Verb::inspect, .key = full_key, .submitted = clock().now()}};
-    run(*backend, operation);
-    const Reply& reply = operation.reply;
-    if (reply.outcome == Outcome::failed) {
-        failure.set(reply.error, fmt::format("lock '{}': {}", key, reply.detail));
-        return false;
-    }
-    const std::string_view owner = owner_of(reply.holder);
-    info = {.held = reply.outcome == Outcome::held,
-            .owner = std::string(owner),
-            .remaining = reply.remaining,
-            .fencing_token = owner.empty() ? 0 : reply.fencing_token,  // of an earlier holder
-            .kept = reply.kept};
-    return true;
-}
-
 std::vector<Finding> Core::check(std::string_view backend_name) {
     Failure failure;
-    Backend* const backend = of_this_process(failure) ? choose(backend_name, failure) : nullptr;
+    Backend* const backend = backend_for(backend_name, failure);
     if (backend == nullptr) failure.raise();
     std::vector<Finding> findings;
     dry_run(*this, *backend, findings);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -31,6 +32,10 @@
 #include "manager/waiter.hpp"
 
 namespace leaselock::detail {
+
+// How long a call waits; nothing: it does not. The options are checked.
+[[nodiscard]] std::optional<std::chrono::milliseconds> patience(
+    const LockOptions& options) noexcept;
 
 class Core {
   public:
@@ -65,8 +70,8 @@ class Core {
     // What the manager's destructor promises. A manager that was moved from has no core.
     static void shut_down(std::shared_ptr<Core> core) noexcept;
 
-    [[nodiscard]] bool inspect(std::string_view key, std::string_view backend, LockInfo& info,
-                               Failure& failure);
+    // The backend for a call that names `name`, or null and why. Freezes the registry.
+    [[nodiscard]] Backend* backend_for(std::string_view name, Failure& failure);
     // As LockManager::check. Throws LockError.
     [[nodiscard]] std::vector<Finding> check(std::string_view backend);
 
@@ -78,6 +83,8 @@ class Core {
     [[nodiscard]] LocalQueue& local_queue() noexcept { return local_queue_; }
     [[nodiscard]] LockStats stats() noexcept;
 
+    // The observer, if there is one, is told from now on. False: there is no thread to do it.
+    [[nodiscard]] bool tells(Failure& failure);
     // The loss of that lease is told. May throw bad_alloc, and LockError{no_thread}.
     void watch(Watch& watch);
 
@@ -93,7 +100,6 @@ class Core {
     [[nodiscard]] Backend* find(std::string_view name, Failure& failure) const;
     [[nodiscard]] bool open(Failure& failure) const LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool freeze(Failure& failure);
-    // The backend for a call that names `name`, or null and why. Freezes the registry.
     [[nodiscard]] Backend* choose(std::string_view name, Failure& failure);
     // Whether a lock may be acquired now, and if not, why. Starts the threads.
     [[nodiscard]] bool ready(Failure& failure);

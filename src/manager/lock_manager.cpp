@@ -5,6 +5,7 @@
 #include "manager/core.hpp"
 #include "manager/failure.hpp"
 #include "manager/lease.hpp"
+#include "manager/overview.hpp"
 
 namespace leaselock {
 
@@ -96,16 +97,47 @@ std::optional<ScopedDistributedLock> LockManager::try_acquire(std::string_view k
 LockInfo LockManager::inspect(std::string_view key, std::string_view backend) {
     Failure failure;
     LockInfo info;
-    if (!core_->inspect(key, backend, info, failure)) failure.raise();
+    if (!detail::inspect(*core_, key, backend, info, failure)) failure.raise();
     return info;
 }
 
 LockInfo LockManager::inspect(std::string_view key, std::string_view backend, std::error_code& ec) {
     Failure failure;
     LockInfo info;
-    (void)core_->inspect(key, backend, info, failure);
+    (void)detail::inspect(*core_, key, backend, info, failure);
     ec = failure.code();
     return info;
+}
+
+LockInfo LockManager::force_release(std::string_view key, std::string_view backend) {
+    Failure failure;
+    LockInfo freed;
+    if (!detail::force_release(*core_, key, backend, freed, failure)) failure.raise();
+    return freed;
+}
+
+LockInfo LockManager::force_release(std::string_view key, std::string_view backend,
+                                    std::error_code& ec) {
+    Failure failure;
+    LockInfo freed;
+    (void)detail::force_release(*core_, key, backend, freed, failure);
+    ec = failure.code();
+    return freed;
+}
+
+std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_view backend) {
+    return detail::list(*core_, pattern, backend);
+}
+
+std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_view backend,
+                                          std::error_code& ec) {
+    ec.clear();
+    try {
+        return detail::list(*core_, pattern, backend);
+    } catch (const LockError& error) {
+        ec = error.code();
+        return {};
+    }
 }
 
 std::vector<Finding> LockManager::check(std::string_view backend) { return core_->check(backend); }

@@ -7,14 +7,14 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <leaselock/backend.hpp>
+
 #include "manager/token.hpp"
 
 namespace leaselock::detail {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr std::string_view kept_mark = "kept:";
 
 bool owner_byte(char c) noexcept {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||

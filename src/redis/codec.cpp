@@ -16,7 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 using Type = wire::ReplyView::Type;
 
-constexpr std::string_view kept_mark = "kept:";
 constexpr std::uint64_t fence_end = std::uint64_t{1} << 53;
 constexpr milliseconds longest_hand_off{3000};                      // see release.lua
 constexpr std::uint64_t least_plain_grant = 1'000'000'000'000'000;  // see acquire.lua

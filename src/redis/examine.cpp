@@ -65,21 +65,6 @@ bool log_in(wire::Connection& connection, const LinkSettings& settings, const Cl
     return !error;
 }
 
-wire::Reply next(wire::Connection& connection, const LinkSettings& settings,
-                 Clock::time_point until) {
-    wire::Reply answer;
-    switch (connection.receive(answer, until)) {
-        case wire::Received::reply: break;
-        case wire::Received::timed_out:
-            give_up(settings, Errc::command_timed_out, "no answer within the command time-out");
-        case wire::Received::closed:
-            give_up(settings, Errc::connection_lost, "the connection broke before the answer");
-        case wire::Received::malformed:
-            give_up(settings, Errc::protocol_error, "the answer is not RESP");
-    }
-    return answer;
-}
-
 // What is asked, and what there is to say if it is refused.
 struct Question {
     std::vector<std::string_view> words;
@@ -117,7 +102,7 @@ void ask(wire::Connection& connection, const LinkSettings& settings, Clock::time
     for (const Question& question : all) wire::append_command(out, question.words);
     (void)connection.send(out, until);  // if that fails, so does the first answer
     for (const Question& question : all) {
-        const wire::Reply answer = next(connection, settings, until);
+        const wire::Reply answer = receive_answer(connection, settings, until);
         if (answer.is_error()) {
             findings.push_back({question.severity, std::string{question.subject},
                                 quote(answer.text()), std::string{question.advice}});

@@ -8,6 +8,7 @@
 #include "redis/inbox.hpp"
 #include "redis/link.hpp"
 #include "redis/options.hpp"
+#include "redis/scan.hpp"
 #include "redis/side_keys.hpp"
 
 namespace leaselock {
@@ -55,6 +56,9 @@ class RedisBackend final : public Backend {
     }
     void examine(std::vector<Finding>& findings) override {
         redis::examine(settings_, clock_, findings);
+    }
+    std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
+        return redis::scan(settings_, clock_, prefix, pattern);
     }
 
   private:

@@ -1,5 +1,6 @@
 #include "redis/session.hpp"
 
+#include <fmt/core.h>
 #include <optional>
 
 namespace leaselock::redis {
@@ -32,6 +33,25 @@ std::error_code open_session(wire::Connection& connection, const LinkSettings& s
     if (!speaks_tls(connection, settings.endpoint, until)) return error;
     why = connection.tls_fault();
     return Errc::tls_failed;
+}
+
+wire::Reply receive_answer(wire::Connection& connection, const LinkSettings& settings,
+                           Clock::time_point until) {
+    const auto fail = [&](Errc error, const char* why) {
+        throw LockError(error, fmt::format("{}: {}", settings.name, why));
+    };
+    wire::Reply answer;
+    switch (connection.receive(answer, until)) {
+        case wire::Received::reply: break;
+        case wire::Received::timed_out:
+            fail(Errc::command_timed_out, "no answer within the command time-out");
+            break;
+        case wire::Received::closed:
+            fail(Errc::connection_lost, "the connection broke before the answer");
+            break;
+        case wire::Received::malformed: fail(Errc::protocol_error, "the answer is not RESP"); break;
+    }
+    return answer;
 }
 
 }  // namespace leaselock::redis

@@ -23,4 +23,9 @@ namespace leaselock::redis {
                                            Clock::time_point until, std::int64_t& server_time,
                                            std::string& why);
 
+// The next answer, for whoever has sent a command himself. Throws LockError: unknown, if none comes
+// until then.
+[[nodiscard]] wire::Reply receive_answer(wire::Connection& connection, const LinkSettings& settings,
+                                         Clock::time_point until);
+
 }  // namespace leaselock::redis

@@ -33,9 +33,11 @@
 #include <utility>
 
 #include <leaselock/testing/backend_fixture.hpp>
+#include <leaselock/testing/detail/conformance_faces.hpp>
 #include <leaselock/testing/detail/conformance_lease.hpp>
 #include <leaselock/testing/detail/conformance_link.hpp>
 #include <leaselock/testing/detail/conformance_manager.hpp>
+#include <leaselock/testing/detail/conformance_overview.hpp>
 #include <leaselock/testing/detail/conformance_queue.hpp>
 #include <leaselock/testing/detail/conformance_store.hpp>
 #include <leaselock/testing/detail/conformance_turn.hpp>
@@ -76,6 +78,8 @@ bool register_backend_suite(const char* suite, const char* file, int line, Make 
     register_cases<BackendFixture>(suite, make, store_cases, file, line);
     register_cases<BackendFixture>(suite, make, lease_cases, file, line);
     register_cases<BackendFixture>(suite, make, manager_cases<Blocking>, file, line);
+    register_cases<BackendFixture>(suite, make, overview_cases, file, line);
+    register_cases<BackendFixture>(suite, make, face_cases, file, line);
     return true;
 }
 template <class Make>

@@ -98,6 +98,9 @@ class FaultBackend final : public Backend {
     }
     void forget(Listener& listener) noexcept override { inner_->forget(listener); }
     void examine(std::vector<Finding>& findings) override { inner_->examine(findings); }
+    std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
+        return inner_->list(prefix, pattern);
+    }
 
   private:
     using Hook = std::function<void(const Request&)>;

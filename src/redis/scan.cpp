@@ -1,0 +1,85 @@
+#include "redis/scan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/core.h>
+
+#include <leaselock/detail/glob.hpp>
+
+#include "redis/codec.hpp"
+#include "redis/session.hpp"
+#include "redis/side_keys.hpp"
+#include "wire/command.hpp"
+#include "wire/connection.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using Type = wire::ReplyView::Type;
+
+// How many keys the server looks at for one command: some 100 us of its time.
+constexpr std::string_view piece = "1000";
+
+class Walk {
+  public:
+    Walk(const LinkSettings& settings, std::shared_ptr<Clock> clock)
+        : settings_{settings}, clock_{std::move(clock)}, connection_{clock_} {}
+
+    void connect() {
+        const auto time = std::min(settings_.connect_timeout, settings_.command_timeout);
+        std::string why;
+        std::int64_t server_time = 0;
+        const std::error_code error =
+            open_session(connection_, settings_, *clock_,
+                         detail::saturating_add(clock_->now(), time), server_time, why);
+        if (error) fail(error, why);
+    }
+
+    // One piece. False: it was the last.
+    bool step(std::string_view match, std::vector<std::string>& keys) {
+        const std::array<std::string_view, 6> words{"SCAN", cursor_, "MATCH",
+                                                    match,  "COUNT", piece};
+        std::string out;
+        wire::append_command(out, words);
+        const auto until = detail::saturating_add(clock_->now(), settings_.command_timeout);
+        (void)connection_.send(out, until);  // if that fails, so does the answer
+        const wire::Reply answer = receive_answer(connection_, settings_, until);
+        if (answer.is_error()) fail(classify(answer.text()), quote(answer.text()));
+        const wire::ReplyView found = answer.at(1);
+        if (answer.size() != 2 || answer.at(0).type() != Type::string ||
+            found.type() != Type::array) {
+            fail(Errc::unexpected_reply, "the answer is none that SCAN gives");
+        }
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            const std::string_view key = found.at(i).text();
+            if (key_fault(key).empty()) keys.emplace_back(key);
+        }
+        cursor_ = answer.at(0).text();
+        return cursor_ != "0";
+    }
+
+  private:
+    [[noreturn]] void fail(std::error_code error, std::string_view why) const {
+        throw LockError(error, fmt::format("list of {}: {}", settings_.name, why));
+    }
+
+    const LinkSettings& settings_;
+    const std::shared_ptr<Clock> clock_;
+    wire::Connection connection_;
+    std::string cursor_ = "0";
+};
+
+}  // namespace
+
+std::vector<std::string> scan(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
+                              std::string_view prefix, std::string_view pattern) {
+    const std::string match = detail::escape_glob(prefix) + std::string(pattern);
+    std::vector<std::string> keys;
+    Walk walk{settings, clock};
+    walk.connect();
+    while (walk.step(match, keys)) {
+    }
+    return keys;
+}
+
+}  // namespace leaselock::redis
