@@ -29,7 +29,8 @@
 
 #include <leaselock/detail/asio_operation.hpp>
 
-namespace leaselock::inline LEASELOCK_ASIO_NAMES {
+namespace leaselock {
+inline namespace LEASELOCK_ASIO_NAMES {
 
 // LockManager::acquire: the lock, or nothing if it is contended. All else comes by the exception, a
 // LockError that tells what was asked and what went wrong; use_awaitable and use_future throw it.
@@ -73,4 +74,5 @@ auto async_release(ScopedDistributedLock& lock, Token&& token) {
         token);
 }
 
-}  // namespace leaselock::inline LEASELOCK_ASIO_NAMES
+}  // namespace LEASELOCK_ASIO_NAMES
+}  // namespace leaselock

@@ -42,7 +42,8 @@
 
 #include <leaselock/detail/thread_annotations.hpp>
 
-namespace leaselock::detail::inline LEASELOCK_ASIO_NAMES {
+namespace leaselock::detail {
+inline namespace LEASELOCK_ASIO_NAMES {
 
 namespace net = LEASELOCK_ASIO;
 
@@ -157,4 +158,5 @@ template <class Executor>
     }
 }
 
-}  // namespace leaselock::detail::inline LEASELOCK_ASIO_NAMES
+}  // namespace LEASELOCK_ASIO_NAMES
+}  // namespace leaselock::detail

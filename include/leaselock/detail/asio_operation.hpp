@@ -34,7 +34,8 @@
 
 #include <leaselock/async.hpp>
 
-namespace leaselock::detail::inline LEASELOCK_ASIO_NAMES {
+namespace leaselock::detail {
+inline namespace LEASELOCK_ASIO_NAMES {
 
 struct RequestStop {
     std::stop_source stop;
@@ -144,4 +145,5 @@ class AsioOperation {
     std::optional<std::stop_callback<RequestStop>> on_stop_{};
 };
 
-}  // namespace leaselock::detail::inline LEASELOCK_ASIO_NAMES
+}  // namespace LEASELOCK_ASIO_NAMES
+}  // namespace leaselock::detail
