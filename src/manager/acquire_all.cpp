@@ -152,12 +152,12 @@ ReleaseResult ScopedLockSet::release(std::error_code& ec) noexcept {
         return 3;
     };
     ReleaseResult worst = ReleaseResult::not_held;
-    for (auto lock = locks_.rbegin(); lock != locks_.rend(); ++lock) {
+    std::for_each(locks_.rbegin(), locks_.rend(), [&](ScopedDistributedLock& lock) {
         std::error_code why;
-        const ReleaseResult result = lock->release(why);
+        const ReleaseResult result = lock.release(why);
         if (badness(result) > badness(worst)) worst = result;
         if (!ec) ec = why;
-    }
+    });
     return worst;
 }
 
