@@ -182,8 +182,8 @@ TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
         EXPECT_EQ(subjects_of(check_as_locker(server_.url())), subjects) << right;
         EXPECT_EQ(support::keys_without_ttl(server_), Subjects{}) << right;
     }
-    EXPECT_EQ(rights.size() + 7 + 4, locker_acl().size())
-        << "ACL SETUSER locker reset on >PASSWORD -@all, and what telling needs";
+    EXPECT_EQ(rights.size() + 7 + 5, locker_acl().size())
+        << "ACL SETUSER locker reset on >PASSWORD -@all, and what telling and listing need";
 }
 
 TEST_F(RedisCheck, MissingEvalShowsWhereOthersHaveBroughtTheScripts) {
