@@ -18,3 +18,7 @@ endfunction()
 
 leaselock_find_asio(leaselock_asio asio.hpp ASIO 0)
 leaselock_find_asio(leaselock_boost_asio boost/asio.hpp BOOST_ASIO 1)
+
+# For sources with coroutines of asio's: clang 14 cannot compile those that are templates with a check
+# of the functions' types.
+set(leaselock_asio_options "$<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=function>")
