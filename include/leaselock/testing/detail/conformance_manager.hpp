@@ -17,10 +17,12 @@
 
 namespace leaselock::testing::detail {
 
-inline LockManager manager_of(BackendFixture& fixture, std::string owner) {
+// On that backend, or one of its own.
+inline LockManager manager_of(BackendFixture& fixture, std::string owner,
+                              std::shared_ptr<Backend> backend = nullptr) {
     LockManager manager{
         {.prefix = fixture.prefix(), .owner = std::move(owner), .clock = fixture.clock()}};
-    manager.register_backend("under test", fixture.make());
+    manager.register_backend("under test", backend ? std::move(backend) : fixture.make());
     manager.set_default_backend("under test");
     return manager;
 }

@@ -35,6 +35,15 @@ inline constexpr milliseconds place_is_left = 2s;
     });
 }
 
+// One whose backend listens already, so that it is told of hand-offs from its first wait on.
+[[nodiscard]] inline LockManager listening_manager(BackendFixture& fixture, const HeldKey& held) {
+    const Client client{fixture};
+    QueueWaiter first{fixture, client, held.key};
+    EXPECT_TRUE(first.queue_up().told);
+    (void)first.release();
+    return manager_of(fixture, "first:1", client.backend());
+}
+
 template <class Calls>
 [[nodiscard]] auto wait_elsewhere(LockManager& manager) {
     return std::async(std::launch::async, [&] {
@@ -47,7 +56,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
     {"CallIsServedBeforeThoseWhoCameLater",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
-         LockManager manager = manager_of(fixture, "first:1");
+         LockManager manager = listening_manager(fixture, held);
          auto call = wait_elsewhere<Calls>(manager);
          ASSERT_TRUE(somebody_waits(fixture, held));
          QueueWaiter later{fixture, held.client, held.key};
