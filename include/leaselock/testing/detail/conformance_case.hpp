@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 #include <leaselock/backend.hpp>
@@ -100,14 +101,18 @@ inline std::string key_of(const BackendFixture& fixture, std::string_view name =
     return fixture.prefix() + std::string(name);
 }
 
-// Lets time pass in small steps until `condition` holds; false if it still does not after `limit`.
+// Lets time pass in small steps, no faster than other threads can follow, until `condition` holds;
+// false if it still does not when `limit` has passed on the fixture's clock and in this process.
 template <class Condition>
 [[nodiscard]] bool settle_until(BackendFixture& fixture, milliseconds limit, Condition condition) {
     const auto clock = fixture.clock();
     const auto end = clock->now() + limit;
+    const auto patience = std::chrono::steady_clock::now() + limit;
     while (!condition()) {
-        if (clock->now() >= end) return false;
-        fixture.settle(std::max(fixture.term() / 50, 1ms));
+        const bool over = clock->now() >= end;
+        if (over && std::chrono::steady_clock::now() >= patience) return false;
+        if (!over) fixture.settle(std::max(fixture.term() / 200, 1ms));
+        std::this_thread::sleep_for(1ms);
     }
     return true;
 }
