@@ -37,6 +37,10 @@ constexpr std::array steps{
 class NoListener final : public Listener {
   public:
     using Listener::Listener;
+    NoListener(const NoListener&) = delete;
+    NoListener& operator=(const NoListener&) = delete;
+    virtual ~NoListener() = default;
+
     void handed_over(const HandOff& /*what*/) noexcept override {}
     void look() noexcept override {}
 };
