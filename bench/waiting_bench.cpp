@@ -27,7 +27,13 @@ using leaselock::ScopedDistributedLock;
 using leaselock::support::Detached;
 using namespace std::chrono_literals;
 
+// Each run has to have each counter.
+void no_counts(benchmark::State& state) {
+    for (const char* const name : {"polls", "bytes", "cores", "polls_s"}) state.counters[name] = 0;
+}
+
 void managers(benchmark::State& state) {
+    no_counts(state);
     constexpr int count = 64;
     constexpr auto wait = 10s;
     constexpr auto seen = 8s;
@@ -69,6 +75,7 @@ Detached wait_for(LockManager& locks, std::string key, std::stop_token stop,
 }
 
 void coroutines(benchmark::State& state, LockManager& holder, LockManager& locks, bench::Raw* raw) {
+    no_counts(state);
     constexpr int count = 10'000;
     constexpr int keys = 1'000;
     constexpr auto idle = 5s;

@@ -9,10 +9,10 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/testing/backend_fixture.hpp>
 
@@ -112,7 +112,7 @@ template <class Condition>
         const bool over = clock->now() >= end;
         if (over && std::chrono::steady_clock::now() >= patience) return false;
         if (!over) fixture.settle(std::max(fixture.term() / 200, 1ms));
-        std::this_thread::sleep_for(1ms);
+        (void)Waker{}.wait(1ms);
     }
     return true;
 }
