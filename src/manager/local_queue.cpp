@@ -67,14 +67,14 @@ void LocalQueue::released(const Backend& backend, std::string_view key) noexcept
 
 void LocalQueue::put_first(Shard& shard, Ticket& ticket) noexcept {
     ticket.contends_ = true;
-    ticket.told_ = false;
     ticket.before_ = nullptr;
     ticket.next_ = shard.contenders;
     if (ticket.next_ != nullptr) ticket.next_->before_ = &ticket;
     shard.contenders = &ticket;
 }
 
-// The next one takes over the line, and the turn.
+// The next one takes over the line, and the turn. Where his predecessor was told of hand-offs he
+// will be, too: a release that was sent before his look needs no second one.
 void LocalQueue::pass_on(Shard& shard, Ticket& ticket) noexcept {
     ticket.contends_ = false;
     Ticket*& link = ticket.before_ != nullptr ? ticket.before_->next_ : shard.contenders;
@@ -84,6 +84,7 @@ void LocalQueue::pass_on(Shard& shard, Ticket& ticket) noexcept {
     if (heir == nullptr) return;
     heir->line_ = heir->next_;
     heir->last_ = ticket.last_;
+    heir->told_ = ticket.told_;
     put_first(shard, *heir);
     heir->turn();
 }
