@@ -6,6 +6,7 @@
 #
 # What Redis gets is the script without its comments and blank lines; the SHA1 is that of exactly
 # these bytes, which is the name that EVALSHA asks for. Only whole-line `--` comments are allowed.
+# A line `-- include <file>` stands for the file, which lies beside the script; one includes no other.
 cmake_minimum_required(VERSION 3.25)
 
 function(leaselock_embed_scripts target)
@@ -13,19 +14,33 @@ function(leaselock_embed_scripts target)
     set(output "${directory}/redis_scripts.hpp")
     list(TRANSFORM ARGN PREPEND "${CMAKE_CURRENT_SOURCE_DIR}/" OUTPUT_VARIABLE scripts)
     set(generator "${PROJECT_SOURCE_DIR}/cmake/EmbedScripts.cmake")
+    file(GLOB parts CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/redis/scripts/parts/*.lua")
     add_custom_command(OUTPUT "${output}"
         COMMAND "${CMAKE_COMMAND}" "-DOUTPUT=${output}" "-DSCRIPTS=${scripts}"
                 -P "${generator}"
-        DEPENDS ${scripts} "${generator}"
+        DEPENDS ${scripts} ${parts} "${generator}"
         COMMENT "Embedding the Redis scripts"
         VERBATIM)
     target_sources(${target} PRIVATE "${output}")
     target_include_directories(${target} PRIVATE "${directory}")
 endfunction()
 
+# Sets <text_variable> to the text of <script> with all that it includes.
+function(leaselock_read_script script text_variable)
+    file(READ "${script}" text)
+    cmake_path(GET script PARENT_PATH directory)
+    string(REGEX MATCHALL "-- include [a-z_/]+[.]lua\n" includes "${text}")
+    foreach(line IN LISTS includes)
+        string(REGEX REPLACE "-- include (.*)\n" "\\1" name "${line}")
+        file(READ "${directory}/${name}" part)
+        string(REPLACE "${line}" "\n${part}" text "${text}")
+    endforeach()
+    set(${text_variable} "${text}" PARENT_SCOPE)
+endfunction()
+
 # Sets <text_variable> to what is embedded of <script>.
 function(leaselock_strip_script script text_variable)
-    file(READ "${script}" text)
+    leaselock_read_script("${script}" text)
     if(text MATCHES "--\\[=*\\[" OR text MATCHES "\\)lua\"" OR text MATCHES "\r")
         message(FATAL_ERROR "${script}: no block comments, no `)lua\"` and no CR, please")
     endif()

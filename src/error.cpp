@@ -22,6 +22,7 @@ const char* text(Errc code) noexcept {
         case Errc::not_supported: return "not supported by the server";
         case Errc::tls_failed: return "no trusted TLS connection";
         case Errc::forked: return "the manager was made by the process this one was forked from";
+        case Errc::conflicting_use: return "the key has another number or kind of shares now";
         case Errc::connect_failed: return "cannot connect";
         case Errc::loading: return "the server is loading";
         case Errc::read_only: return "the server is a read-only replica";
@@ -64,6 +65,7 @@ std::errc nearest(Errc code) noexcept {
         case Errc::corrupt: return std::errc::bad_message;
         case Errc::not_supported: return std::errc::not_supported;
         case Errc::forked: return std::errc::operation_not_permitted;
+        case Errc::conflicting_use: return std::errc::invalid_argument;
         case Errc::connect_failed: return std::errc::not_connected;
         case Errc::read_only: return std::errc::read_only_file_system;
         case Errc::out_of_memory: return std::errc::not_enough_memory;

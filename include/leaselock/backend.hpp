@@ -19,6 +19,16 @@
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
+//   - shares (Request::share): each is a lease of its own, under its own token, with all that is
+//   said
+//     here; a lease that ends frees its own shares and no others. Never more are held than there
+//     are, none while somebody holds all of the key, and all of it not while one is held. A retry
+//     may be answered with a higher fence. With another number of shares than the key has now it is
+//     refused: Errc::conflicting_use. Renew and release name the share of the acquire; but a renew
+//     with a share by the token that holds all of the key turns its lease into one of that share.
+//     A store without shares answers Errc::not_supported to a request that has one.
+//   - while shares are held, the key is held by nobody but, for a release, by the token of
+//     `shared_mark` and their number (0 for any number): it ends the leases of all of them.
 //   - acquire does nothing if it reaches the store after `deadline`.
 //   - something under the key that is not a lock is left alone: Errc::corrupt.
 //   - a failure is `unavailable` only if the command did not run; when in doubt it is `unknown`.
@@ -29,6 +39,7 @@
 //   - a place ends by a grant to its token, or by a release with its token (which is then `lost`,
 //     since it held nothing).
 //   - a lock is handed over as a grant is made: with a fencing token above all before it.
+//   - what is freed goes to as many as it is enough for, in their order.
 //
 // Thread-safety: a Backend may be used from all threads at once. An Operation belongs to its
 // caller, except between submit() and done(), when only done() may be called from outside the
@@ -48,6 +59,7 @@
 #include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
+#include <leaselock/share.hpp>
 
 namespace leaselock {
 
@@ -55,6 +67,8 @@ enum class Verb : std::uint8_t { acquire, renew, release, inspect };
 
 // Before the token of a holder who has released, while the key is kept for his min_hold.
 inline constexpr std::string_view kept_mark = "kept:";
+// Before the number of shares, where a holder is told and shares are held.
+inline constexpr std::string_view shared_mark = "shared:";
 
 // A lock that a release has handed over to a waiter.
 struct HandOff {
@@ -98,6 +112,7 @@ struct Request {
     std::chrono::milliseconds ttl{0};  // acquire, renew: how long the lease runs from now on
     std::chrono::milliseconds keep{
         0};                 // release: the key stays taken so long (min_hold); 0 frees it
+    Share share{};          // not for inspect
     bool ask_time = false;  // release: whether the reply must tell the store's time
     bool unread = false;    // release: nobody is left to read the reply, or to send it once more
     // acquire: who waits, and takes or keeps a place when the lock is not his; null: nobody. The
@@ -133,6 +148,8 @@ struct Reply {
     // On the store's own clock, in microseconds; 0: not told, or there is none.
     std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives behind this
     std::int64_t store_time = 0;  // release: when it was answered
+    int shares = 0;               // inspect, held: how many are taken
+    int waiting = 0;              // inspect: places in the queue; some may have died a moment ago
     std::string holder{};         // the holder's owner token
     std::string detail{};         // why, in words
 };

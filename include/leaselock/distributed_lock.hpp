@@ -5,6 +5,9 @@
 //         productId); return db_.decrement(productId, quantity);
 //     }
 //
+// DISTRIBUTED_SHARED_LOCK takes a reader's share of the same lock: many may run it at once, and
+// none while somebody has all of it.
+//
 // It cannot say afterwards that the lease ended meanwhile: use with_lock, or a guard and ensure(),
 // where that matters.
 //
@@ -26,28 +29,30 @@ inline constexpr bool kStartsWithOptions = false;
 template <class First, class... Rest>
 inline constexpr bool kStartsWithOptions<First, Rest...> = std::is_same_v<First, LockOptions>;
 
-// The forms of LEASELOCK_GUARD. The template comes a second time as text, in Call, since a function
+// The forms of LEASELOCK_GUARD and LEASELOCK_SHARED_GUARD: `How` is `shared`, or what the options
+// say. The template comes a second time as text, in Call, since a function
 // parameter is no constant.
-template <CallText Call, class... Args>
+template <CallText Call, Share How, class... Args>
 ScopedDistributedLock lock_scope(LockManager& manager, const char* key_template,
                                  LockOptions options, const Args&... args) {
+    if (How != exclusive) options.share = How;
     if (options.key_template.empty()) options.key_template = key_template;
     return {manager, format_call_key<Call>(args...), options};
 }
-template <CallText Call, class... Args>
+template <CallText Call, Share How, class... Args>
 requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
     lock_scope(LockManager& manager, const char* key_template, const Args&... args) {
-    return lock_scope<Call>(manager, key_template, LockOptions{}, args...);
+    return lock_scope<Call, How>(manager, key_template, LockOptions{}, args...);
 }
-template <CallText Call, class... Args>
+template <CallText Call, Share How, class... Args>
 ScopedDistributedLock lock_scope(const char* key_template, const LockOptions& options,
                                  const Args&... args) {
-    return lock_scope<Call>(default_manager(), key_template, options, args...);
+    return lock_scope<Call, How>(default_manager(), key_template, options, args...);
 }
-template <CallText Call, class... Args>
+template <CallText Call, Share How, class... Args>
 requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
     lock_scope(const char* key_template, const Args&... args) {
-    return lock_scope<Call>(default_manager(), key_template, LockOptions{}, args...);
+    return lock_scope<Call, How>(default_manager(), key_template, LockOptions{}, args...);
 }
 
 }  // namespace leaselock::detail
@@ -57,17 +62,26 @@ requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
 // A guard of the key that LEASELOCK_KEY(template, arguments...) would give; the template is a
 // string literal. Without a manager: leaselock::default_manager(). Throws what that macro and the
 // guard's constructor throw; blocks as LockManager::acquire does.
-#define LEASELOCK_GUARD(...) \
-    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}>(__VA_ARGS__)
+#define LEASELOCK_GUARD(...)                                                     \
+    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, \
+                                    ::leaselock::exclusive>(__VA_ARGS__)
+// The same of a reader's share, whatever `share` the options say.
+#define LEASELOCK_SHARED_GUARD(...)                                              \
+    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, \
+                                    ::leaselock::shared>(__VA_ARGS__)
 
-// A statement: the same guard, until the end of the enclosing block.
+// Statements: the same guards, until the end of the enclosing block.
 #define LEASELOCK_DISTRIBUTED_LOCK(...)                                                \
     [[maybe_unused]] const auto LEASELOCK_DETAIL_JOIN(leaselock_guard_, __COUNTER__) = \
         LEASELOCK_GUARD(__VA_ARGS__)
+#define LEASELOCK_DISTRIBUTED_SHARED_LOCK(...)                                         \
+    [[maybe_unused]] const auto LEASELOCK_DETAIL_JOIN(leaselock_guard_, __COUNTER__) = \
+        LEASELOCK_SHARED_GUARD(__VA_ARGS__)
 #define LEASELOCK_DETAIL_JOIN(a, b) LEASELOCK_DETAIL_JOIN_NOW(a, b)
 #define LEASELOCK_DETAIL_JOIN_NOW(a, b) a##b
 
-// The short name. Define LEASELOCK_NO_SHORT_MACROS before the include to be without it.
+// The short names. Define LEASELOCK_NO_SHORT_MACROS before the include to be without them.
 #ifndef LEASELOCK_NO_SHORT_MACROS
 #define DISTRIBUTED_LOCK(...) LEASELOCK_DISTRIBUTED_LOCK(__VA_ARGS__)
+#define DISTRIBUTED_SHARED_LOCK(...) LEASELOCK_DISTRIBUTED_SHARED_LOCK(__VA_ARGS__)
 #endif

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/kept_options.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -63,6 +64,12 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     [[nodiscard]] std::uint64_t fencing_token() const noexcept;
 
   private:
+    friend class SharedDistributedMutex;
+    // Whether this thread has it, or is acquiring it.
+    [[nodiscard]] bool is_mine() const noexcept;
+    // Unlocks it, and gives the lock, which is a reader's now. Throws as the guard does; then it is
+    // locked as before.
+    [[nodiscard]] ScopedDistributedLock downgrade();
     [[nodiscard]] bool lock_within(Duration time) LEASELOCK_UNCHECKED;
     // Takes the turn among the threads of this process.
     [[nodiscard]] bool take_turn(Clock::time_point until);
@@ -70,8 +77,7 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
 
     LockManager& manager_;
     const std::string key_;
-    const std::string backend_;
-    const LockOptions options_;
+    const detail::KeptOptions options_;
 
     mutable detail::Mutex mutex_;
     detail::Condition turn_over_;

@@ -43,6 +43,7 @@ enum class Errc : int {
     not_supported = 210,          // the server does not know a command that is needed
     tls_failed = 211,             // no TLS with that server: its certificate, its version, ours
     forked = 212,                 // the manager was made before a fork, by another process
+    conflicting_use = 213,        // the key has another number of shares now, or another kind
     // unavailable
     connect_failed = 301,       // no connection within the time-out
     loading = 302,              // the server is reading its data, or lost its master

@@ -29,6 +29,7 @@
 
 #include <leaselock/async.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/kept_options.hpp>
 #include <leaselock/detail/loss_signal.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -85,7 +86,8 @@ struct Leader {
 class LEASELOCK_EXPORT LeaderElection {
   public:
     // A campaign waits for ever, unless `options` say how long. The manager must outlive this
-    // object. Does no I/O; wrong input shows at the first call.
+    // object. Does no I/O; wrong input shows at the first call, but for a share, since all of a
+    // lock is what a leader has: throws LockError{invalid_option}.
     LeaderElection(LockManager& manager, std::string_view name, const LockOptions& options = {});
     LeaderElection(const LeaderElection&) = delete;
     LeaderElection& operator=(const LeaderElection&) = delete;
@@ -102,17 +104,17 @@ class LEASELOCK_EXPORT LeaderElection {
     // The same without a thread that blocks, see <leaselock/async.hpp>. What is awaited gives a
     // lock, for a Leadership, or nothing.
     [[nodiscard]] AcquireAwaitable async_campaign(std::stop_token stop = {}) {
-        return manager_.async_acquire(name_, options_, std::move(stop));
+        return manager_.async_acquire(name_, options_.waiting(), std::move(stop));
     }
     [[nodiscard]] AcquireAwaitable async_campaign(std::stop_token stop, std::error_code& ec) {
-        return manager_.async_acquire(name_, options_, std::move(stop), ec);
+        return manager_.async_acquire(name_, options_.waiting(), std::move(stop), ec);
     }
     // Ends in callback(std::optional<Leadership>, std::error_code).
     template <class Callback>
     requires std::is_invocable_v<Callback&, std::optional<Leadership>, std::error_code>
     void async_campaign(std::stop_token stop, Callback callback) {
         manager_.async_acquire(
-            name_, options_, std::move(stop),
+            name_, options_.waiting(), std::move(stop),
             [callback = std::move(callback)](std::optional<ScopedDistributedLock> lock,
                                              std::error_code why) mutable {
                 std::optional<Leadership> lead;
@@ -128,8 +130,7 @@ class LEASELOCK_EXPORT LeaderElection {
   private:
     LockManager& manager_;
     const std::string name_;
-    const std::string backend_;
-    const LockOptions options_;
+    const detail::KeptOptions options_;
 };
 
 }  // namespace leaselock

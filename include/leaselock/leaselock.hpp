@@ -10,6 +10,7 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/distributed_lock.hpp>
 #include <leaselock/distributed_mutex.hpp>
+#include <leaselock/distributed_semaphore.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/fence_guard.hpp>
 #include <leaselock/finding.hpp>
@@ -23,5 +24,7 @@
 #include <leaselock/observer.hpp>
 #include <leaselock/run_once.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
+#include <leaselock/share.hpp>
+#include <leaselock/shared_distributed_mutex.hpp>
 #include <leaselock/version.hpp>
 #include <leaselock/with_lock.hpp>

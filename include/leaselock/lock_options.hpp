@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include <leaselock/clock.hpp>
+#include <leaselock/share.hpp>
 
 namespace leaselock {
 
@@ -89,6 +90,9 @@ struct LockOptions {
     // Release keeps the lock for the rest of this time, counted from the acquisition, so that a
     // scheduled job does not run twice. 0 to 24 h.
     Duration min_hold = std::chrono::milliseconds{0};
+    // How much of the lock: `exclusive` all of it, `shared` a reader's share, {2, 10} two of ten
+    // permits. What waits for shares is served in the order of arrival, as all that waits.
+    Share share{};
     // Which registered backend. Empty: the manager's.
     std::string_view backend{};
     // What observers and statistics call all keys of this kind: a text that does not have the
@@ -130,14 +134,19 @@ inline constexpr std::size_t max_pattern_bytes = 2 * max_key_bytes;  // every by
 // What a look at a key tells.
 struct LockInfo {
     bool held = false;
-    // Who holds it; empty if other software does.
+    // Who holds it; empty if other software does, or if shares are taken.
     std::string owner{};
-    // How long its lease has to run at the backend.
+    // How long its lease has to run at the backend; of several holders, the longest.
     std::chrono::milliseconds remaining{0};
-    // The holder's fencing token; 0 if the key is free or other software holds it.
+    // The holder's fencing token, of several holders the newest one's; 0 if the key is free or
+    // other software holds it.
     std::uint64_t fencing_token = 0;
     // Released, and kept until its min_hold is over.
     bool kept = false;
+    // How many shares are taken, and of how many; `of` is 0 if none is.
+    Share taken{0, 0};
+    // How many wait in the store's queue; one who died a moment ago may still be counted.
+    int waiting = 0;
 };
 
 // One of those that LockManager::list tells of.

@@ -26,6 +26,7 @@
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/glob.hpp>
 #include <leaselock/detail/memory_queue.hpp>
+#include <leaselock/detail/memory_shares.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
@@ -80,7 +81,8 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         Clock::time_point expires = Clock::time_point::min();
         std::uint64_t fencing_token = 0;
         bool kept = false;
-        std::unique_ptr<detail::MemoryQueue> queue{};  // null: nobody waits
+        std::unique_ptr<detail::MemoryQueue> queue{};    // null: nobody waits
+        std::unique_ptr<detail::MemoryShares> shares{};  // null: none is taken
     };
     // A key with its hash, so that the bytes are hashed once a call.
     template <class Text>
@@ -128,29 +130,32 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         const detail::MutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         Entry* const entry = found == shard.entries.end() ? nullptr : &found->second;
+        if (entry != nullptr && entry->shares != nullptr) expire_shares(*entry, request.submitted);
         const bool live = entry != nullptr && entry->expires > request.submitted;
-        const bool mine = live && !entry->kept && entry->token == request.token;
+        const bool mine = live && is_mine(*entry, request);
         switch (request.verb) {
             case Verb::acquire:
                 if (request.deadline < request.submitted) {
                     reply.error = Errc::stale;
-                } else if (!mine && (live || !may_take(entry, request))) {
+                } else if (live && in_conflict(*entry, request)) {
+                    reply.error = Errc::conflicting_use;
+                    reply.detail = "its shares are of another number or kind now";
+                } else if (!mine && ((live && !has_room(*entry, request.share)) ||
+                                     !may_take(entry, request))) {
                     tell(request, *entry, reply);
                     if (request.listener != nullptr) join(*entry, request, reply);
                 } else {
-                    if (mine) prolong(*entry, request);
                     reply.outcome = Outcome::granted;
-                    reply.fencing_token =
-                        mine ? entry->fencing_token : grant(shard, key, entry, request);
+                    reply.fencing_token = grant(shard, key, entry, request, mine);
                 }
                 break;
             case Verb::renew:
-                if (mine) prolong(*entry, request);
+                if (mine) renew(shard, *entry, request);
                 reply.outcome = mine ? Outcome::renewed : Outcome::lost;
                 break;
             case Verb::release:
                 reply.outcome = Outcome::lost;
-                if (mine || (live && is_kept_by(*entry, request.token))) {
+                if (mine || (live && is_named_by(*entry, request.token))) {
                     end(shard, *entry, request);
                     reply.outcome = Outcome::released;
                 } else if (entry != nullptr) {
@@ -160,17 +165,39 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
             case Verb::inspect:
                 reply.outcome = Outcome::free;
                 if (live) tell(request, *entry, reply);
+                if (live && entry->shares != nullptr) reply.shares = entry->shares->used();
+                if (entry != nullptr && entry->queue != nullptr) {
+                    reply.waiting = static_cast<int>(entry->queue->size());
+                }
                 break;
         }
     }
 
-    // What has been released is known by another token than the releaser's.
-    static bool is_kept_by(const Entry& entry, std::string_view token) noexcept {
+    // What is held as a whole is renewed, or released, as a share too, but not acquired.
+    static bool is_mine(const Entry& entry, const Request& request) noexcept {
+        if (entry.shares != nullptr) {
+            return request.share.of == entry.shares->of() && entry.shares->has(request.token);
+        }
+        return !entry.kept && entry.token == request.token &&
+               (request.share.of == 0 || request.verb != Verb::acquire);
+    }
+
+    // What has been released is known by another token than the releaser's, and so are all shares.
+    static bool is_named_by(const Entry& entry, std::string_view token) noexcept {
+        if (entry.shares != nullptr) return entry.token == token;
         return entry.kept && token.starts_with(kept_mark) &&
                token.substr(kept_mark.size()) == entry.token;
     }
 
-    // Whether it is this token's turn to take a key that is free.
+    static bool in_conflict(const Entry& entry, const Request& request) noexcept {
+        return entry.shares != nullptr && request.share.of != 0 &&
+               entry.shares->of() != request.share.of;
+    }
+    static bool has_room(const Entry& entry, Share share) noexcept {
+        return entry.shares != nullptr && entry.shares->fits(share);
+    }
+
+    // Whether it is this token's turn to take what is free.
     static bool may_take(Entry* entry, const Request& request) noexcept {
         if (entry == nullptr || entry->queue == nullptr) return true;
         const auto* const first = entry->queue->first(request.submitted);
@@ -192,34 +219,75 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         if (entry.queue->empty()) entry.queue.reset();
     }
 
+    // The leases of shares that have ended; the key is free when none is left.
+    static void expire_shares(Entry& entry, Clock::time_point now) noexcept {
+        entry.shares->expire(now);
+        entry.expires = entry.shares->latest();
+        if (entry.shares->used() == 0) entry.shares.reset();
+    }
+
     // A renewal or a retry never shortens a lease.
-    static void prolong(Entry& entry, const Request& request) noexcept {
-        entry.expires =
-            std::max(entry.expires, detail::saturating_add(request.submitted, request.ttl));
+    static void prolong(Entry& entry, const Request& request) {
+        const auto until = detail::saturating_add(request.submitted, request.ttl);
+        if (entry.shares != nullptr) entry.shares->put(request.token, request.share.count, until);
+        entry.expires = std::max(entry.expires, until);
+    }
+
+    static void renew(Shard& shard, Entry& entry, const Request& request)
+        LEASELOCK_REQUIRES(shard.mutex) {
+        if (entry.shares != nullptr || request.share.of == 0) {
+            prolong(entry, request);
+            return;
+        }
+        // All of it becomes a share.
+        const auto until = detail::saturating_add(request.submitted, request.ttl);
+        hold(entry, request.token, request.share, std::max(until, entry.expires));
+        if (entry.queue != nullptr) hand_over(shard, entry, request.submitted);
     }
 
     // A released key keeps its entry, as one that has expired: keys come again.
-    static void end(Shard& shard, Entry& entry, const Request& request) noexcept
+    static void end(Shard& shard, Entry& entry, const Request& request)
         LEASELOCK_REQUIRES(shard.mutex) {
-        entry.kept = request.keep.count() > 0;
-        entry.expires = entry.kept ? detail::saturating_add(request.submitted, request.keep)
-                                   : Clock::time_point::min();
-        if (!entry.kept && entry.queue != nullptr) hand_over(shard, entry, request.submitted);
+        const Clock::time_point now = request.submitted;
+        const auto keep_until = detail::saturating_add(now, request.keep);
+        const bool keeps = request.keep.count() > 0;
+        if (entry.shares != nullptr && entry.token != request.token) {
+            if (keeps) {
+                const std::string kept = std::string(kept_mark) + std::string(request.token);
+                entry.shares->put(kept, request.share.count, keep_until);
+            }
+            (void)entry.shares->remove(request.token);
+            expire_shares(entry, now);
+        } else {
+            entry.shares.reset();
+            entry.kept = keeps;
+            entry.expires = keeps ? keep_until : Clock::time_point::min();
+        }
+        if (entry.queue != nullptr) hand_over(shard, entry, now);
     }
 
-    // The waiter counts from the newest acquire that was answered to him, which may have looked at
-    // the clock behind the one who releases now.
+    // What is free goes to those who wait first, as long as it is enough for the next one. Without
+    // memory he finds it at his next look.
     static void hand_over(Shard& shard, Entry& entry, Clock::time_point now) noexcept
         LEASELOCK_REQUIRES(shard.mutex) {
-        auto winner = entry.queue->take_first(now);
-        if (entry.queue->empty()) entry.queue.reset();
-        if (!winner) return;
-        entry.token = std::move(winner->token);
-        entry.expires = detail::saturating_add(std::max(now, winner->seen), winner->ttl);
-        entry.fencing_token = next_fence(shard, now);
-        if (winner->listener != nullptr) {
-            winner->listener->handed_over({entry.fencing_token, winner->ttl});
+        const auto* first = entry.queue->first(now);
+        while (first != nullptr && (entry.expires <= now || has_room(entry, first->share))) {
+            // He counts from the newest acquire that was answered to him, which may have looked at
+            // the clock behind the one who releases now.
+            const auto end = detail::saturating_add(std::max(now, first->seen), first->ttl);
+            try {
+                hold(entry, first->token, first->share, end);
+            } catch (const std::bad_alloc&) {
+                return;
+            }
+            entry.fencing_token = next_fence(shard, now);
+            const auto winner = entry.queue->take_first();
+            if (winner.listener != nullptr) {
+                winner.listener->handed_over({entry.fencing_token, winner.ttl});
+            }
+            first = entry.queue->first(now);
         }
+        if (first == nullptr) entry.queue.reset();
     }
 
     static void tell(const Request& request, const Entry& entry, Reply& reply) {
@@ -228,18 +296,45 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         if (entry.expires <= request.submitted) return;  // somebody else's turn
         reply.holder = entry.token;
         reply.kept = entry.kept;
-        reply.remaining =
-            std::chrono::ceil<std::chrono::milliseconds>(entry.expires - request.submitted);
+        const bool waits_for_one = entry.shares != nullptr && request.share.of != 0;
+        const auto end = waits_for_one ? entry.shares->soonest() : entry.expires;
+        reply.remaining = std::chrono::ceil<std::chrono::milliseconds>(end - request.submitted);
     }
 
-    static std::uint64_t grant(Shard& shard, const Key& key, Entry* entry, const Request& request)
-        LEASELOCK_REQUIRES(shard.mutex) {
-        if (entry == nullptr) entry = &add(shard, key, request.submitted);
-        entry->token = request.token;
-        entry->expires = detail::saturating_add(request.submitted, request.ttl);
-        entry->kept = false;
+    // Puts the token down as a holder until `end`; may throw bad_alloc, and changes nothing then.
+    static void hold(Entry& entry, std::string_view token, Share share, Clock::time_point end) {
+        if (share.of == 0) {
+            entry.token = token;
+            entry.expires = end;
+        } else if (entry.shares != nullptr) {
+            entry.shares->put(token, share.count, end);
+            entry.expires = std::max(entry.expires, end);
+        } else {
+            auto shares = std::make_unique<detail::MemoryShares>(share.of);
+            shares->put(token, share.count, end);
+            entry.token =
+                std::string(shared_mark) + std::to_string(share.of == unlimited ? 0 : share.of);
+            entry.shares = std::move(shares);
+            entry.expires = end;
+        }
+        entry.kept = false;
+    }
+
+    static std::uint64_t grant(Shard& shard, const Key& key, Entry* entry, const Request& request,
+                               bool mine) LEASELOCK_REQUIRES(shard.mutex) {
+        const Clock::time_point now = request.submitted;
+        if (mine) {
+            prolong(*entry, request);
+            if (entry->shares != nullptr) entry->fencing_token = next_fence(shard, now);
+            return entry->fencing_token;
+        }
+        if (entry == nullptr) entry = &add(shard, key, now);
+        hold(*entry, request.token, request.share, detail::saturating_add(now, request.ttl));
         leave(*entry, request.token);
-        return entry->fencing_token = next_fence(shard, request.submitted);
+        entry->fencing_token = next_fence(shard, now);
+        const std::uint64_t fence = entry->fencing_token;  // a hand-over mints others
+        if (request.share.of != 0 && entry->queue != nullptr) hand_over(shard, *entry, now);
+        return fence;
     }
 
     // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.

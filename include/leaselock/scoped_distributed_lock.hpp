@@ -96,6 +96,15 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     void extend(Duration ttl);
     void extend(Duration ttl, std::error_code& ec);
 
+    // All of the lock becomes a reader's share of it (`shared`): those readers who wait first get
+    // theirs at once, and nobody holds all of it in between. The lease is renewed by that. One
+    // round trip; blocks until its answer is there, at most the backend's command time-out and the
+    // rest of the lease. Throws LockLost if it is not held; LockError: invalid_option if it is a
+    // share already, else if it is not answered: then it is held as before or as a share, and
+    // becomes one at its next renewal.
+    void downgrade();
+    void downgrade(std::error_code& ec);
+
     // Releases now and says what it came to. Blocks until the answer is there, at most twice the
     // backend's command time-out; one round trip. Only the first call does anything. What is
     // `unknown` is repeated by the manager's thread until it is known.

@@ -12,11 +12,14 @@ void Acquisition::end() noexcept {
     if (std::exchange(known_, false)) lease_.backend().forget(*waiter_);
 }
 
+// Those who want shares may have them at the same time, so each takes a place of his own.
+bool Acquisition::in_line() const noexcept { return lease_.share() == exclusive; }
+
 // Whoever finds others of this manager waiting has nothing to look for before it is his turn.
 Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
     const Clock::time_point deadline = machine_.plan().deadline;
     LocalQueue& queue = core_.local_queue();
-    if (waiter_ != nullptr && queue.busy() && now < deadline && queue.join(*waiter_)) {
+    if (waiter_ != nullptr && in_line() && queue.busy() && now < deadline && queue.join(*waiter_)) {
         return {Step::sleep, deadline};
     }
     return next(machine_.start(now), now);
@@ -26,6 +29,7 @@ Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now)
     switch (action.step) {
         case AcquireMachine::Step::acquire: look(action, now); return {Step::submit};
         case AcquireMachine::Step::sleep:
+            if (!in_line()) return {Step::sleep, action.until};
             if (core_.local_queue().contend(*waiter_, told_)) return {Step::sleep, action.until};
             return {Step::sleep, machine_.plan().deadline};
         case AcquireMachine::Step::done: break;
@@ -40,6 +44,7 @@ void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
                           .key = lease_.full_key(),
                           .token = lease_.token(),
                           .ttl = machine_.plan().ttl,
+                          .share = lease_.share(),
                           .listener = how.queues ? waiter_ : nullptr,
                           .place = place_life,
                           .submitted = now,

@@ -55,6 +55,8 @@ class Acquisition {
   private:
     using Action = AcquireMachine::Action;
 
+    // Whether he stands in the local queue while he waits.
+    [[nodiscard]] bool in_line() const noexcept;
     Next next(const Action& action, Clock::time_point now) noexcept;
     void look(const Action& how, Clock::time_point now) noexcept;
     [[nodiscard]] Next judge(bool out_of_the_way, Clock::time_point now);

@@ -96,12 +96,12 @@ AcquireAwaitable LockManager::async_acquire(std::string_view key, const LockOpti
 }
 
 ReleaseAwaitable ScopedDistributedLock::async_release() {
-    if (lease_ != nullptr) lease_->share();
+    if (lease_ != nullptr) lease_->add_owner();
     return {detail::LeasePtr{lease_.get()}, nullptr};
 }
 
 ReleaseAwaitable ScopedDistributedLock::async_release(std::error_code& ec) {
-    if (lease_ != nullptr) lease_->share();
+    if (lease_ != nullptr) lease_->add_owner();
     return {detail::LeasePtr{lease_.get()}, &ec};
 }
 

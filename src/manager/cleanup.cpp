@@ -42,7 +42,7 @@ void Cleanup::drop(Lease& lease) noexcept {
     }
     if (lease.duty.counted) --pending_;
     ++let_go_;
-    lease.unshare();
+    lease.drop_owner();
 }
 
 bool Cleanup::frees(std::string_view token, Clock::time_point now) noexcept {

@@ -2,21 +2,12 @@
 #include <leaselock/distributed_mutex.hpp>
 
 namespace leaselock {
-namespace {
 
-LockOptions without_views(LockOptions options, std::string_view backend) noexcept {
-    options.backend = backend;
-    return options;
-}
-
-}  // namespace
+using namespace std::chrono_literals;
 
 DistributedMutex::DistributedMutex(LockManager& manager, std::string_view key,
                                    const LockOptions& options)
-    : manager_{manager},
-      key_{key},
-      backend_{options.backend},
-      options_{without_views(options, backend_)} {}
+    : manager_{manager}, key_{key}, options_{options} {}
 
 // Waits in slices of real time: how long a turn takes is not for a manual clock to say.
 bool DistributedMutex::take_turn(Clock::time_point until) {
@@ -54,16 +45,10 @@ bool DistributedMutex::lock_within(Duration time) {
     const auto until = detail::saturating_add(clock->now(), time.value());
     if (!take_turn(until)) return false;
     try {
-        LockOptions options = options_;
-        options.wait = time.value().count() > 0;
-        options.wait_timeout.reset();
-        if (time == forever) {
-            options.wait_timeout = forever;
-        } else if (options.wait) {
-            options.wait_timeout =
-                std::max<Clock::duration>(until - clock->now(), Clock::duration::zero());
-        }
-        held_ = manager_.acquire(key_, options);
+        const Clock::duration left = until - clock->now();
+        const bool waits = time.value().count() > 0 && time != forever;
+        held_ = manager_.acquire(
+            key_, options_.waiting(waits ? std::max(Duration{left}, Duration{1ms}) : time));
     } catch (...) {
         give_turn();
         throw;
@@ -83,6 +68,20 @@ bool DistributedMutex::try_lock() { return lock_within(std::chrono::milliseconds
 void DistributedMutex::unlock() noexcept {
     held_.reset();
     give_turn();
+}
+
+bool DistributedMutex::is_mine() const noexcept {
+    const detail::MutexLock lock{mutex_};
+    return owner_ == std::this_thread::get_id();
+}
+
+ScopedDistributedLock DistributedMutex::downgrade() {
+    if (!is_mine() || !held_) throw LockLost(key_);
+    held_->downgrade();
+    ScopedDistributedLock reader{std::move(*held_)};
+    held_.reset();
+    give_turn();
+    return reader;
 }
 
 void DistributedMutex::ensure() const {

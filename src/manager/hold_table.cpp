@@ -70,7 +70,7 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
             if (due.renew.size() >= room && now < lease.hold.machine.deadline()) break;
             const HoldMachine::Step step = lease.hold.machine.step(now);
             if (step == HoldMachine::Step::none) break;
-            lease.share();
+            lease.add_owner();
             if (step == HoldMachine::Step::lose) {
                 lose(shard, lease, now);
                 due.lost.push_back(&lease);
@@ -92,7 +92,7 @@ Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
     const MutexLock lock{shard.mutex};
     if (shard.heap.empty()) return nullptr;
     Lease& lease = shard.heap.last();
-    lease.share();
+    lease.add_owner();
     lose(shard, lease, now);
     return &lease;
 }

@@ -65,7 +65,7 @@ HoldMachine::Verdict Keeper::extended(Lease& lease, const Operation& renewal) no
     const Clock::time_point now = clock_.now();
     const auto verdict = table_.extended(lease, renewal, now);
     if (verdict == HoldMachine::Verdict::lost) {
-        lease.share();
+        lease.add_owner();
         tell_lost(lease, Errc::lost, now);
     } else if (verdict == HoldMachine::Verdict::renewed) {
         tell(notifier_, &Observer::on_renewed, lease, {}, now);
@@ -124,6 +124,7 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
                           .key = lease.full_key(),
                           .token = lease.token(),
                           .ttl = table_.ttl_of(lease),
+                          .share = lease.share(),
                           .submitted = now,
                           .deadline = lease.deadline()};
     try {
@@ -181,6 +182,12 @@ void Keeper::settle(Lane& lane, Clock::time_point now) noexcept {
 
 void Keeper::judge(Renewal& renewal, Clock::time_point now) noexcept {
     Lease& lease = *renewal.lease;
+    Reply& reply = renewal.operation.reply;
+    if (reply.outcome == Outcome::lost && renewal.operation.request.share != lease.share()) {
+        // It became a share meanwhile, which that renewal could not know.
+        reply.outcome = Outcome::failed;
+        reply.error = Errc::stale;
+    }
     const HoldMachine::Verdict verdict = table_.replied(lease, renewal.operation, now);
     switch (verdict) {
         case HoldMachine::Verdict::renewed:
@@ -193,13 +200,13 @@ void Keeper::judge(Renewal& renewal, Clock::time_point now) noexcept {
             }
             break;
     }
-    lease.unshare();
+    lease.drop_owner();
 }
 
 void Keeper::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept {
     notifier_.look();
     tell(notifier_, &Observer::on_lost, lease, error, now);
-    lease.unshare();
+    lease.drop_owner();
 }
 
 void Keeper::settled(const Lease& lease, Clock::time_point now) noexcept {
@@ -238,7 +245,7 @@ void Keeper::shut_down() noexcept {
     for (Lane& lane : lanes_) {
         for (Renewal& renewal : lane.renewals) {
             if (!renewal.operation.done()) lane.channel().detach(renewal.operation);
-            renewal.lease->unshare();
+            renewal.lease->drop_owner();
         }
         lane.renewals.clear();
     }

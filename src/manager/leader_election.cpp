@@ -3,10 +3,10 @@
 namespace leaselock {
 namespace {
 
-LockOptions campaigning(LockOptions options, std::string_view backend) noexcept {
-    options.backend = backend;
-    if (!options.wait && !options.wait_timeout) options.wait_timeout = forever;
-    return options;
+// All of a lock is what a leader has.
+const LockOptions& checked(const LockOptions& options) {
+    if (options.share == exclusive) return options;
+    throw LockError(Errc::invalid_option, "share of a leadership, allowed is exclusive");
 }
 
 std::optional<Leader> leader_of(LockInfo info) {
@@ -58,26 +58,23 @@ ReleaseResult Leadership::resign(std::error_code& ec) noexcept {
 
 LeaderElection::LeaderElection(LockManager& manager, std::string_view name,
                                const LockOptions& options)
-    : manager_{manager},
-      name_{name},
-      backend_{options.backend},
-      options_{campaigning(options, backend_)} {}
+    : manager_{manager}, name_{name}, options_{checked(options)} {}
 
 std::optional<Leadership> LeaderElection::campaign(const std::stop_token& stop) {
-    return leadership_of(manager_.acquire(name_, options_, stop));
+    return leadership_of(manager_.acquire(name_, options_.waiting(), stop));
 }
 
 std::optional<Leadership> LeaderElection::campaign(const std::stop_token& stop,
                                                    std::error_code& ec) {
-    return leadership_of(manager_.acquire(name_, options_, stop, ec));
+    return leadership_of(manager_.acquire(name_, options_.waiting(), stop, ec));
 }
 
 std::optional<Leader> LeaderElection::leader() {
-    return leader_of(manager_.inspect(name_, backend_));
+    return leader_of(manager_.inspect(name_, options_.value().backend));
 }
 
 std::optional<Leader> LeaderElection::leader(std::error_code& ec) {
-    return leader_of(manager_.inspect(name_, backend_, ec));
+    return leader_of(manager_.inspect(name_, options_.value().backend, ec));
 }
 
 }  // namespace leaselock

@@ -12,7 +12,7 @@ namespace leaselock::detail {
 
 using std::chrono::milliseconds;
 
-void LeaseDrop::operator()(Lease* lease) const noexcept { lease->unshare(); }
+void LeaseDrop::operator()(Lease* lease) const noexcept { lease->drop_owner(); }
 
 LeasePtr Lease::make(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
                      const LockOptions& options) {
@@ -27,6 +27,7 @@ Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
     : core_{std::move(core)},
       backend_{&backend},
       key_template_{options.key_template},
+      share_{options.share},
       made_in_{fork_count()} {
     const ManagerOptions& manager = core_->options();
     prefix_bytes_ = static_cast<std::uint16_t>(manager.prefix.size());
@@ -104,6 +105,7 @@ Request Lease::release_request(Clock::time_point now) const noexcept {
             .key = full_key(),
             .token = token(),
             .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - now) : milliseconds{0},
+            .share = share(),
             .ask_time = owed_until_ != 0,
             .submitted = now};
 }
@@ -168,7 +170,7 @@ void Lease::Release::finish(bool settled) noexcept {
     LocalQueue& queue = lease_.core_->local_queue();
     if (queue.busy()) queue.released(*lease_.backend_, lease_.full_key());
     if (settled) return;
-    lease_.share();
+    lease_.add_owner();
     lease_.core_->keeper().take_over(LeasePtr{&lease_}, error_);
 }
 
@@ -186,7 +188,7 @@ void Lease::let_go(LeasePtr lease) noexcept {
         core.keeper().post(std::move(lease));
         return;
     }
-    lease->share();
+    lease->add_owner();
     const LeasePtr held = LeasePtr{lease.get()};
     core.keeper().post(std::move(lease));
     core.local_queue().released(*held->backend_, held->full_key());
@@ -203,27 +205,45 @@ bool Lease::end_hold(Clock::time_point now) noexcept {
 
 bool Lease::extend(Duration ttl, Failure& failure) {
     if (!check_ttl("ttl", ttl, failure)) return false;
-    const auto lost = [&] {
+    if (!held()) {
         failure.set(Errc::lost, {});
         return false;
-    };
-    if (!held()) return lost();
-    HoldTable& table = core_->keeper().table();
+    }
     const Clock::time_point now = core_->clock().now();
-    if (table.shorten(*this, ttl.value(), now)) {
+    if (core_->keeper().table().shorten(*this, ttl.value(), now)) {
         core_->notifier().look();
         return true;
     }
+    return renew(ttl.value(), now, failure);
+}
+
+// From here on it is renewed and released as a share, which holds whatever becomes of this command.
+bool Lease::downgrade(Failure& failure) {
+    if (!held()) {
+        failure.set(Errc::lost, {});
+        return false;
+    }
+    if (share() != exclusive) {
+        failure.set(Errc::invalid_option, "downgrade of a share, allowed is that of a whole lock");
+        return false;
+    }
+    const Clock::time_point now = core_->clock().now();
+    share_.store(shared, std::memory_order_relaxed);
+    return renew(core_->keeper().table().ttl_of(*this), now, failure);
+}
+
+bool Lease::renew(milliseconds ttl, Clock::time_point now, Failure& failure) {
     Operation operation{{.verb = Verb::renew,
                          .key = full_key(),
                          .token = token(),
-                         .ttl = ttl.value(),
+                         .ttl = ttl,
+                         .share = share(),
                          .submitted = now,
                          .deadline = deadline()}};
     core_->run(*backend_, operation);
     switch (core_->keeper().extended(*this, operation)) {
         case HoldMachine::Verdict::renewed: return true;
-        case HoldMachine::Verdict::lost: return lost();
+        case HoldMachine::Verdict::lost: failure.set(Errc::lost, {}); return false;
         case HoldMachine::Verdict::unknown: break;
     }
     failure.set(operation.reply.error, std::move(operation.reply.detail));

@@ -56,6 +56,7 @@ class Lease {
     [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
     [[nodiscard]] Clock::time_point granted_at() const noexcept { return granted_at_; }
     [[nodiscard]] Backend& backend() const noexcept { return *backend_; }
+    [[nodiscard]] Share share() const noexcept { return share_.load(std::memory_order_relaxed); }
     [[nodiscard]] Core& core() const noexcept { return *core_; }
     // Random bits for jitter.
     [[nodiscard]] std::uint32_t seed() const noexcept;
@@ -111,14 +112,16 @@ class Lease {
     static void let_go(LeasePtr lease) noexcept;
     // Blocks for one command, or not at all. False, and why.
     bool extend(Duration ttl, Failure& failure);
+    // All of the lock becomes a reader's share. Blocks for one command. False, and why.
+    bool downgrade(Failure& failure);
 
     // The release that it owes, as of now.
     [[nodiscard]] Request release_request(Clock::time_point now) const noexcept;
     // Whether `reply` to a release ends what is owed.
     [[nodiscard]] bool settled_by(const Reply& reply) const noexcept;
 
-    void share() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
-    void unshare() noexcept {
+    void add_owner() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+    void drop_owner() noexcept {
         if (owners_.load(std::memory_order_acquire) == 1 ||
             owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
             delete this;
@@ -163,10 +166,12 @@ class Lease {
     [[nodiscard]] bool inherited() const noexcept;
     [[nodiscard]] Clock::duration left() const noexcept;
     [[nodiscard]] bool end_hold(Clock::time_point now) noexcept;
+    bool renew(std::chrono::milliseconds ttl, Clock::time_point now, Failure& failure);
 
     std::shared_ptr<Core> core_;
     Backend* backend_;
     std::string_view key_template_;
+    std::atomic<Share> share_;
     std::uint64_t fencing_token_ = 0;
     mutable std::atomic<Clock::rep> deadline_{over};
     Clock::time_point granted_at_{};

@@ -230,6 +230,20 @@ void ScopedDistributedLock::extend(Duration ttl, std::error_code& ec) {
     ec = failure.code();
 }
 
+void ScopedDistributedLock::downgrade() {
+    Failure failure;
+    if (lease_ != nullptr && lease_->downgrade(failure)) return;
+    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
+    failure.raise();
+}
+
+void ScopedDistributedLock::downgrade(std::error_code& ec) {
+    Failure failure;
+    if (lease_ == nullptr) failure.error = Errc::lost;
+    if (lease_ != nullptr) (void)lease_->downgrade(failure);
+    ec = failure.code();
+}
+
 void ScopedDistributedLock::ensure() const {
     if (!owns_lock()) throw LockLost(key());
 }

@@ -31,11 +31,14 @@ OwnedLock LockOwner::enter(std::string_view key, const LockOptions& options,
     if (const auto patience = detail::patience(options)) {
         until = detail::saturating_add(core.clock().now(), *patience);
     }
-    auto owned = std::make_shared<detail::OwnedKey>(backend, key);
+    auto owned = std::make_shared<detail::OwnedKey>(backend, key, options.share);
     switch (keys_->enter(owned, core.clock(), until, stop, failure)) {
         case OwnedKeys::Entry::again: return {keys_, std::move(owned)};
         case OwnedKeys::Entry::refused:
             if (failure.error == Errc::lost) throw LockLost(key);
+            if (failure.error == Errc::conflicting_use) {
+                throw LockError(failure.error, "this owner has the key with another share");
+            }
             failure.key = key;
             failure.owner = core.options().owner;
             failure.raise();

@@ -28,6 +28,10 @@ OwnedKeys::Entry OwnedKeys::enter(KeyPtr& key, const Clock& clock,
                 failure.error = Errc::lost;
                 return Entry::refused;
             }
+            if ((*found)->share != exclusive && (*found)->share != key->share) {
+                failure.error = Errc::conflicting_use;
+                return Entry::refused;
+            }
             key = *found;
             ++key->levels;
             return Entry::again;

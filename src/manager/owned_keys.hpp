@@ -28,10 +28,12 @@ class Backend;
 namespace leaselock::detail {
 
 struct OwnedKey {
-    OwnedKey(const Backend* where, std::string_view name) : backend{where}, key{name} {}
+    OwnedKey(const Backend* where, std::string_view name, Share much)
+        : backend{where}, key{name}, share{much} {}
 
     const Backend* const backend;
     const std::string key;
+    const Share share;
     // Set once, before the first level is there; each level may ask it.
     std::optional<ScopedDistributedLock> lock{};
     std::size_t levels = 0;  // the mutex of OwnedKeys guards it
@@ -45,7 +47,8 @@ class OwnedKeys {
 
     // One level more of a key that is held: `again`, and `key` is that. Nobody has it: `first`, and
     // the caller acquires it, and says what came of it. If somebody is at that, waits until
-    // `until`, or `stop`; a call that does not wait has no `until`. `refused`: and why.
+    // `until`, or `stop`; a call that does not wait has no `until`. `refused`: and why. Who holds
+    // all of it may enter for a share, and who has a share for the same one.
     [[nodiscard]] Entry enter(KeyPtr& key, const Clock& clock,
                               std::optional<Clock::time_point> until, const std::stop_token& stop,
                               Failure& failure);

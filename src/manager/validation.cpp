@@ -72,6 +72,21 @@ bool check_prefix(std::string_view prefix, Failure& failure) {
     return true;
 }
 
+bool check_share(Share share, Failure& failure) {
+    const bool parts = share.of >= 1 && share.of <= max_permits;
+    if (parts ? share.count >= 1 && share.count <= share.of
+              : share.count == 1 && (share.of == 0 || share.of == unlimited)) {
+        return true;
+    }
+    failure.set(Errc::invalid_option,
+                parts ? fmt::format("share = {} of {}, allowed are 1 to {} of {}", share.count,
+                                    share.of, share.of, share.of)
+                      : fmt::format("share = {} of {}, allowed are 1 to {} permits, and 1 of 0 "
+                                    "(exclusive) or of `unlimited` (shared)",
+                                    share.count, share.of, max_permits));
+    return false;
+}
+
 }  // namespace
 
 bool check_ttl(std::string_view field, Duration value, Failure& failure) {
@@ -110,7 +125,8 @@ bool check_options(const LockOptions& options, Failure& failure) {
         !in_range("max_hold", *options.max_hold, min_ttl, milliseconds::max(), failure)) {
         return false;
     }
-    return in_range("retry_delay", options.retry_delay, milliseconds{1}, std::chrono::hours{1},
+    return check_share(options.share, failure) &&
+           in_range("retry_delay", options.retry_delay, milliseconds{1}, std::chrono::hours{1},
                     failure) &&
            in_range("min_hold", options.min_hold, milliseconds{0}, max_ttl, failure);
 }

@@ -26,15 +26,35 @@ struct Script {
     std::span<const SideKey> side_keys;  // in their order in KEYS, behind the lock
 };
 
-constexpr std::array acquire_keys{SideKey::fence, SideKey::queue, SideKey::waiters};
-constexpr std::array release_keys{SideKey::waiters, SideKey::queue, SideKey::fence};
-constexpr std::array renew_keys{SideKey::waiters};
-constexpr std::array inspect_keys{SideKey::fence};
+constexpr std::array acquire_keys{SideKey::fence, SideKey::queue, SideKey::waiters,
+                                  SideKey::holders};
+constexpr std::array release_keys{SideKey::waiters, SideKey::queue, SideKey::fence,
+                                  SideKey::holders};
+constexpr std::array renew_keys{SideKey::waiters, SideKey::holders, SideKey::fence, SideKey::queue};
+constexpr std::array inspect_keys{SideKey::fence, SideKey::queue, SideKey::holders};
+constexpr std::size_t most_side_keys = 4;
 
-Script script_of(Verb verb) noexcept {
+bool has_share(const Request& request) noexcept { return request.share.of != 0; }
+
+// Those of shares need one key more.
+Script share_script_of(Verb verb) noexcept {
     switch (verb) {
-        case Verb::acquire: return {scripts::acquire_text, scripts::acquire_sha1, acquire_keys};
-        case Verb::renew: return {scripts::renew_text, scripts::renew_sha1, renew_keys};
+        case Verb::acquire:
+            return {scripts::share_acquire_text, scripts::share_acquire_sha1, acquire_keys};
+        case Verb::renew: return {scripts::share_renew_text, scripts::share_renew_sha1, renew_keys};
+        default: break;
+    }
+    return {scripts::share_release_text, scripts::share_release_sha1, release_keys};
+}
+
+Script script_of(const Request& request) noexcept {
+    if (has_share(request) && request.verb != Verb::inspect) return share_script_of(request.verb);
+    switch (request.verb) {
+        case Verb::acquire:
+            return {scripts::acquire_text, scripts::acquire_sha1,
+                    std::span{acquire_keys}.first<3>()};
+        case Verb::renew:
+            return {scripts::renew_text, scripts::renew_sha1, std::span{renew_keys}.first<1>()};
         case Verb::release: return {scripts::release_text, scripts::release_sha1, release_keys};
         case Verb::inspect: break;
     }
@@ -144,16 +164,28 @@ bool decode_acquire(wire::ReplyView answer, Reply& reply) {
         case -1:
             fail(reply, Errc::stale, "the server's time was past the deadline of the command");
             return answer.size() == 2;
+        case -2:
+            fail(reply, Errc::conflicting_use, "its shares are of another number or kind now");
+            return answer.size() == 2;
         default: return false;
     }
+}
+
+bool decode_count(wire::ReplyView element, int& count) noexcept {
+    if (element.type() != Type::integer || element.integer() < 0) return false;
+    count = static_cast<int>(std::min<std::int64_t>(element.integer(), unlimited));
+    return true;
 }
 
 bool decode_inspect(wire::ReplyView answer, Reply& reply) {
     reply.outcome = Outcome::free;
     if (answer.at(0).type() != Type::integer) return false;
-    if (answer.at(0).integer() == 0) return answer.size() == 1;
-    return decode_holder(answer, 1, reply) && answer.size() == 4 &&
-           decode_fence(answer.at(3), reply);
+    if (answer.at(0).integer() == 0) {
+        return answer.size() == 2 && decode_count(answer.at(1), reply.waiting);
+    }
+    return answer.size() == 6 && decode_count(answer.at(4), reply.waiting) &&
+           decode_count(answer.at(5), reply.shares) && decode_fence(answer.at(3), reply) &&
+           decode_holder(answer, 1, reply);
 }
 
 bool decode_flag(wire::ReplyView answer, Outcome yes, Reply& reply) noexcept {
@@ -184,16 +216,18 @@ bool decode_verb(Verb verb, wire::ReplyView answer, Reply& reply) {
 
 void append_request(std::string& out, const Request& request, bool whole_script,
                     std::int64_t not_after, std::string_view channel) {
-    const Script script = script_of(request.verb);
+    const Script script = script_of(request);
     const std::size_t keys = script.side_keys.size() + 1;
-    std::array<std::string, 3> beside;
+    std::array<std::string, most_side_keys> beside;
     const fmt::format_int key_count{keys};
     const fmt::format_int ttl{request.verb == Verb::release ? request.keep.count()
                                                             : request.ttl.count()};
     const fmt::format_int limit{not_after};
     const fmt::format_int place{request.place.count()};
+    const fmt::format_int shares{request.share.count};
+    const fmt::format_int all_shares{request.share.of == unlimited ? 0 : request.share.of};
 
-    std::array<std::string_view, 12> arguments{
+    std::array<std::string_view, 15> arguments{
         whole_script ? "EVAL" : "EVALSHA", whole_script ? script.text : script.sha1,
         std::string_view{key_count.data(), key_count.size()}, request.key};
     std::size_t count = 3 + keys;
@@ -205,8 +239,13 @@ void append_request(std::string& out, const Request& request, bool whole_script,
         add(request.token);
         add({ttl.data(), ttl.size()});
     }
-    if (request.verb == Verb::release && request.ask_time) add("1");
+    const bool shared = has_share(request) && request.verb != Verb::inspect;
+    if (request.verb == Verb::release && (request.ask_time || shared)) {
+        add(request.ask_time ? "1" : "0");
+    }
     if (request.verb == Verb::acquire) add({limit.data(), limit.size()});
+    if (shared) add({shares.data(), shares.size()});
+    if (shared && request.verb != Verb::release) add({all_shares.data(), all_shares.size()});
     if (request.verb == Verb::acquire && request.listener != nullptr && !channel.empty()) {
         add({place.data(), place.size()});
         add(channel);
@@ -218,7 +257,7 @@ std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept {
     const std::size_t first = text.find('|');
     const std::size_t second = text.find('|', first + 1);
     if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
-    HandOffMessage message{.token = text.substr(0, first), .what = {}};
+    HandOffMessage message{.tokens = text.substr(0, first), .what = {}};
     std::int64_t ttl = 0;
     const bool numbers =
         parse(text.substr(first + 1, second - first - 1), message.what.fencing_token) &&

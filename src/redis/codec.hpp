@@ -23,9 +23,10 @@ inline constexpr std::int64_t no_limit = std::int64_t{1} << 53;
 void append_request(std::string& out, const Request& request, bool whole_script,
                     std::int64_t not_after, std::string_view channel);
 
-// A hand-off as the release script tells it.
+// A hand-off as the scripts tell it, to one waiter or to several. The fence is the first one's;
+// that of each other is one above that of the one before.
 struct HandOffMessage {
-    std::string_view token;  // a part of the text
+    std::string_view tokens;  // a part of the text: tokens with ',' between them
     HandOff what;
 };
 // Empty if the text is not one.

@@ -212,9 +212,16 @@ void Inbox::confirmed() noexcept {
 void Inbox::deliver(std::string_view message) noexcept {
     const auto hand_off = decode_hand_off(message);
     if (!hand_off) return;
+    HandOff what = hand_off->what;
     const detail::MutexLock lock{mutex_};
-    const auto found = listeners_.find(hand_off->token);
-    if (found != listeners_.end()) (*found)->handed_over(hand_off->what);
+    for (std::string_view rest = hand_off->tokens;;) {
+        const std::size_t end = rest.find(',');
+        const auto found = listeners_.find(rest.substr(0, end));
+        if (found != listeners_.end()) (*found)->handed_over(what);
+        if (end == std::string_view::npos) return;
+        rest.remove_prefix(end + 1);
+        ++what.fencing_token;
+    }
 }
 
 }  // namespace leaselock::redis

@@ -4,7 +4,7 @@ namespace leaselock::redis {
 namespace {
 
 constexpr std::string_view separator = ":ll:";
-constexpr std::string_view reserved = "fqwFQW";
+constexpr std::string_view reserved = "fqwhFQWH";
 
 // As the server finds it: between the first '{' and the first '}' behind it, if not empty.
 bool has_tag(std::string_view key) noexcept {
@@ -24,7 +24,7 @@ bool ends_like_a_side_key(std::string_view key) noexcept {
 }  // namespace
 
 std::string_view key_fault(std::string_view key) noexcept {
-    if (ends_like_a_side_key(key)) return "ends in ':ll:' and one of fqwFQW, which is reserved";
+    if (ends_like_a_side_key(key)) return "ends in ':ll:' and one of fqwhFQWH, which is reserved";
     if (key.find('}') != std::string_view::npos && !has_tag(key)) {
         return "has a '}' but no hash tag, so its slot has no room for its fence";
     }

@@ -16,6 +16,7 @@ enum class SideKey : char {
     fence = 'f',    // the last fencing token
     queue = 'q',    // the tokens that wait, in order; a list
     waiters = 'w',  // what is known of each; a hash
+    holders = 'h',  // who has shares, by the end of the lease; a sorted set
 };
 
 // Empty if K can be a lock's key, else why not.

@@ -78,7 +78,7 @@ struct Heard {
             const bool is_number = digits.find_first_not_of("0123456789") == std::string::npos;
             return Answer::reply(granted(is_number && digits.size() < 10 ? digits : "1"));
         }
-        case Verb::inspect: return Answer::reply("*1\r\n:0\r\n");
+        case Verb::inspect: return Answer::reply("*2\r\n:0\r\n:0\r\n");
         default: return Answer::reply(":1\r\n");
     }
 }

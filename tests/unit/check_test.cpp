@@ -59,9 +59,11 @@ TEST(Check, TriesEachVerbOnAKeyOfItsOwnAndLeavesItFree) {
     ManagerWorld world;
     EXPECT_EQ(subjects_of(world.manager.check()), Subjects{});
     const auto records = world.backend->records();
-    ASSERT_EQ(records.size(), 7U);
-    const std::vector verbs{Verb::acquire, Verb::inspect, Verb::acquire, Verb::release,
-                            Verb::renew,   Verb::release, Verb::release};
+    const std::vector verbs{Verb::acquire, Verb::inspect, Verb::renew,   Verb::acquire,
+                            Verb::release, Verb::release, Verb::release, Verb::acquire,
+                            Verb::inspect, Verb::renew,   Verb::acquire, Verb::release,
+                            Verb::release, Verb::release};
+    ASSERT_EQ(records.size(), verbs.size());
     const std::string under = "hazel:lock:leaselock-check:";
     for (std::size_t i = 0; i < verbs.size(); ++i) {
         EXPECT_EQ(records[i].verb, verbs[i]);

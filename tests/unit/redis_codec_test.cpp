@@ -111,7 +111,7 @@ TEST(RedisCodec, FreeAndAnothersTurnIsHeldByNobody) {
 TEST(RedisCodec, HandOffMessageIsTokenFenceAndTtl) {
     const auto message = decode_hand_off("host:1/ab|1700000000000001|2500");
     ASSERT_TRUE(message.has_value());
-    EXPECT_EQ(message->token, "host:1/ab");
+    EXPECT_EQ(message->tokens, "host:1/ab");
     EXPECT_EQ(message->what.fencing_token, 1'700'000'000'000'001U);
     EXPECT_EQ(message->what.ttl, 2500ms);
     for (const std::string_view wrong :
@@ -137,6 +137,14 @@ TEST(RedisCodec, StaleIsUnavailableAndBringsTheServerTime) {
     EXPECT_EQ(server_time, 1'700'000'000'000'000);
 }
 
+TEST(RedisCodec, AnotherNumberOfSharesIsRefused) {
+    const auto [reply, server_time] = decoded(Verb::acquire, array(integer(-2), now));
+    EXPECT_EQ(reply.outcome, Outcome::failed);
+    EXPECT_EQ(reply.error, Errc::conflicting_use);
+    EXPECT_EQ(server_time, 1'700'000'000'000'000);
+    expect_failed(Verb::acquire, array(integer(-2)), Errc::unexpected_reply);
+}
+
 TEST(RedisCodec, RenewAndReleaseAnswerYesOrLost) {
     EXPECT_EQ(decoded(Verb::renew, integer(1)).reply.outcome, Outcome::renewed);
     EXPECT_EQ(decoded(Verb::renew, integer(0)).reply.outcome, Outcome::lost);
@@ -145,9 +153,13 @@ TEST(RedisCodec, RenewAndReleaseAnswerYesOrLost) {
 }
 
 TEST(RedisCodec, InspectTellsFreeAndHeld) {
-    EXPECT_EQ(decoded(Verb::inspect, array(integer(0))).reply.outcome, Outcome::free);
-    const Reply reply =
-        decoded(Verb::inspect, array(integer(1), bulk("a/b"), integer(9), integer(7))).reply;
+    EXPECT_EQ(decoded(Verb::inspect, array(integer(0), integer(2))).reply.outcome, Outcome::free);
+    EXPECT_EQ(decoded(Verb::inspect, array(integer(0), integer(2))).reply.waiting, 2);
+    const Reply reply = decoded(Verb::inspect, array(integer(1), bulk("a/b"), integer(9),
+                                                     integer(7), integer(3), integer(4)))
+                            .reply;
+    EXPECT_EQ(reply.waiting, 3);
+    EXPECT_EQ(reply.shares, 4);
     EXPECT_EQ(reply.outcome, Outcome::held);
     EXPECT_EQ(reply.holder, "a/b");
     EXPECT_EQ(reply.remaining, 9ms);
@@ -157,7 +169,8 @@ TEST(RedisCodec, InspectTellsFreeAndHeld) {
 TEST(RedisCodec, KeyWithoutTtlIsCorrupt) {
     expect_failed(Verb::acquire, held(bulk("x"), integer(-1), integer(0), integer(1)),
                   Errc::corrupt);
-    expect_failed(Verb::inspect, array(integer(1), bulk("x"), integer(-1), integer(0)),
+    expect_failed(Verb::inspect,
+                  array(integer(1), bulk("x"), integer(-1), integer(0), integer(0), integer(0)),
                   Errc::corrupt);
 }
 
@@ -201,9 +214,13 @@ TEST(RedisCodec, AnswersThatNoScriptGivesAreUnknown) {
         expect_failed(Verb::acquire, wrong, Errc::unexpected_reply);
     }
     for (const std::string& wrong :
-         {one, nil, array(one), array(integer(0), one), array(one, bulk("x"), one),
-          array(one, nil, one, one), array(one, bulk("x"), one, nil), array(integer(2)),
-          array(one, bulk("x"), one, too_large), array(one, bulk("x"), bulk("1"), one)}) {
+         {one, nil, array(one), array(integer(0)), array(integer(0), one, one),
+          array(integer(0), integer(-1)), array(one, bulk("x"), one, one),
+          array(one, nil, one, one, one, one), array(one, bulk("x"), one, nil, one, one),
+          array(integer(2)), array(one, bulk("x"), one, too_large, one, one),
+          array(one, bulk("x"), bulk("1"), one, one, one),
+          array(one, bulk("x"), one, one, integer(-1), one),
+          array(one, bulk("x"), one, one, one, nil)}) {
         expect_failed(Verb::inspect, wrong, Errc::unexpected_reply);
     }
     for (const Verb verb : {Verb::renew, Verb::release}) {
@@ -310,10 +327,11 @@ TEST(RedisCodec, RequestsCarryWhatTheirScriptsRead) {
               (Words{"EVALSHA", std::string{scripts::renew_sha1}, "2", "p:k", "{p:k}:ll:w", "me/1",
                      "30000"}));
     EXPECT_EQ(words(with(Verb::release), false, 99),
-              (Words{"EVALSHA", std::string{scripts::release_sha1}, "4", "p:k", "{p:k}:ll:w",
-                     "{p:k}:ll:q", "{p:k}:ll:f", "me/1", "7000"}));
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "p:k", "{p:k}:ll:w",
+                     "{p:k}:ll:q", "{p:k}:ll:f", "{p:k}:ll:h", "me/1", "7000"}));
     EXPECT_EQ(words(with(Verb::inspect), false, 99),
-              (Words{"EVALSHA", std::string{scripts::inspect_sha1}, "2", "p:k", "{p:k}:ll:f"}));
+              (Words{"EVALSHA", std::string{scripts::inspect_sha1}, "4", "p:k", "{p:k}:ll:f",
+                     "{p:k}:ll:q", "{p:k}:ll:h"}));
 }
 
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
@@ -348,14 +366,44 @@ TEST(RedisCodec, AcquireOfAListenerTakesAPlaceForItsChannel) {
 TEST(RedisCodec, ReleaseAsksForTheTimeBehindItsOwnArguments) {
     const Request request{.verb = Verb::release, .key = "k", .token = "me/1", .ask_time = true};
     EXPECT_EQ(words(request, false, 0),
-              (Words{"EVALSHA", std::string{scripts::release_sha1}, "4", "k", "{k}:ll:w",
-                     "{k}:ll:q", "{k}:ll:f", "me/1", "0", "1"}));
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "k", "{k}:ll:w",
+                     "{k}:ll:q", "{k}:ll:f", "{k}:ll:h", "me/1", "0", "1"}));
+}
+
+TEST(RedisCodec, RequestsForSharesCarryHowManyBehindTheOthers) {
+    Deaf listener{"k", "me/1"};
+    const auto share_words = [&](Verb verb, Share share, bool waits = false) {
+        Words all = words({.verb = verb,
+                           .key = "k",
+                           .token = "me/1",
+                           .ttl = 30s,
+                           .keep = 7s,
+                           .share = share,
+                           .listener = waits ? &listener : nullptr,
+                           .place = 3s},
+                          false, 99);
+        EXPECT_EQ(all[1], verb == Verb::acquire ? scripts::share_acquire_sha1
+                          : verb == Verb::renew ? scripts::share_renew_sha1
+                                                : scripts::share_release_sha1);
+        all.erase(all.begin(), all.begin() + 3);
+        return all;
+    };
+    EXPECT_EQ(share_words(Verb::acquire, {2, 5}),
+              (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
+                     "2", "5"}));
+    EXPECT_EQ(share_words(Verb::acquire, shared, true),
+              (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
+                     "1", "0", "3000", "leaselock:c"}));
+    EXPECT_EQ(share_words(Verb::renew, {2, 5}), (Words{"k", "{k}:ll:w", "{k}:ll:h", "{k}:ll:f",
+                                                       "{k}:ll:q", "me/1", "30000", "2", "5"}));
+    EXPECT_EQ(share_words(Verb::release, {2, 5}), (Words{"k", "{k}:ll:w", "{k}:ll:q", "{k}:ll:f",
+                                                         "{k}:ll:h", "me/1", "7000", "0", "2"}));
 }
 
 TEST(RedisCodec, WholeScriptsGoByEval) {
     const Request request{.verb = Verb::inspect, .key = "a{b}", .token = {}};
-    EXPECT_EQ(words(request, true, 0),
-              (Words{"EVAL", std::string{scripts::inspect_text}, "2", "a{b}", "a{b}:ll:F"}));
+    EXPECT_EQ(words(request, true, 0), (Words{"EVAL", std::string{scripts::inspect_text}, "4",
+                                              "a{b}", "a{b}:ll:F", "a{b}:ll:Q", "a{b}:ll:H"}));
 }
 
 TEST(RedisCodec, KeysAndTokensAreBytes) {

@@ -55,7 +55,7 @@ TEST_F(RedisQueue, HandOffIsAGrantWithAHigherFenceAndAShortLife) {
     const std::string text = subscriber.next(enough);
     const auto message = decode_hand_off(text);
     ASSERT_TRUE(message.has_value()) << text;
-    EXPECT_EQ(message->token, "me/1");
+    EXPECT_EQ(message->tokens, "me/1");
     EXPECT_EQ(message->what.ttl, 3s);
     EXPECT_GT(message->what.fencing_token, first);
     EXPECT_EQ(server_.cli("GET", fence_key), std::to_string(message->what.fencing_token));

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <iterator>
 #include <list>
 #include <optional>
@@ -28,6 +29,7 @@ class MemoryQueue {
         std::string token;
         Listener* listener;  // null: forgotten
         std::chrono::milliseconds ttl;
+        Share share;
         Clock::time_point seen;  // the newest acquire that was for it
         Clock::time_point end;
     };
@@ -53,7 +55,8 @@ class MemoryQueue {
             return;
         }
         if (found != index_.end()) erase(found->second);
-        places_.push_back({std::string(acquire.token), acquire.listener, acquire.ttl, now, end});
+        places_.push_back(
+            {std::string(acquire.token), acquire.listener, acquire.ttl, acquire.share, now, end});
         try {
             index_.emplace(places_.back().token, std::prev(places_.end()));
         } catch (...) {
@@ -68,11 +71,10 @@ class MemoryQueue {
         if (found != index_.end()) erase(found->second);
     }
 
-    // Takes the first place that lives out of the queue.
-    [[nodiscard]] std::optional<Place> take_first(Clock::time_point now) noexcept {
-        if (first(now) == nullptr) return std::nullopt;
+    // Takes the first place that lives, which is there, out of the queue.
+    [[nodiscard]] Place take_first() noexcept {
         index_.erase(places_.front().token);
-        std::optional<Place> taken{std::move(places_.front())};
+        Place taken{std::move(places_.front())};
         places_.pop_front();
         return taken;
     }
@@ -84,6 +86,7 @@ class MemoryQueue {
     }
 
     [[nodiscard]] bool empty() const noexcept { return places_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return places_.size(); }
 
   private:
     using Places = std::list<Place>;

@@ -24,6 +24,10 @@
 #define LEASELOCK_ACQUIRE(...) LEASELOCK_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define LEASELOCK_RELEASE(...) LEASELOCK_ATTRIBUTE(release_capability(__VA_ARGS__))
 #define LEASELOCK_TRY_ACQUIRE(...) LEASELOCK_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
+#define LEASELOCK_ACQUIRE_SHARED(...) LEASELOCK_ATTRIBUTE(acquire_shared_capability(__VA_ARGS__))
+#define LEASELOCK_RELEASE_SHARED(...) LEASELOCK_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
+#define LEASELOCK_TRY_ACQUIRE_SHARED(...) \
+    LEASELOCK_ATTRIBUTE(try_acquire_shared_capability(__VA_ARGS__))
 #define LEASELOCK_UNCHECKED LEASELOCK_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace leaselock::detail {

@@ -9,6 +9,9 @@
 // LEASELOCK_LINK_CONFORMANCE_SUITE: what happens when the link breaks, and heals. One that has a
 // queue has another, LEASELOCK_QUEUE_CONFORMANCE_SUITE: whoever waits gets the lock in his turn.
 //
+// A store with shares has LEASELOCK_SHARE_CONFORMANCE_SUITE, and with a queue beside them
+// LEASELOCK_SHARE_QUEUE_CONFORMANCE_SUITE: readers, writers, permits.
+//
 // The cases that ask a LockManager come in two ways, since it uses a backend in two: by blocking
 // calls, which drive the backend on their own thread, and by coroutines, for all of which one
 // thread does. The suites above ask by blocking calls; for each of them there is one that asks the
@@ -17,7 +20,8 @@
 //     LEASELOCK_ASYNC_CONFORMANCE_SUITE(MyStoreAsync, [] { return std::make_unique<MyFixture>();
 //     });
 //
-// and LEASELOCK_ASYNC_QUEUE_CONFORMANCE_SUITE and LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE. They
+// and LEASELOCK_ASYNC_QUEUE_CONFORMANCE_SUITE, LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE,
+// LEASELOCK_ASYNC_SHARE_CONFORMANCE_SUITE and LEASELOCK_ASYNC_SHARE_QUEUE_CONFORMANCE_SUITE. They
 // leave out the cases that ask the backend itself, in which there is nothing to wait for by a
 // coroutine. A backend that has all of these tests green can be used with a LockManager.
 //
@@ -39,6 +43,9 @@
 #include <leaselock/testing/detail/conformance_manager.hpp>
 #include <leaselock/testing/detail/conformance_overview.hpp>
 #include <leaselock/testing/detail/conformance_queue.hpp>
+#include <leaselock/testing/detail/conformance_share.hpp>
+#include <leaselock/testing/detail/conformance_share_manager.hpp>
+#include <leaselock/testing/detail/conformance_share_queue.hpp>
 #include <leaselock/testing/detail/conformance_store.hpp>
 #include <leaselock/testing/detail/conformance_turn.hpp>
 
@@ -95,8 +102,29 @@ bool register_link_suite(const char* suite, const char* file, int line, Make mak
     return true;
 }
 template <class Make>
+bool register_share_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, share_cases, file, line);
+    register_cases<BackendFixture>(suite, make, share_manager_cases<Blocking>, file, line);
+    return true;
+}
+template <class Make>
+bool register_share_queue_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, share_queue_cases, file, line);
+    return true;
+}
+template <class Make>
 bool register_async_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<BackendFixture>(suite, make, manager_cases<Awaited>, file, line);
+    return true;
+}
+template <class Make>
+bool register_async_share_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, share_manager_cases<Awaited>, file, line);
+    return true;
+}
+template <class Make>
+bool register_async_share_queue_suite(const char* suite, const char* file, int line, Make make) {
+    register_cases<BackendFixture>(suite, make, share_crowd_cases, file, line);
     return true;
 }
 template <class Make>
@@ -131,7 +159,18 @@ bool register_async_link_suite(const char* suite, const char* file, int line, Ma
     [[maybe_unused]] static const bool leaselock_conformance_##Name = \
         ::leaselock::testing::detail::register_link_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)
 
-// The same three, for what asks a manager: by coroutines. Names are other ones again.
+// LEASELOCK_SHARE_CONFORMANCE_SUITE(Name, make), LEASELOCK_SHARE_QUEUE_CONFORMANCE_SUITE(Name,
+// make): the same as the first, for a backend with shares, and with a queue for them. Names are
+// other ones again.
+#define LEASELOCK_SHARE_CONFORMANCE_SUITE(Name, ...)                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name = \
+        ::leaselock::testing::detail::register_share_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)
+#define LEASELOCK_SHARE_QUEUE_CONFORMANCE_SUITE(Name, ...)                                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name =                       \
+        ::leaselock::testing::detail::register_share_queue_suite(#Name, __FILE__, __LINE__, \
+                                                                 __VA_ARGS__)
+
+// The same five, for what asks a manager: by coroutines. Names are other ones again.
 #define LEASELOCK_ASYNC_CONFORMANCE_SUITE(Name, ...)                  \
     [[maybe_unused]] static const bool leaselock_conformance_##Name = \
         ::leaselock::testing::detail::register_async_suite(#Name, __FILE__, __LINE__, __VA_ARGS__)
@@ -139,6 +178,14 @@ bool register_async_link_suite(const char* suite, const char* file, int line, Ma
     [[maybe_unused]] static const bool leaselock_conformance_##Name =                       \
         ::leaselock::testing::detail::register_async_queue_suite(#Name, __FILE__, __LINE__, \
                                                                  __VA_ARGS__)
+#define LEASELOCK_ASYNC_SHARE_CONFORMANCE_SUITE(Name, ...)                                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name =                       \
+        ::leaselock::testing::detail::register_async_share_suite(#Name, __FILE__, __LINE__, \
+                                                                 __VA_ARGS__)
+#define LEASELOCK_ASYNC_SHARE_QUEUE_CONFORMANCE_SUITE(Name, ...)                                  \
+    [[maybe_unused]] static const bool leaselock_conformance_##Name =                             \
+        ::leaselock::testing::detail::register_async_share_queue_suite(#Name, __FILE__, __LINE__, \
+                                                                       __VA_ARGS__)
 #define LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(Name, ...)                                  \
     [[maybe_unused]] static const bool leaselock_conformance_##Name =                      \
         ::leaselock::testing::detail::register_async_link_suite(#Name, __FILE__, __LINE__, \

@@ -1,6 +1,7 @@
 -- Takes the lock if it is free and nobody is before us in the queue, or says who has it.
 -- KEYS: 1 the lock, 2 its last fencing token, 3 the queue: tokens in the order in which they came,
---       4 the waiters: token -> end of its place in us|life of the place in ms|ttl in ms|channel
+--       4 the waiters: token -> end of its place in us|life of the place in ms|ttl in ms|channel,
+--         and for a share |count|of
 -- ARGV: 1 owner token, 2 ttl in ms, 3 not after: server time in us behind which nothing may be done
 --       [, 4 life of the place in ms, 5 channel]: take or keep a place, if the lock is not ours now
 -- Replies, `now` being the server's time in us:
@@ -36,58 +37,20 @@ if mine then
 end
 local queue = not mine and call('LINDEX', KEYS[3], '0')
 if queue or not mine and holder then
-  local function lives(who)
-    local place = call('HGET', KEYS[4], who) or ''
-    local till, life = string.match(place, '^(%d+)|(%d+)|')
-    return till and now < tonumber(till) and tonumber(till) <= now + life * 1000
-  end
-  local function drop(who)
-    call('HDEL', KEYS[4], who)
-    call('LREM', KEYS[3], '1', who)
-  end
-  -- Whose place is the first that lives; '' if too many dead ones are before it.
-  local function first()
-    for _ = 1, 16 do
-      local head = call('LINDEX', KEYS[3], '0')
-      if not head or lives(head) then return head end
-      drop(head)
-    end
-    return ''
-  end
-  local function outlive_places(key)
-    if call('PTTL', key) < 2 * ARGV[4] then call('PEXPIRE', key, 4 * ARGV[4]) end
-  end
-  local function keep_place()
-    local joins = not queue or not lives(token)
-    if joins then drop(token) end
-    local till = string.format('%.0f', now + ARGV[4] * 1000)
-    call('HSET', KEYS[4], token, till .. '|' .. ARGV[4] .. '|' .. ARGV[2] .. '|' .. ARGV[5])
-    outlive_places(KEYS[4])
-    if joins then call('RPUSH', KEYS[3], token) end
-    outlive_places(KEYS[3])
-  end
+  local life, place = ARGV[4], ARGV[5]
+  -- include parts/places.lua
   local turn = not holder and first()
   if holder or turn and turn ~= token then
     local left = holder and call('PTTL', KEYS[1]) or 0
     -- What has no ttl is no lock, and nobody waits for it.
-    local queues = ARGV[4] and left >= 0
+    local queues = life and left >= 0
     if queues then keep_place() end
-    local place = not queues and 0 or holder and first() == token and 2 or 1
-    return {0, now, holder, left, last or 0, place}
+    local rank = not queues and 0 or holder and first() == token and 2 or 1
+    return {0, now, holder, left, last or 0, rank}
   end
   drop(token)
 end
-local fence = now
-if last and last >= now then
-  fence = last + 1
-  text = string.format('%.0f', fence)
-end
-local day = 86400000000
-if last and last < now and last - last % day == now - now % day then
-  call('SET', KEYS[2], text, 'KEEPTTL')
-else
-  call('SET', KEYS[2], text, 'EX', '691200')
-end
+-- include parts/fence.lua
 if not mine then call('SET', KEYS[1], token, 'PX', ARGV[2]) end
 if fence == now and now > 1000000000000000 then return now end
 return {1, now, fence}

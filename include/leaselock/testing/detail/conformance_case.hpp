@@ -58,14 +58,18 @@ class Client {
   public:
     explicit Client(BackendFixture& fixture) : backend_{fixture.make()}, clock_{fixture.clock()} {}
 
-    Reply acquire(std::string_view key, std::string_view token, milliseconds ttl = long_term) {
-        return ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = ttl});
+    Reply acquire(std::string_view key, std::string_view token, milliseconds ttl = long_term,
+                  Share share = exclusive) {
+        return ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = ttl, .share = share});
     }
-    Reply renew(std::string_view key, std::string_view token, milliseconds ttl = long_term) {
-        return ask({.verb = Verb::renew, .key = key, .token = token, .ttl = ttl});
+    Reply renew(std::string_view key, std::string_view token, milliseconds ttl = long_term,
+                Share share = exclusive) {
+        return ask({.verb = Verb::renew, .key = key, .token = token, .ttl = ttl, .share = share});
     }
-    Reply release(std::string_view key, std::string_view token, milliseconds keep = 0ms) {
-        return ask({.verb = Verb::release, .key = key, .token = token, .keep = keep});
+    Reply release(std::string_view key, std::string_view token, milliseconds keep = 0ms,
+                  Share share = exclusive) {
+        return ask(
+            {.verb = Verb::release, .key = key, .token = token, .keep = keep, .share = share});
     }
     Reply inspect(std::string_view key) { return ask({.verb = Verb::inspect, .key = key}); }
 

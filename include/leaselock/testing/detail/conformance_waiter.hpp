@@ -17,8 +17,9 @@ namespace leaselock::testing::detail {
 class QueueWaiter final : private Listener {
   public:
     QueueWaiter(BackendFixture& fixture, const Client& client, const std::string& key,
-                milliseconds place = long_term)
-        : QueueWaiter(fixture, client, std::make_unique<Names>(Names{key, new_token()}), place) {}
+                milliseconds place = long_term, Share share = exclusive)
+        : QueueWaiter(fixture, client, std::make_unique<Names>(Names{key, new_token()}), place,
+                      share) {}
     QueueWaiter(const QueueWaiter&) = delete;
     QueueWaiter& operator=(const QueueWaiter&) = delete;
     virtual ~QueueWaiter() { forget(); }
@@ -31,6 +32,7 @@ class QueueWaiter final : private Listener {
                                    .key = names_->key,
                                    .token = names_->token,
                                    .ttl = ttl,
+                                   .share = share_,
                                    .listener = this,
                                    .place = place_});
         if (reply.queued && !reply.told) client_.backend()->listen(*this);
@@ -57,7 +59,7 @@ class QueueWaiter final : private Listener {
         return messages_;
     }
     void forget() { client_.backend()->forget(*this); }
-    Reply release() { return client_.release(names_->key, names_->token); }
+    Reply release() { return client_.release(names_->key, names_->token, 0ms, share_); }
 
   private:
     // The texts that the listener's views look at.
@@ -66,12 +68,13 @@ class QueueWaiter final : private Listener {
         std::string token;
     };
     QueueWaiter(BackendFixture& fixture, Client client, std::unique_ptr<const Names> names,
-                milliseconds place)
+                milliseconds place, Share share)
         : Listener{names->key, names->token},
           fixture_{fixture},
           client_{std::move(client)},
           names_{std::move(names)},
-          place_{place} {}
+          place_{place},
+          share_{share} {}
 
     void handed_over(const HandOff& what) noexcept override {
         const std::lock_guard lock{mutex_};
@@ -83,6 +86,7 @@ class QueueWaiter final : private Listener {
     Client client_;
     const std::unique_ptr<const Names> names_;
     const milliseconds place_;
+    const Share share_;
     std::mutex mutex_;  // guards the rest
     std::vector<HandOff> messages_;
 };

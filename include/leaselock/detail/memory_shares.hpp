@@ -1,0 +1,99 @@
+// Who has shares of one key of a MemoryBackend. Not for users.
+//
+// By token, and by the end of the lease: so a lease that has ended is found without a look at the
+// others, however many there are.
+//
+// Thread-safety: one thread at a time; the backend calls it under the mutex of the key's shard.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/share.hpp>
+
+namespace leaselock::detail {
+
+class MemoryShares {
+  public:
+    explicit MemoryShares(int of) noexcept : of_{of} {}
+
+    // How many there are, and how many are taken.
+    [[nodiscard]] int of() const noexcept { return of_; }
+    [[nodiscard]] int used() const noexcept { return used_; }
+    [[nodiscard]] bool fits(Share share) const noexcept {
+        return share.of == of_ && (of_ == unlimited || share.count <= of_ - used_);
+    }
+    [[nodiscard]] bool has(std::string_view token) const noexcept {
+        return holders_.find(token) != holders_.end();
+    }
+
+    // Who has none has `count` from now on; who has some keeps them until `end`, if that is later.
+    // May throw bad_alloc; then nothing has changed.
+    void put(std::string_view token, int count, Clock::time_point end) {
+        const auto found = holders_.find(token);
+        if (found == holders_.end()) {
+            const auto added = holders_.emplace(token, Holder{count, {}}).first;
+            try {
+                added->second.by_end = by_end_.emplace(end, added);
+            } catch (...) {
+                holders_.erase(added);
+                throw;
+            }
+            used_ += count;
+        } else {
+            const auto by_end = found->second.by_end;
+            if (by_end->first >= end) return;
+            auto node = by_end_.extract(by_end);
+            node.key() = end;
+            found->second.by_end = by_end_.insert(std::move(node));
+        }
+    }
+    // False: the token has none.
+    bool remove(std::string_view token) noexcept {
+        const auto found = holders_.find(token);
+        if (found == holders_.end()) return false;
+        by_end_.erase(found->second.by_end);
+        drop(found);
+        return true;
+    }
+    // What ended by then is gone.
+    void expire(Clock::time_point now) noexcept {
+        while (!by_end_.empty() && by_end_.begin()->first <= now) {
+            const auto holder = by_end_.begin()->second;
+            by_end_.erase(by_end_.begin());
+            drop(holder);
+        }
+    }
+    // The ends of the first lease and of the last; min() if there is none.
+    [[nodiscard]] Clock::time_point soonest() const noexcept {
+        return by_end_.empty() ? Clock::time_point::min() : by_end_.begin()->first;
+    }
+    [[nodiscard]] Clock::time_point latest() const noexcept {
+        return by_end_.empty() ? Clock::time_point::min() : by_end_.rbegin()->first;
+    }
+
+  private:
+    struct Holder;
+    using Holders = std::map<std::string, Holder, std::less<>>;
+    using ByEnd = std::multimap<Clock::time_point, Holders::iterator>;
+    struct Holder {
+        int count;
+        ByEnd::iterator by_end;
+    };
+
+    void drop(Holders::iterator holder) noexcept {
+        used_ -= holder->second.count;
+        holders_.erase(holder);
+    }
+
+    int of_;
+    int used_ = 0;
+    Holders holders_;
+    ByEnd by_end_;
+};
+
+}  // namespace leaselock::detail

@@ -1,0 +1,31 @@
+// How much of a lock a call takes: all of it, a reader's share of it, or some of the permits into
+// which it is divided. One key has one kind of shares at a time: the first who takes one says how
+// many there are, and whoever says another number meanwhile is refused with Errc::conflicting_use.
+// Whoever wants all of a lock waits until no share of it is taken.
+//
+// Thread-safety: plain values.
+#pragma once
+
+#include <limits>
+
+namespace leaselock {
+
+struct Share {
+    // How many of the shares. 1 to `of`, and 1 where `of` is 0 or `unlimited`.
+    int count = 1;
+    // How many there are: 1 to 10'000, or `unlimited`; 0: the lock has none, and is taken as a
+    // whole.
+    int of = 0;
+
+    friend constexpr bool operator==(Share, Share) noexcept = default;
+};
+
+inline constexpr int unlimited = std::numeric_limits<int>::max();
+inline constexpr int max_permits = 10'000;
+
+// All of it: one holder.
+inline constexpr Share exclusive{};
+// A reader's: any number of holders at once.
+inline constexpr Share shared{.count = 1, .of = unlimited};
+
+}  // namespace leaselock
