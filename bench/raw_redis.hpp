@@ -97,6 +97,11 @@ class Raw : private Pipeline {
         return static_cast<long long>(number_behind(text, "cmdstat_eval:calls=") +
                                       number_behind(text, "cmdstat_evalsha:calls="));
     }
+    // How often a command has been run by all, scripts included.
+    long long calls(const std::string& command) {
+        const std::string what = "cmdstat_" + command + ":calls=";
+        return static_cast<long long>(number_behind(info("commandstats"), what.c_str()));
+    }
     // The processor time that the server has spent.
     double server_seconds() {
         const std::string text = info("cpu");

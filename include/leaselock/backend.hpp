@@ -26,6 +26,11 @@
 //     may be answered with a higher fence. With another number of shares than the key has now it is
 //     refused: Errc::conflicting_use. Renew and release name the share of the acquire; but a renew
 //     with a share by the token that holds all of the key turns its lease into one of that share.
+//   - a latch (detail::is_latch of a share) is a key of its own kind: with
+//     another kind or count it is Errc::conflicting_use. An acquire of one counts it down, once for
+//     a token; one of none is `granted` when all have been counted, and `held` before. Nobody holds
+//     it: it lives for the ttl behind the last acquire. It is ended by a release with a share of
+//     none and the token of `latch_mark` and its count; conflicting_use if somebody waits for it.
 //     A store without shares answers Errc::not_supported to a request that has one.
 //   - while shares are held, the key is held by nobody but, for a release, by the token of
 //     `shared_mark` and their number (0 for any number): it ends the leases of all of them.
@@ -67,8 +72,10 @@ enum class Verb : std::uint8_t { acquire, renew, release, inspect };
 
 // Before the token of a holder who has released, while the key is kept for his min_hold.
 inline constexpr std::string_view kept_mark = "kept:";
-// Before the number of shares, where a holder is told and shares are held.
+// Before the number of shares, where a holder is told and shares are held; before the count of a
+// latch.
 inline constexpr std::string_view shared_mark = "shared:";
+inline constexpr std::string_view latch_mark = "latch:";
 
 // A lock that a release has handed over to a waiter.
 struct HandOff {
@@ -148,7 +155,7 @@ struct Reply {
     // On the store's own clock, in microseconds; 0: not told, or there is none.
     std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives behind this
     std::int64_t store_time = 0;  // release: when it was answered
-    int shares = 0;               // inspect, held: how many are taken
+    int shares = 0;               // inspect, held: how many are taken, or have counted a latch down
     int waiting = 0;              // inspect: places in the queue; some may have died a moment ago
     std::string holder{};         // the holder's owner token
     std::string detail{};         // why, in words

@@ -67,8 +67,8 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     friend class SharedDistributedMutex;
     // Whether this thread has it, or is acquiring it.
     [[nodiscard]] bool is_mine() const noexcept;
-    // Unlocks it, and gives the lock, which is a reader's now. Throws as the guard does; then it is
-    // locked as before.
+    // Unlocks it, and gives the lock, which is a reader's now. Throws LockLost; then it is locked
+    // as before.
     [[nodiscard]] ScopedDistributedLock downgrade();
     [[nodiscard]] bool lock_within(Duration time) LEASELOCK_UNCHECKED;
     // Takes the turn among the threads of this process.

@@ -143,7 +143,8 @@ struct LockInfo {
     std::uint64_t fencing_token = 0;
     // Released, and kept until its min_hold is over.
     bool kept = false;
-    // How many shares are taken, and of how many; `of` is 0 if none is.
+    // How many shares are taken, and of how many; `of` is 0 if none is. Of a latch: how many have
+    // counted it down, and minus its count.
     Share taken{0, 0};
     // How many wait in the store's queue; one who died a moment ago may still be counted.
     int waiting = 0;

@@ -115,6 +115,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         std::size_t sweep_at LEASELOCK_GUARDED_BY(mutex) = 64;
     };
     static constexpr std::size_t shard_count = 64;
+    static constexpr const char* conflict = "it is of another number or kind now, or waited for";
 
     static Key hashed(std::string_view key) noexcept {
         return {key, std::hash<std::string_view>{}(key)};
@@ -130,7 +131,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         const detail::MutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         Entry* const entry = found == shard.entries.end() ? nullptr : &found->second;
-        if (entry != nullptr && entry->shares != nullptr) expire_shares(*entry, request.submitted);
+        if (entry != nullptr) expire_shares(*entry, request.submitted);
         const bool live = entry != nullptr && entry->expires > request.submitted;
         const bool mine = live && is_mine(*entry, request);
         switch (request.verb) {
@@ -139,7 +140,9 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
                     reply.error = Errc::stale;
                 } else if (live && in_conflict(*entry, request)) {
                     reply.error = Errc::conflicting_use;
-                    reply.detail = "its shares are of another number or kind now";
+                    reply.detail = conflict;
+                } else if (detail::is_latch(request.share)) {
+                    latch(shard, key, entry, request, reply);
                 } else if (!mine && ((live && !has_room(*entry, request.share)) ||
                                      !may_take(entry, request))) {
                     tell(request, *entry, reply);
@@ -155,7 +158,11 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
                 break;
             case Verb::release:
                 reply.outcome = Outcome::lost;
-                if (mine || (live && is_named_by(*entry, request.token))) {
+                if (live && entry->token == request.token && is_waited_for(*entry, request)) {
+                    reply.outcome = Outcome::failed;
+                    reply.error = Errc::conflicting_use;
+                    reply.detail = conflict;
+                } else if (mine || (live && is_named_by(*entry, request.token))) {
                     end(shard, *entry, request);
                     reply.outcome = Outcome::released;
                 } else if (entry != nullptr) {
@@ -175,6 +182,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
 
     // What is held as a whole is renewed, or released, as a share too, but not acquired.
     static bool is_mine(const Entry& entry, const Request& request) noexcept {
+        if (detail::is_latch(request.share)) return false;
         if (entry.shares != nullptr) {
             return request.share.of == entry.shares->of() && entry.shares->has(request.token);
         }
@@ -190,8 +198,13 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     }
 
     static bool in_conflict(const Entry& entry, const Request& request) noexcept {
-        return entry.shares != nullptr && request.share.of != 0 &&
-               entry.shares->of() != request.share.of;
+        if (entry.shares == nullptr) return detail::is_latch(request.share);
+        return request.share.of != 0 && entry.shares->of() != request.share.of;
+    }
+    // A latch, by somebody whose place lives.
+    static bool is_waited_for(const Entry& entry, const Request& request) noexcept {
+        return detail::is_latch(request.share) && entry.queue != nullptr &&
+               entry.queue->first(request.submitted) != nullptr;
     }
     static bool has_room(const Entry& entry, Share share) noexcept {
         return entry.shares != nullptr && entry.shares->fits(share);
@@ -219,11 +232,15 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         if (entry.queue->empty()) entry.queue.reset();
     }
 
-    // The leases of shares that have ended; the key is free when none is left.
+    // The leases of shares that have ended; the key is free when none is left. A latch ends as a
+    // whole.
     static void expire_shares(Entry& entry, Clock::time_point now) noexcept {
-        entry.shares->expire(now);
-        entry.expires = entry.shares->latest();
-        if (entry.shares->used() == 0) entry.shares.reset();
+        if (entry.shares == nullptr) return;
+        if (entry.shares->of() > 0) {
+            entry.shares->expire(now);
+            entry.expires = entry.shares->latest();
+        }
+        if (entry.expires <= now) entry.shares.reset();
     }
 
     // A renewal or a retry never shortens a lease.
@@ -271,7 +288,10 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     static void hand_over(Shard& shard, Entry& entry, Clock::time_point now) noexcept
         LEASELOCK_REQUIRES(shard.mutex) {
         const auto* first = entry.queue->first(now);
-        while (first != nullptr && (entry.expires <= now || has_room(entry, first->share))) {
+        const auto may_have = [&](Share share) {
+            return has_room(entry, share) || (entry.expires <= now && !detail::is_latch(share));
+        };
+        while (first != nullptr && may_have(first->share)) {
             // He counts from the newest acquire that was answered to him, which may have looked at
             // the clock behind the one who releases now.
             const auto end = detail::saturating_add(std::max(now, first->seen), first->ttl);
@@ -296,7 +316,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         if (entry.expires <= request.submitted) return;  // somebody else's turn
         reply.holder = entry.token;
         reply.kept = entry.kept;
-        const bool waits_for_one = entry.shares != nullptr && request.share.of != 0;
+        const bool waits_for_one = entry.shares != nullptr && request.share.of > 0;
         const auto end = waits_for_one ? entry.shares->soonest() : entry.expires;
         reply.remaining = std::chrono::ceil<std::chrono::milliseconds>(end - request.submitted);
     }
@@ -306,6 +326,8 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         if (share.of == 0) {
             entry.token = token;
             entry.expires = end;
+        } else if (share.count == 0) {
+            return;  // the latch is open
         } else if (entry.shares != nullptr) {
             entry.shares->put(token, share.count, end);
             entry.expires = std::max(entry.expires, end);
@@ -318,6 +340,32 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
             entry.expires = end;
         }
         entry.kept = false;
+    }
+
+    // Counts down, or finds it open, or waits.
+    static void latch(Shard& shard, const Key& key, Entry* entry, const Request& request,
+                      Reply& reply) LEASELOCK_REQUIRES(shard.mutex) {
+        const Clock::time_point now = request.submitted;
+        if (entry == nullptr) entry = &add(shard, key, now);
+        if (entry->shares == nullptr) {
+            auto shares = std::make_unique<detail::MemoryShares>(request.share.of);
+            entry->token =
+                std::string(latch_mark) + std::to_string(detail::latch_of(request.share));
+            entry->shares = std::move(shares);
+            entry->kept = false;
+        }
+        entry->expires = std::max(entry->expires, detail::saturating_add(now, request.ttl));
+        if (request.share.count > 0) {
+            entry->shares->put(request.token, 1, Clock::time_point::max());
+        } else if (!has_room(*entry, request.share)) {
+            tell(request, *entry, reply);
+            if (request.listener != nullptr) join(*entry, request, reply);
+            return;
+        }
+        leave(*entry, request.token);
+        reply.outcome = Outcome::granted;
+        reply.fencing_token = entry->fencing_token = next_fence(shard, now);
+        if (entry->queue != nullptr) hand_over(shard, *entry, now);
     }
 
     static std::uint64_t grant(Shard& shard, const Key& key, Entry* entry, const Request& request,

@@ -99,9 +99,9 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // All of the lock becomes a reader's share of it (`shared`): those readers who wait first get
     // theirs at once, and nobody holds all of it in between. The lease is renewed by that. One
     // round trip; blocks until its answer is there, at most the backend's command time-out and the
-    // rest of the lease. Throws LockLost if it is not held; LockError: invalid_option if it is a
-    // share already, else if it is not answered: then it is held as before or as a share, and
-    // becomes one at its next renewal.
+    // rest of the lease. Throws LockLost if it is not held; LockError{invalid_option} if it is a
+    // share already; LockError if it is not done or not answered: it counts as a reader's share all
+    // the same, and others come in at its next renewal, or at its end.
     void downgrade();
     void downgrade(std::error_code& ec);
 

@@ -23,6 +23,21 @@ struct Share {
 inline constexpr int unlimited = std::numeric_limits<int>::max();
 inline constexpr int max_permits = 10'000;
 
+namespace detail {
+
+// Of a latch that so many must count down: to do so, and to wait until all have. What is got by
+// that is no lock: it is not held, renewed or released. Far from all numbers that somebody writes.
+inline constexpr int latch_of_none = std::numeric_limits<int>::min();
+[[nodiscard]] constexpr Share counting(int all) noexcept { return {1, latch_of_none + all}; }
+[[nodiscard]] constexpr Share awaiting(int all) noexcept { return {0, latch_of_none + all}; }
+// How many must count it down; 0 if it is no latch.
+[[nodiscard]] constexpr int latch_of(Share share) noexcept {
+    return share.of <= latch_of_none + max_permits ? share.of - latch_of_none : 0;
+}
+[[nodiscard]] constexpr bool is_latch(Share share) noexcept { return latch_of(share) != 0; }
+
+}  // namespace detail
+
 // All of it: one holder.
 inline constexpr Share exclusive{};
 // A reader's: any number of holders at once.

@@ -84,8 +84,9 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("shared_mutex") SharedDistributedMut
 
     // The writer of this thread becomes a reader; nobody writes in between. Blocks and costs as
     // ScopedDistributedLock::downgrade. Throws LockLost if this thread does not write, or has lost
-    // the lock, and LockError: then it is a writer still, and unlocks as one.
-    void unlock_and_lock_shared() LEASELOCK_UNCHECKED;
+    // the lock: then it unlocks as a writer. If the backend does not answer it is a reader, and
+    // others come in at the next renewal.
+    void unlock_and_lock_shared() LEASELOCK_RELEASE() LEASELOCK_ACQUIRE_SHARED();
 
     // Of the lock that this thread has, in either way. As ScopedDistributedLock.
     void ensure() const;

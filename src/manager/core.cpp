@@ -234,6 +234,7 @@ Clock::time_point Core::drive(Acquisition& acquisition, const Lease& lease,
 LeasePtr Core::conclude(LeasePtr&& lease, const AcquireMachine& machine, const LockOptions& options,
                         Span span, Failure& failure) {
     const auto waited = span.end - span.begin;
+    if (machine.grant() && is_latch(lease->share())) return std::move(lease);
     if (machine.grant()) {
         lease->granted(*machine.grant(), machine.plan().ttl, options);
         keeper_.table().add(*lease, waited);

@@ -56,8 +56,8 @@ class Core {
                                              Failure& failure);
     [[nodiscard]] AcquireMachine::Plan plan(const LockOptions& options, const Lease& lease,
                                             Clock::time_point now) const noexcept;
-    // The end of an acquisition: the lease, which is held now, or null and why. May throw
-    // bad_alloc, and leaves the lease to the caller then.
+    // The end of an acquisition: the lease, which is held now (but for that of a latch, which never
+    // is), or null and why. May throw bad_alloc, and leaves the lease to the caller then.
     struct Span {
         Clock::time_point begin;
         Clock::time_point end;

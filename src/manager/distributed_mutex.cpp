@@ -77,7 +77,9 @@ bool DistributedMutex::is_mine() const noexcept {
 
 ScopedDistributedLock DistributedMutex::downgrade() {
     if (!is_mine() || !held_) throw LockLost(key_);
-    held_->downgrade();
+    std::error_code later;  // readers come in at the next renewal, then
+    held_->downgrade(later);
+    held_->ensure();
     ScopedDistributedLock reader{std::move(*held_)};
     held_.reset();
     give_turn();

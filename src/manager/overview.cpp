@@ -42,24 +42,25 @@ bool failed(const Reply& reply, std::string_view key, Failure& failure) {
 
 // How many shares there are, by what is told as the holder; 0 if they are none.
 int shares_of(std::string_view holder) noexcept {
-    if (!holder.starts_with(shared_mark)) return 0;
-    const std::string_view digits = holder.substr(shared_mark.size());
+    const bool latch = holder.starts_with(latch_mark);
+    if (!latch && !holder.starts_with(shared_mark)) return 0;
+    const std::string_view digits = holder.substr((latch ? latch_mark : shared_mark).size());
     int of = 0;
     const auto [end, error] = std::from_chars(digits.begin(), digits.end(), of);
     if (error != std::errc{} || end != digits.end() || of < 0) return 0;
-    return of == 0 ? unlimited : of;
+    return of == 0 ? unlimited : latch ? -of : of;
 }
 
 LockInfo info_of(const Reply& reply) {
     const std::string_view owner = owner_of(reply.holder);
     const int of = shares_of(reply.holder);
-    const bool ours = of > 0 || !owner.empty();
+    const bool ours = of != 0 || !owner.empty();
     return {.held = reply.outcome == Outcome::held,
             .owner = std::string(owner),
             .remaining = reply.remaining,
             .fencing_token = ours ? reply.fencing_token : 0,  // else of an earlier holder
             .kept = reply.kept,
-            .taken = {of > 0 ? reply.shares : 0, of},
+            .taken = {of != 0 ? reply.shares : 0, of},
             .waiting = reply.waiting};
 }
 

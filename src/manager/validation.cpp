@@ -73,6 +73,7 @@ bool check_prefix(std::string_view prefix, Failure& failure) {
 }
 
 bool check_share(Share share, Failure& failure) {
+    if (is_latch(share)) return true;  // checked by the latch
     const bool parts = share.of >= 1 && share.of <= max_permits;
     if (parts ? share.count >= 1 && share.count <= share.of
               : share.count == 1 && (share.of == 0 || share.of == unlimited)) {

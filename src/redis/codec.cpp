@@ -36,10 +36,27 @@ constexpr std::size_t most_side_keys = 4;
 
 bool has_share(const Request& request) noexcept { return request.share.of != 0; }
 
+bool ends_latch(const Request& request) noexcept {
+    return detail::is_latch(request.share) && request.verb == Verb::release &&
+           request.token.starts_with(latch_mark);
+}
+
+// As the scripts know it: 0 is any number.
+int number_of_shares(Share share) noexcept {
+    if (detail::is_latch(share)) return detail::latch_of(share);
+    return share.of == unlimited ? 0 : share.of;
+}
+
 // Those of shares need one key more.
-Script share_script_of(Verb verb) noexcept {
-    switch (verb) {
+Script share_script_of(const Request& request) noexcept {
+    if (ends_latch(request)) {
+        return {scripts::latch_reset_text, scripts::latch_reset_sha1, release_keys};
+    }
+    switch (request.verb) {
         case Verb::acquire:
+            if (detail::is_latch(request.share)) {
+                return {scripts::latch_text, scripts::latch_sha1, acquire_keys};
+            }
             return {scripts::share_acquire_text, scripts::share_acquire_sha1, acquire_keys};
         case Verb::renew: return {scripts::share_renew_text, scripts::share_renew_sha1, renew_keys};
         default: break;
@@ -48,7 +65,7 @@ Script share_script_of(Verb verb) noexcept {
 }
 
 Script script_of(const Request& request) noexcept {
-    if (has_share(request) && request.verb != Verb::inspect) return share_script_of(request.verb);
+    if (has_share(request) && request.verb != Verb::inspect) return share_script_of(request);
     switch (request.verb) {
         case Verb::acquire:
             return {scripts::acquire_text, scripts::acquire_sha1,
@@ -97,6 +114,10 @@ void fail(Reply& reply, Errc error, std::string detail) {
     reply.outcome = Outcome::failed;
     reply.error = error;
     reply.detail = std::move(detail);
+}
+
+void fail_conflict(Reply& reply) {
+    fail(reply, Errc::conflicting_use, "it is of another number or kind now, or waited for");
 }
 
 // Who holds the key, from `answer`'s element `at` and the pttl behind it. False if that is not what
@@ -164,9 +185,7 @@ bool decode_acquire(wire::ReplyView answer, Reply& reply) {
         case -1:
             fail(reply, Errc::stale, "the server's time was past the deadline of the command");
             return answer.size() == 2;
-        case -2:
-            fail(reply, Errc::conflicting_use, "its shares are of another number or kind now");
-            return answer.size() == 2;
+        case -2: fail_conflict(reply); return answer.size() == 2;
         default: return false;
     }
 }
@@ -194,8 +213,13 @@ bool decode_flag(wire::ReplyView answer, Outcome yes, Reply& reply) noexcept {
 }
 
 // The flag alone, or with the server's time if that was asked for.
-bool decode_release(wire::ReplyView answer, Reply& reply) noexcept {
+bool decode_release(wire::ReplyView answer, Reply& reply) {
     if (answer.size() == 0) return decode_flag(answer, Outcome::released, reply);
+    if (answer.size() == 2 && answer.at(0).type() == Type::integer &&
+        answer.at(0).integer() == -2) {
+        fail_conflict(reply);
+        return answer.at(1).type() == Type::integer;
+    }
     const wire::ReplyView now = answer.at(1);
     reply.store_time = now.integer();
     return answer.size() == 2 && now.type() == Type::integer && reply.store_time > 0 &&
@@ -225,7 +249,7 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     const fmt::format_int limit{not_after};
     const fmt::format_int place{request.place.count()};
     const fmt::format_int shares{request.share.count};
-    const fmt::format_int all_shares{request.share.of == unlimited ? 0 : request.share.of};
+    const fmt::format_int all_shares{number_of_shares(request.share)};
 
     std::array<std::string_view, 15> arguments{
         whole_script ? "EVAL" : "EVALSHA", whole_script ? script.text : script.sha1,

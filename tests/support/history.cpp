@@ -54,6 +54,7 @@ class Reader {
         line >> std::quoted(holding.key) >> holding.fence;
         holding.asked = time_in(line);
         holding.answered = time_in(line);
+        line >> holding.share.count >> holding.share.of;
         places_.emplace(holder, all_.size());
         all_.push_back(std::move(holding));
     }
@@ -72,13 +73,13 @@ History::History(const std::string& path)
 History::~History() { ::close(fd_); }
 
 std::string History::granted(std::string_view key, std::uint64_t fence, Clock::time_point asked,
-                             Clock::time_point answered) {
+                             Clock::time_point answered, Share share) {
     static std::atomic<std::uint64_t> grants{0};
     std::string holder = fmt::format("{}:{}", ::getpid(), ++grants);
     std::ostringstream quoted;
     quoted << std::quoted(key);
-    append(fmt::format("granted {} {} {} {} {}", holder, quoted.str(), fence, count(asked),
-                       count(answered)));
+    append(fmt::format("granted {} {} {} {} {} {} {}", holder, quoted.str(), fence, count(asked),
+                       count(answered), share.count, share.of));
     return holder;
 }
 
@@ -108,13 +109,15 @@ std::optional<RecordedLock> RecordedLock::acquire(History& history, LockManager&
     const Clock::time_point asked = boot_clock()->now();
     auto lock = locks.acquire(key, options, ec);
     if (!lock) return std::nullopt;
-    return RecordedLock{history, std::move(*lock), asked};
+    return RecordedLock{history, std::move(*lock), asked, options.share};
 }
 
-RecordedLock::RecordedLock(History& history, ScopedDistributedLock lock, Clock::time_point asked)
+RecordedLock::RecordedLock(History& history, ScopedDistributedLock lock, Clock::time_point asked,
+                           Share share)
     : history_{&history},
       lock_{std::move(lock)},
-      holder_{history.granted(lock_.key(), lock_.fencing_token(), asked, boot_clock()->now())} {}
+      holder_{
+          history.granted(lock_.key(), lock_.fencing_token(), asked, boot_clock()->now(), share)} {}
 
 bool RecordedLock::owns_lock() {
     const Clock::time_point asked = boot_clock()->now();

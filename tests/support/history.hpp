@@ -31,6 +31,7 @@ struct Holding {
     Clock::time_point answered;  // acquire returned
     // When the holder was asked for the last time of those when it said yes. Nothing: it never did.
     std::optional<Clock::time_point> last_yes{};
+    Share share{};
 };
 
 // A file to which each event is appended by one write, as one line. So nothing of others is lost
@@ -45,7 +46,7 @@ class History {
 
     // Notes a grant and gives the name of its holder.
     std::string granted(std::string_view key, std::uint64_t fence, Clock::time_point asked,
-                        Clock::time_point answered);
+                        Clock::time_point answered, Share share = exclusive);
     // Notes that the holder said yes to what it was asked at that time, or later.
     void said_yes(const std::string& holder, Clock::time_point asked);
 
@@ -74,7 +75,8 @@ class RecordedLock {
     [[nodiscard]] ScopedDistributedLock& lock() noexcept { return lock_; }
 
   private:
-    RecordedLock(History& history, ScopedDistributedLock lock, Clock::time_point asked);
+    RecordedLock(History& history, ScopedDistributedLock lock, Clock::time_point asked,
+                 Share share);
 
     History* history_;
     ScopedDistributedLock lock_;

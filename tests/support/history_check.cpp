@@ -24,8 +24,9 @@ std::string text_of(const Holding& holding) {
         return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch())
             .count();
     };
-    return fmt::format("{} (fence {}, granted from {} to {} us, last yes {})", holding.holder,
-                       holding.fence, us(holding.asked), us(holding.answered),
+    return fmt::format("{} (fence {}, {} of {}, granted from {} to {} us, last yes {})",
+                       holding.holder, holding.fence, holding.share.count, holding.share.of,
+                       us(holding.asked), us(holding.answered),
                        holding.last_yes ? std::to_string(us(*holding.last_yes)) : "never");
 }
 
@@ -33,11 +34,12 @@ std::string finding(const Holding& first, const char* what, const Holding& secon
     return fmt::format("'{}': {} {} {}", first.key, text_of(first), what, text_of(second));
 }
 
-// What each holder asserts for certain.
-std::vector<Span> claims(const Holdings& holdings) {
+// What each holder asserts for certain, or each who has the whole key.
+std::vector<Span> claims(const Holdings& holdings, bool whole = false) {
     std::vector<Span> spans;
     for (const Holding* each : holdings) {
-        if (each->last_yes) spans.push_back({each->answered, *each->last_yes, each});
+        if (!each->last_yes || (whole && each->share != exclusive)) continue;
+        spans.push_back({each->answered, *each->last_yes, each});
     }
     return spans;
 }
@@ -49,18 +51,50 @@ std::vector<Span> calls(const Holdings& holdings) {
     return spans;
 }
 
-// By their start: each is held against the one before it that lasts longest. Two that touch may
-// have been one behind the other.
+// Whoever holds at one moment.
+class Together {
+  public:
+    // Those that ended by then are gone.
+    void pass(Time time) {
+        while (!by_end_.empty() && by_end_.begin()->first <= time) {
+            const Share share = by_end_.begin()->second->share;
+            used_ -= share.count;
+            if (--kinds_[share.of] == 0) kinds_.erase(share.of);
+            by_end_.erase(by_end_.begin());
+        }
+    }
+    // The one who lasts longest of those beside whom that one may not hold; null: there is none.
+    [[nodiscard]] const Holding* against(const Holding& holding) const {
+        const Share share = holding.share;
+        const bool alone = by_end_.empty();
+        const bool same_kind = kinds_.size() == 1 && kinds_.contains(share.of) && share.of != 0;
+        if (alone || (same_kind && share.count <= share.of - used_)) return nullptr;
+        return by_end_.rbegin()->second;
+    }
+    void add(const Span& span) {
+        by_end_.emplace(span.end, span.holding);
+        used_ += span.holding->share.count;
+        ++kinds_[span.holding->share.of];
+    }
+
+  private:
+    std::multimap<Time, const Holding*> by_end_;
+    std::map<int, int> kinds_;  // how many of each `of`
+    int used_ = 0;
+};
+
+// By their start. Two that touch may have been one behind the other.
 void find_overlaps(std::vector<Span> spans, std::vector<std::string>& found) {
     std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
         return std::tie(a.start, a.end) < std::tie(b.start, b.end);
     });
-    const Span* longest = nullptr;
+    Together together;
     for (const Span& span : spans) {
-        if (longest != nullptr && longest->end > span.start) {
-            found.push_back(finding(*span.holding, "held while so did", *longest->holding));
+        together.pass(span.start);
+        if (const Holding* const other = together.against(*span.holding)) {
+            found.push_back(finding(*span.holding, "held while so did", *other));
         }
-        if (longest == nullptr || longest->end < span.end) longest = &span;
+        together.add(span);
     }
 }
 
@@ -117,7 +151,9 @@ Verdict check(const std::vector<Holding>& history, Exclusion exclusion) {
         find_duplicates(holdings, verdict.disorders);
         find_descents(calls(holdings), verdict.disorders);
         // Of holders that exclude each other, the one that held first was granted first.
-        if (exclusion == Exclusion::required) find_descents(claims(holdings), verdict.disorders);
+        if (exclusion == Exclusion::required) {
+            find_descents(claims(holdings, true), verdict.disorders);
+        }
     }
     return verdict;
 }

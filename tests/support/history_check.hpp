@@ -1,6 +1,7 @@
 // Looks whether a history keeps what locks promise: no two holders of a key assert at the same time
-// that they hold it, and the fences of a key strictly rise in the order of its grants. What it
-// finds is certain: two events that may have been in either order are taken for right.
+// that they hold it, but for those who have shares of it, as many as there are; and the fences of a
+// key strictly rise in the order of its grants. What it finds is certain: two events that may have
+// been in either order are taken for right.
 //
 // Thread-safety: a function without state.
 #pragma once

@@ -130,7 +130,7 @@ TEST(Check, TellsWhereALockThatWasJustAcquiredIsGone) {
         if (request.verb == Verb::inspect) world.clock->advance(1h);
     });
     const std::vector<Finding> findings = world.manager.check();
-    ASSERT_EQ(subjects_of(findings), Subjects{"wait"});
+    ASSERT_EQ(subjects_of(findings), Subjects{"renew"});
     EXPECT_EQ(findings.front().severity, Severity::problem);
 }
 

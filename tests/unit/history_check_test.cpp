@@ -70,6 +70,37 @@ TEST(HistoryCheck, HolderInsideALongOneIsFoundBehindAShortOne) {
               (Findings{2, 0}));
 }
 
+Holding part(Share share, Holding holding) {
+    holding.share = share;
+    return holding;
+}
+
+TEST(HistoryCheck, ReadersMayHoldTogetherAndNoWriterBesideThem) {
+    const auto reader = [](std::string holder, std::uint64_t fence, int begin, int end) {
+        return part(shared, on("k", std::move(holder), fence, begin - 1, begin, end));
+    };
+    EXPECT_EQ(findings_of({reader("a", 1, 1, 9), reader("b", 2, 3, 20), reader("c", 3, 5, 6)}),
+              none);
+    EXPECT_EQ(findings_of({reader("a", 1, 1, 9), on("k", "w", 2, 4, 5, 6)}), (Findings{1, 0}));
+    EXPECT_EQ(findings_of({on("k", "w", 1, 0, 1, 9), reader("a", 2, 5, 6), reader("b", 3, 7, 8)}),
+              (Findings{2, 0}));
+    EXPECT_EQ(findings_of({reader("a", 1, 1, 9), part({1, 5}, on("k", "p", 2, 4, 5, 6))}),
+              (Findings{1, 0}));
+}
+
+TEST(HistoryCheck, MorePermitsThanThereAreIsFound) {
+    const auto permits = [](int count, std::string holder, std::uint64_t fence, int begin,
+                            int end) {
+        return part({count, 3}, on("k", std::move(holder), fence, begin - 1, begin, end));
+    };
+    EXPECT_EQ(findings_of(
+                  {permits(2, "a", 1, 1, 9), permits(1, "b", 2, 3, 20), permits(2, "c", 3, 9, 12)}),
+              none);
+    EXPECT_EQ(findings_of(
+                  {permits(2, "a", 1, 1, 9), permits(1, "b", 2, 3, 20), permits(1, "c", 3, 8, 12)}),
+              (Findings{1, 0}));
+}
+
 TEST(HistoryCheck, HoldersThatTouchMayHaveBeenOneBehindTheOther) {
     EXPECT_EQ(findings_of({on("k", "a", 1, 0, 1, 9), on("k", "b", 2, 5, 9, 20)}), none);
 }

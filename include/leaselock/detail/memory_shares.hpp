@@ -1,4 +1,4 @@
-// Who has shares of one key of a MemoryBackend. Not for users.
+// Who has shares of one key of a MemoryBackend, or has counted a latch down. Not for users.
 //
 // By token, and by the end of the lease: so a lease that has ended is found without a look at the
 // others, however many there are.
@@ -25,7 +25,9 @@ class MemoryShares {
     [[nodiscard]] int of() const noexcept { return of_; }
     [[nodiscard]] int used() const noexcept { return used_; }
     [[nodiscard]] bool fits(Share share) const noexcept {
-        return share.of == of_ && (of_ == unlimited || share.count <= of_ - used_);
+        if (share.of != of_) return false;
+        if (is_latch(share)) return share.count > 0 || used_ >= latch_of(share);
+        return of_ == unlimited || share.count <= of_ - used_;
     }
     [[nodiscard]] bool has(std::string_view token) const noexcept {
         return holders_.find(token) != holders_.end();

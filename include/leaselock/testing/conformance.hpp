@@ -10,7 +10,7 @@
 // queue has another, LEASELOCK_QUEUE_CONFORMANCE_SUITE: whoever waits gets the lock in his turn.
 //
 // A store with shares has LEASELOCK_SHARE_CONFORMANCE_SUITE, and with a queue beside them
-// LEASELOCK_SHARE_QUEUE_CONFORMANCE_SUITE: readers, writers, permits.
+// LEASELOCK_SHARE_QUEUE_CONFORMANCE_SUITE: readers, writers, permits, latches.
 //
 // The cases that ask a LockManager come in two ways, since it uses a backend in two: by blocking
 // calls, which drive the backend on their own thread, and by coroutines, for all of which one
@@ -38,6 +38,7 @@
 
 #include <leaselock/testing/backend_fixture.hpp>
 #include <leaselock/testing/detail/conformance_faces.hpp>
+#include <leaselock/testing/detail/conformance_latch.hpp>
 #include <leaselock/testing/detail/conformance_lease.hpp>
 #include <leaselock/testing/detail/conformance_link.hpp>
 #include <leaselock/testing/detail/conformance_manager.hpp>
@@ -105,11 +106,14 @@ template <class Make>
 bool register_share_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<BackendFixture>(suite, make, share_cases, file, line);
     register_cases<BackendFixture>(suite, make, share_manager_cases<Blocking>, file, line);
+    register_cases<BackendFixture>(suite, make, latch_cases, file, line);
+    register_cases<BackendFixture>(suite, make, latch_manager_cases<Blocking>, file, line);
     return true;
 }
 template <class Make>
 bool register_share_queue_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<BackendFixture>(suite, make, share_queue_cases, file, line);
+    register_cases<BackendFixture>(suite, make, latch_queue_cases, file, line);
     return true;
 }
 template <class Make>
@@ -120,6 +124,7 @@ bool register_async_suite(const char* suite, const char* file, int line, Make ma
 template <class Make>
 bool register_async_share_suite(const char* suite, const char* file, int line, Make make) {
     register_cases<BackendFixture>(suite, make, share_manager_cases<Awaited>, file, line);
+    register_cases<BackendFixture>(suite, make, latch_manager_cases<Awaited>, file, line);
     return true;
 }
 template <class Make>

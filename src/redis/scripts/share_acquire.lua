@@ -5,7 +5,7 @@
 -- ARGV: 1 owner token, 2 ttl in ms, 3 not after: server time in us, 4 how many shares, 5 how many
 --       there are, 0 for any number [, 6 life of the place in ms, 7 channel]
 -- Replies: as acquire.lua, but that a retry gets a fence of its own, and
---   {-2, now}                  there is another number of shares
+--   {-2, now}                  there is another number of shares, or the key is a latch
 -- Without a holder in the table nobody knows who has a share, so nobody gets one.
 local call = redis.call
 local token, count, of = ARGV[1], tonumber(ARGV[4]), ARGV[5]
@@ -22,7 +22,8 @@ if last then
   end
 end
 local limit = holder and string.match(holder, '^shared:(%d+)$')
-if limit and limit ~= of then return {-2, now} end
+local conflicts = limit and limit ~= of or holder and string.match(holder, '^latch:%d+$')
+if conflicts then return {-2, now} end
 local used = 0
 if limit then
   call('ZREMRANGEBYSCORE', KEYS[5], '-inf', text)

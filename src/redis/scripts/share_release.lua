@@ -31,7 +31,7 @@ elseif mine then
     if keep > 0 then call('ZADD', KEYS[5], kept_till, 'kept:' .. member) end
   end
   call('ZREMRANGEBYSCORE', KEYS[5], '-inf', string.format('%.0f', now))
-  local longest = call('ZREVRANGE', KEYS[5], '0', '0', 'WITHSCORES')[2]
+  local longest = call('ZRANGE', KEYS[5], '0', '0', 'REV', 'WITHSCORES')[2]
   if longest then
     call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil((longest - now) / 1000)))
     used = call('ZCARD', KEYS[5])

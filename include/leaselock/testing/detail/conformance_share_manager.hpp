@@ -5,7 +5,9 @@
 #include <atomic>
 #include <future>
 #include <gtest/gtest.h>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -169,17 +171,15 @@ inline constexpr Case<BackendFixture> share_manager_cases[] = {
          LockManager second = manager_of(fixture, "second:2");
          SharedDistributedMutex here{first, "key", {.ttl = long_term}};
          SharedDistributedMutex there{second, "key", {.ttl = long_term}};
-         here.lock_shared();
-         EXPECT_TRUE(there.try_lock_shared());
-         there.unlock_shared();
-         EXPECT_FALSE(there.try_lock());
-         here.unlock_shared();
-         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return there.try_lock(); }));
-         EXPECT_FALSE(here.try_lock_shared());
-         there.unlock_and_lock_shared();
-         EXPECT_TRUE(here.try_lock_shared());
-         there.unlock_shared();
-         here.unlock_shared();
+         std::shared_lock reading{here};
+         EXPECT_TRUE((std::shared_lock{there, std::try_to_lock}.owns_lock()));
+         EXPECT_FALSE((std::unique_lock{there, std::try_to_lock}.owns_lock()));
+         reading.unlock();
+         std::unique_lock writing{there, std::defer_lock};
+         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return writing.try_lock(); }));
+         EXPECT_FALSE(reading.try_lock());
+         writing.unlock();
+         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return reading.try_lock(); }));
      }},
 };
 

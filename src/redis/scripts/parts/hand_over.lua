@@ -1,8 +1,10 @@
 -- For the scripts that free something: gives it to those who wait first, with one message for each
 -- of their processes. A free lock goes to the first who lives; if he wants a share of it, those
--- behind him who want one, too, get theirs at once, as far as there are.
+-- behind him who want one, too, get theirs at once, as far as there are. Of a latch that is open
+-- nobody gets anything: all are told.
 -- Needs: call, now; `lock`, `fences`, `queue_key`, `waiters`, `holders`: the keys;
---        `limit`: how many shares there are, as text; nil: the lock is free; `used`: of them.
+--        `limit`: how many shares there are, as text, or `L<count>` of a latch; nil: the lock is
+--        free; `used`: of them.
 -- Whether somebody listens is asked before he is granted anything: PUBSUB gives 0 if nobody does, or
 -- an error if we may not ask. Once it is told, the grant stays: replicas pass the message on to
 -- listeners of theirs, whom the answer to PUBLISH does not count. What a script did stays when it
@@ -12,7 +14,7 @@
 -- is one more than that before it|how long the lock is theirs, in ms
 local last = tonumber(redis.pcall('GET', fences) or 0)
 local sound = last and last >= 0 and last < 9007199254730991
-local shared = limit
+local shared, latch = limit, limit and string.sub(limit, 1, 1) == 'L'
 -- The list is read by pieces that double: as a rule the first one is all that is wanted.
 local piece, from = {}, 0
 local function token_at(index)
@@ -29,13 +31,14 @@ while sound and index < 1200 and #dead < 16 do
   if not who then break end
   local entry = call('HGET', waiters, who) or ''
   local till, life, ttl, channel, count, of =
-    string.match(entry, '^(%d+)|(%d+)|(%d+)|([^|]*)|?(%d*)|?(%d*)$')
+    string.match(entry, '^(%d+)|(%d+)|(%d+)|([^|]*)|?(%d*)|?(L?%d*)$')
   if not (till and now < tonumber(till) and tonumber(till) <= now + life * 1000) then
     dead[#dead + 1] = who
   else
     local whole = of == ''
     local amount = tonumber(count) or 1
-    if limit and (whole or of ~= limit or of ~= '0' and used + amount > tonumber(of)) then break end
+    if limit and (whole or of ~= limit) or not limit and string.sub(of, 1, 1) == 'L' then break end
+    if limit and not latch and of ~= '0' and used + amount > tonumber(of) then break end
     local group = by_channel[channel]
     if not group then
       local listening = redis.pcall('PUBSUB', 'NUMSUB', channel)
@@ -76,7 +79,7 @@ for _, group in ipairs(groups) do
       call('PEXPIRE', lock, short)
     end
     local till = string.format('%.0f', now + group.short * 1000)
-    for _, winner in ipairs(group) do
+    for _, winner in ipairs(latch and {} or group) do
       call('ZADD', holders, till, winner[1])
       for i = 2, winner[2] do call('ZADD', holders, till, winner[1] .. '|' .. i) end
     end
@@ -88,11 +91,11 @@ for _, group in ipairs(groups) do
     for _, who in ipairs(tokens) do leave(who) end
   else
     if not limit then call('DEL', lock) end
-    for _, winner in ipairs(group) do
+    for _, winner in ipairs(latch and {} or group) do
       call('ZREM', holders, winner[1])
       for i = 2, winner[2] do call('ZREM', holders, winner[1] .. '|' .. i) end
     end
-    if limit and call('EXISTS', holders) == 0 then call('DEL', lock) end
+    if limit and call('ZCARD', holders) == 0 then call('DEL', lock) end
     break
   end
 end

@@ -1,0 +1,93 @@
+// Waits until so many have come: workers of any process count down, and whoever waits goes on when
+// the last one has.
+//
+//     leaselock::CountDownLatch loaded{locks, "import-2026-11-26", 12};
+//     loaded.count_down();              // each of the twelve
+//     if (loaded.wait_for(10min)) publish();
+//
+// It opens once, and stays open as long as it lives: for its ttl, 24 h unless the options say less,
+// behind the last call that counted or waited; or until reset(). So a name should be of one
+// occasion. All say the same count; whoever says another while it lives is refused with
+// Errc::conflicting_use, and so is whoever uses the key as a lock or the key of a lock as a latch.
+//
+// Who waits is told at once when it opens, many of a process by one message; it costs a look now
+// and then, as waiting for a lock does.
+//
+// Thread-safety: all calls from all threads at once.
+#pragma once
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <leaselock/async.hpp>
+#include <leaselock/detail/export.hpp>
+#include <leaselock/detail/kept_options.hpp>
+#include <leaselock/lock_manager.hpp>
+#include <leaselock/lock_options.hpp>
+
+namespace leaselock {
+
+class LEASELOCK_EXPORT CountDownLatch {
+  public:
+    // A count of 1 to 10'000: throws LockError{invalid_option} for others. Of the options ttl,
+    // wait_timeout, retry_delay and backend are used. A wait has no end, unless they say one. The
+    // manager must outlive this object. Does no I/O; other wrong input shows at the first call.
+    CountDownLatch(LockManager& manager, std::string_view key, int count,
+                   const LockOptions& options = {});
+    CountDownLatch(const CountDownLatch&) = delete;
+    CountDownLatch& operator=(const CountDownLatch&) = delete;
+    ~CountDownLatch() = default;
+
+    // Counts down by one; nothing if it is open. One round trip, at most the command time-out; if
+    // the connection breaks it is said once more, and counts once. Throws LockError; of
+    // Family::unknown it may have been counted.
+    void count_down();
+    void count_down(std::error_code& ec);
+
+    // Blocks until it is open, the time of the options is over, or `stop` is requested. Whether it
+    // is open. Throws LockError, and costs as LockManager::acquire does.
+    [[nodiscard]] bool wait(const std::stop_token& stop = {});
+    // Throws nothing but bad_alloc: `ec` also says why it is false.
+    [[nodiscard]] bool wait(const std::stop_token& stop, std::error_code& ec);
+    [[nodiscard]] bool wait_for(Duration time);
+    [[nodiscard]] bool try_wait() { return wait_for(std::chrono::milliseconds{0}); }
+
+    // wait() without a thread that blocks: see <leaselock/async.hpp>. What is awaited gives
+    // something if it is open, and nothing else; it is no lock, and holds nothing.
+    [[nodiscard]] AcquireAwaitable async_wait(std::stop_token stop = {}) {
+        return manager_.async_acquire(key_, of(detail::awaiting(count_), options_.waiting()),
+                                      std::move(stop));
+    }
+    [[nodiscard]] AcquireAwaitable async_wait(std::stop_token stop, std::error_code& ec) {
+        return manager_.async_acquire(key_, of(detail::awaiting(count_), options_.waiting()),
+                                      std::move(stop), ec);
+    }
+
+    // How many are still to come. For eyes, as LockManager::inspect, which it is. Throws LockError:
+    // conflicting_use if the key is a lock, or a latch of another count.
+    [[nodiscard]] int count();
+    [[nodiscard]] int count(std::error_code& ec);
+
+    // Ends it, so that the name may be used anew: it is closed again, and all are to come. Refused
+    // with conflicting_use while somebody waits for it. One round trip. Throws LockError.
+    void reset();
+    void reset(std::error_code& ec);
+
+  private:
+    [[nodiscard]] static LockOptions of(Share share, LockOptions options) noexcept {
+        if (!options.ttl) options.ttl = max_ttl;
+        options.share = share;
+        return options;
+    }
+
+    LockManager& manager_;
+    const std::string key_;
+    const int count_;
+    const detail::KeptOptions options_;
+};
+
+}  // namespace leaselock

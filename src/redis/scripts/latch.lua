@@ -1,0 +1,44 @@
+-- Counts a latch down, or takes a place among those who wait for it to open.
+-- KEYS: 1 the latch: `latch:<count>`, 2 to 4 as in acquire.lua, 5 who has counted down
+-- ARGV: 1 owner token, 2 ttl in ms, 3 not after: server time in us, 4 '1' counts down, '0' waits,
+--       5 the count [, 6 life of the place in ms, 7 channel]
+-- Replies: as acquire.lua; held means that it is not open yet. And
+--   {-2, now}                  the key is no latch of that count
+-- It lives for the ttl behind whoever came last. A token counts once, however often it comes.
+local call = redis.call
+local token = ARGV[1]
+local time = call('TIME')
+local now = tonumber(time[1] .. string.format('%06d', time[2]))
+if now > tonumber(ARGV[3]) then return {-1, now} end
+local holder = call('GET', KEYS[1])
+local last = call('GET', KEYS[2]) or 0
+last = tonumber(last)
+if not (last and last >= 0 and last < 9007199254740991) then
+  return redis.error_reply('CORRUPT the fencing token of the key is not one')
+end
+local latch = 'latch:' .. ARGV[5]
+if holder and holder ~= latch then return {-2, now} end
+if not holder then
+  call('DEL', KEYS[5])
+  call('SET', KEYS[1], latch, 'PX', ARGV[2])
+elseif call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+  call('PEXPIRE', KEYS[1], ARGV[2])
+end
+if ARGV[4] == '1' then call('ZADD', KEYS[5], '+inf', token) end
+call('PEXPIRE', KEYS[5], '86401000')
+local queue = call('LINDEX', KEYS[3], '0')
+if call('ZCARD', KEYS[5]) < tonumber(ARGV[5]) then
+  if ARGV[4] == '1' then return {1, now, math.max(last, 1)} end
+  local life, place = ARGV[6], ARGV[7] and ARGV[7] .. '|0|L' .. ARGV[5]
+  -- include parts/places.lua
+  if life then keep_place() end
+  local rank = not life and 0 or first() == token and 2 or 1
+  return {0, now, latch, call('PTTL', KEYS[1]), last, rank}
+end
+if queue then
+  if call('HDEL', KEYS[4], token) == 1 then call('LREM', KEYS[3], '1', token) end
+  local lock, fences, queue_key, waiters, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+  local limit, used = 'L' .. ARGV[5], 0
+  -- include parts/hand_over.lua
+end
+return {1, now, math.max(last, 1)}

@@ -1,0 +1,127 @@
+// Goal: a CountDownLatch takes no wrong number, says why it does not go on, counts once what is
+// said twice, and leaves no lock behind. Method: a memory backend that fails as it is told and
+// keeps a record, on a clock that the tests move.
+#include <future>
+#include <gtest/gtest.h>
+#include <stop_token>
+#include <string>
+#include <system_error>
+
+#include "unit/waiting_world.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(CountDownLatch, WrongCountsAreRefused) {
+    ManagerWorld world;
+    for (const int count : {0, -1, max_permits + 1, unlimited}) {
+        try {
+            CountDownLatch none{world.manager, "latch", count};
+            ADD_FAILURE() << count;
+        } catch (const LockError& error) {
+            EXPECT_EQ(error.code(), Errc::invalid_option);
+            const std::string text =
+                "count = " + std::to_string(count) + ", allowed are 1 to 10000";
+            EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+        }
+    }
+    CountDownLatch wrong_key{world.manager, "", 1};
+    EXPECT_THROW(wrong_key.count_down(), LockError);
+    EXPECT_THROW((void)wrong_key.wait(), LockError);
+    EXPECT_THROW((void)wrong_key.count(), LockError);
+    EXPECT_THROW(wrong_key.reset(), LockError);
+    EXPECT_EQ(world.backend->count(), 0U);
+}
+
+TEST(CountDownLatch, ContradictionsAreTypedErrors) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 2};
+    CountDownLatch other{world.other, "latch", 3};
+    latch.count_down();
+    std::error_code ec;
+    other.count_down(ec);
+    EXPECT_EQ(ec, Errc::conflicting_use);
+    EXPECT_FALSE(other.wait({}, ec));
+    EXPECT_EQ(ec, Errc::conflicting_use);
+    EXPECT_EQ(other.count(ec), 0);
+    EXPECT_EQ(ec, Errc::conflicting_use);
+    EXPECT_THROW((void)other.count(), LockError);
+    EXPECT_EQ(latch.count(), 1);
+    EXPECT_FALSE(world.other.acquire("latch").has_value());
+}
+
+TEST(CountDownLatch, CommandThatIsSaidTwiceCountsOnce) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 2};
+    world.backend->fail_next({.error = Errc::connection_lost, .runs = true});
+    latch.count_down();
+    EXPECT_EQ(world.backend->count(), 2U);
+    EXPECT_EQ(latch.count(), 1);
+}
+
+TEST(CountDownLatch, TroubleIsToldByItsFamily) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 1};
+    for (const Errc error : {Errc::command_timed_out, Errc::read_only, Errc::access_denied}) {
+        world.backend->fail_next({.error = error});
+        std::error_code ec;
+        latch.count_down(ec);
+        EXPECT_EQ(ec, error);
+        world.backend->fail_next({.error = error});
+        EXPECT_THROW(latch.count_down(), LockError);
+        world.backend->heal();
+    }
+    EXPECT_EQ(latch.count(), 1);
+}
+
+TEST(CountDownLatch, WaitEndsAtItsTimeOrByItsStopToken) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 1, {.wait_timeout = 5s}};
+    const auto begin = world.clock->now();
+    std::error_code ec;
+    EXPECT_FALSE(latch.wait({}, ec));
+    EXPECT_EQ(ec, Errc::wait_timed_out);
+    EXPECT_EQ(world.clock->now() - begin, 5s);
+    EXPECT_FALSE(latch.wait_for(1s));
+    EXPECT_EQ(world.clock->now() - begin, 6s);
+    EXPECT_FALSE(latch.try_wait());
+    std::stop_source source;
+    source.request_stop();
+    EXPECT_FALSE(latch.wait(source.get_token(), ec));
+    EXPECT_EQ(ec, Errc::cancelled);
+    EXPECT_NO_THROW(latch.reset()) << "nobody is left in its queue";
+}
+
+TEST(CountDownLatch, ResetIsRefusedWhileSomebodyWaits) {
+    WaitingWorld world;
+    CountDownLatch latch{world.manager, "latch", 1};
+    auto wait = std::async(std::launch::async, [&] { return latch.wait(); });
+    world.clock->wait_for_sleepers();
+    std::error_code ec;
+    latch.reset(ec);
+    EXPECT_EQ(ec, Errc::conflicting_use);
+    EXPECT_THROW(latch.reset(), LockError);
+    latch.count_down();
+    EXPECT_TRUE(wait.get());
+    EXPECT_NO_THROW(latch.reset());
+    EXPECT_EQ(latch.count(), 1);
+}
+
+TEST(CountDownLatch, HoldsAndOwesNothing) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 1};
+    latch.count_down();
+    EXPECT_TRUE(latch.wait());
+    const LockStats stats = world.manager.stats();
+    EXPECT_EQ(stats.acquired, 0U);
+    EXPECT_EQ(stats.held_now, 0U);
+    EXPECT_EQ(stats.cleanups_now, 0U);
+    EXPECT_EQ(world.backend->count(), 2U) << "no release";
+    world.clock->advance(25h);
+    EXPECT_EQ(latch.count(), 1) << "it is forgotten behind its ttl";
+}
+
+}  // namespace
+}  // namespace leaselock
