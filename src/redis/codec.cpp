@@ -287,8 +287,11 @@ std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept {
         parse(text.substr(first + 1, second - first - 1), message.what.fencing_token) &&
         parse(text.substr(second + 1), ttl);
     message.what.ttl = milliseconds{ttl};
-    const bool sound = message.what.fencing_token > 0 && message.what.fencing_token < fence_end &&
-                       ttl > 0 && ttl <= longest_hand_off.count();
+    const auto further =
+        static_cast<std::uint64_t>(std::count(message.tokens.begin(), message.tokens.end(), ','));
+    const bool sound = message.what.fencing_token > 0 &&
+                       message.what.fencing_token < fence_end - further && ttl > 0 &&
+                       ttl <= longest_hand_off.count();
     if (!numbers || !sound) return std::nullopt;
     return message;
 }

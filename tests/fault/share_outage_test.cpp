@@ -151,7 +151,7 @@ TEST_F(ShareOutage, ForeignLockKeepsReadersOutAndTheOtherWayRound) {
     server_.cli("DEL", lock_key);
     const auto reader = locks_.acquire("key", reading);
     ASSERT_TRUE(reader.has_value());
-    EXPECT_EQ(server_.cli("SET", lock_key, "foreign", "NX", "PX", "600000"), "");
+    EXPECT_EQ(server_.cli("SET", lock_key, "foreign", "NX", "PX", "600000"), "(nil)");
 }
 
 TEST_F(ShareOutage, ReadersWhoAreNotToldComeInByLooking) {
@@ -184,6 +184,9 @@ TEST_F(ShareOutage, FullMemoryGivesNothingAndTakesEverythingBack) {
     ASSERT_TRUE(reader.has_value());
     server_.cli("CONFIG", "SET", "maxmemory", "1");
     EXPECT_FALSE(locks_.acquire("key", reading, ec_));
+    EXPECT_EQ(ec_, Errc::out_of_memory);
+    CountDownLatch latch{locks_, "latch", 1};
+    latch.count_down(ec_);
     EXPECT_EQ(ec_, Errc::out_of_memory);
     EXPECT_EQ(locks_.inspect("key").taken, (Share{1, unlimited}));
     EXPECT_EQ(reader->release(ec_), ReleaseResult::released) << ec_.message();

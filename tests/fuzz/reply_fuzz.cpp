@@ -68,8 +68,11 @@ void check_message(std::string_view text) {
     const auto message = redis::decode_hand_off(text);
     if (!message) return;
     const HandOff& what = message->what;
-    promise(text.starts_with(message->token), "the token is the first part");
-    promise(what.fencing_token > 0 && what.fencing_token < fence_limit, "fence in range");
+    promise(text.starts_with(message->tokens), "the tokens are the first part");
+    const auto further =
+        static_cast<std::uint64_t>(std::count(message->tokens.begin(), message->tokens.end(), ','));
+    promise(what.fencing_token > 0 && what.fencing_token + further < fence_limit,
+            "all fences in range");
     promise(what.ttl > std::chrono::milliseconds{0} && what.ttl <= std::chrono::seconds{3},
             "a hand-off is short");
     promise(std::count(text.begin(), text.end(), '|') == 2, "three parts");

@@ -151,10 +151,10 @@ TEST(HistoryCheck, FenceThatIsThereTwiceOrNotAtAllIsFound) {
 TEST(HistoryCheck, FindingNamesKeyHoldersFencesAndTimes) {
     const Verdict verdict =
         check({on("stock", "10:1", 5, 0, 1, 9), on("stock", "11:1", 6, 2, 3, 8)});
-    EXPECT_EQ(
-        verdict.text(),
-        "'stock': 11:1 (fence 6, granted from 2000 to 3000 us, last yes 8000) held while so did "
-        "10:1 (fence 5, granted from 0 to 1000 us, last yes 9000)\n");
+    EXPECT_EQ(verdict.text(),
+              "'stock': 11:1 (fence 6, 1 of 0, granted from 2000 to 3000 us, last yes 8000) held "
+              "while so did "
+              "10:1 (fence 5, 1 of 0, granted from 0 to 1000 us, last yes 9000)\n");
     EXPECT_EQ(check({on("k", "a", 1, 0, 1, 9)}).text(), "");
 }
 

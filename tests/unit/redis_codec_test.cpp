@@ -116,9 +116,17 @@ TEST(RedisCodec, HandOffMessageIsTokenFenceAndTtl) {
     EXPECT_EQ(message->what.ttl, 2500ms);
     for (const std::string_view wrong :
          {"", "a/b", "a/b|1", "a/b|1|", "a/b||1", "a/b|0|1", "a/b|1|0", "a/b|1|3001", "a/b|-1|1",
-          "a/b|1|-1", "a/b|9007199254740992|1", "a/b|1|1|1", "a/b| 1|1", "a/b|1x|1", "a/b|1|1 "}) {
+          "a/b|1|-1", "a/b|9007199254740992|1", "a/b,c/d|9007199254740991|1", "a/b|1|1|1",
+          "a/b| 1|1", "a/b|1x|1", "a/b|1|1 "}) {
         EXPECT_FALSE(decode_hand_off(wrong).has_value()) << wrong;
     }
+}
+
+TEST(RedisCodec, HandOffMessageMayBeForSeveral) {
+    const auto message = decode_hand_off("a/b,c/d,e/f|9007199254740989|2500");
+    ASSERT_TRUE(message.has_value());
+    EXPECT_EQ(message->tokens, "a/b,c/d,e/f");
+    EXPECT_EQ(message->what.fencing_token, 9'007'199'254'740'989U) << "of the first one";
 }
 
 TEST(RedisCodec, KeptLockTellsItsLastHolder) {

@@ -4,7 +4,8 @@
 --       5 the count [, 6 life of the place in ms, 7 channel]
 -- Replies: as acquire.lua; held means that it is not open yet. And
 --   {-2, now}                  the key is no latch of that count
--- It lives for the ttl behind whoever came last. A token counts once, however often it comes.
+-- It lives for the ttl behind whoever came last. A token counts once, however often it comes. What
+-- needs memory is written first.
 local call = redis.call
 local token = ARGV[1]
 local time = call('TIME')
@@ -19,12 +20,11 @@ end
 local latch = 'latch:' .. ARGV[5]
 if holder and holder ~= latch then return {-2, now} end
 if not holder then
-  call('DEL', KEYS[5])
   call('SET', KEYS[1], latch, 'PX', ARGV[2])
-elseif call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
-  call('PEXPIRE', KEYS[1], ARGV[2])
+  call('DEL', KEYS[5])
 end
 if ARGV[4] == '1' then call('ZADD', KEYS[5], '+inf', token) end
+if call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then call('PEXPIRE', KEYS[1], ARGV[2]) end
 call('PEXPIRE', KEYS[5], '86401000')
 local queue = call('LINDEX', KEYS[3], '0')
 if call('ZCARD', KEYS[5]) < tonumber(ARGV[5]) then

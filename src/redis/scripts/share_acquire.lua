@@ -6,7 +6,8 @@
 --       there are, 0 for any number [, 6 life of the place in ms, 7 channel]
 -- Replies: as acquire.lua, but that a retry gets a fence of its own, and
 --   {-2, now}                  there is another number of shares, or the key is a latch
--- Without a holder in the table nobody knows who has a share, so nobody gets one.
+-- Without a holder in the table nobody knows who has a share, so nobody gets one. The fence is
+-- written first, as in acquire.lua: the dead are not counted before, and removed behind it.
 local call = redis.call
 local token, count, of = ARGV[1], tonumber(ARGV[4]), ARGV[5]
 local time = call('TIME')
@@ -26,10 +27,10 @@ local conflicts = limit and limit ~= of or holder and string.match(holder, '^lat
 if conflicts then return {-2, now} end
 local used = 0
 if limit then
-  call('ZREMRANGEBYSCORE', KEYS[5], '-inf', text)
-  used = call('ZCARD', KEYS[5])
+  used = call('ZCOUNT', KEYS[5], '(' .. text, '+inf')
 end
-local mine = used > 0 and call('ZSCORE', KEYS[5], token)
+local till = used > 0 and call('ZSCORE', KEYS[5], token)
+local mine = till and now < tonumber(till)
 local room = not holder or limit and used > 0 and (of == '0' or used + count <= tonumber(of))
 local queue = not mine and call('LINDEX', KEYS[3], '0')
 if not mine and (queue or not room) then
@@ -39,8 +40,9 @@ if not mine and (queue or not room) then
   if not room or turn and turn ~= token then
     local left = holder and call('PTTL', KEYS[1]) or 0
     if limit and used > 0 then
-      local soonest = call('ZRANGE', KEYS[5], '0', '0', 'WITHSCORES')[2]
-      left = math.min(left, math.ceil((soonest - now) / 1000))
+      local soonest = call('ZRANGE', KEYS[5], '(' .. text, '+inf', 'BYSCORE', 'LIMIT', '0', '1',
+        'WITHSCORES')
+      left = math.min(left, math.ceil((soonest[2] - now) / 1000))
     end
     local queues = life and left >= 0
     if queues then keep_place() end
@@ -51,12 +53,13 @@ if not mine and (queue or not room) then
 end
 -- include parts/fence.lua
 if limit then
+  call('ZREMRANGEBYSCORE', KEYS[5], '-inf', string.format('%.0f', now))
   if call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then call('PEXPIRE', KEYS[1], ARGV[2]) end
 else
   call('DEL', KEYS[5])
   call('SET', KEYS[1], 'shared:' .. of, 'PX', ARGV[2])
 end
-local till = string.format('%.0f', now + ARGV[2] * 1000)
+till = string.format('%.0f', now + ARGV[2] * 1000)
 call('ZADD', KEYS[5], 'GT', till, token)
 for i = 2, count do call('ZADD', KEYS[5], 'GT', till, token .. '|' .. i) end
 call('PEXPIRE', KEYS[5], '86401000')
