@@ -25,8 +25,7 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/glob.hpp>
-#include <leaselock/detail/memory_queue.hpp>
-#include <leaselock/detail/memory_shares.hpp>
+#include <leaselock/detail/memory_entry.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
@@ -76,14 +75,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     }
 
   private:
-    struct Entry {
-        std::string token;
-        Clock::time_point expires = Clock::time_point::min();
-        std::uint64_t fencing_token = 0;
-        bool kept = false;
-        std::unique_ptr<detail::MemoryQueue> queue{};    // null: nobody waits
-        std::unique_ptr<detail::MemoryShares> shares{};  // null: none is taken
-    };
+    using Entry = detail::MemoryEntry;
     // A key with its hash, so that the bytes are hashed once a call.
     template <class Text>
     struct Hashed {
@@ -131,22 +123,22 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         const detail::MutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         Entry* const entry = found == shard.entries.end() ? nullptr : &found->second;
-        if (entry != nullptr) expire_shares(*entry, request.submitted);
+        if (entry != nullptr) entry->expire_shares(request.submitted);
         const bool live = entry != nullptr && entry->expires > request.submitted;
-        const bool mine = live && is_mine(*entry, request);
+        const bool mine = live && entry->is_mine(request);
         switch (request.verb) {
             case Verb::acquire:
                 if (request.deadline < request.submitted) {
                     reply.error = Errc::stale;
-                } else if (live && in_conflict(*entry, request)) {
+                } else if (live && entry->in_conflict(request.share)) {
                     reply.error = Errc::conflicting_use;
                     reply.detail = conflict;
                 } else if (detail::is_latch(request.share)) {
                     latch(shard, key, entry, request, reply);
-                } else if (!mine && ((live && !has_room(*entry, request.share)) ||
-                                     !may_take(entry, request))) {
-                    tell(request, *entry, reply);
-                    if (request.listener != nullptr) join(*entry, request, reply);
+                } else if (!mine && ((live && !entry->has_room(request.share)) ||
+                                     (entry != nullptr && !entry->may_take(request)))) {
+                    entry->tell(request, reply);
+                    if (request.listener != nullptr) entry->join(request, reply);
                 } else {
                     reply.outcome = Outcome::granted;
                     reply.fencing_token = grant(shard, key, entry, request, mine);
@@ -158,20 +150,21 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
                 break;
             case Verb::release:
                 reply.outcome = Outcome::lost;
-                if (live && entry->token == request.token && is_waited_for(*entry, request)) {
+                if (live && detail::is_latch(request.share) && entry->token == request.token &&
+                    entry->is_waited_for(request.submitted)) {
                     reply.outcome = Outcome::failed;
                     reply.error = Errc::conflicting_use;
                     reply.detail = conflict;
-                } else if (mine || (live && is_named_by(*entry, request.token))) {
+                } else if (mine || (live && entry->is_named_by(request.token))) {
                     end(shard, *entry, request);
                     reply.outcome = Outcome::released;
                 } else if (entry != nullptr) {
-                    leave(*entry, request.token);
+                    entry->leave(request.token);
                 }
                 break;
             case Verb::inspect:
                 reply.outcome = Outcome::free;
-                if (live) tell(request, *entry, reply);
+                if (live) entry->tell(request, reply);
                 if (live && entry->shares != nullptr) reply.shares = entry->shares->used();
                 if (entry != nullptr && entry->queue != nullptr) {
                     reply.waiting = static_cast<int>(entry->queue->size());
@@ -180,85 +173,15 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         }
     }
 
-    // What is held as a whole is renewed, or released, as a share too, but not acquired.
-    static bool is_mine(const Entry& entry, const Request& request) noexcept {
-        if (detail::is_latch(request.share)) return false;
-        if (entry.shares != nullptr) {
-            return request.share.of == entry.shares->of() && entry.shares->has(request.token);
-        }
-        return !entry.kept && entry.token == request.token &&
-               (request.share.of == 0 || request.verb != Verb::acquire);
-    }
-
-    // What has been released is known by another token than the releaser's, and so are all shares.
-    static bool is_named_by(const Entry& entry, std::string_view token) noexcept {
-        if (entry.shares != nullptr) return entry.token == token;
-        return entry.kept && token.starts_with(kept_mark) &&
-               token.substr(kept_mark.size()) == entry.token;
-    }
-
-    static bool in_conflict(const Entry& entry, const Request& request) noexcept {
-        if (entry.shares == nullptr) return detail::is_latch(request.share);
-        return request.share.of != 0 && entry.shares->of() != request.share.of;
-    }
-    // A latch, by somebody whose place lives.
-    static bool is_waited_for(const Entry& entry, const Request& request) noexcept {
-        return detail::is_latch(request.share) && entry.queue != nullptr &&
-               entry.queue->first(request.submitted) != nullptr;
-    }
-    static bool has_room(const Entry& entry, Share share) noexcept {
-        return entry.shares != nullptr && entry.shares->fits(share);
-    }
-
-    // Whether it is this token's turn to take what is free.
-    static bool may_take(Entry* entry, const Request& request) noexcept {
-        if (entry == nullptr || entry->queue == nullptr) return true;
-        const auto* const first = entry->queue->first(request.submitted);
-        return first == nullptr || first->token == request.token;
-    }
-
-    static void join(Entry& entry, const Request& request, Reply& reply) {
-        if (entry.queue == nullptr) entry.queue = std::make_unique<detail::MemoryQueue>();
-        entry.queue->join(request);
-        const auto* const first = entry.queue->first(request.submitted);
-        reply.queued = true;
-        reply.first = first != nullptr && first->token == request.token;
-        reply.told = true;
-    }
-
-    static void leave(Entry& entry, std::string_view token) noexcept {
-        if (entry.queue == nullptr) return;
-        entry.queue->leave(token);
-        if (entry.queue->empty()) entry.queue.reset();
-    }
-
-    // The leases of shares that have ended; the key is free when none is left. A latch ends as a
-    // whole.
-    static void expire_shares(Entry& entry, Clock::time_point now) noexcept {
-        if (entry.shares == nullptr) return;
-        if (entry.shares->of() > 0) {
-            entry.shares->expire(now);
-            entry.expires = entry.shares->latest();
-        }
-        if (entry.expires <= now) entry.shares.reset();
-    }
-
-    // A renewal or a retry never shortens a lease.
-    static void prolong(Entry& entry, const Request& request) {
-        const auto until = detail::saturating_add(request.submitted, request.ttl);
-        if (entry.shares != nullptr) entry.shares->put(request.token, request.share.count, until);
-        entry.expires = std::max(entry.expires, until);
-    }
-
     static void renew(Shard& shard, Entry& entry, const Request& request)
         LEASELOCK_REQUIRES(shard.mutex) {
         if (entry.shares != nullptr || request.share.of == 0) {
-            prolong(entry, request);
+            entry.prolong(request);
             return;
         }
         // All of it becomes a share.
         const auto until = detail::saturating_add(request.submitted, request.ttl);
-        hold(entry, request.token, request.share, std::max(until, entry.expires));
+        entry.hold(request.token, request.share, std::max(until, entry.expires));
         if (entry.queue != nullptr) hand_over(shard, entry, request.submitted);
     }
 
@@ -274,7 +197,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
                 entry.shares->put(kept, request.share.count, keep_until);
             }
             (void)entry.shares->remove(request.token);
-            expire_shares(entry, now);
+            entry.expire_shares(now);
         } else {
             entry.shares.reset();
             entry.kept = keeps;
@@ -289,14 +212,14 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         LEASELOCK_REQUIRES(shard.mutex) {
         const auto* first = entry.queue->first(now);
         const auto may_have = [&](Share share) {
-            return has_room(entry, share) || (entry.expires <= now && !detail::is_latch(share));
+            return entry.has_room(share) || (entry.expires <= now && !detail::is_latch(share));
         };
         while (first != nullptr && may_have(first->share)) {
             // He counts from the newest acquire that was answered to him, which may have looked at
             // the clock behind the one who releases now.
             const auto end = detail::saturating_add(std::max(now, first->seen), first->ttl);
             try {
-                hold(entry, first->token, first->share, end);
+                entry.hold(first->token, first->share, end);
             } catch (const std::bad_alloc&) {
                 return;
             }
@@ -308,38 +231,6 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
             first = entry.queue->first(now);
         }
         if (first == nullptr) entry.queue.reset();
-    }
-
-    static void tell(const Request& request, const Entry& entry, Reply& reply) {
-        reply.outcome = Outcome::held;
-        reply.fencing_token = entry.fencing_token;
-        if (entry.expires <= request.submitted) return;  // somebody else's turn
-        reply.holder = entry.token;
-        reply.kept = entry.kept;
-        const bool waits_for_one = entry.shares != nullptr && request.share.of > 0;
-        const auto end = waits_for_one ? entry.shares->soonest() : entry.expires;
-        reply.remaining = std::chrono::ceil<std::chrono::milliseconds>(end - request.submitted);
-    }
-
-    // Puts the token down as a holder until `end`; may throw bad_alloc, and changes nothing then.
-    static void hold(Entry& entry, std::string_view token, Share share, Clock::time_point end) {
-        if (share.of == 0) {
-            entry.token = token;
-            entry.expires = end;
-        } else if (share.count == 0) {
-            return;  // the latch is open
-        } else if (entry.shares != nullptr) {
-            entry.shares->put(token, share.count, end);
-            entry.expires = std::max(entry.expires, end);
-        } else {
-            auto shares = std::make_unique<detail::MemoryShares>(share.of);
-            shares->put(token, share.count, end);
-            entry.token =
-                std::string(shared_mark) + std::to_string(share.of == unlimited ? 0 : share.of);
-            entry.shares = std::move(shares);
-            entry.expires = end;
-        }
-        entry.kept = false;
     }
 
     // Counts down, or finds it open, or waits.
@@ -357,12 +248,12 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         entry->expires = std::max(entry->expires, detail::saturating_add(now, request.ttl));
         if (request.share.count > 0) {
             entry->shares->put(request.token, 1, Clock::time_point::max());
-        } else if (!has_room(*entry, request.share)) {
-            tell(request, *entry, reply);
-            if (request.listener != nullptr) join(*entry, request, reply);
+        } else if (!entry->has_room(request.share)) {
+            entry->tell(request, reply);
+            if (request.listener != nullptr) entry->join(request, reply);
             return;
         }
-        leave(*entry, request.token);
+        entry->leave(request.token);
         reply.outcome = Outcome::granted;
         reply.fencing_token = entry->fencing_token = next_fence(shard, now);
         if (entry->queue != nullptr) hand_over(shard, *entry, now);
@@ -372,13 +263,13 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
                                bool mine) LEASELOCK_REQUIRES(shard.mutex) {
         const Clock::time_point now = request.submitted;
         if (mine) {
-            prolong(*entry, request);
+            entry->prolong(request);
             if (entry->shares != nullptr) entry->fencing_token = next_fence(shard, now);
             return entry->fencing_token;
         }
         if (entry == nullptr) entry = &add(shard, key, now);
-        hold(*entry, request.token, request.share, detail::saturating_add(now, request.ttl));
-        leave(*entry, request.token);
+        entry->hold(request.token, request.share, detail::saturating_add(now, request.ttl));
+        entry->leave(request.token);
         entry->fencing_token = next_fence(shard, now);
         const std::uint64_t fence = entry->fencing_token;  // a hand-over mints others
         if (request.share.of != 0 && entry->queue != nullptr) hand_over(shard, *entry, now);

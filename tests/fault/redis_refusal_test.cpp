@@ -262,7 +262,7 @@ void set_user(RedisServer& server, const std::vector<std::string>& changes) {
     std::vector<std::string> command{"ACL",     "SETUSER", "locker", "reset", "on",
                                      ">s3cret", "~p:*",    "~{p:*",  "-@all"};
     for (const char* right : {"eval", "evalsha", "get", "set", "del", "pexpire", "pttl", "time",
-                              "hget", "hset", "hdel", "lindex", "lrem", "rpush"}) {
+                              "hget", "hset", "hdel", "lindex", "llen", "lrem", "rpush"}) {
         command.push_back(std::string("+") + right);
     }
     command.insert(command.end(), changes.begin(), changes.end());

@@ -56,7 +56,8 @@ class RedisNoMemory : public testing::TestWithParam<Verb> {
         lock_peer_.on_call([](const Heard& call) {
             if (!call.whole_script) return Answer::reply("-NOSCRIPT No matching script.\r\n");
             if (call.verb != Verb::inspect) return support::yes(call);
-            return Answer::reply("*4\r\n:1\r\n$40\r\n" + std::string(40, 'h') + "\r\n:5\r\n:6\r\n");
+            return Answer::reply("*6\r\n:1\r\n$40\r\n" + std::string(40, 'h') +
+                                 "\r\n:5\r\n:6\r\n:0\r\n:0\r\n");
         });
     }
 

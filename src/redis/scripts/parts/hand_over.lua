@@ -13,7 +13,7 @@
 -- Message to the channel of a place: tokens with ',' between them|fence of the first, each other's
 -- is one more than that before it|how long the lock is theirs, in ms
 local last = tonumber(redis.pcall('GET', fences) or 0)
-local sound = last and last >= 0 and last < 9007199254730991
+local sound = last and last >= 0 and last < 9007199254740991
 local shared, latch = limit, limit and string.sub(limit, 1, 1) == 'L'
 -- The list is read by pieces that double: as a rule the first one is all that is wanted.
 local piece, from = {}, 0
@@ -24,8 +24,8 @@ local function token_at(index)
   end
   return piece[index - from + 1]
 end
-local groups, by_channel, dead, index = {}, {}, {}, 0
-while sound and index < 1200 and #dead < 16 do
+local groups, by_channel, dead, index, taken = {}, {}, {}, 0, 0
+while sound and index < 1200 and #dead < 16 and last + taken < 9007199254740991 do
   local who = token_at(index)
   index = index + 1
   if not who then break end
@@ -50,6 +50,7 @@ while sound and index < 1200 and #dead < 16 do
     if group.heard then
       if #group == 0 then groups[#groups + 1] = group end
       group[#group + 1] = {who, amount}
+      taken = taken + 1
       group.short = math.min(group.short, tonumber(ttl))
       if whole then break end
       limit, used = of, (used or 0) + amount

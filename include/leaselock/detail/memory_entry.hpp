@@ -1,0 +1,128 @@
+// One key of a MemoryBackend: who has it, or shares of it, and who waits for it. Not for users.
+//
+// Thread-safety: one thread at a time; the backend calls it under the mutex of the key's shard.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/memory_queue.hpp>
+#include <leaselock/detail/memory_shares.hpp>
+#include <leaselock/share.hpp>
+
+namespace leaselock::detail {
+
+struct MemoryEntry {
+    // The holder's, or the mark of shares, or of a latch.
+    std::string token;
+    Clock::time_point expires = Clock::time_point::min();
+    std::uint64_t fencing_token = 0;
+    bool kept = false;
+    std::unique_ptr<MemoryQueue> queue{};    // null: nobody waits
+    std::unique_ptr<MemoryShares> shares{};  // null: none is taken
+
+    // The leases of shares that have ended; the key is free when none is left. A latch ends as a
+    // whole.
+    void expire_shares(Clock::time_point now) noexcept {
+        if (shares == nullptr) return;
+        if (shares->of() > 0) {
+            shares->expire(now);
+            expires = shares->latest();
+        }
+        if (expires <= now) shares.reset();
+    }
+
+    // The following are asked of a key that somebody has.
+
+    // What is held as a whole is renewed, or released, as a share too, but not acquired.
+    [[nodiscard]] bool is_mine(const Request& request) const noexcept {
+        if (is_latch(request.share)) return false;
+        if (shares != nullptr) {
+            return request.share.of == shares->of() && shares->has(request.token);
+        }
+        return !kept && token == request.token &&
+               (request.share.of == 0 || request.verb != Verb::acquire);
+    }
+    // What has been released is known by another token than the releaser's, and so are all shares.
+    [[nodiscard]] bool is_named_by(std::string_view name) const noexcept {
+        if (shares != nullptr) return token == name;
+        return kept && name.starts_with(kept_mark) && name.substr(kept_mark.size()) == token;
+    }
+    [[nodiscard]] bool in_conflict(Share share) const noexcept {
+        if (shares == nullptr) return is_latch(share);
+        return share.of != 0 && shares->of() != share.of;
+    }
+    [[nodiscard]] bool has_room(Share share) const noexcept {
+        return shares != nullptr && shares->fits(share);
+    }
+
+    // Whether it is this token's turn to take what is free.
+    [[nodiscard]] bool may_take(const Request& request) const noexcept {
+        if (queue == nullptr) return true;
+        const auto* const first = queue->first(request.submitted);
+        return first == nullptr || first->token == request.token;
+    }
+    // Whether somebody's place lives.
+    [[nodiscard]] bool is_waited_for(Clock::time_point now) const noexcept {
+        return queue != nullptr && queue->first(now) != nullptr;
+    }
+    // May throw bad_alloc.
+    void join(const Request& request, Reply& reply) {
+        if (queue == nullptr) queue = std::make_unique<MemoryQueue>();
+        queue->join(request);
+        const auto* const first = queue->first(request.submitted);
+        reply.queued = true;
+        reply.first = first != nullptr && first->token == request.token;
+        reply.told = true;
+    }
+    void leave(std::string_view who) noexcept {
+        if (queue == nullptr) return;
+        queue->leave(who);
+        if (queue->empty()) queue.reset();
+    }
+
+    // Puts the token down as a holder until `end`. May throw bad_alloc, and changes nothing then.
+    void hold(std::string_view who, Share share, Clock::time_point end) {
+        if (share.of == 0) {
+            token = who;
+            expires = end;
+        } else if (share.count == 0) {
+            return;  // the latch is open
+        } else if (shares != nullptr) {
+            shares->put(who, share.count, end);
+            expires = std::max(expires, end);
+        } else {
+            auto fresh = std::make_unique<MemoryShares>(share.of);
+            fresh->put(who, share.count, end);
+            token = std::string(shared_mark) + std::to_string(share.of == unlimited ? 0 : share.of);
+            shares = std::move(fresh);
+            expires = end;
+        }
+        kept = false;
+    }
+    // A renewal or a retry never shortens a lease.
+    void prolong(const Request& request) {
+        const auto until = saturating_add(request.submitted, request.ttl);
+        if (shares != nullptr) shares->put(request.token, request.share.count, until);
+        expires = std::max(expires, until);
+    }
+
+    void tell(const Request& request, Reply& reply) const {
+        reply.outcome = Outcome::held;
+        reply.fencing_token = fencing_token;
+        if (expires <= request.submitted) return;  // somebody else's turn
+        reply.holder = token;
+        reply.kept = kept;
+        const bool waits_for_one = shares != nullptr && request.share.of > 0;
+        const auto end = waits_for_one ? shares->soonest() : expires;
+        reply.remaining = std::chrono::ceil<std::chrono::milliseconds>(end - request.submitted);
+    }
+};
+
+}  // namespace leaselock::detail

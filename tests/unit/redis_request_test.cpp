@@ -1,0 +1,133 @@
+// Goal: each request becomes the command that its script expects. Method: its bytes, read by the
+// real parser.
+#include <gtest/gtest.h>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "redis/codec.hpp"
+#include "redis_scripts.hpp"
+#include "wire/parser.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What a request becomes, as the words of its command.
+std::vector<std::string> words(const Request& request, bool whole_script, std::int64_t not_after,
+                               std::string_view channel = "leaselock:c") {
+    std::string bytes;
+    append_request(bytes, request, whole_script, not_after, channel);
+    wire::Parser parser;
+    parser.feed(bytes);
+    wire::Reply reply;
+    EXPECT_EQ(parser.next(reply), wire::Parser::Result::reply);
+    std::vector<std::string> result;
+    for (std::size_t i = 0; i < reply.size(); ++i) result.emplace_back(reply.at(i).text());
+    return result;
+}
+
+using Words = std::vector<std::string>;
+
+TEST(RedisRequest, RequestsCarryWhatTheirScriptsRead) {
+    const Request request{
+        .verb = Verb::acquire, .key = "p:k", .token = "me/1", .ttl = 30s, .keep = 7s};
+    const auto with = [&](Verb verb) {
+        Request changed = request;
+        changed.verb = verb;
+        return changed;
+    };
+    EXPECT_EQ(words(with(Verb::acquire), false, 99),
+              (Words{"EVALSHA", std::string{scripts::acquire_sha1}, "4", "p:k", "{p:k}:ll:f",
+                     "{p:k}:ll:q", "{p:k}:ll:w", "me/1", "30000", "99"}));
+    EXPECT_EQ(words(with(Verb::renew), false, 99),
+              (Words{"EVALSHA", std::string{scripts::renew_sha1}, "2", "p:k", "{p:k}:ll:w", "me/1",
+                     "30000"}));
+    EXPECT_EQ(words(with(Verb::release), false, 99),
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "p:k", "{p:k}:ll:w",
+                     "{p:k}:ll:q", "{p:k}:ll:f", "{p:k}:ll:h", "me/1", "7000"}));
+    EXPECT_EQ(words(with(Verb::inspect), false, 99),
+              (Words{"EVALSHA", std::string{scripts::inspect_sha1}, "4", "p:k", "{p:k}:ll:f",
+                     "{p:k}:ll:q", "{p:k}:ll:h"}));
+}
+
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
+class Deaf final : public Listener {
+  public:
+    using Listener::Listener;
+    void handed_over(const HandOff&) noexcept override {}
+    void look() noexcept override {}
+};
+
+TEST(RedisRequest, AcquireOfAListenerTakesAPlaceForItsChannel) {
+    Deaf listener{"k", "me/1"};
+    Request request{.verb = Verb::acquire,
+                    .key = "k",
+                    .token = "me/1",
+                    .ttl = 30s,
+                    .listener = &listener,
+                    .place = 3s};
+    const Words plain{"EVALSHA",  std::string{scripts::acquire_sha1},
+                      "4",        "k",
+                      "{k}:ll:f", "{k}:ll:q",
+                      "{k}:ll:w", "me/1",
+                      "30000",    "99"};
+    Words waiting = plain;
+    waiting.insert(waiting.end(), {"3000", "leaselock:c"});
+    EXPECT_EQ(words(request, false, 99), waiting);
+    EXPECT_EQ(words(request, false, 99, ""), plain);
+    request.listener = nullptr;
+    EXPECT_EQ(words(request, false, 99), plain);
+}
+
+TEST(RedisRequest, ReleaseAsksForTheTimeBehindItsOwnArguments) {
+    const Request request{.verb = Verb::release, .key = "k", .token = "me/1", .ask_time = true};
+    EXPECT_EQ(words(request, false, 0),
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "k", "{k}:ll:w",
+                     "{k}:ll:q", "{k}:ll:f", "{k}:ll:h", "me/1", "0", "1"}));
+}
+
+TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {
+    Deaf listener{"k", "me/1"};
+    const auto share_words = [&](Verb verb, Share share, bool waits = false) {
+        Words all = words({.verb = verb,
+                           .key = "k",
+                           .token = "me/1",
+                           .ttl = 30s,
+                           .keep = 7s,
+                           .share = share,
+                           .listener = waits ? &listener : nullptr,
+                           .place = 3s},
+                          false, 99);
+        EXPECT_EQ(all[1], verb == Verb::acquire ? scripts::share_acquire_sha1
+                          : verb == Verb::renew ? scripts::share_renew_sha1
+                                                : scripts::share_release_sha1);
+        all.erase(all.begin(), all.begin() + 3);
+        return all;
+    };
+    EXPECT_EQ(share_words(Verb::acquire, {2, 5}),
+              (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
+                     "2", "5"}));
+    EXPECT_EQ(share_words(Verb::acquire, shared, true),
+              (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
+                     "1", "0", "3000", "leaselock:c"}));
+    EXPECT_EQ(share_words(Verb::renew, {2, 5}), (Words{"k", "{k}:ll:w", "{k}:ll:h", "{k}:ll:f",
+                                                       "{k}:ll:q", "me/1", "30000", "2", "5"}));
+    EXPECT_EQ(share_words(Verb::release, {2, 5}), (Words{"k", "{k}:ll:w", "{k}:ll:q", "{k}:ll:f",
+                                                         "{k}:ll:h", "me/1", "7000", "0", "2"}));
+}
+
+TEST(RedisRequest, WholeScriptsGoByEval) {
+    const Request request{.verb = Verb::inspect, .key = "a{b}", .token = {}};
+    EXPECT_EQ(words(request, true, 0), (Words{"EVAL", std::string{scripts::inspect_text}, "4",
+                                              "a{b}", "a{b}:ll:F", "a{b}:ll:Q", "a{b}:ll:H"}));
+}
+
+TEST(RedisRequest, KeysAndTokensAreBytes) {
+    const std::string key{"a\0b\r\nc \xff", 8};
+    EXPECT_EQ(words({.verb = Verb::inspect, .key = key}, false, 0).at(3), key);
+}
+
+}  // namespace
+}  // namespace leaselock::redis
