@@ -29,7 +29,7 @@ constexpr Setup impatient{.clients = 3, .messages = 2, .waits = {true, true, fal
 constexpr Setup sessions{.sessions = 2, .messages = 2, .limit = 15'000'000};
 constexpr Setup three{.clients = 3, .messages = 2, .crashes = true, .deaf = true};
 
-// Shares.
+// Shares: two who hold together, or one after the other.
 constexpr Setup readers{
     .wants = {reader, reader}, .renews = true, .crashes = true, .foreign = true};
 constexpr Setup permit{.wants = {permits(1, 1), permits(1, 1)},
@@ -37,36 +37,6 @@ constexpr Setup permit{.wants = {permits(1, 1), permits(1, 1)},
                        .renews = true,
                        .crashes = true,
                        .deaf = true};
-constexpr Setup permit_pair{.clients = 3,
-                            .messages = 2,
-                            .waits = {false, false, true},
-                            .wants = {permits(1, 2), permits(1, 2), permits(1, 2)},
-                            .crashes = true};
-constexpr Setup downgrade{
-    .wants = {whole, reader}, .downgrades = true, .renews = true, .foreign = true};
-constexpr Setup downgrade_writer{.clients = 3,
-                                 .messages = 2,
-                                 .waits = {false, true, true},
-                                 .wants = {whole, reader, whole},
-                                 .downgrades = true};
-constexpr Setup all_at_once{.clients = 3,
-                            .messages = 2,
-                            .process_of = {0, 1, 1},
-                            .waits = {false, true, true},
-                            .wants = {whole, reader, reader}};
-constexpr Setup all_apart{
-    .clients = 3, .messages = 2, .waits = {false, true, true}, .wants = {whole, reader, reader}};
-constexpr Setup reader_lost{.clients = 3,
-                            .messages = 2,
-                            .waits = {false, false, true},
-                            .wants = {reader, reader, whole},
-                            .crashes = true};
-constexpr Setup permit_clock{.messages = 2,
-                             .wants = {permits(1, 1), permits(1, 1)},
-                             .renews = true,
-                             .crashes = true,
-                             .clock_back = 2,
-                             .clock_forward = 1};
 constexpr Setup permit_min_hold{.wants = {permits(1, 1), permits(1, 1)},
                                 .ttl = 3,
                                 .short_ttl = 1,
@@ -74,11 +44,47 @@ constexpr Setup permit_min_hold{.wants = {permits(1, 1), permits(1, 1)},
                                 .renews = true,
                                 .short_is_enough = false,
                                 .crashes = true};
+constexpr Setup permit_clock{.messages = 2,
+                             .wants = {permits(1, 1), permits(1, 1)},
+                             .crashes = true,
+                             .clock_back = 2,
+                             .clock_forward = 1};
+constexpr Setup late_release{.sessions = 2,
+                             .messages = 2,
+                             .waits = {false, false, false},
+                             .wants = {permits(1, 2), permits(1, 2)}};
+// Three, of whom one or two wait.
+constexpr Setup permits_of_three{.clients = 3,
+                                 .messages = 2,
+                                 .waits = {false, false, true},
+                                 .wants = {permits(1, 2), permits(1, 2), permits(1, 2)},
+                                 .crashes = true};
 constexpr Setup permit_sizes{.clients = 3,
                              .messages = 2,
                              .process_of = {0, 1, 1},
                              .waits = {false, true, true},
                              .wants = {permits(2, 2), permits(1, 2), permits(1, 2)}};
+constexpr Setup reader_lost{.clients = 3,
+                            .messages = 2,
+                            .waits = {false, false, true},
+                            .wants = {reader, reader, whole},
+                            .crashes = true};
+constexpr Setup all_at_once{.clients = 3,
+                            .messages = 2,
+                            .process_of = {0, 1, 1},
+                            .waits = {false, true, true},
+                            .wants = {whole, reader, reader}};
+constexpr Setup all_apart{
+    .clients = 3, .messages = 2, .waits = {false, true, true}, .wants = {whole, reader, reader}};
+constexpr Setup downgrade{
+    .wants = {whole, reader}, .downgrades = true, .renews = true, .crashes = true, .deaf = true};
+constexpr Setup downgrade_foreign{
+    .wants = {whole, reader}, .downgrades = true, .renews = true, .foreign = true};
+constexpr Setup downgrade_queue{.clients = 3,
+                                .messages = 2,
+                                .waits = {false, true, true},
+                                .wants = {whole, reader, whole},
+                                .downgrades = true};
 
 constexpr Configuration all_configurations[] = {
     {"two", "two processes, one dies; renewals, extend(longer), deaf subscribers", true, two},
@@ -95,17 +101,30 @@ constexpr Configuration all_configurations[] = {
      clock_steps},
     {"sessions", "two processes, each locks twice", false, sessions},
     {"three", "three processes, one dies", false, three},
-    {"readers", "", true, readers},
-    {"permit", "", true, permit},
-    {"permit-pair", "", false, permit_pair},
-    {"downgrade", "", true, downgrade},
-    {"downgrade-writer", "", false, downgrade_writer},
-    {"all-at-once", "", false, all_at_once},
-    {"all-apart", "", false, all_apart},
-    {"reader-lost", "", false, reader_lost},
-    {"permit-clock", "", false, permit_clock},
-    {"permit-min-hold", "", false, permit_min_hold},
-    {"permit-sizes", "", false, permit_sizes},
+    {"readers", "two readers, one dies; renewals, and somebody who locks by SET NX PX", false,
+     readers},
+    {"permit", "two want the one permit that there is, one dies; renewals, deaf subscribers", true,
+     permit},
+    {"permit-min-hold", "the same with min_hold", true, permit_min_hold},
+    {"permit-clock", "two want the one permit; the server's clock steps back and forth", false,
+     permit_clock},
+    {"late-release", "two permits, and two processes that each want one twice", false,
+     late_release},
+    {"permits", "two permits, and three processes that want one; one of them dies", false,
+     permits_of_three},
+    {"permit-sizes", "one wants both permits, two threads of another process want one each", false,
+     permit_sizes},
+    {"reader-lost", "two readers, one dies, and a process that waits for the whole", false,
+     reader_lost},
+    {"all-at-once", "two readers of one process wait until a third one gives the whole back", false,
+     all_at_once},
+    {"all-apart", "the same, in processes of their own", false, all_apart},
+    {"downgrade", "one holds the whole and becomes a reader, or dies; another one reads", true,
+     downgrade},
+    {"downgrade-foreign", "the same, and somebody who locks by SET NX PX", false,
+     downgrade_foreign},
+    {"downgrade-queue", "a reader and a writer wait while one becomes a reader", false,
+     downgrade_queue},
 };
 
 constexpr Hole all_holes[] = {

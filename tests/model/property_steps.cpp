@@ -62,6 +62,7 @@ Property Steps::judge(const State& before, const State& after, const Message& co
         is_to_be_had(was, command.token, share)) {
         return Property::free_share_is_given;
     }
+    int grants = 0;
     for (Token token = 0; token < setup_.tokens(); ++token) {
         if (has(was, token) && !has(is, token) && before.debts[token].rest > 0) {
             return Property::min_hold_lasts;
@@ -74,8 +75,10 @@ Property Steps::judge(const State& before, const State& after, const Message& co
         if (is_new && token != command.token && !has_won(winners, token)) {
             return Property::ended_stays_ended;
         }
+        grants += is_new ? 1 : 0;
     }
-    return Property::none;
+    // Each grant has a fence of its own.
+    return is.fence - was.fence < grants ? Property::fences_rise : Property::none;
 }
 
 }  // namespace leaselock::model
