@@ -29,6 +29,63 @@ constexpr Setup impatient{.clients = 3, .messages = 2, .waits = {true, true, fal
 constexpr Setup sessions{.sessions = 2, .messages = 2, .limit = 15'000'000};
 constexpr Setup three{.clients = 3, .messages = 2, .crashes = true, .deaf = true};
 
+// Shares: two who hold together, or one after the other.
+constexpr Setup readers{
+    .wants = {reader, reader}, .renews = true, .crashes = true, .foreign = true};
+constexpr Setup permit{.wants = {permits(1, 1), permits(1, 1)},
+                       .longer = 3,
+                       .renews = true,
+                       .crashes = true,
+                       .deaf = true};
+constexpr Setup permit_min_hold{.wants = {permits(1, 1), permits(1, 1)},
+                                .ttl = 3,
+                                .short_ttl = 1,
+                                .min_hold = 2,
+                                .renews = true,
+                                .short_is_enough = false,
+                                .crashes = true};
+constexpr Setup permit_clock{.messages = 2,
+                             .wants = {permits(1, 1), permits(1, 1)},
+                             .crashes = true,
+                             .clock_back = 2,
+                             .clock_forward = 1};
+constexpr Setup late_release{.sessions = 2,
+                             .messages = 2,
+                             .waits = {false, false, false},
+                             .wants = {permits(1, 2), permits(1, 2)}};
+// Three, of whom one or two wait.
+constexpr Setup permits_of_three{.clients = 3,
+                                 .messages = 2,
+                                 .waits = {false, false, true},
+                                 .wants = {permits(1, 2), permits(1, 2), permits(1, 2)},
+                                 .crashes = true};
+constexpr Setup permit_sizes{.clients = 3,
+                             .messages = 2,
+                             .process_of = {0, 1, 1},
+                             .waits = {false, true, true},
+                             .wants = {permits(2, 2), permits(1, 2), permits(1, 2)}};
+constexpr Setup reader_lost{.clients = 3,
+                            .messages = 2,
+                            .waits = {false, false, true},
+                            .wants = {reader, reader, whole},
+                            .crashes = true};
+constexpr Setup all_at_once{.clients = 3,
+                            .messages = 2,
+                            .process_of = {0, 1, 1},
+                            .waits = {false, true, true},
+                            .wants = {whole, reader, reader}};
+constexpr Setup all_apart{
+    .clients = 3, .messages = 2, .waits = {false, true, true}, .wants = {whole, reader, reader}};
+constexpr Setup downgrade{
+    .wants = {whole, reader}, .downgrades = true, .renews = true, .crashes = true, .deaf = true};
+constexpr Setup downgrade_foreign{
+    .wants = {whole, reader}, .downgrades = true, .renews = true, .foreign = true};
+constexpr Setup downgrade_queue{.clients = 3,
+                                .messages = 2,
+                                .waits = {false, true, true},
+                                .wants = {whole, reader, whole},
+                                .downgrades = true};
+
 constexpr Configuration all_configurations[] = {
     {"two", "two processes, one dies; renewals, extend(longer), deaf subscribers", true, two},
     {"foreign", "two processes, and somebody who locks by SET NX PX", false, foreign},
@@ -44,6 +101,30 @@ constexpr Configuration all_configurations[] = {
      clock_steps},
     {"sessions", "two processes, each locks twice", false, sessions},
     {"three", "three processes, one dies", false, three},
+    {"readers", "two readers, one dies; renewals, and somebody who locks by SET NX PX", false,
+     readers},
+    {"permit", "two want the one permit that there is, one dies; renewals, deaf subscribers", true,
+     permit},
+    {"permit-min-hold", "the same with min_hold", true, permit_min_hold},
+    {"permit-clock", "two want the one permit; the server's clock steps back and forth", false,
+     permit_clock},
+    {"late-release", "two permits, and two processes that each want one twice", false,
+     late_release},
+    {"permits", "two permits, and three processes that want one; one of them dies", false,
+     permits_of_three},
+    {"permit-sizes", "one wants both permits, two threads of another process want one each", false,
+     permit_sizes},
+    {"reader-lost", "two readers, one dies, and a process that waits for the whole", false,
+     reader_lost},
+    {"all-at-once", "two readers of one process wait until a third one gives the whole back", false,
+     all_at_once},
+    {"all-apart", "the same, in processes of their own", false, all_apart},
+    {"downgrade", "one holds the whole and becomes a reader, or dies; another one reads", true,
+     downgrade},
+    {"downgrade-foreign", "the same, and somebody who locks by SET NX PX", false,
+     downgrade_foreign},
+    {"downgrade-queue", "a reader and a writer wait while one becomes a reader", false,
+     downgrade_queue},
 };
 
 constexpr Hole all_holes[] = {
@@ -151,6 +232,52 @@ constexpr Hole all_holes[] = {
      Rule::release_goes_first, Property::own_release_never_in_the_way, one_connection},
     {"own-release-in-the-way", "posted release: found in the way it is sent once more",
      Rule::own_release_is_repeated, Property::own_release_never_in_the_way, two_connections},
+    {"dead-share-stays",
+     "shares: the lease of a dead holder ends by itself, alone",
+     Rule::dead_share_ends,
+     Property::free_share_is_given,
+     {.clients = 3, .messages = 2, .wants = {permits(1, 2), permits(1, 2), permits(1, 2)}}},
+    {"lock-ends-too-soon",
+     "shares: the lock lasts as long as the longest lease",
+     Rule::lock_outlasts_leases,
+     Property::one_holder,
+     {.messages = 2, .wants = {reader, reader}, .foreign = true}},
+    {"late-share-shortens",
+     "shares: a retry never shortens a lease",
+     Rule::life_only_grows,
+     Property::permits_are_counted,
+     {.clients = 3,
+      .messages = 2,
+      .waits = {false, false, false},
+      .wants = {permits(1, 2), permits(1, 2), permits(1, 2)},
+      .longer = 3,
+      .loses = false}},
+    {"retry-takes-another",
+     "shares: a retry takes no second one",
+     Rule::retry_takes_nothing,
+     Property::nothing_left,
+     {.messages = 2, .wants = {permits(1, 2), permits(1, 2)}}},
+    {"release-frees-all",
+     "shares: a release frees its own, and no others",
+     Rule::release_frees_its_own,
+     Property::one_holder,
+     {.clients = 3, .messages = 2, .wants = {reader, reader, whole}}},
+    {"reader-passes-writer",
+     "shares: whoever comes waits behind those who wait",
+     Rule::readers_wait_their_turn,
+     Property::turn_is_kept,
+     {.clients = 3, .messages = 2, .wants = {reader, reader, whole}}},
+    {"table-of-the-past",
+     "shares: a lock that becomes shared begins with an empty table",
+     Rule::table_is_new,
+     Property::ended_stays_ended,
+     {.messages = 2, .wants = {permits(1, 2), permits(1, 2)}, .clock_back = 2}},
+    {"one-fence-for-all", "shares: of those who are handed theirs at once each has his own fence",
+     Rule::fence_for_each, Property::fences_differ, all_at_once},
+    {"reader-from-the-answer", "downgrade: he is a reader from before the sending on",
+     Rule::reader_from_the_send, Property::one_holder, downgrade},
+    {"no-of-before", "downgrade: that the whole is not his is no loss of a share",
+     Rule::no_of_before_is_none, Property::no_false_loss, downgrade},
     {"plain-del", "others delete only what is theirs", Rule::others_compare, Property::one_holder,
      foreign},
 };

@@ -85,7 +85,7 @@ void Steps::line_up(State& state, int index) {
     bool is_first = true;
     for (int i = 0; i < setup_.clients; ++i) {
         const Client& each = state.clients[i];
-        if (setup_.process_of[i] != setup_.process_of[index]) continue;
+        if (setup_.process_of[i] != setup_.process_of[index] || !setup_.stands_in_line(i)) continue;
         is_first = is_first && each.phase != Phase::waiting && each.phase != Phase::lined_up;
         last = std::max(last, each.turn);
     }
@@ -97,7 +97,7 @@ void Steps::move_line(State& state, int process) {
     Client* next = nullptr;
     for (int i = 0; i < setup_.clients; ++i) {
         Client& each = state.clients[i];
-        if (setup_.process_of[i] != process) continue;
+        if (setup_.process_of[i] != process || !setup_.stands_in_line(i)) continue;
         if (each.phase == Phase::waiting) return;
         if (each.phase == Phase::lined_up && (next == nullptr || each.turn < next->turn)) {
             next = &each;
@@ -118,7 +118,7 @@ void Steps::act(const State& before, int index) {
     if (client.phase == Phase::holding) act_holding(before, index);
     if (client.phase == Phase::idle && client.session < setup_.sessions) {
         State state = before;
-        if (setup_.waits[index]) {
+        if (setup_.stands_in_line(index)) {
             line_up(state, index);
         } else {
             state.clients[index].phase = Phase::waiting;
@@ -126,8 +126,8 @@ void Steps::act(const State& before, int index) {
         const bool contends = state.clients[index].phase == Phase::waiting;
         if (!contends || send_acquire(state, index)) {
             add(state, [&] {
-                return name_of(index) + (contends ? " wants the lock, sends an acquire"
-                                                  : " wants the lock, stands in line");
+                return name_of(index) + " wants " + name_of(setup_.wants[index]) +
+                       (contends ? ", sends an acquire" : ", stands in line");
             });
         }
     }
@@ -166,21 +166,36 @@ void Steps::act_holding(const State& before, int index) {
         end_session(state, index, true);
         add(state, [&] { return name_of(index) + " is done, sends a release"; });
     }
+    const bool as_share = share_of(setup_, before, token) != whole;
     const auto ask = [&](Ticks ttl, const char* words) {
-        for (int i = 0; i < before.in_flight; ++i) {
-            const Message& each = before.messages[i];
-            const bool is_out = each.kind == Kind::renew || each.kind == Kind::renewed;
-            if (is_out && each.token == token && each.value == ttl) return;
-        }
-        state = before;
-        if (!post(state, {.kind = Kind::renew, .token = token, .value = ttl})) return;
-        add(state, [&] { return name_of(index) + words; });
+        send_renewal(before, index, ttl, as_share, words);
     };
     if (setup_.renews) ask(setup_.ttl, " sends a renewal");
     if (setup_.longer > 0) ask(setup_.longer, " asks for a longer ttl");
     if (setup_.shorter > 0 && !keeps(Rule::life_only_grows)) {
         ask(setup_.shorter, " asks for a shorter ttl");
     }
+    if (setup_.downgrades && index == 0 && !as_share) downgrade(before, index);
+}
+
+void Steps::send_renewal(const State& before, int index, Ticks ttl, bool as_share,
+                         const char* words) {
+    const Token token = this->token(before, index);
+    for (int i = 0; i < before.in_flight; ++i) {
+        const Message& each = before.messages[i];
+        const bool is_out = each.kind == Kind::renew || each.kind == Kind::renewed;
+        if (is_out && each.token == token && each.value == ttl && each.live == as_share) return;
+    }
+    State state = before;
+    if (!post(state, {.kind = Kind::renew, .token = token, .value = ttl, .live = as_share})) return;
+    add(state, [&] { return name_of(index) + words; });
+}
+
+// From before the sending on he is a reader, whatever becomes of it.
+void Steps::downgrade(const State& before, int index) {
+    State state = before;
+    state.debts[token(before, index)].is_reader = keeps(Rule::reader_from_the_send);
+    send_renewal(state, index, setup_.ttl, true, " becomes a reader, sends a renewal as one");
 }
 
 // Repeats a release that is owed, when its last copy or the answer to it must have been lost.

@@ -7,8 +7,29 @@
 namespace leaselock::model {
 
 void Steps::receive(const State& before, int index) {
+    if (before.messages[index].kind == Kind::hand_off) return receive_each(before, index);
     State state = before;
     const Message message = take(state, index);
+    receive_one(before, state, message);
+}
+
+// Those whom one message tells wake each in his own time.
+void Steps::receive_each(const State& before, int index) {
+    const Message& whole_message = before.messages[index];
+    for (Token token = whole_message.token; token < setup_.tokens(); ++token) {
+        if ((whole_message.behind >> token & 1) == 0) continue;
+        State state = before;
+        Message one = whole_message;
+        one.token = token;
+        one.fence = fence_of(whole_message, token);
+        Message& rest = state.messages[index];
+        rest.behind = small(rest.behind & ~(1 << token));
+        if (rest.behind == 0) static_cast<void>(take(state, index));
+        receive_one(before, state, one);
+    }
+}
+
+void Steps::receive_one(const State& before, State state, const Message& message) {
     const int client = setup_.client_of(message.token);
     Property broken = Property::none;
     bool has_room = true;
@@ -16,16 +37,8 @@ void Steps::receive(const State& before, int index) {
         case Kind::granted: has_room = receive_granted(state, message); break;
         case Kind::held: has_room = receive_held(state, message, broken); break;
         case Kind::hand_off: has_room = receive_hand_off(state, message); break;
-        case Kind::renewed: {
-            const int age = keeps(Rule::belief_counts_from_send) ? message.age : 0;
-            Ticks& belief = state.clients[client].belief;
-            belief = std::max(belief, small(message.value - age));
-            break;
-        }
-        case Kind::not_yours:
-            if (is_held_by(state.store, message.token)) broken = Property::no_false_loss;
-            end_session(state, client, true);
-            break;
+        case Kind::renewed: receive_renewed(state, message); break;
+        case Kind::not_yours: receive_not_yours(state, message, broken); break;
         case Kind::released:
             if (message.value == 1) state.debts[message.token].owed = false;
             break;
@@ -46,6 +59,25 @@ void Steps::receive(const State& before, int index) {
         broken);
 }
 
+void Steps::receive_renewed(State& state, const Message& message) {
+    const int age = keeps(Rule::belief_counts_from_send) ? message.age : 0;
+    Ticks& belief = state.clients[setup_.client_of(message.token)].belief;
+    belief = std::max(belief, small(message.value - age));
+    Debt& debt = state.debts[message.token];
+    const Share wanted = setup_.wants[setup_.client_of(message.token)];
+    debt.is_reader = debt.is_reader || (message.live && wanted == whole);
+}
+
+// That the whole is not his proves nothing to who is a reader by now.
+void Steps::receive_not_yours(State& state, const Message& message, Property& broken) {
+    const bool is_void = !message.live && state.debts[message.token].is_reader;
+    if (is_void && keeps(Rule::no_of_before_is_none)) return;
+    const Store& store = state.store;
+    const bool is_his = is_held_by(store, message.token) || find_lease(store, message.token);
+    if (is_his) broken = Property::no_false_loss;
+    end_session(state, setup_.client_of(message.token), true);
+}
+
 bool Steps::receive_granted(State& state, const Message& message) {
     const int index = setup_.client_of(message.token);
     Client& client = state.clients[index];
@@ -63,7 +95,7 @@ bool Steps::receive_granted(State& state, const Message& message) {
 
 // Whether the lock is held by a token whose release this process has written.
 bool Steps::is_own_release(const State& state, int index, Token holder) const {
-    if (holder == nobody || holder == somebody_else) return false;
+    if (!is_token(holder)) return false;
     return setup_.process_of_token(holder) == setup_.process_of[index] &&
            !is_current(setup_, state, holder, without_);
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/share_scripts.hpp"
+
 namespace leaselock::model {
 namespace {
 
@@ -11,7 +13,7 @@ class Check {
         : setup_{setup}, state_{state}, without_{without} {}
 
     [[nodiscard]] Property run() const {
-        if (believers() > 1) return Property::one_holder;
+        if (const Property broken = believers(); broken != Property::none) return broken;
         for (int i = 0; i < setup_.clients; ++i) {
             const Property broken = client(i);
             if (broken != Property::none) return broken;
@@ -24,22 +26,61 @@ class Check {
         return token_of(setup_, state_, client, without_);
     }
 
-    [[nodiscard]] int believers() const {
-        int count = state_.other == State::Other::holding && state_.other_belief > 0 ? 1 : 0;
-        for (const Client& each : state_.clients) count += each.phase == Phase::holding ? 1 : 0;
-        return count;
+    [[nodiscard]] bool holds(int client) const {
+        return state_.clients[client].phase == Phase::holding;
+    }
+    [[nodiscard]] Share share(int client) const { return share_of(setup_, state_, token(client)); }
+
+    // The whole is one's alone, and of shares there are no more than there are. For each kind of
+    // shares those of the other kinds are too many.
+    [[nodiscard]] Property believers() const {
+        const bool other = state_.other == State::Other::holding && state_.other_belief > 0;
+        int wholes = other ? 1 : 0;
+        int all = wholes;
+        for (int i = 0; i < setup_.clients; ++i) {
+            if (!holds(i)) continue;
+            ++all;
+            wholes += share(i) == whole ? 1 : 0;
+        }
+        if (wholes > 0 && all > 1) return Property::one_holder;
+        for (int i = 0; i < setup_.clients && wholes == 0; ++i) {
+            if (holds(i) && are_too_many(share(i).of)) return Property::permits_are_counted;
+        }
+        return Property::none;
+    }
+
+    [[nodiscard]] bool are_too_many(int of) const {
+        int taken = 0;
+        for (int i = 0; i < setup_.clients; ++i) {
+            if (!holds(i)) continue;
+            if (share(i).of != of) return true;
+            taken += share(i).count;
+        }
+        return of != 0 && taken > of;
+    }
+
+    [[nodiscard]] Property holder(int index) const {
+        const Client& client = state_.clients[index];
+        const Store& store = state_.store;
+        const Token token = this->token(index);
+        const bool has_whole = is_held_by(store, token);
+        const bool is_sharing = share(index) != whole;
+        const Lease* const lease = is_sharing ? find_lease(store, token) : nullptr;
+        const Ticks left = has_whole          ? store.left
+                           : lease != nullptr ? std::min(lease->left, store.left)
+                                              : small(0);
+        if (left < client.belief) return Property::lock_behind_belief;
+        if (!is_sharing && store.fence != client.fence) return Property::fence_of_the_key;
+        for (int i = 0; i < index; ++i) {
+            if (holds(i) && state_.clients[i].fence == client.fence) return Property::fences_differ;
+        }
+        return Property::none;
     }
 
     [[nodiscard]] Property client(int index) const {
         const Client& client = state_.clients[index];
-        if (client.phase == Phase::holding) {
-            const Store& store = state_.store;
-            if (!is_held_by(store, token(index)) || store.left < client.belief) {
-                return Property::lock_behind_belief;
-            }
-            if (store.fence != client.fence) return Property::fence_of_the_key;
-        }
-        if (client.phase == Phase::waiting && setup_.waits[index] && waits_too_long(token(index))) {
+        if (client.phase == Phase::holding) return holder(index);
+        if (client.phase == Phase::waiting && setup_.waits[index] && waits_too_long(index)) {
             return Property::bounded_wait;
         }
         if (client.phase == Phase::lined_up && !somebody_contends(setup_.process_of[index])) {
@@ -50,21 +91,23 @@ class Check {
 
     [[nodiscard]] bool somebody_contends(int process) const {
         for (int i = 0; i < setup_.clients; ++i) {
-            if (setup_.process_of[i] == process && state_.clients[i].phase == Phase::waiting) {
-                return true;
-            }
+            const bool is_of_it = setup_.process_of[i] == process && setup_.stands_in_line(i);
+            if (is_of_it && state_.clients[i].phase == Phase::waiting) return true;
         }
         return false;
     }
 
     // Nobody but he does anything from now on, every message is lost, and he looks at each tick: he
     // has the lock when what is there now, a lock and places, has ended.
-    [[nodiscard]] bool waits_too_long(Token token) const {
+    [[nodiscard]] bool waits_too_long(int client) const {
+        const Share wanted = setup_.wants[client];
         Store store = state_.store;
         const Ticks bound = std::max(store.left, setup_.place_life);
         for (int time = 0; time <= bound; ++time) {
-            const AcquireArguments look{token, setup_.ttl, 0, setup_.place_life};
-            if (acquire(store, look, without_).what == AcquireAnswer::granted) return false;
+            const AcquireArguments look{token(client), setup_.ttl, 0, setup_.place_life, wanted};
+            const AcquireAnswer answer = wanted == whole ? acquire(store, look, without_)
+                                                         : share_acquire(store, look, without_);
+            if (answer.what == AcquireAnswer::granted) return false;
             pass(store, 1, without_);
         }
         return true;
@@ -76,7 +119,9 @@ class Check {
         const int client = setup_.client_of(token);
         const Phase phase = state_.clients[client].phase;
         if (phase == Phase::dead || state_.debts[token].owed) return true;
-        const bool is_at_it = phase == Phase::waiting || (phase == Phase::holding && !as_place);
+        // A late acquire of who became a reader takes a place, and his release ends it.
+        const bool may_hold = !as_place || state_.debts[token].is_reader;
+        const bool is_at_it = phase == Phase::waiting || (phase == Phase::holding && may_hold);
         return is_at_it && this->token(client) == token;
     }
 
@@ -84,8 +129,13 @@ class Check {
     [[nodiscard]] bool something_left() const {
         if (state_.in_flight > 0 || state_.stepped_back) return false;
         const Store& store = state_.store;
-        const bool is_ours = store.holder != nobody && store.holder != somebody_else;
-        if (is_ours && !store.kept && !has_somebody(store.holder, false)) return true;
+        if (is_token(store.holder) && !store.kept && !has_somebody(store.holder, false))
+            return true;
+        const bool is_ownerless =
+            std::any_of(store.table, store.table + store.leases, [&](const Lease& each) {
+                return each.kept == 0 && each.left > 0 && !has_somebody(each.token, false);
+            });
+        if (is_ownerless) return true;
         return std::any_of(store.queue, store.queue + store.places,
                            [&](const Place& each) { return !has_somebody(each.token, true); });
     }
@@ -113,6 +163,10 @@ std::string_view complaint(Property property) {
         case Property::no_false_loss: return "a holder is told a loss that is none";
         case Property::own_release_never_in_the_way:
             return "a process is sent away by its own release";
+        case Property::permits_are_counted: return "more permits are believed in than there are";
+        case Property::fences_differ: return "two holders have one fence";
+        case Property::free_share_is_given: return "a share that is free is refused";
+        case Property::ended_stays_ended: return "a lease that has ended is there again";
     }
     return "";
 }

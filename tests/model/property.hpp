@@ -22,13 +22,16 @@ enum class Property : std::uint8_t {
     min_hold_ends,
     no_false_loss,
     own_release_never_in_the_way,
+    permits_are_counted,
+    fences_differ,
+    free_share_is_given,
+    ended_stays_ended,
 };
 
 // What is wrong when it is broken.
 [[nodiscard]] std::string_view complaint(Property property);
 
-// The first that does not hold in this state. Those of a step (turn_is_kept and what is below
-// line_moves) are told by the step.
+// The first that does not hold in this state. Those of a step are told by the step.
 [[nodiscard]] Property broken_in(const Setup& setup, const State& state, Rule without);
 
 }  // namespace leaselock::model

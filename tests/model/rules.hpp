@@ -46,6 +46,21 @@ enum class Rule : std::uint8_t {
     line_moves_on,
     release_goes_first,
     own_release_is_repeated,
+    // Shares. Of a lease: it ends by itself, alone, and the lock lasts as long as the longest one;
+    // a retry takes no second one; a release gives back what is its own; whoever comes waits behind
+    // those who wait; a lock that becomes one of shares begins with an empty table; of those who
+    // are handed theirs at once each has a fence of his own.
+    dead_share_ends,
+    lock_outlasts_leases,
+    retry_takes_nothing,
+    release_frees_its_own,
+    readers_wait_their_turn,
+    table_is_new,
+    fence_for_each,
+    // Who holds the whole and becomes a reader is one from before the sending; a "not yours" to a
+    // renewal of before proves nothing then.
+    reader_from_the_send,
+    no_of_before_is_none,
     // Others at the store delete what is theirs, and nothing else.
     others_compare,
 };

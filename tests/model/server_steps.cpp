@@ -39,65 +39,79 @@ Small Steps::ahead_of(const State& state, const Message& command) const {
 void Steps::run(const State& before, int index) {
     State state = before;
     const Message command = take(state, index);
-    if (command.kind == Kind::acquire) {
-        const bool is_in_turn = ahead_of(before, command) == 0;
-        if (is_in_turn || !keeps(Rule::release_goes_first)) run_acquire(before, state, command);
-    } else if (command.kind == Kind::renew) {
-        run_renew(before, state, command);
-    } else {
-        run_release(before, state, command, 0);
+    const bool is_overtaking = command.kind == Kind::acquire && ahead_of(before, command) != 0;
+    if (is_overtaking && keeps(Rule::release_goes_first)) return;
+    run_script(before, state, command, 0);
+    const bool may_hand_over =
+        command.kind == Kind::release || share_of(setup_, before, command.token) != whole;
+    if (may_hand_over) {
         // PUBLISH reaches nobody: the process died, or it connects again just now.
         const unsigned dead = places_of(before.store, is_of_dead, before, setup_);
-        if (dead != 0) run_release(before, state, command, dead);
+        if (dead != 0) run_script(before, state, command, dead);
         const unsigned first = places_of(before.store, is_in_front, before, setup_);
-        if (setup_.deaf && (first & ~dead) != 0) run_release(before, state, command, first | dead);
+        if (setup_.deaf && (first & ~dead) != 0) run_script(before, state, command, first | dead);
     }
     if (setup_.replica && command.kind != Kind::acquire) answer_from_replica(before, index);
 }
 
-void Steps::run_acquire(const State& before, State& state, const Message& command) {
-    const bool waits = setup_.waits[setup_.client_of(command.token)];
-    const Ticks life = waits ? setup_.place_life : small(0);
-    const AcquireArguments what{command.token, setup_.ttl, command.value, life};
-    const AcquireAnswer reply = acquire(state.store, what, without_);
-    Message answer{
-        .token = command.token, .age = command.age, .fence = reply.fence, .live = command.live};
+void Steps::run_script(const State& before, State state, const Message& command, unsigned deaf) {
+    switch (command.kind) {
+        case Kind::acquire: return run_acquire(before, state, command, deaf);
+        case Kind::renew: return run_renew(before, state, command, deaf);
+        default: return run_release(before, state, command, deaf);
+    }
+}
+
+void Steps::run_acquire(const State& before, State& state, const Message& command, unsigned deaf) {
+    const int client = setup_.client_of(command.token);
+    const Share share = setup_.wants[client];
+    const AcquireArguments what{.token = command.token,
+                                .ttl = setup_.ttl,
+                                .not_after = command.value,
+                                .place_life = setup_.waits[client] ? setup_.place_life : small(0),
+                                .share = share,
+                                .short_ttl = setup_.short_ttl,
+                                .deaf = deaf};
+    const AcquireAnswer reply = share == whole ? acquire(state.store, what, without_)
+                                               : share_acquire(state.store, what, without_);
     if (reply.what == AcquireAnswer::stale) {
         return add(state, [&] { return "the server finds " + name(command) + " stale"; });
     }
-    if (reply.what == AcquireAnswer::granted) {
-        answer.kind = Kind::granted;
-        answer.value = 0;
-    } else {
-        answer.kind = Kind::held;
-        answer.value = reply.kept ? nobody : reply.holder;
-    }
-    post(state, answer);
-    const bool is_overtaken = answer.kind == Kind::held && reply.holder >= 0 &&
-                              reply.holder < max_tokens &&
-                              (ahead_of(before, command) >> reply.holder & 1) != 0;
-    add(
-        state,
-        [&] {
-            return fmt::format("the server runs {}: {}, fence {}", name(command),
-                               answer.kind == Kind::granted ? "granted" : "held", reply.fence);
-        },
-        is_overtaken ? Property::own_release_never_in_the_way : judge(before, state, command));
+    const bool is_granted = reply.what == AcquireAnswer::granted;
+    const Message answer{.kind = is_granted ? Kind::granted : Kind::held,
+                         .token = command.token,
+                         .age = command.age,
+                         .fence = reply.fence,
+                         .value = is_granted   ? small(0)
+                                  : reply.kept ? nobody
+                                               : reply.holder,
+                         .live = command.live};
+    const bool is_overtaken =
+        !is_granted && is_token(reply.holder) && (ahead_of(before, command) >> reply.holder & 1);
+    const std::string words =
+        fmt::format("{}, fence {}", is_granted ? "granted" : "held", reply.fence);
+    say(state, command,
+        {answer, reply.winners, words,
+         is_overtaken ? Property::own_release_never_in_the_way
+                      : judge(before, state, command, reply.winners)});
 }
 
-void Steps::run_renew(const State& before, State& state, const Message& command) {
-    const bool is_mine = renew(state.store, command.token, command.value, without_);
-    post(state, {.kind = is_mine ? Kind::renewed : Kind::not_yours,
-                 .token = command.token,
-                 .age = command.age,
-                 .value = is_mine ? command.value : small(0)});
-    add(
-        state,
-        [&] {
-            return fmt::format("the server runs {}: {}", name(command),
-                               is_mine ? "prolonged" : "not his");
-        },
-        judge(before, state, command));
+void Steps::run_renew(const State& before, State& state, const Message& command, unsigned deaf) {
+    const RenewArguments what{.token = command.token,
+                              .ttl = command.value,
+                              .share = share_of(setup_, before, command.token),
+                              .short_ttl = setup_.short_ttl,
+                              .deaf = deaf};
+    const RenewAnswer reply = command.live ? share_renew(state.store, what, without_)
+                                           : renew(state.store, what, without_);
+    const Message answer{.kind = reply.renewed ? Kind::renewed : Kind::not_yours,
+                         .token = command.token,
+                         .age = command.age,
+                         .value = reply.renewed ? command.value : small(0),
+                         .live = command.live};
+    say(state, command,
+        {answer, reply.winners, reply.renewed ? "prolonged" : "not his",
+         judge(before, state, command, reply.winners)});
 }
 
 // What it answers settles a debt if none of the token's acquires can run behind it.
@@ -107,40 +121,82 @@ Message Steps::answer_to_release(const State& state, Token token) const {
     return {.kind = Kind::released, .token = token, .value = small(settles ? 1 : 0)};
 }
 
-std::string Steps::words_for_release(const Message& command, const ReleaseAnswer& reply) const {
-    std::string words = "the server runs " + name(command);
-    words += reply.released ? ": released" : ": not his";
-    if (reply.handed_to != nobody) words += ", handed over to " + name_of(setup_, reply.handed_to);
-    return words;
+void Steps::run_release(const State& before, State& state, const Message& command, unsigned deaf) {
+    const State taken = state;
+    const ReleaseArguments what{.token = command.token,
+                                .keep = command.value,
+                                .short_ttl = setup_.short_ttl,
+                                .deaf = deaf,
+                                .share = share_of(setup_, before, command.token)};
+    const ReleaseAnswer reply = what.share == whole ? release(state.store, what, without_)
+                                                    : share_release(state.store, what, without_);
+    const bool overheard =
+        reply.released && what.keep == 0 && deaf != 0 && !keeps(Rule::only_grants_are_told);
+    const Property broken = judge(before, state, command, reply.winners);
+    if (overheard) tell_deaf(taken, state, deaf);
+    const char* const words = !reply.released ? "not his"
+                              : overheard     ? "released, PUBLISH counts nobody"
+                                              : "released";
+    say(state, command, {answer_to_release(state, command.token), reply.winners, words, broken});
 }
 
-// An answer and the message of a hand-off may not both find room in flight. Then one of them is
-// lost, or, where nothing is lost, the command waits.
-void Steps::run_release(const State& before, const State& taken, const Message& command,
-                        unsigned deaf) {
-    State state = taken;
-    const ReleaseArguments what{command.token, command.value, setup_.short_ttl, deaf};
-    const ReleaseAnswer reply = release(state.store, what, without_);
-    const Property broken = judge(before, state, command);
-    const bool frees = reply.released && what.keep == 0;
-    const bool overheard = frees && deaf != 0 && !keeps(Rule::only_grants_are_told);
-    if (overheard) tell_deaf(taken, state, deaf);
-    const auto add_with = [&](const State& to, const char* how) {
-        const auto words = [&] { return words_for_release(command, reply) + how; };
-        add(to, words, broken);
-    };
-    const Message answer = answer_to_release(state, command.token);
-    const Message told{.kind = Kind::hand_off,
-                       .token = std::max(reply.handed_to, small(0)),
-                       .fence = state.store.fence};
-    State both = state;
-    if (post(both, answer) && (reply.handed_to == nobody || post(both, told))) {
-        return add_with(both, overheard ? ", PUBLISH counts nobody" : "");
+std::string Steps::words_for(const Message& command, const Said& what) const {
+    std::string text = fmt::format("the server runs {}: {}", name(command), what.words);
+    for (int i = 0; i < what.winners.count; ++i) {
+        text += i == 0 ? ", handed over to " : " and ";
+        text += name_of(setup_, what.winners.tokens[i]);
     }
-    if (!setup_.loses) return;
-    State answered = state;
-    if (post(answered, answer)) add_with(answered, " (the message is lost)");
-    if (reply.handed_to != nobody && post(state, told)) add_with(state, " (the answer is lost)");
+    return text;
+}
+
+// One message for each of their processes, which tells all that are in it: in the script in the
+// order of their places, here in that of their tokens, since no rule asks for more.
+int Steps::messages_of(const State& state, const Winners& winners, Message* messages) const {
+    int count = 0;
+    const bool shares_fence = !keeps(Rule::fence_for_each);
+    Fence fence = shares_fence ? state.store.fence : small(state.store.fence - winners.count + 1);
+    unsigned rest = 0;
+    for (int i = 0; i < winners.count; ++i) rest |= 1U << winners.tokens[i];
+    for (int i = 0; i < winners.count; ++i) {
+        const int process = setup_.process_of_token(winners.tokens[i]);
+        unsigned group = 0;
+        for (Token token = 0; token < setup_.tokens(); ++token) {
+            const bool is_of_it = setup_.process_of_token(token) == process;
+            if (is_of_it && (!shares_fence || token == winners.tokens[i])) {
+                group |= rest & 1U << token;
+            }
+        }
+        if (group == 0) continue;
+        rest &= ~group;
+        messages[count++] = {.kind = Kind::hand_off,
+                             .token = small(std::countr_zero(group)),
+                             .fence = fence,
+                             .value = small(static_cast<int>(group)),
+                             .behind = small(static_cast<int>(group))};
+        if (!shares_fence) fence = small(fence + std::popcount(group));
+    }
+    return count;
+}
+
+// An answer and the messages of a hand-off may not all find room in flight. Then some of them are
+// lost, or, where nothing is lost, the command waits.
+void Steps::say(const State& state, const Message& command, const Said& what) {
+    Message said[1 + max_clients] = {what.answer};
+    const int count = 1 + messages_of(state, what.winners, said + 1);
+    const int room = std::min(setup_.messages - state.in_flight, count);
+    if (room < count && !setup_.loses) return;
+    for (unsigned chosen = 1; chosen < 1U << count; ++chosen) {
+        if (std::popcount(chosen) != room) continue;
+        State next = state;
+        for (int i = 0; i < count; ++i) {
+            if ((chosen >> i & 1U) != 0) post(next, said[i]);
+        }
+        const char* const how = room == count        ? ""
+                                : (chosen & 1U) == 0 ? " (the answer is lost)"
+                                                     : " (a message is lost)";
+        add(
+            next, [&] { return words_for(command, what) + how; }, what.broken);
+    }
 }
 
 // Their subscription is at a replica, or at another node of a cluster: PUBLISH does not count them,
@@ -149,8 +205,11 @@ void Steps::tell_deaf(const State& before, State& state, unsigned deaf) const {
     for (int i = 0; i < before.store.places; ++i) {
         const Token token = before.store.queue[i].token;
         if ((deaf >> token & 1U) == 0) continue;
-        post(state,
-             {.kind = Kind::hand_off, .token = token, .fence = small(before.store.fence + 1)});
+        post(state, {.kind = Kind::hand_off,
+                     .token = token,
+                     .fence = small(before.store.fence + 1),
+                     .value = small(1 << token),
+                     .behind = small(1 << token)});
     }
 }
 
@@ -165,27 +224,6 @@ void Steps::answer_from_replica(const State& before, int index) {
                  .token = command.token,
                  .value = small(is_renew ? 0 : 1)});
     add(state, [&] { return "a demoted replica answers " + name(command) + ": not his"; });
-}
-
-// What must hold of a step at the store itself.
-Property Steps::judge(const State& before, const State& after, const Message& command) const {
-    const Store& was = before.store;
-    const Store& is = after.store;
-    if (is.fence < was.fence) return Property::fences_rise;
-    const bool is_grant = is.holder == command.token && was.holder != command.token;
-    if (command.kind == Kind::acquire && is_grant) {
-        Store store = was;
-        const Token first = first_in_queue(store);
-        if (first != nobody && first != command.token) return Property::turn_is_kept;
-    }
-    const bool is_ours = was.holder != nobody && was.holder != somebody_else;
-    if (is_ours && is.holder != was.holder && before.debts[was.holder].rest > 0) {
-        return Property::min_hold_lasts;
-    }
-    if (was.kept && is.left > was.left && command.kind != Kind::release) {
-        return Property::min_hold_ends;
-    }
-    return Property::none;
 }
 
 }  // namespace leaselock::model

@@ -15,12 +15,19 @@ inline constexpr int max_messages = 5;
 
 static_assert(max_places >= max_tokens);
 
+// Two shares of two, and so on.
+constexpr Share permits(int count, int of) {
+    return {static_cast<std::uint8_t>(count & 15), static_cast<std::uint8_t>(of & 15)};
+}
+
 struct Setup {
     int clients = 2;
     int sessions = 1;  // how often each of them locks
     int messages = 3;  // in flight at once
     int process_of[max_clients] = {0, 1, 2};
     bool waits[max_clients] = {true, true, true};  // false: who finds the lock held is sent away
+    Share wants[max_clients] = {whole, whole, whole};
+    bool downgrades = false;  // the first client, which wants the whole, may become a reader
 
     Ticks ttl = 2;
     Ticks short_ttl = 2;   // of a hand-off
@@ -47,6 +54,10 @@ struct Setup {
     [[nodiscard]] int tokens() const { return clients * sessions; }
     [[nodiscard]] int client_of(Token token) const { return token / sessions; }
     [[nodiscard]] int process_of_token(Token token) const { return process_of[client_of(token)]; }
+    // Those who want shares may have them at the same time: each takes a place of his own.
+    [[nodiscard]] bool stands_in_line(int client) const {
+        return waits[client] && wants[client] == whole;
+    }
 };
 
 }  // namespace leaselock::model

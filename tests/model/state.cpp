@@ -18,6 +18,7 @@ class Simplifier {
                                          [&](Message& each) { return !message(each); });
         std::fill(end, state_.messages + max_messages, Message{});
         state_.in_flight = small(static_cast<int>(end - state_.messages));
+        for (int i = 0; i < max_tokens; ++i) readership(small(i));
         order();
         std::sort(state_.messages, end, [](const Message& a, const Message& b) {
             return std::memcmp(&a, &b, sizeof(Message)) < 0;
@@ -42,7 +43,8 @@ class Simplifier {
         if (phase == Phase::dead) {
             client = {.phase = Phase::dead, .session = small(setup_.sessions)};
             for (int i = 0; i < setup_.sessions; ++i) {
-                state_.debts[index * setup_.sessions + i] = {.not_after = past()};
+                Debt& debt = state_.debts[index * setup_.sessions + i];
+                debt = {.not_after = past(), .is_reader = debt.is_reader};
             }
         }
         if (phase != Phase::waiting) client.asked = false;
@@ -72,6 +74,7 @@ class Simplifier {
 
     // False: it changes nothing any more.
     bool message(Message& message) const {
+        if (message.kind == Kind::hand_off) return hand_off(message);
         const Client& client = owner(message.token);
         const bool is_waiting = is_current(message.token) && client.phase == Phase::waiting;
         const bool is_holding = is_current(message.token) && client.phase == Phase::holding;
@@ -92,10 +95,39 @@ class Simplifier {
             default: break;
         }
         message.age = 0;
-        if (message.kind == Kind::not_yours) return is_holding;
+        if (message.kind == Kind::not_yours) return is_holding && !is_void(message);
         if (message.kind == Kind::released) return state_.debts[message.token].owed;
-        if (message.kind == Kind::hand_off) return is_waiting;
         return state_.debts[message.token].owed || may_matter(message.token);
+    }
+
+    // A "not yours" to the whole, told to one who is a reader by now.
+    [[nodiscard]] bool is_void(const Message& message) const {
+        return !message.live && state_.debts[message.token].is_reader &&
+               without_ != Rule::no_of_before_is_none;
+    }
+
+    // Whoever does not wait any more needs not hear it.
+    bool hand_off(Message& message) const {
+        for (Token token = 0; token < max_tokens; ++token) {
+            if ((message.behind >> token & 1) == 0) continue;
+            if (!is_current(token) || owner(token).phase != Phase::waiting) {
+                message.behind = small(message.behind & ~(1 << token));
+            }
+        }
+        if (message.behind == 0) return false;
+        message.age = 0;
+        message.token = small(std::countr_zero(static_cast<unsigned>(message.behind)));
+        if (message.behind != 1 << message.token) return true;
+        message.fence = fence_of(message, message.token);
+        message.value = message.behind;
+        return true;
+    }
+
+    void readership(Token token) {
+        Debt& debt = state_.debts[token];
+        if (!debt.is_reader || debt.owed || is_current(token)) return;
+        debt.is_reader = std::any_of(in_flight().begin(), in_flight().end(),
+                                     [&](const Message& each) { return each.token == token; });
     }
 
     // Whether the store knows the token, or an acquire may still make it known.
@@ -104,6 +136,7 @@ class Simplifier {
         const bool has_place = std::any_of(store.queue, store.queue + store.places,
                                            [&](const Place& each) { return each.token == token; });
         if (has_place || store.holder == token || is_current(token)) return true;
+        if (find_lease(store, token) != nullptr) return true;
         return std::any_of(
             state_.messages, state_.messages + state_.in_flight,
             [&](const Message& each) { return each.kind == Kind::acquire && each.token == token; });
@@ -147,6 +180,17 @@ void for_each_fence(State& state, const Visit& visit) {
     for (int i = 0; i < state.in_flight; ++i) visit(state.messages[i].fence);
 }
 
+// The others whom a hand-off tells have the next ones.
+Fence* add_implied_fences(const State& state, Fence* end) {
+    for (int i = 0; i < state.in_flight; ++i) {
+        const Message& each = state.messages[i];
+        if (each.kind != Kind::hand_off) continue;
+        const int count = std::popcount(static_cast<unsigned>(each.value));
+        for (int k = 1; k < count; ++k) *end++ = small(each.fence + k);
+    }
+    return end;
+}
+
 }  // namespace
 
 void simplify(const Setup& setup, State& state, Rule without) {
@@ -154,13 +198,14 @@ void simplify(const Setup& setup, State& state, Rule without) {
 }
 
 void rank_fences(State& state) {
-    constexpr int most = 32;
-    static_assert(most > 1 + 2 * max_clients + max_messages);
+    constexpr int most = 64;
+    static_assert(most > 1 + 2 * max_clients + max_messages * max_tokens);
     Fence known[most];
     Fence* end = known;
     for_each_fence(state, [&](Fence& each) {
         if (each > 0) *end++ = each;
     });
+    end = add_implied_fences(state, end);
     std::sort(known, end);
     end = std::unique(known, end);
     for_each_fence(state, [&](Fence& each) {

@@ -2,6 +2,7 @@
 // bytes without holes, so that states are compared, hashed and kept as they are.
 #pragma once
 
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -33,10 +34,11 @@ struct Client {
 
 // What a token has left behind.
 struct Debt {
-    bool owed = false;     // a release
-    bool unseen = false;   // an acquire may have run, or may still run, whose answer nobody reads
-    Ticks not_after = -1;  // the last of those acquires; below 0: past
-    Ticks rest = 0;        // of min_hold
+    bool owed = false;       // a release
+    bool unseen = false;     // an acquire may have run, or may still run, whose answer nobody reads
+    Ticks not_after = -1;    // the last of those acquires; below 0: past
+    Ticks rest = 0;          // of min_hold
+    bool is_reader = false;  // it held the whole, and its commands are those of a reader now
 };
 
 enum class Kind : Small {
@@ -58,10 +60,13 @@ struct Message {
     Ticks age = 0;  // since the command was sent
     Fence fence = -1;
     Small value = 0;    // acquire: not-after; renew, renewed: ttl; release: keep; held: the holder;
-                        // released: 1, if it settles what was owed
+                        // released: 1, if it settles what was owed; hand_off: whom it tells, one
+                        // bit each, in the order of their fences
     bool live = false;  // acquire and its answers: the client still listens for them; release:
-                        // written on the connection on which acquires follow
-    Small behind = 0;   // acquire: runs behind the live releases with these tokens, one bit each
+                        // written on the connection on which acquires follow; renew and its
+                        // answers: that of a share
+    Small behind = 0;   // acquire: runs behind the live releases with these tokens, one bit each;
+                        // hand_off: who has not heard it yet. `token` is the first of them
 };
 
 struct State {
@@ -85,6 +90,17 @@ static_assert(std::is_trivially_copyable_v<State> && alignof(State) == 1 &&
 
 [[nodiscard]] inline bool is_command(Kind kind) {
     return kind == Kind::acquire || kind == Kind::renew || kind == Kind::release;
+}
+
+// The fence of one of those whom a hand-off tells: the first has the message's.
+[[nodiscard]] inline Fence fence_of(const Message& hand_off, Token token) {
+    const auto before = static_cast<unsigned>(hand_off.value) & ((1U << token) - 1U);
+    return small(hand_off.fence + std::popcount(before));
+}
+
+// What a token's commands ask for.
+[[nodiscard]] inline Share share_of(const Setup& setup, const State& state, Token token) {
+    return state.debts[token].is_reader ? reader : setup.wants[setup.client_of(token)];
 }
 
 // The token of a client's present session.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/property.hpp"
+#include "model/share_scripts.hpp"
 #include "model/state.hpp"
 
 namespace leaselock::model {
@@ -19,6 +20,7 @@ struct Step {
 
 // Names as a reader knows them: clients A, B, C; the token of A's first session A1.
 [[nodiscard]] std::string name_of(int client);
+[[nodiscard]] std::string name_of(Share share);
 [[nodiscard]] std::string name_of(const Setup& setup, Token token);
 [[nodiscard]] std::string name_of(const Setup& setup, const Message& message);
 [[nodiscard]] std::string picture(const Setup& setup, const State& state);
@@ -41,23 +43,36 @@ class Steps {
 
     // server_steps.cpp: a command arrives.
     void run(const State& before, int index);
-    void run_acquire(const State& before, State& state, const Message& command);
-    void run_renew(const State& before, State& state, const Message& command);
-    void run_release(const State& before, const State& taken, const Message& command,
-                     unsigned deaf);
+    void run_script(const State& before, State state, const Message& command, unsigned deaf);
+    void run_acquire(const State& before, State& state, const Message& command, unsigned deaf);
+    void run_renew(const State& before, State& state, const Message& command, unsigned deaf);
+    void run_release(const State& before, State& state, const Message& command, unsigned deaf);
     [[nodiscard]] Message answer_to_release(const State& state, Token token) const;
-    [[nodiscard]] std::string words_for_release(const Message& command,
-                                                const ReleaseAnswer& reply) const;
+    // What a script says: an answer, and whom it handed over to.
+    struct Said {
+        Message answer;
+        Winners winners;
+        std::string_view words;
+        Property broken;
+    };
+    void say(const State& state, const Message& command, const Said& what);
+    [[nodiscard]] int messages_of(const State& state, const Winners& winners,
+                                  Message* messages) const;
+    [[nodiscard]] std::string words_for(const Message& command, const Said& what) const;
     void tell_deaf(const State& before, State& state, unsigned deaf) const;
     void answer_from_replica(const State& before, int index);
     [[nodiscard]] Small ahead_of(const State& state, const Message& command) const;
-    [[nodiscard]] Property judge(const State& before, const State& after,
-                                 const Message& command) const;
+
+    // What must hold of a step at the store itself: property_steps.cpp.
+    [[nodiscard]] Property judge(const State& before, const State& after, const Message& command,
+                                 const Winners& winners) const;
 
     // client_steps.cpp: what a client does of its own accord.
     void act(const State& before, int index);
     void act_waiting(const State& before, int index);
     void act_holding(const State& before, int index);
+    void send_renewal(const State& before, int index, Ticks ttl, bool as_share, const char* words);
+    void downgrade(const State& before, int index);
     void clean_up(const State& before, Token token);
     void hold(State& state, int index, Ticks belief, Fence fence, Ticks age);
     void end_session(State& state, int index, bool owes);
@@ -69,9 +84,13 @@ class Steps {
 
     // message_steps.cpp: what it makes of an answer or a message.
     void receive(const State& before, int index);
+    void receive_each(const State& before, int index);
+    void receive_one(const State& before, State state, const Message& message);
     [[nodiscard]] bool receive_granted(State& state, const Message& message);
     [[nodiscard]] bool receive_held(State& state, const Message& message, Property& broken);
     [[nodiscard]] bool receive_hand_off(State& state, const Message& message);
+    void receive_renewed(State& state, const Message& message);
+    void receive_not_yours(State& state, const Message& message, Property& broken);
     [[nodiscard]] bool clear_way(State& state, int index, Token in_the_way);
     [[nodiscard]] bool is_own_release(const State& state, int index, Token holder) const;
 
@@ -79,6 +98,7 @@ class Steps {
     void tick(const State& before);
     void step_clocks(const State& before);
     void move_clock(State& state, int ticks);
+    [[nodiscard]] bool is_nobodys(const State& state) const;
     void lose(const State& before, int index);
     void crash(const State& before);
     void act_others(const State& before);

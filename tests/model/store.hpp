@@ -1,6 +1,5 @@
-// What the store holds for one key, and the scripts as functions of it: each changes the store in
-// one atomic step and answers. They are the scripts of src/redis/scripts/ without Redis, so another
-// test can hold the real ones against them.
+// What the store holds for one key, and what time does to it. Those who change it are the scripts:
+// scripts.hpp, and share_scripts.hpp for shares.
 //
 // All times are what is left of something, in ticks; pass() lets time go by. A fence is a small
 // number that rises. Nothing here knows a client, a message or a process.
@@ -22,12 +21,39 @@ constexpr Small small(int value) { return static_cast<Small>(value); }
 
 inline constexpr Token nobody = -1;
 inline constexpr Token somebody_else = 100;  // whoever locks by SET NX PX, with a token of his own
+inline constexpr Token several = 101;        // whoever has a lease in the table of shares
+[[nodiscard]] constexpr bool is_token(Token holder) {
+    return holder >= 0 && holder < somebody_else;
+}
 inline constexpr int max_places = 6;
+inline constexpr int max_leases = 4;
+
+// What is wanted of the lock: the whole of it, or `count` of the `of` shares that there are, 0 for
+// any number.
+struct Share {
+    std::uint8_t count : 4;
+    std::uint8_t of : 4;
+
+    friend constexpr bool operator==(Share a, Share b) {
+        return a.count == b.count && a.of == b.of;
+    }
+};
+inline constexpr Share whole{0, 0};
+inline constexpr Share reader{1, 0};
 
 struct Place {
     Token token;
     Ticks left;  // until it ends
     Ticks life;  // what `left` was when it was taken or refreshed
+    Share share;
+};
+
+// Some shares of one holder.
+struct Lease {
+    Token token;
+    Ticks left;
+    std::uint8_t count : 7;
+    std::uint8_t kept : 1;  // released by its holder, as below
 };
 
 struct Store {
@@ -38,6 +64,10 @@ struct Store {
     bool clock_is_behind = false;  // it went back behind the time of the last fence
     Small places = 0;
     Place queue[max_places] = {};
+    // While several hold it. `left` is that of the longest lease then.
+    std::uint8_t of = 0;
+    Small leases = 0;
+    Lease table[max_leases] = {};
 };
 
 // Whether a command of this token finds the lock to be its own. A kept one is nobody's any more.
@@ -47,10 +77,13 @@ struct Store {
 
 namespace detail {
 
-inline void remove_place(Store& store, int index) {
-    std::copy(store.queue + index + 1, store.queue + store.places, store.queue + index);
-    store.queue[--store.places] = {};
+template <class Item>
+void remove_item(Item* items, Small& count, int index) {
+    std::copy(items + index + 1, items + count, items + index);
+    items[--count] = {};
 }
+
+inline void remove_place(Store& store, int index) { remove_item(store.queue, store.places, index); }
 
 inline int find_place(const Store& store, Token token) {
     const auto* const end = store.queue + store.places;
@@ -63,11 +96,11 @@ inline void leave(Store& store, Token token) {
     if (const int index = find_place(store, token); index >= 0) remove_place(store, index);
 }
 
-inline void join(Store& store, Token token, Ticks life) {
+inline void join(Store& store, Token token, Ticks life, Share share) {
     const int index = find_place(store, token);
     if (index < 0 && store.places == max_places) return;
     Place& place = index < 0 ? store.queue[store.places++] : store.queue[index];
-    place = {token, life, life};
+    place = {token, life, life, share};
 }
 
 // A place that has more left than it was ever given is of a time before the clock went back.
@@ -75,18 +108,14 @@ inline bool is_alive(const Place& place, Rule without) {
     return without == Rule::place_knows_its_life || place.left <= place.life;
 }
 
-inline void free_lock(Store& store) {
+// A table of the past lies there until another one is begun, and nobody looks into it.
+inline void free_lock(Store& store, Rule without = Rule::none) {
     store.holder = nobody;
     store.kept = false;
     store.left = 0;
-}
-
-inline void grant(Store& store, Token token, Ticks life, Rule without) {
-    const bool falls = without == Rule::fence_from_counter && store.clock_is_behind;
-    store.fence = small(store.fence + (falls ? -1 : 1));
-    store.holder = token;
-    store.left = life;
-    leave(store, token);
+    store.of = 0;
+    if (without == Rule::table_is_new) return;
+    while (store.leases > 0) remove_item(store.table, store.leases, store.leases - 1);
 }
 
 }  // namespace detail
@@ -99,83 +128,16 @@ inline Token first_in_queue(Store& store, Rule without = Rule::none) {
     return store.places > 0 ? store.queue[0].token : nobody;
 }
 
-struct AcquireArguments {
-    Token token;
-    Ticks ttl;
-    Ticks not_after;   // what is left until it must not run any more; below 0: nothing
-    Ticks place_life;  // 0: takes no place
-};
-struct AcquireAnswer {
-    enum { granted, held, stale } what;
-    Fence fence;   // the key's last
-    Token holder;  // held: of the lock; nobody: it is free, and somebody else's turn
-    bool kept;
-};
-
-inline AcquireAnswer acquire(Store& store, const AcquireArguments& what,
-                             Rule without = Rule::none) {
-    if (what.not_after < 0 && without != Rule::not_after)
-        return {AcquireAnswer::stale, 0, 0, false};
-    if (is_held_by(store, what.token, without)) {
-        const bool grows = without != Rule::life_only_grows;
-        store.left = grows ? std::max(store.left, what.ttl) : what.ttl;
-        if (without == Rule::fence_stays_for_retry) ++store.fence;
-        return {AcquireAnswer::granted, store.fence, what.token, false};
-    }
-    const Token first = first_in_queue(store, without);
-    const bool may_pass = without == Rule::nobody_passes && what.place_life == 0;
-    if (store.holder == nobody && (first == nobody || first == what.token || may_pass)) {
-        detail::grant(store, what.token, what.ttl, without);
-        return {AcquireAnswer::granted, store.fence, what.token, false};
-    }
-    if (what.place_life > 0) detail::join(store, what.token, what.place_life);
-    return {AcquireAnswer::held, store.fence, store.holder, store.kept};
-}
-
-// True: prolonged; false: not his. Rule 7 is about who answers, so it is not to be seen here.
-inline bool renew(Store& store, Token token, Ticks ttl, Rule without = Rule::none) {
-    if (!is_held_by(store, token, without)) {
-        if (without != Rule::renewal_makes_no_lock || store.holder != nobody) return false;
-        store.holder = token;
-    }
-    store.left = without == Rule::life_only_grows ? ttl : std::max(store.left, ttl);
-    return true;
-}
-
-struct ReleaseArguments {
-    Token token;
-    Ticks keep;         // how long the key stays taken; 0 frees it
-    Ticks short_ttl;    // how long a lock that is handed over lives
-    unsigned deaf = 0;  // by token: PUBLISH reaches nobody
-};
-struct ReleaseAnswer {
-    bool released;
-    Token handed_to;
-};
-
-// Also leaves the queue, so it is what a waiter who gives up says, too.
-inline ReleaseAnswer release(Store& store, const ReleaseArguments& what,
-                             Rule without = Rule::none) {
-    if (without != Rule::release_ends_place) detail::leave(store, what.token);
-    if (!is_held_by(store, what.token, without)) return {false, nobody};
-    if (what.keep > 0) {
-        store.kept = true;
-        store.left = what.keep;
-        return {true, nobody};
-    }
-    detail::free_lock(store);
-    for (int i = 0; i < store.places;) {
-        const Token token = store.queue[i].token;
-        if (!detail::is_alive(store.queue[i], without)) {
-            detail::remove_place(store, i);
-        } else if ((what.deaf >> token & 1U) != 0) {
-            ++i;
-        } else {
-            detail::grant(store, token, what.short_ttl, without);
-            return {true, token};
-        }
-    }
-    return {true, nobody};
+// The live lease of a token that is not kept; null if it has none.
+[[nodiscard]] inline const Lease* find_lease(const Store& store, Token token,
+                                             Rule without = Rule::none) {
+    if (store.holder != several) return nullptr;
+    const auto* const end = store.table + store.leases;
+    const auto* const found = std::find_if(store.table, end, [&](const Lease& each) {
+        const bool counts = each.left > 0 || without == Rule::dead_share_ends;
+        return each.token == token && each.kept == 0 && counts;
+    });
+    return found == end ? nullptr : found;
 }
 
 // What those do who know nothing of queues and fences.
@@ -190,9 +152,17 @@ inline void compare_and_delete(Store& store, Rule without = Rule::none) {
 }
 
 inline void pass(Store& store, Ticks time, Rule without = Rule::none) {
+    // Long past: nothing brings it back, whichever rule is taken away.
+    constexpr Ticks long_past = -3;
+    for (int i = store.leases - 1; i >= 0; --i) {
+        Lease& lease = store.table[i];
+        lease.left = std::max(small(lease.left - time), long_past);
+        const bool stays = without == Rule::dead_share_ends || without == Rule::table_is_new;
+        if (lease.left <= 0 && !stays) detail::remove_item(store.table, store.leases, i);
+    }
     if (store.holder != nobody) {
         store.left = small(store.left - time);
-        if (store.left <= 0) detail::free_lock(store);
+        if (store.left <= 0) detail::free_lock(store, without);
     }
     if (without == Rule::place_ends && time > 0) return;
     for (int i = store.places - 1; i >= 0; --i) {

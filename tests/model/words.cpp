@@ -22,8 +22,22 @@ const char* word_for(Kind kind) {
     return "";
 }
 
+std::string leases_of(const Setup& setup, const Store& store) {
+    std::string text = store.of == 0 ? "shared" : fmt::format("shared by {}", store.of);
+    text += fmt::format(" for {} (", store.left);
+    for (int i = 0; i < store.leases; ++i) {
+        const Lease& each = store.table[i];
+        text += fmt::format("{}{}{}", i > 0 ? ", " : "", each.kept != 0 ? "kept:" : "",
+                            name_of(setup, each.token));
+        if (each.count > 1) text += fmt::format(" {} of them", static_cast<int>(each.count));
+        text += fmt::format(" for {}", each.left);
+    }
+    return text + ")";
+}
+
 std::string lock_of(const Setup& setup, const Store& store) {
     if (store.holder == nobody) return "free";
+    if (store.holder == several) return leases_of(setup, store);
     return fmt::format("{}{} for {}", store.kept ? "kept:" : "", name_of(setup, store.holder),
                        store.left);
 }
@@ -41,8 +55,15 @@ std::string queue_of(const Setup& setup, const Store& store) {
 
 std::string name_of(int client) { return {static_cast<char>('A' + client)}; }
 
+std::string name_of(Share share) {
+    if (share == whole) return "the lock";
+    if (share == reader) return "to read";
+    return fmt::format("{} of {}", static_cast<int>(share.count), static_cast<int>(share.of));
+}
+
 std::string name_of(const Setup& setup, Token token) {
     if (token == somebody_else) return "somebody else";
+    if (token == several) return "several";
     if (token == nobody) return "nobody";
     return name_of(setup.client_of(token)) + std::to_string(token % setup.sessions + 1);
 }

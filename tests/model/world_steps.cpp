@@ -54,8 +54,7 @@ void Steps::tick(const State& before) {
     }
     // Where every message arrives at once, nothing but the protocol is to blame.
     const Token holder = before.store.holder;
-    const bool is_ours = holder != nobody && holder != somebody_else;
-    const bool is_cut = !setup_.delays && !setup_.loses && is_ours &&
+    const bool is_cut = !setup_.delays && !setup_.loses && is_token(holder) &&
                         state.store.holder != holder && state.debts[holder].rest > 0;
     add(
         state, [] { return "a tick passes"; }, is_cut ? Property::min_hold_lasts : Property::none);
@@ -81,10 +80,7 @@ void Steps::step_clocks(const State& before) {
         add(state,
             [&] { return fmt::format("the server's clock goes back by {}", setup_.clock_back); });
     }
-    const Token holder = before.store.holder;
-    const bool is_nobodys =
-        holder == nobody || (holder != somebody_else && is_dead(before, holder));
-    if (setup_.clock_forward > 0 && !before.stepped_forward && is_nobodys) {
+    if (setup_.clock_forward > 0 && !before.stepped_forward && is_nobodys(before)) {
         State state = before;
         state.stepped_forward = true;
         move_clock(state, setup_.clock_forward);
@@ -94,14 +90,24 @@ void Steps::step_clocks(const State& before) {
     }
 }
 
+bool Steps::is_nobodys(const State& state) const {
+    const Store& store = state.store;
+    if (store.holder == several) {
+        return std::all_of(store.table, store.table + store.leases,
+                           [&](const Lease& each) { return is_dead(state, each.token); });
+    }
+    return store.holder == nobody || (is_token(store.holder) && is_dead(state, store.holder));
+}
+
 // What follows on the same connection is lost with it.
 void Steps::lose(const State& before, int index) {
     State state = before;
     const Message lost = take(state, index);
     if (lost.kind == Kind::release && lost.live) {
         auto* const end = std::remove_if(
-            state.messages, state.messages + state.in_flight,
-            [&](const Message& each) { return (each.behind >> lost.token & 1) != 0; });
+            state.messages, state.messages + state.in_flight, [&](const Message& each) {
+                return each.kind == Kind::acquire && (each.behind >> lost.token & 1) != 0;
+            });
         std::fill(end, state.messages + state.in_flight, Message{});
         state.in_flight = small(static_cast<int>(end - state.messages));
     }

@@ -1,0 +1,175 @@
+// The scripts of src/redis/scripts/ as functions of what the store holds: each changes it in one
+// atomic step and answers. They are the scripts without Redis, so another test can hold the real
+// ones against them. Here are those for the whole of a lock, and the hand-over, which is the same
+// for all.
+#pragma once
+
+#include "model/store.hpp"
+
+namespace leaselock::model {
+
+// Whom a script hands over to, in the order of their places.
+struct Winners {
+    Small count = 0;
+    Token tokens[max_places] = {};
+};
+
+struct AcquireArguments {
+    Token token;
+    Ticks ttl;
+    Ticks not_after;   // what is left until it must not run any more; below 0: nothing
+    Ticks place_life;  // 0: takes no place
+    Share share = whole;
+    Ticks short_ttl = 0;  // of those to whom it hands over, and whom PUBLISH does not reach
+    unsigned deaf = 0;
+};
+struct AcquireAnswer {
+    enum { granted, held, stale, conflict } what;
+    Fence fence = 0;        // the key's last
+    Token holder = nobody;  // held: of the lock; nobody: it is free, and somebody else's turn
+    bool kept = false;
+    Winners winners{};
+};
+struct RenewArguments {
+    Token token;
+    Ticks ttl;
+    Share share = whole;
+    Ticks short_ttl = 0;
+    unsigned deaf = 0;
+};
+struct RenewAnswer {
+    bool renewed;  // false: not his
+    Winners winners{};
+};
+struct ReleaseArguments {
+    Token token;
+    Ticks keep;         // how long the key stays taken; 0 frees it
+    Ticks short_ttl;    // how long a lock that is handed over lives
+    unsigned deaf = 0;  // by token: PUBLISH reaches nobody
+    Share share = whole;
+};
+struct ReleaseAnswer {
+    bool released;
+    Winners winners{};
+};
+
+namespace detail {
+
+// All that is taken of a lock of shares.
+[[nodiscard]] inline int used_shares(const Store& store) {
+    int used = 0;
+    for (int i = 0; i < store.leases; ++i) used += store.table[i].count;
+    return used;
+}
+
+[[nodiscard]] inline bool has_room(const Store& store, Share share) {
+    if (store.holder == nobody) return true;
+    if (store.holder != several || share == whole || share.of != store.of) return false;
+    return store.leases > 0 && (share.of == 0 || used_shares(store) + share.count <= share.of);
+}
+
+inline Lease& lease_of(Store& store, Token token) {
+    auto* const end = store.table + store.leases;
+    auto* const found = std::find_if(
+        store.table, end, [&](const Lease& each) { return each.token == token && each.kept == 0; });
+    if (found != end) return *found;
+    Lease& fresh = store.table[store.leases++];
+    fresh = {token, 0, 0, 0};
+    return fresh;
+}
+
+// Makes or prolongs a lease.
+inline void take_share(Store& store, Token token, Share share, Ticks life, Rule without) {
+    if (store.holder != several) {
+        free_lock(store, without);
+        store.holder = several;
+        store.of = share.of;
+    }
+    store.left = std::max(store.left, life);
+    Lease& lease = lease_of(store, token);
+    const bool grows = without != Rule::life_only_grows;
+    lease.left = grows ? std::max(lease.left, life) : life;
+    lease.count = share.count;
+}
+
+inline void mint_fence(Store& store, Rule without) {
+    const bool falls = without == Rule::fence_from_counter && store.clock_is_behind;
+    store.fence = small(store.fence + (falls ? -1 : 1));
+}
+
+inline void grant(Store& store, Token token, Share share, Ticks life, Rule without) {
+    leave(store, token);
+    if (share != whole) return take_share(store, token, share, life, without);
+    store.holder = token;
+    store.left = life;
+}
+
+// What is free goes to those who wait first: a whole lock to one, shares to as many as there are.
+inline Winners hand_over(Store& store, Ticks short_ttl, unsigned deaf, Rule without) {
+    Winners winners;
+    for (int i = 0; i < store.places;) {
+        const Place place = store.queue[i];
+        if (!is_alive(place, without)) {
+            remove_place(store, i);
+            continue;
+        }
+        if (!has_room(store, place.share)) break;
+        if ((deaf >> place.token & 1U) != 0) {
+            ++i;
+            continue;
+        }
+        if (winners.count == 0 || without != Rule::fence_for_each) mint_fence(store, without);
+        grant(store, place.token, place.share, short_ttl, without);
+        winners.tokens[winners.count++] = place.token;
+    }
+    return winners;
+}
+
+}  // namespace detail
+
+inline AcquireAnswer acquire(Store& store, const AcquireArguments& what,
+                             Rule without = Rule::none) {
+    if (what.not_after < 0 && without != Rule::not_after) return {AcquireAnswer::stale};
+    if (is_held_by(store, what.token, without)) {
+        const bool grows = without != Rule::life_only_grows;
+        store.left = grows ? std::max(store.left, what.ttl) : what.ttl;
+        if (without == Rule::fence_stays_for_retry) ++store.fence;
+        return {AcquireAnswer::granted, store.fence, what.token};
+    }
+    const Token first = first_in_queue(store, without);
+    const bool may_pass = without == Rule::nobody_passes && what.place_life == 0;
+    if (store.holder == nobody && (first == nobody || first == what.token || may_pass)) {
+        detail::mint_fence(store, without);
+        detail::grant(store, what.token, whole, what.ttl, without);
+        return {AcquireAnswer::granted, store.fence, what.token};
+    }
+    if (what.place_life > 0) detail::join(store, what.token, what.place_life, whole);
+    return {AcquireAnswer::held, store.fence, store.holder, store.kept};
+}
+
+// Rule 7 is about who answers, so it is not to be seen here.
+inline RenewAnswer renew(Store& store, const RenewArguments& what, Rule without = Rule::none) {
+    if (!is_held_by(store, what.token, without)) {
+        if (without != Rule::renewal_makes_no_lock || store.holder != nobody) return {false};
+        store.holder = what.token;
+    }
+    const bool grows = without != Rule::life_only_grows;
+    store.left = grows ? std::max(store.left, what.ttl) : what.ttl;
+    return {true};
+}
+
+// Also leaves the queue, so it is what a waiter who gives up says, too.
+inline ReleaseAnswer release(Store& store, const ReleaseArguments& what,
+                             Rule without = Rule::none) {
+    if (without != Rule::release_ends_place) detail::leave(store, what.token);
+    if (!is_held_by(store, what.token, without)) return {false};
+    if (what.keep > 0) {
+        store.kept = true;
+        store.left = what.keep;
+        return {true};
+    }
+    detail::free_lock(store, without);
+    return {true, detail::hand_over(store, what.short_ttl, what.deaf, without)};
+}
+
+}  // namespace leaselock::model
