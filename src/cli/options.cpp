@@ -172,6 +172,10 @@ void check(const Options& options) {
         throw UsageError(
             fmt::format("key '{}' has a control character: choose one without", options.key));
     }
+    if (options.action != Action::run && !options.run.command.empty()) {
+        throw UsageError(fmt::format("a command, '{}', is for leaselock run KEY -- COMMAND",
+                                     options.run.command[0]));
+    }
     if (options.action == Action::run && options.run.command.empty()) {
         throw UsageError("no command: say leaselock run KEY -- COMMAND [ARGUMENT...]");
     }

@@ -68,6 +68,7 @@ int Run::until_the_end() {
     if (child_.error() != 0) {
         complain(fmt::format("cannot run '{}': {}", printable(options_.command[0]),
                              std::generic_category().message(child_.error())));
+        terminal_.take_back_from(child_.pid());
         (void)lock_.release();
         return child_.error() == ENOENT ? exit_code::not_found : exit_code::cannot_run;
     }
@@ -83,10 +84,11 @@ int Run::until_the_end() {
 }
 
 void Run::look_at_lease() {
+    if (has_ended()) return;
     const auto left = lock_.remaining();
     const auto [step, alarm] = watch_.look(left, events_.is_time());
     if (alarm.count() > 0) events_.set_alarm(alarm);
-    if (step == LeaseWatch::Step::nothing || child_.has_ended()) return;
+    if (step == LeaseWatch::Step::nothing) return;
     if (step == LeaseWatch::Step::kill) {
         complain(fmt::format("lock '{}' is lost: SIGKILL to the command", lock_.key()));
         child_.send(SIGKILL);

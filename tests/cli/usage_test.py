@@ -26,6 +26,7 @@ class Usage(CliTest):
         self.refuse("not in range 0 to 255", "run", "-E", "256", "key", *run)
         self.refuse("--conflict-exit-code", "run", "-E", "x", "key", *run)
         self.refuse("leaselock status --help", "status")
+        self.refuse("is for leaselock run", "status", "run", *run)
         self.refuse("--token TOKEN", "release", "key")
         self.refuse("--token TOKEN", "release", "--token", "", "key")
         self.refuse("excludes", "release", "--token", "t", "--force", "key")
