@@ -13,6 +13,8 @@ class Descriptor {
   public:
     Descriptor() = default;
     explicit Descriptor(int fd) noexcept : fd_{fd} {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
     Descriptor(Descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
     Descriptor& operator=(Descriptor&& other) noexcept {
         std::swap(fd_, other.fd_);

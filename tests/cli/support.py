@@ -142,8 +142,12 @@ class CliTest(unittest.TestCase):
 
     @staticmethod
     def end(process):
+        # What it has started may live on and hold its output, so that is not read to the end.
         process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
 
     def finish(self, process):
         """Its exit status and what it said on standard error, when it has ended."""
