@@ -1,6 +1,7 @@
 # Goal: a command whose lock is taken away is ended as soon as that is known, and its user hears of it.
 # Method: the key is deleted, freed by force or outlived; leaselock is stopped meanwhile.
 import signal
+import time
 
 from loss_support import LossTest
 from support import PREFIX, main, poll_until
@@ -16,9 +17,12 @@ class Loss(LossTest):
         self.assertEqual(self.finish(process), (0, ""))
 
     def test_by_a_key_that_is_gone_kills_the_command_at_the_next_renewal(self):
-        process = self.start_command("trap '' TERM", "--ttl", "3s", "--grace", "1s")
+        process = self.start_command("trap '' TERM", "--ttl", "9s", "--grace", "0")
+        started = time.monotonic()
         self.server.ask("DEL", PREFIX + self.key)
         self.assert_lost(process, "is lost: SIGKILL")
+        # The renewal is due behind 3 s; left alone the command would have gone on for 9.
+        self.assertLess(time.monotonic(), started + 7)
 
     def test_by_a_key_that_another_has_spares_his_lock(self):
         process = self.start_command("", "--ttl", "3s")

@@ -7,7 +7,12 @@ from loss_support import LossTest
 from support import PREFIX, main, poll_until
 
 # Says each 10 ms what time it is, on the clock of the test.
-BEATS = "import time\nwhile True:\n    print(time.monotonic(), file=open('beats', 'a'))\n    time.sleep(0.01)\n"
+BEATS = """
+import time
+while True:
+    print(time.monotonic(), file=open('beats', 'a'))
+    time.sleep(0.01)
+"""
 
 
 class Outage(LossTest):
@@ -29,7 +34,8 @@ class Outage(LossTest):
         self.assertEqual(self.lines("log"), ["started", "told", "done"])
 
     def test_leaves_what_the_command_has_started_the_grace_to_end(self):
-        grandchild = "(trap 'sleep 0.3; echo done >>log; exit' TERM; echo ready >>log; while :; do sleep 0.01; done) &"
+        grandchild = ("(trap 'sleep 0.3; echo done >>log; exit' TERM; echo ready >>log; "
+                      "while :; do sleep 0.01; done) &")
         process = self.start_command(grandchild, "--ttl", "6s", "--grace", "2s")
         self.await_line("log", "ready")
         self.server.kill()

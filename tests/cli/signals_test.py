@@ -98,10 +98,21 @@ class Signals(CliTest):
         self.assertEqual(self.noted("grandchild"), ["SIGUSR2"])
 
     def test_that_were_ignored_stay_so(self):
+        ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        holder = self.hold()
+        waiter = self.start("run", self.key, "--", "touch", "ran", preexec_fn=ignore)
+        queue = "{%s%s}:ll:q" % (PREFIX, self.key)
+        poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
+        waiter.send_signal(signal.SIGHUP)
+        waiter.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.finish(waiter), (128 + signal.SIGUSR1, ""))
+        self.touch("end")
+        self.assertEqual(self.finish(holder), (0, ""))
+        os.remove(self.file("end"))
         process = self.start(
             "run", self.key, "--", sys.executable, "-c",
             NOTER.replace("for number in [1, ", "for number in ["), "child",
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+            preexec_fn=ignore)
         self.await_pid("child")
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGUSR1)

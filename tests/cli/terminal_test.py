@@ -1,6 +1,6 @@
 # Goal: on a terminal the command is in front, as if leaselock were not there: it reads, Ctrl-C and
-# Ctrl-Z are for it, and the shell gets the terminal back. Method: bash with job control on a terminal
-# of its own, whose keys the test presses.
+# Ctrl-Z are for it, and the shell gets the terminal back. Method: bash on a terminal of its
+# own, whose keys the test presses.
 import os
 import pty
 import re
@@ -8,8 +8,10 @@ import signal
 
 from support import PREFIX, PROGRAM, CliTest, gone_with_us, main, poll_until
 
+JOBS = "-m"  # bash controls jobs, as at a prompt
 REPORT = ("import os, sys\n"
-          "print('in front', os.tcgetpgrp(0) == os.getpgrp(), 'own group', os.getpgrp() == os.getpid(), flush=True)\n")
+          "print('in front', os.tcgetpgrp(0) == os.getpgrp(),"
+          " 'own group', os.getpgrp() == os.getpid(), flush=True)\n")
 
 
 class Terminal(CliTest):
@@ -19,13 +21,13 @@ class Terminal(CliTest):
         self.environment["PS1"] = ""
         self.shown = ""
 
-    def shell(self, script):
-        """Bash with job control, in front of a new terminal, runs the script."""
+    def shell(self, script, *options):
+        """Bash, in front of a new terminal, runs the script."""
         pid, self.keys = pty.fork()
         if pid == 0:
             gone_with_us()
             os.chdir(self.directory)
-            os.execvpe("bash", ["bash", "--norc", "-m", "-c", script], self.environment)
+            os.execvpe("bash", ["bash", "--norc", *options, "-c", script], self.environment)
         os.set_blocking(self.keys, False)
         self.addCleanup(os.close, self.keys)
         self.addCleanup(os.waitpid, pid, 0)
@@ -54,16 +56,18 @@ class Terminal(CliTest):
 
     def test_is_the_commands_while_it_runs_and_the_shells_afterwards(self):
         command = self.python(REPORT + "print('read', input())\n")
-        self.shell(f"$RUN -- {command}; read line; echo \"$? shell read $line\"")
-        self.await_text("in front True own group True")
-        self.press(b"for the command\n")
-        self.await_text("read for the command")
-        self.press(b"for the shell\n")
-        self.await_text("0 shell read for the shell")
+        for options in ([JOBS], []):  # a shell without job control does not look after the terminal
+            self.shown = ""
+            self.shell(f"$RUN -- {command}; read line; echo \"shell read $line\"", *options)
+            self.await_text("in front True own group True")
+            self.press(b"for the command\n")
+            self.await_text("read for the command")
+            self.press(b"for the shell\n")
+            self.await_text("shell read for the shell")
 
     def test_stays_with_us_in_a_pipeline_and_where_it_is_told_so(self):
         command = self.python(REPORT)
-        self.shell(f"$RUN -- {command} | cat; $RUN --foreground -- {command}; echo done")
+        self.shell(f"$RUN -- {command} | cat; $RUN --foreground -- {command}; echo done", JOBS)
         self.await_text("in front False own group True")
         self.await_text("in front True own group False")
         self.await_text("done")
@@ -79,7 +83,8 @@ class Terminal(CliTest):
         deaf = "| (trap '' INT QUIT; cat)"  # in front, where the keys are heard
         for words, behind in (("", ""), ("--foreground", ""), ("", deaf), ("--foreground", deaf)):
             self.shown = ""
-            self.shell(f"set -o pipefail; $RUN {words} -- {self.python(note)} {behind}; echo ended $?")
+            self.shell("set -o pipefail; "
+                       f"$RUN {words} -- {self.python(note)} {behind}; echo ended $?", JOBS)
             self.await_text("ready")
             self.press(b"\x03")
             self.await_text("told")
@@ -91,7 +96,8 @@ class Terminal(CliTest):
         command = self.python("print('ready', flush=True)\nprint('read', input(), flush=True)\n")
         for words in ("", "--foreground"):
             self.shown = ""
-            self.shell(f"$RUN {words} -- {command}; echo stopped $?; read line; echo shell read $line; fg; echo ended $?")
+            self.shell(f"$RUN {words} -- {command}; echo stopped $?; "
+                       "read line; echo shell read $line; fg; echo ended $?", JOBS)
             self.await_text("ready")
             self.press(b"\x1a")
             self.await_text(f"stopped {128 + signal.SIGTSTP}")
@@ -104,7 +110,7 @@ class Terminal(CliTest):
 
     def test_does_not_continue_a_command_whose_lease_is_over(self):
         command = self.python("print('ready', flush=True)\ninput()\nopen('ran', 'w')\n")
-        self.shell(f"$RUN --ttl 1s -- {command}; echo stopped; read line; fg; echo ended $?")
+        self.shell(f"$RUN --ttl 3s -- {command}; echo stopped; read line; fg; echo ended $?", JOBS)
         self.await_text("ready")
         self.press(b"\x1a")
         self.await_text("stopped")
@@ -116,7 +122,7 @@ class Terminal(CliTest):
 
     def test_stops_the_wait(self):
         self.hold()
-        self.shell("$RUN -- touch ran; echo stopped $?; fg; echo ended $?")
+        self.shell("$RUN -- touch ran; echo stopped $?; fg; echo ended $?", JOBS)
         queue = "{%s%s}:ll:q" % (PREFIX, self.key)
         poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
         self.press(b"\x1a")
