@@ -28,8 +28,19 @@ set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
     "${leaselock_debian_runtime} (= ${PROJECT_VERSION}), libfmt-dev (>= 9)")
 set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "libgtest-dev (>= 1.12), libasio-dev | libboost-dev (>= 1.74)")
 
+# Of the library it needs, dpkg-shlibdeps knows nothing yet.
+set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME leaselock)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION admin)
+set(CPACK_COMPONENT_TOOLS_DESCRIPTION "The command leaselock.")
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/src")
+set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "${leaselock_debian_runtime} (= ${PROJECT_VERSION})")
+
 include(CPack)
 foreach(component IN ITEMS core redis testing)
     cpack_add_component(${component} GROUP dev)
     cpack_add_component(${component}_runtime GROUP runtime)
 endforeach()
+if(LEASELOCK_BUILD_TOOLS)
+    cpack_add_component(tools)
+endif()

@@ -216,6 +216,10 @@ std::string_view ScopedDistributedLock::key() const noexcept {
     return lease_ == nullptr ? std::string_view{} : lease_->key();
 }
 
+std::string_view ScopedDistributedLock::owner_token() const noexcept {
+    return lease_ == nullptr ? std::string_view{} : lease_->token();
+}
+
 void ScopedDistributedLock::extend(Duration ttl) {
     Failure failure;
     if (lease_ != nullptr && lease_->extend(ttl, failure)) return;

@@ -1,5 +1,5 @@
-# Makes Debian packages of the shared libraries and unpacks them into an empty directory. There are two
-# of them, and each needs what its files do.
+# Makes Debian packages of the shared libraries, and of the command if there are TOOLS, and unpacks
+# them into an empty directory. Each needs what its files do.
 cmake_minimum_required(VERSION 3.25)
 set(packages "${WORK_DIR}/debian_packages")
 set(root "${WORK_DIR}/debian_installed")
@@ -31,8 +31,13 @@ endfunction()
 
 unpack(${runtime} libc6 libstdc\\+\\+6 "libfmt[0-9.]+" "libhiredis[0-9.]+" "libssl[0-9.]+(t64)?")
 unpack(libleaselock-dev ${runtime} libfmt-dev)
+set(expected 2)
+if(TOOLS)
+    unpack(leaselock ${runtime} libc6 libstdc\\+\\+6 "libfmt[0-9.]+")
+    set(expected 3)
+endif()
 file(GLOB files "${packages}/*.deb")
 list(LENGTH files count)
-if(NOT count EQUAL 2)
-    message(FATAL_ERROR "two packages were expected: ${files}")
+if(NOT count EQUAL expected)
+    message(FATAL_ERROR "${expected} packages were expected: ${files}")
 endif()

@@ -1,10 +1,14 @@
-# Installs the main build into a clean prefix, and the core's component alone into another one, which
-# must then have nothing of the others.
-file(REMOVE_RECURSE "${WORK_DIR}/installed" "${WORK_DIR}/component_core")
+# Installs the main build into a clean prefix, and the core's component and the tools' each alone into
+# another one, which must then have nothing of the others.
+file(REMOVE_RECURSE
+    "${WORK_DIR}/installed" "${WORK_DIR}/component_core" "${WORK_DIR}/component_tools")
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD_DIR}" --prefix "${WORK_DIR}/installed"
     COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD_DIR}"
     --prefix "${WORK_DIR}/component_core" --component core
+    COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
+execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD_DIR}"
+    --prefix "${WORK_DIR}/component_tools" --component tools
     COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
 
 file(GLOB_RECURSE foreign "${WORK_DIR}/component_core/*redis*" "${WORK_DIR}/component_core/*/testing/*")

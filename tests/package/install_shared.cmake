@@ -1,5 +1,5 @@
 # Builds shared libraries with the options that the recipe for Conan passes, for /usr as a distribution
-# would, and installs them into a clean prefix. What the recipe tells Conan of the package must be so,
+# would, with the command if there are TOOLS, which a distribution has and Conan has not, and installs them into a clean prefix. What the recipe tells Conan of the package must be so,
 # and nothing that is installed may look for hiredis or OpenSSL.
 cmake_minimum_required(VERSION 3.25)
 include("${SOURCE_DIR}/tests/package/build.cmake")
@@ -20,7 +20,8 @@ function(recipe_says variable word)
 endfunction()
 
 recipe_says(options define)
-configure_sources("${build}" -DCMAKE_INSTALL_PREFIX=/usr ${options})
+configure_sources("${build}" -DCMAKE_INSTALL_PREFIX=/usr ${options}
+    "-DLEASELOCK_BUILD_TOOLS=${TOOLS}")
 execute_process(COMMAND "${CMAKE_COMMAND}" --build "${build}" COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${build}" --prefix "${prefix}"
     COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)

@@ -33,6 +33,7 @@ TEST(Guard, HoldsTheLockForItsScope) {
         EXPECT_TRUE(static_cast<bool>(guard));
         EXPECT_EQ(guard.key(), "key");
         EXPECT_GT(guard.fencing_token(), 0U);
+        EXPECT_EQ(guard.owner_token(), world.backend->records().at(0).token);
         EXPECT_TRUE(world.other.inspect("key").held);
     }
     EXPECT_FALSE(world.other.inspect("key").held);
@@ -65,6 +66,7 @@ TEST(Guard, HoldsNothingIfACodeSaysWhy) {
     EXPECT_FALSE(guard.owns_lock());
     EXPECT_EQ(guard.remaining(), 0ms);
     EXPECT_EQ(guard.fencing_token(), 0U);
+    EXPECT_EQ(guard.owner_token(), "");
     EXPECT_EQ(guard.key(), "");
     EXPECT_EQ(guard.release(), ReleaseResult::not_held);
     EXPECT_THROW(guard.ensure(), LockLost);

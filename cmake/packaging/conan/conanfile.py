@@ -73,6 +73,7 @@ class LeaselockConan(ConanFile):
         toolchain.cache_variables["LEASELOCK_WITH_TLS"] = self._tls
         toolchain.cache_variables["LEASELOCK_BUILD_TESTS"] = False
         toolchain.cache_variables["LEASELOCK_BUILD_EXAMPLES"] = False
+        toolchain.cache_variables["LEASELOCK_BUILD_TOOLS"] = False
         toolchain.generate()
         CMakeDeps(self).generate()
 

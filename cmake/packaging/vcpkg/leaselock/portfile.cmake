@@ -17,6 +17,7 @@ vcpkg_cmake_configure(
     OPTIONS
         -DLEASELOCK_BUILD_TESTS=OFF
         -DLEASELOCK_BUILD_EXAMPLES=OFF
+        -DLEASELOCK_BUILD_TOOLS=OFF
         ${feature_options}
 )
 vcpkg_cmake_install()

@@ -1,0 +1,42 @@
+# bash completion for leaselock. Keys are not asked of the server: that could take long.
+_leaselock() {
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= i
+    local commands='run status list wait release doctor'
+    local shared='--url --prefix --config --help -h'
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; ++i)); do
+        case ${COMP_WORDS[i]} in
+            --) [[ $command == run ]] && { _leaselock_command "$((i + 1))"; return; } ;;
+            --url | --prefix | --config) ((++i)) ;;
+            run | status | list | wait | release | doctor)
+                [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
+        esac
+    done
+    case $previous in
+        --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+        --url) mapfile -t COMPREPLY < <(compgen -W 'redis:// rediss:// redis+unix://' -- "$word") && return ;;
+        --prefix | --ttl | --wait | -w | --min-hold | --conflict-exit-code | -E | --grace | --token) return ;;
+    esac
+    local words
+    case $command in
+        '') words="$commands $shared --version" ;;
+        run) words="$shared --ttl --wait -w --nonblock -n --min-hold --conflict-exit-code -E --grace --foreground --" ;;
+        wait) words="$shared --json --wait -w" ;;
+        release) words="$shared --json --token --force" ;;
+        *) words="$shared --json" ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+
+# The command behind `--` is completed as if it stood alone, where bash-completion is there.
+_leaselock_command() {
+    if declare -F _command_offset >/dev/null; then
+        _command_offset "$1"
+    elif ((COMP_CWORD == $1)); then
+        mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+    fi
+}
+
+complete -F _leaselock leaselock

@@ -1,0 +1,33 @@
+# fish completion for leaselock. Keys are not asked of the server: that could take long.
+
+function __leaselock_in
+    __fish_seen_subcommand_from $argv; and not contains -- -- (commandline -opc)
+end
+
+complete -c leaselock -f
+set -l none 'not __fish_seen_subcommand_from run status list wait release doctor'
+complete -c leaselock -n $none -a run -d 'Run a command while a lock is held'
+complete -c leaselock -n $none -a status -d 'Tell who holds a lock'
+complete -c leaselock -n $none -a list -d 'Tell which locks are held'
+complete -c leaselock -n $none -a wait -d 'Wait until a lock is free'
+complete -c leaselock -n $none -a release -d 'Free a lock that somebody holds'
+complete -c leaselock -n $none -a doctor -d 'Look for what is amiss at the backend'
+complete -c leaselock -n $none -l version -d 'The version'
+
+set -l ours 'not contains -- -- (commandline -opc)'
+complete -c leaselock -n $ours -l url -x -a 'redis:// rediss:// redis+unix://' -d 'Where the locks are'
+complete -c leaselock -n $ours -l prefix -x -d 'Put before every key'
+complete -c leaselock -n $ours -l config -r -F -d 'A TOML file with options'
+complete -c leaselock -n $ours -s h -l help -d 'Help, with examples'
+
+complete -c leaselock -n '__leaselock_in status list wait release doctor' -l json -d 'JSON instead of a table'
+complete -c leaselock -n '__leaselock_in run wait' -s w -l wait -x -d 'Wait at most so long'
+complete -c leaselock -n '__leaselock_in run' -l ttl -x -d 'How long the lock outlives a holder that died'
+complete -c leaselock -n '__leaselock_in run' -s n -l nonblock -d 'Do not wait'
+complete -c leaselock -n '__leaselock_in run' -l min-hold -x -d 'Keep the lock at least so long'
+complete -c leaselock -n '__leaselock_in run' -s E -l conflict-exit-code -x -d 'Exit status if the lock is held'
+complete -c leaselock -n '__leaselock_in run' -l grace -x -d 'SIGTERM so long before SIGKILL'
+complete -c leaselock -n '__leaselock_in run' -l foreground -d 'Leave the command in our process group'
+complete -c leaselock -n '__leaselock_in release' -l token -x -d 'Free it if this token holds it'
+complete -c leaselock -n '__leaselock_in release' -l force -d 'Free it whoever holds it'
+complete -c leaselock -n 'contains -- -- (commandline -opc)' -F -a '(__fish_complete_command)'

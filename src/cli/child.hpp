@@ -1,0 +1,58 @@
+// The command: a process with a process group of its own, which dies with us.
+//
+// Thread-safety: none. The thread that starts it must be the main one: the kernel ends the command
+// with the thread.
+#pragma once
+
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "cli/signals.hpp"
+#include "cli/terminal.hpp"
+
+namespace leaselock::cli {
+
+class Child {
+  public:
+    struct Plan {
+        std::vector<std::string> words;        // the program, looked up in PATH, and its arguments
+        std::vector<std::string> environment;  // "NAME=value", instead of ours of the same name
+        bool own_group = true;
+    };
+
+    // Returns when the program runs, or cannot. Throws std::system_error if there can be no
+    // process. Orphans of the command become children of ours, so that they are known.
+    Child(const Plan& plan, const Signals& signals, const Terminal& terminal);
+
+    // Why the program cannot run, an errno; 0: it can.
+    [[nodiscard]] int error() const noexcept { return error_; }
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
+    // To the process group, or to the process alone if it has none of its own. Nothing happens if
+    // all of them are gone.
+    void send(int signal) const noexcept;
+    // So that a signal that was sent to a command that is stopped gets there.
+    void go_on() const noexcept {
+        if (is_stopped_) send(SIGCONT);
+    }
+
+    // Learns what became of it, behind each SIGCHLD.
+    void look() noexcept;
+    [[nodiscard]] bool is_stopped() const noexcept { return is_stopped_; }
+    [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
+    // Whether nobody whom it has left behind is in its process group.
+    [[nodiscard]] bool is_group_gone() const noexcept;
+    // Its exit status, or 128 and the signal that ended it.
+    [[nodiscard]] int status() const noexcept { return status_; }
+
+  private:
+    pid_t pid_ = -1;
+    bool own_group_;
+    int error_ = 0;
+    bool is_stopped_ = false;
+    bool has_ended_ = false;
+    int status_ = 0;
+};
+
+}  // namespace leaselock::cli

@@ -1,0 +1,51 @@
+// What --help says behind the options.
+#pragma once
+
+namespace leaselock::cli::help {
+
+inline constexpr const char* all =
+    R"(Durations: digits with ms, s, m (or min) or h; a plain number is seconds.
+
+Exit status: 0 done; 1 nothing to release, or the doctor found a problem; 64 wrong usage; 69 the
+backend cannot be reached or does not serve; 71 no process can be started, or the output not be
+written; 75 somebody else holds the lock; 79 the lock was lost; 126 the command cannot be run; 127
+it is not found; 128+N ended by signal N. `run` ends as its command does.
+
+Examples:
+  leaselock run -n nightly-report -- ./report.sh --all
+  leaselock --url redis://db:6379 list 'import:*'
+  leaselock run --help)";
+
+inline constexpr const char* shared =
+    R"(Where the locks are: --url URL, --prefix PREFIX, --config FILE; see leaselock --help.)";
+
+inline constexpr const char* run =
+    R"(The command has LEASELOCK_KEY, LEASELOCK_TOKEN (for `leaselock release --token`) and
+LEASELOCK_FENCE (a number that rises with each grant) in its environment.
+
+Examples:
+  leaselock run backup -- tar -cf /srv/backup.tar /srv/data
+  leaselock run -n -E 0 --min-hold 1m nightly -- ./nightly.sh   # a job that one machine of many runs
+  leaselock run -w 30s --ttl 10s deploy -- sh -c 'migrate && restart')";
+
+inline constexpr const char* status = R"(Examples:
+  leaselock status backup
+  leaselock status --json backup | jq .held)";
+
+inline constexpr const char* list = R"(Examples:
+  leaselock list
+  leaselock list 'import:*' | cut -f 1)";
+
+inline constexpr const char* wait = R"(Examples:
+  leaselock wait deploy && echo free
+  leaselock wait -w 5m deploy || echo 'still held')";
+
+inline constexpr const char* release = R"(Examples:
+  leaselock release --force backup
+  leaselock release --token "$token" backup   # not if somebody else has it by now)";
+
+inline constexpr const char* doctor = R"(Examples:
+  leaselock doctor
+  leaselock --url redis://db:6379 doctor --json)";
+
+}  // namespace leaselock::cli::help

@@ -1,0 +1,137 @@
+#include "cli/look.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/core.h>
+#include <string>
+#include <vector>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/error.hpp>
+#include <leaselock/finding.hpp>
+
+#include "cli/exit_code.hpp"
+#include "cli/output.hpp"
+
+namespace leaselock::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How often wait looks: a lease may be prolonged, so its end is no reason to sleep for longer.
+constexpr milliseconds shortest_pause{10};
+constexpr milliseconds longest_pause{250};
+
+Record lock_record(const std::string& key, const LockInfo& info) {
+    return {{"key", key},
+            {"held", info.held},
+            {"owner", info.owner},
+            {"remaining_ms", info.remaining},
+            {"fencing_token", info.fencing_token},
+            {"kept", info.kept}};
+}
+
+// The holder's release, said by somebody else. Whether it held the lock.
+bool release_by_token(Store& store, const Options& options) {
+    const std::string full_key = store.prefix + options.key;
+    Operation operation{{.verb = Verb::release,
+                         .key = full_key,
+                         .token = options.token,
+                         .submitted = boot_clock()->now()}};
+    store.backend->submit(operation);
+    if (!store.backend->pump(operation, Clock::time_point::max())) {
+        store.backend->detach(operation);
+    }
+    if (operation.reply.outcome == Outcome::failed) {
+        throw LockError(operation.reply.error,
+                        fmt::format("lock '{}': {}", options.key, operation.reply.detail));
+    }
+    return operation.reply.outcome == Outcome::released;
+}
+
+// A block for each finding: they are sentences, and too long for a table.
+void print_findings(const std::vector<Finding>& findings) {
+    std::string text;
+    for (const Finding& finding : findings) {
+        text += fmt::format("{}: {}\n  {}\n  -> {}\n",
+                            finding.severity == Finding::Severity::problem ? "problem" : "hint",
+                            printable(finding.subject), printable(finding.found),
+                            printable(finding.advice));
+    }
+    print_text(text.empty() ? "all is well\n" : text);
+}
+
+Record finding_record(const Finding& finding) {
+    return {{"severity", finding.severity == Finding::Severity::problem ? "problem" : "hint"},
+            {"subject", finding.subject},
+            {"found", finding.found},
+            {"advice", finding.advice}};
+}
+
+}  // namespace
+
+int status(Store& store, const Options& options) {
+    print_one(choose_format(options.json),
+              lock_record(options.key, store.locks.inspect(options.key)));
+    return exit_code::done;
+}
+
+int list(Store& store, const Options& options) {
+    std::vector<Record> records;
+    for (const auto& [key, info] : store.locks.list(options.pattern)) {
+        records.push_back(lock_record(key, info));
+    }
+    print_all(choose_format(options.json), records);
+    return exit_code::done;
+}
+
+int wait(Store& store, const Options& options) {
+    const std::shared_ptr<Clock> clock = boot_clock();
+    const Clock::time_point end = options.wait ? detail::saturating_add(clock->now(), *options.wait)
+                                               : Clock::time_point::max();
+    LockInfo info = store.locks.inspect(options.key);
+    while (info.held && clock->now() < end) {
+        const milliseconds pause = std::clamp(info.remaining, shortest_pause, longest_pause);
+        clock->sleep_until(std::min(end, clock->now() + pause), std::stop_token{});
+        info = store.locks.inspect(options.key);
+    }
+    if (options.json) print_one(Format::json, lock_record(options.key, info));
+    return info.held ? exit_code::not_acquired : exit_code::done;
+}
+
+int release(Store& store, const Options& options) {
+    LockInfo held;
+    if (options.force) {
+        held = store.locks.force_release(options.key);
+    } else {
+        // The manager looks at the key before the backend gets it.
+        held = store.locks.inspect(options.key);
+        held.held = release_by_token(store, options);
+    }
+    if (options.json || held.held) {
+        print_one(choose_format(options.json), {{"key", options.key},
+                                                {"released", held.held},
+                                                {"owner", held.held ? held.owner : ""}});
+    }
+    if (!held.held) {
+        complain(fmt::format("nothing to release: '{}' is not held{}", options.key,
+                             options.force ? "" : " by this token"));
+    }
+    return held.held ? exit_code::done : exit_code::not_so;
+}
+
+int doctor(Store& store, const Options& options) {
+    const std::vector<Finding> findings = store.locks.check();
+    const Format format = choose_format(options.json);
+    std::vector<Record> records;
+    bool problem = false;
+    for (const Finding& finding : findings) {
+        records.push_back(finding_record(finding));
+        problem = problem || finding.severity == Finding::Severity::problem;
+    }
+    format == Format::table ? print_findings(findings) : print_all(format, records);
+    return problem ? exit_code::not_so : exit_code::done;
+}
+
+}  // namespace leaselock::cli

@@ -1,0 +1,18 @@
+// What looks at locks and does not run anything: status, list, wait, release, doctor. Each prints
+// what it has to tell and gives the exit status. Throws LockError, UsageError, and
+// std::system_error where the output cannot be written.
+#pragma once
+
+#include "cli/options.hpp"
+#include "cli/store.hpp"
+
+namespace leaselock::cli {
+
+[[nodiscard]] int status(Store& store, const Options& options);
+[[nodiscard]] int list(Store& store, const Options& options);
+// Looks now and then; takes no place among those who wait for the lock.
+[[nodiscard]] int wait(Store& store, const Options& options);
+[[nodiscard]] int release(Store& store, const Options& options);
+[[nodiscard]] int doctor(Store& store, const Options& options);
+
+}  // namespace leaselock::cli

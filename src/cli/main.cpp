@@ -1,0 +1,70 @@
+// The command `leaselock`: what a shell, cron or systemd needs of distributed locks.
+#include <new>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+#include <leaselock/error.hpp>
+
+#include "cli/exit_code.hpp"
+#include "cli/look.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "cli/run.hpp"
+#include "cli/store.hpp"
+#include "cli/usage_error.hpp"
+
+namespace leaselock::cli {
+namespace {
+
+int act(const Options& options) {
+    Store store = open_store(options.store);
+    switch (options.action) {
+        case Action::run: return run(store, options);
+        case Action::status: return status(store, options);
+        case Action::list: return list(store, options);
+        case Action::wait: return wait(store, options);
+        case Action::release: return release(store, options);
+        case Action::doctor: return doctor(store, options);
+    }
+    return exit_code::usage;
+}
+
+// What a user can mend in what he has said.
+bool is_usage(const std::error_code& code) {
+    return code == Errc::invalid_key || code == Errc::invalid_option || code == Errc::invalid_url;
+}
+
+// One line, also where a text of the user's is in it.
+int fail(int status, const std::exception& why, std::string_view advice = {}) {
+    complain(printable(why.what()).append(advice));
+    return status;
+}
+
+int fail(const Error& error) {
+    if (is_usage(error.code())) return fail(exit_code::usage, error);
+    if (error.code() == Errc::lost) return fail(exit_code::lost, error);
+    const bool nobody_there = error.code() == Errc::connect_failed;
+    return fail(exit_code::backend, error,
+                nobody_there ? "; does the server run, and is --url or LEASELOCK_URL right?" : "");
+}
+
+int main(int argc, char** argv) {
+    try {
+        const std::optional<Options> options = parse_options(argc, argv);
+        return options ? act(*options) : exit_code::done;
+    } catch (const UsageError& error) {
+        return fail(exit_code::usage, error);
+    } catch (const Error& error) {
+        return fail(error);
+    } catch (const std::system_error& error) {
+        return fail(exit_code::system, error);
+    } catch (const std::bad_alloc& error) {
+        return fail(exit_code::system, error);
+    }
+}
+
+}  // namespace
+}  // namespace leaselock::cli
+
+int main(int argc, char** argv) { return leaselock::cli::main(argc, argv); }

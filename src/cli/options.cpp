@@ -1,0 +1,225 @@
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <fmt/core.h>
+#include <iterator>
+#include <memory>
+#include <string_view>
+
+#include <leaselock/lock_options.hpp>
+#include <leaselock/version.hpp>
+
+#include "cli/duration.hpp"
+#include "cli/help.hpp"
+#include "cli/output.hpp"
+#include "cli/usage_error.hpp"
+
+namespace leaselock::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+// CLI11 has no words for what stands behind `--`, and too many for the others.
+class Usage : public CLI::Formatter {
+  public:
+    Usage() { column_width(36); }
+    [[nodiscard]] std::string make_option_opts(const CLI::Option* option) const override {
+        const std::string type = option->get_type_name();
+        return type.empty() ? "" : ' ' + type;
+    }
+    [[nodiscard]] std::string make_usage(const CLI::App* app, std::string name) const override {
+        std::string text = CLI::Formatter::make_usage(app, std::move(name));
+        if (app->get_name() != "run") return text;
+        text.erase(text.find_last_not_of('\n') + 1);
+        return text + " -- COMMAND [ARGUMENT...]\n";
+    }
+};
+
+template <class Set>
+CLI::Option* add_duration(CLI::App& app, const std::string& name, const std::string& what,
+                          Set set) {
+    return app
+        .add_option_function<std::string>(
+            name,
+            [name, set](const std::string& text) {
+                const std::optional<milliseconds> duration = parse_duration(text);
+                if (!duration) {
+                    throw CLI::ValidationError(
+                        fmt::format("{} '{}' is no duration, say for example 500ms, 30s, 5m or 2h",
+                                    name.substr(0, name.find(',')), text));
+                }
+                set(*duration);
+            },
+            what)
+        ->type_name("DURATION");
+}
+
+CLI::Option* add_wait(CLI::App& app, Options& options) {
+    return add_duration(app, "-w,--wait",
+                        "Wait at most so long for a held lock (default: for ever)",
+                        [&options](milliseconds d) { options.wait = d; });
+}
+
+// The subcommands, one function each.
+
+CLI::App& add_subcommand(CLI::App& app, Options& options, Action action, const std::string& name,
+                         const std::string& what, const std::string& footer) {
+    CLI::App& sub = *app.add_subcommand(name, what);
+    sub.fallthrough();
+    sub.footer(fmt::format("{}\n\n{}", help::shared, footer));
+    sub.parse_complete_callback([&options, action] { options.action = action; });
+    if (action != Action::run) {
+        sub.add_flag("--json", options.json, "JSON, one object, or an array of them");
+    }
+    return sub;
+}
+
+void add_key(CLI::App& sub, Options& options) {
+    sub.add_option("KEY", options.key, "The lock")->required()->type_name("");
+}
+
+void add_run(CLI::App& app, Options& options) {
+    CLI::App& sub = add_subcommand(app, options, Action::run, "run",
+                                   "Run a command while a lock is held", help::run);
+    RunOptions& run = options.run;
+    add_key(sub, options);
+    add_duration(sub, "--ttl", "How long the lock outlives a holder that died (default: 30s)",
+                 [&run](milliseconds d) { run.ttl = d; });
+    CLI::Option* const wait = add_wait(sub, options);
+    sub.add_flag_callback(
+           "-n,--nonblock", [&options] { options.wait = milliseconds{0}; },
+           "Do not wait for a held lock")
+        ->excludes(wait);
+    add_duration(sub, "--min-hold", "Keep the lock at least so long, from its acquisition on",
+                 [&run](milliseconds d) { run.min_hold = d; });
+    sub.add_option("-E,--conflict-exit-code", run.if_held,
+                   "The exit status if somebody else holds the lock (default: 75); with 0 nothing "
+                   "is said about it")
+        ->check(CLI::Range(0, 255).description(""))
+        ->type_name("CODE");
+    add_duration(
+        sub, "--grace",
+        "If the lock gets lost: SIGTERM so long before SIGKILL, a third of the ttl at most "
+        "(default: 5s)",
+        [&run](milliseconds d) { run.grace = d; });
+    sub.add_flag("--foreground", run.foreground,
+                 "Leave the command in our process group: it may read from the terminal, and "
+                 "signals go to it alone");
+}
+
+void add_release(CLI::App& app, Options& options) {
+    CLI::App& sub = add_subcommand(app, options, Action::release, "release",
+                                   "Free a lock that somebody holds", help::release);
+    add_key(sub, options);
+    CLI::Option* const token =
+        sub.add_option("--token", options.token, "Free it if it is held by this owner token")
+            ->type_name("TOKEN");
+    sub.add_flag("--force", options.force, "Free it whoever holds it")->excludes(token);
+}
+
+void add_others(CLI::App& app, Options& options) {
+    add_key(add_subcommand(app, options, Action::status, "status", "Tell who holds a lock",
+                           help::status),
+            options);
+    add_subcommand(app, options, Action::list, "list", "Tell which locks are held", help::list)
+        .add_option("PATTERN", options.pattern, "Of keys: * ? [a-z] [^a-z] (default: *)")
+        ->type_name("");
+    CLI::App& wait = add_subcommand(app, options, Action::wait, "wait",
+                                    "Wait until a lock is free, without taking it", help::wait);
+    add_key(wait, options);
+    add_wait(wait, options);
+    add_release(app, options);
+    add_subcommand(app, options, Action::doctor, "doctor", "Look for what is amiss at the backend",
+                   help::doctor);
+}
+
+void add_store(CLI::App& app, StoreOptions& store) {
+    app.add_option("--url", store.url, "Where the locks are (default: LEASELOCK_URL)")
+        ->type_name("URL")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    app.add_option("--prefix", store.prefix,
+                   "Put before every key (default: " + ManagerOptions{}.prefix + ")")
+        ->type_name("PREFIX");
+    app.set_config("--config", "",
+                   "A TOML file with these options; --url and LEASELOCK_URL go first")
+        ->type_name("FILE");
+    app.allow_config_extras(CLI::config_extras_mode::error);
+}
+
+// The words for CLI11, the last one first, as it wants them. What stands in LEASELOCK_URL goes
+// before all others, so that the command line wins over it, and it over the configuration file.
+std::vector<std::string> words_of(int argc, char** argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    const char* const url = std::getenv("LEASELOCK_URL");
+    if (url != nullptr && *url != '\0') words.insert(words.begin(), fmt::format("--url={}", url));
+    return words;
+}
+
+// Takes the command, which is for nobody to look into, from the words.
+std::vector<std::string> take_command(std::vector<std::string>& words) {
+    const auto mark = std::find(words.begin(), words.end(), "--");
+    if (mark == words.end() || std::find(words.begin(), mark, "run") == mark) return {};
+    std::vector<std::string> command(std::next(mark), words.end());
+    words.erase(mark, words.end());
+    return command;
+}
+
+void check(const Options& options) {
+    const bool has_key = options.action != Action::list && options.action != Action::doctor;
+    if (has_key && std::any_of(options.key.begin(), options.key.end(), is_control)) {
+        throw UsageError(
+            fmt::format("key '{}' has a control character: choose one without", options.key));
+    }
+    if (options.action != Action::run && !options.run.command.empty()) {
+        throw UsageError(fmt::format("a command, '{}', is for leaselock run KEY -- COMMAND",
+                                     options.run.command[0]));
+    }
+    if (options.action == Action::run && options.run.command.empty()) {
+        throw UsageError("no command: say leaselock run KEY -- COMMAND [ARGUMENT...]");
+    }
+    if (options.action == Action::release && !options.force && options.token.empty()) {
+        throw UsageError(
+            "whose lock is it? Say --token TOKEN, which the holder has in "
+            "LEASELOCK_TOKEN, or --force");
+    }
+}
+
+std::string help_hint(const CLI::App& app) {
+    const std::vector<const CLI::App*> chosen =
+        app.get_subcommands([](const CLI::App* sub) { return sub->parsed(); });
+    return chosen.empty() ? "leaselock --help"
+                          : fmt::format("leaselock {} --help", chosen.front()->get_name());
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, char** argv) {
+    Options options;
+    CLI::App app{"Distributed locks on the command line"};
+    app.name("leaselock");
+    app.formatter(std::make_shared<Usage>());
+    app.set_version_flag("--version", fmt::format("leaselock {}.{}.{}", version_major,
+                                                  version_minor, version_patch));
+    app.require_subcommand(1);
+    app.footer(help::all);
+    add_store(app, options.store);
+    add_run(app, options);
+    add_others(app, options);
+    try {
+        std::vector<std::string> words = words_of(argc, argv);
+        options.run.command = take_command(words);
+        std::reverse(words.begin(), words.end());
+        app.parse(std::move(words));
+    } catch (const CLI::Success& asked) {
+        app.exit(asked);
+        return {};
+    } catch (const CLI::Error& error) {
+        throw UsageError(fmt::format("{} (see {})", error.what(), help_hint(app)));
+    }
+    check(options);
+    return options;
+}
+
+}  // namespace leaselock::cli

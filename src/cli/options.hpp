@@ -1,0 +1,40 @@
+// The command line and the configuration file, as values.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/exit_code.hpp"
+#include "cli/store.hpp"
+
+namespace leaselock::cli {
+
+enum class Action { run, status, list, wait, release, doctor };
+
+struct RunOptions {
+    std::vector<std::string> command{};
+    std::chrono::milliseconds ttl = std::chrono::seconds{30};
+    std::chrono::milliseconds min_hold{0};
+    std::chrono::milliseconds grace = std::chrono::seconds{5};
+    int if_held = exit_code::not_acquired;
+    bool foreground = false;
+};
+
+struct Options {
+    Action action = Action::run;
+    StoreOptions store{};
+    bool json = false;
+    std::string key{};
+    std::string pattern = "*";
+    std::optional<std::chrono::milliseconds> wait{};  // nothing: for ever
+    std::string token{};                              // whose holder is to lose the lock
+    bool force = false;                               // whoever holds it
+    RunOptions run{};
+};
+
+// Nothing: the user has asked for help, or for the version, and has it. Throws UsageError.
+[[nodiscard]] std::optional<Options> parse_options(int argc, char** argv);
+
+}  // namespace leaselock::cli

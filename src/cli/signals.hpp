@@ -1,0 +1,46 @@
+// The signals of this process, while it waits for a lock and runs a command: none interrupts it,
+// and each can be read once.
+//
+// Thread-safety: none. Made by the main thread before there is another one, so that all threads
+// have them blocked.
+#pragma once
+
+#include <optional>
+#include <signal.h>
+
+#include "cli/descriptor.hpp"
+
+namespace leaselock::cli {
+
+struct Signal {
+    int number = 0;
+    bool from_kernel = false;  // from the terminal, say, which tells the whole process group
+};
+
+class Signals {
+  public:
+    // A signal that whoever started us ignores (nohup) stays ignored. With `keep_job_control` those
+    // that stop and continue a job do what they always do. Throws std::system_error.
+    explicit Signals(bool keep_job_control);
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
+    ~Signals() = default;
+
+    // To poll: readable when there is one.
+    [[nodiscard]] int descriptor() const noexcept { return queue_.get(); }
+    // Does not block. Nothing: there is none.
+    [[nodiscard]] std::optional<Signal> next() noexcept;
+
+    // Stops us and all of our process group, as Ctrl-Z does. Returns when we go on, which SIGCONT
+    // tells; at once where nobody is there who could continue us.
+    void stop_job() const noexcept;
+
+    // For the process that becomes the command: it has the signals that we were given.
+    void restore() const noexcept { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+  private:
+    sigset_t before_{};
+    Descriptor queue_;
+};
+
+}  // namespace leaselock::cli

@@ -1,0 +1,27 @@
+// Where the locks are: from what the user says to a manager.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/lock_manager.hpp>
+
+namespace leaselock::cli {
+
+struct StoreOptions {
+    std::string url{};
+    std::optional<std::string> prefix{};
+};
+
+struct Store {
+    std::string prefix;
+    std::shared_ptr<Backend> backend;  // for what a manager does not do
+    LockManager locks;
+};
+
+// Does no I/O. Throws UsageError, and LockError for a URL or a prefix that is wrong.
+[[nodiscard]] Store open_store(const StoreOptions& options);
+
+}  // namespace leaselock::cli

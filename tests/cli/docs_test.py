@@ -1,0 +1,95 @@
+# Goal: the man page, the completions and the README know each command and option that --help has, and none that
+# it has not. Method: they are read; bash's is also asked. Usage: docs_test.py <leaselock>
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv.pop(1))
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+BASH = os.path.join(ROOT, "completions", "leaselock.bash")
+
+
+def help_of(*words):
+    return subprocess.run([PROGRAM, *words, "--help"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+
+
+def options_of(text):
+    """The options that a help has, from the lines that begin with one."""
+    return {option for line in re.findall(r"(?m)^  (-[^ ]+)", text) for option in line.split(",")}
+
+
+SHARED = options_of(help_of())
+COMMANDS = re.findall(r"(?m)^  ([a-z]+)  +[A-Z]", help_of().split("Subcommands:")[1])
+OPTIONS = {command: options_of(help_of(command)) for command in COMMANDS}
+ALL = SHARED.union(*OPTIONS.values())
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def as_words(text):
+    return set(re.findall(r"(?<![\w-])--?[A-Za-z][a-z-]*", text))
+
+
+class Docs(unittest.TestCase):
+    def test_help_was_understood(self):
+        self.assertEqual(COMMANDS, ["run", "status", "list", "wait", "release", "doctor"])
+        self.assertTrue({"-E", "--conflict-exit-code", "-h", "--url", "--json"} <= ALL)
+
+    def test_the_man_page_has_all(self):
+        page = read("man", "leaselock.1").replace("\\-", "-")
+        for command in COMMANDS:
+            self.assertRegex(page, rf"(?m)^\.SS {command}$")
+        headings = "\n".join(re.findall(r"(?m)^\.(?:B|BI|BR) (?:-.*)$", page))
+        self.assertEqual(as_words(headings), ALL)
+
+    def test_the_readme_has_all(self):
+        text = read("README.md")
+        for option in ALL - {"-h", "--help", "--version"}:
+            self.assertIn(f"`{option}`", text)
+        for command in COMMANDS:
+            self.assertRegex(text, rf"(?m)^\| `{command}[ `]")
+
+    def test_completions_of_zsh_have_all(self):
+        text = read("completions", "_leaselock")
+        for command in COMMANDS:
+            self.assertRegex(text, rf"(?m)^ +'{command}:")
+            self.assertRegex(text, rf"(?m)^ +{command}\)")
+        described = re.findall(r"(--?[A-Za-z][a-z-]*)(?=\[)|\{(-[^}]*)\}'?\[", text)
+        self.assertEqual({each for pair in described for part in pair for each in part.split(",") if each},
+                         ALL)
+
+    def test_completions_of_fish_have_all(self):
+        text = read("completions", "leaselock.fish")
+        for command in COMMANDS:
+            self.assertRegex(text, rf"(?m) -a {command} -d ")
+        self.assertEqual({"--" + name for name in re.findall(r"(?m)^complete .* -l ([a-z-]+)", text)} |
+                         {"-" + name for name in re.findall(r" -s ([A-Za-z])", text)}, ALL)
+
+    def bash_offers(self, *words):
+        """What bash offers for the last of the words."""
+        script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _leaselock; '
+                  'printf "%s\\n" "${COMPREPLY[@]}"')
+        told = subprocess.run(["bash", "-c", script, "bash", BASH, "leaselock", *words],
+                              stdout=subprocess.PIPE, text=True, check=True).stdout
+        return set(told.split())
+
+    def test_bash_offers_what_fits(self):
+        store = {"--url", "--prefix", "--config", "--help", "-h"}
+        self.assertEqual(self.bash_offers(""), set(COMMANDS) | SHARED)
+        self.assertEqual(self.bash_offers("--url", "x", "re"), {"release"})
+        for command in COMMANDS:
+            behind = {"--"} if command == "run" else set()
+            self.assertEqual(self.bash_offers(command, "-"), OPTIONS[command] | store | behind)
+        self.assertEqual(self.bash_offers("run", "-w", ""), set())
+        self.assertIn("env", self.bash_offers("run", "-n", "key", "--", "en"))
+        self.assertEqual(self.bash_offers("run", "-n", "key", "--", "sh", BASH[:-3]), {BASH})
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

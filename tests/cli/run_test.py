@@ -1,0 +1,119 @@
+# Goal: a command runs while its lock is held, gets what it was given and nothing else, and the exit
+# status tells how it went. Method: real commands, on a real redis-server.
+import os
+import subprocess
+import sys
+
+from support import PREFIX, CliTest, main, poll_until
+
+
+class Run(CliTest):
+    def test_ends_as_the_command_does(self):
+        for status in (0, 1, 7, 75, 79, 255):
+            self.expect(status, "run", self.key, "--", "sh", "-c", f"exit {status}")
+        self.expect(128 + 9, "run", self.key, "--", "sh", "-c", "kill -KILL $$")
+        self.expect(128 + 15, "run", self.key, "--", "sh", "-c", "kill -TERM $$")
+
+    def test_holds_the_lock_while_the_command_runs_and_no_longer(self):
+        told = self.expect(0, "run", self.key, "--", "redis-cli", "-s", self.server.path, "GET",
+                           PREFIX + self.key).stdout
+        self.assertRegex(told, r"\A\S+:[0-9]+/[0-9a-f]{32}\n\Z")
+        self.assertIsNone(self.token())
+
+    def test_tells_the_command_of_its_lock(self):
+        self.environment |= {"LEASELOCK_KEY": "of another", "OTHER": "stays"}
+        script = ('printf "%s\\n" "$LEASELOCK_KEY" "$LEASELOCK_TOKEN" "$LEASELOCK_FENCE" "$OTHER"; '
+                  f'redis-cli -s {self.server.path} GET "{PREFIX}$LEASELOCK_KEY"')
+        key, token, fence, other, stored = self.expect(
+            0, "run", self.key, "--", "sh", "-c", script).stdout.splitlines()
+        self.assertEqual((key, token, other), (self.key, stored, "stays"))
+        later = self.expect(0, "run", self.key, "--", "sh", "-c", 'echo "$LEASELOCK_FENCE"').stdout
+        self.assertGreater(int(later), int(fence))
+
+    def test_hands_the_arguments_on_as_they_are(self):
+        words = ["", "[a,b]", "{}", "--", "-x", "--ttl", "a b", "run", "\n", "*"]
+        code = "import sys; print(sys.argv[1:])"
+        told = self.expect(0, "run", self.key, "--", sys.executable, "-c", code, *words).stdout
+        self.assertEqual(told, f"{words}\n")
+
+    def test_hands_on_the_descriptors_and_signals_it_was_given_and_no_others(self):
+        code = ("import os; opened = os.open('/proc/self/fd', os.O_RDONLY);"
+                "print(sorted(f'{fd} {os.readlink(f\"/proc/self/fd/{fd}\")}'"
+                "  for fd in map(int, os.listdir('/proc/self/fd')) if fd < opened and fd > 1),"
+                "[(line[:6], int(line[7:], 16) & 0x7fffffff)"
+                "  for line in open('/proc/self/status') if line[:6] in ('SigBlk', 'SigIgn')])")
+        given = os.open(self.file("given"), os.O_CREAT | os.O_RDWR)
+        self.addCleanup(os.close, given)
+        os.set_inheritable(given, True)
+        command = [sys.executable, "-c", code]
+        plain = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True, close_fds=False, check=True)
+        told = self.expect(0, "run", self.key, "--", *command, capture_output=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, close_fds=False)
+        self.assertIn("given", told.stdout)
+        self.assertEqual(told.stdout, plain.stdout)
+
+    def test_does_not_wait_if_told_so(self):
+        self.hold()
+        self.expect_complaint(75, "not acquired", "run", "-n", self.key, "--", "touch", "ran")
+        self.expect_complaint(75, "not acquired", "run", "-w", "100ms", self.key, "--", "touch", "ran")
+        self.expect_complaint(3, "not acquired", "run", "-nE", "3", self.key, "--", "touch", "ran")
+        self.assertEqual(self.expect(0, "run", "-n", "-E", "0", self.key, "--", "touch", "ran").stderr, "")
+        self.assertFalse(os.path.exists(self.file("ran")))
+
+    def test_waits_for_the_lock(self):
+        holder = self.hold()
+        waiters = [self.start("run", *wait, self.key, "--", "sh", "-c", "echo ran >>holder")
+                   for wait in ([], ["-w", "1h"])]
+        poll_until(lambda: self.server.ask("LLEN", "{%s%s}:ll:q" % (PREFIX, self.key)) == 2,
+                   "two that wait")
+        self.touch("end")
+        for process in [holder, *waiters]:
+            self.assertEqual(self.finish(process), (0, ""))
+        self.assertEqual(self.lines("holder"), ["held", "ran", "ran"])
+
+    def test_renews_the_lock(self):
+        holder = self.hold(self.key, "--ttl", "3s")
+        token = self.token()
+        left = lambda: self.server.ask("PTTL", PREFIX + self.key)
+        for _ in range(2):
+            poll_until(lambda: left() < 2600, "a lease that runs")
+            poll_until(lambda: left() > 2600, "a renewal")
+        self.assertEqual(self.token(), token)
+        self.touch("end")
+        self.assertEqual(self.finish(holder), (0, ""))
+
+    def test_keeps_the_lock_for_its_min_hold(self):
+        self.expect(0, "run", "--min-hold", "10m", self.key, "--", "true")
+        self.assertTrue(self.json("status", self.key)["kept"])
+        self.expect(75, "run", "-n", self.key, "--", "true")
+
+    def test_says_if_the_command_cannot_be_run(self):
+        self.expect_complaint(127, "No such file", "run", self.key, "--", "no-such-command")
+        self.expect_complaint(127, "No such file", "run", self.key, "--", "./no/such")
+        self.touch("data")
+        self.expect_complaint(126, "Permission denied", "run", self.key, "--", "./data")
+        self.expect_complaint(126, "", "run", self.key, "--", "/")
+        self.assertIsNone(self.token())
+
+    def test_runs_a_script_without_an_interpreter_line_as_shells_do(self):
+        with open(self.file("script"), "w", encoding="utf-8") as script:
+            script.write("exit 5\n")
+        os.chmod(script.name, 0o755)
+        self.expect(5, "run", self.key, "--", "./script")
+
+    def test_says_if_the_backend_is_not_there(self):
+        nowhere = "redis+unix://" + self.file("nowhere")
+        for wait in ([], ["-n"], ["-w", "1h"]):
+            self.expect_complaint(69, "does the server run", "--url", nowhere, "run", *wait,
+                                  self.key, "--", "touch", "ran")
+        self.assertFalse(os.path.exists(self.file("ran")))
+
+    def test_leaves_alone_what_is_no_lock(self):
+        self.server.ask("SADD", PREFIX + self.key, "member")
+        self.expect_complaint(69, self.key, "run", self.key, "--", "touch", "ran")
+        self.assertFalse(os.path.exists(self.file("ran")))
+
+
+if __name__ == "__main__":
+    main()

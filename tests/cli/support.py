@@ -1,0 +1,196 @@
+# What the tests of the command stand on: a redis-server of their own, and the command as a user runs
+# it. Each file is run as `python3 <file> <leaselock>`.
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = os.path.abspath(sys.argv[1])
+PREFIX = "hazel:lock:"
+LIMIT = 40  # seconds, for what has to happen at all
+
+
+def poll_until(condition, what="a condition"):
+    """Waits for what has to happen, however long it takes on a busy machine."""
+    end = time.monotonic() + LIMIT
+    while not (result := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not happen")
+        time.sleep(0.01)
+    return result
+
+
+def gone_with_us():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Server:
+    """A redis-server on a unix socket, with nothing persisted, gone with the test."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="leaselock-")
+        self.path = os.path.join(self.directory, "redis.sock")
+        self.url = f"redis+unix://{self.path}"
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", self.path, "--save", "",
+             "--dir", self.directory], stdout=subprocess.DEVNULL, preexec_fn=gone_with_us)
+        poll_until(self.answers, "an answer of redis-server")
+
+    def answers(self):
+        try:
+            return self.ask("PING") == "PONG"
+        except OSError:
+            return False
+
+    def ask(self, *words):
+        """One command; the answer as an int, a text, a list or None."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(LIMIT)
+            connection.connect(self.path)
+            text = b"*%d\r\n" % len(words)
+            for word in words:
+                raw = word if isinstance(word, bytes) else str(word).encode()
+                text += b"$%d\r\n%s\r\n" % (len(raw), raw)
+            connection.sendall(text)
+            return read_reply(connection.makefile("rb"))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def read_reply(stream):
+    line = stream.readline()
+    if not line:
+        raise ConnectionError("no reply")
+    kind, rest = line[:1], line[1:-2].decode()
+    if kind == b"-":
+        raise AssertionError(rest)
+    if kind == b":":
+        return int(rest)
+    if kind == b"*":
+        return [read_reply(stream) for _ in range(int(rest))]
+    if kind == b"$":
+        return None if rest == "-1" else stream.read(int(rest) + 2)[:-2].decode()
+    return rest
+
+
+class CliTest(unittest.TestCase):
+    """One server for all tests of a class; a directory, and a key of its own, for each."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="leaselock-")
+        self.addCleanup(shutil.rmtree, self.directory, True)
+        self.key = self._testMethodName
+        self.environment = dict(os.environ, LEASELOCK_URL=self.server.url)
+
+    def file(self, name):
+        return os.path.join(self.directory, name)
+
+    def lines(self, name):
+        try:
+            with open(self.file(name), encoding="utf-8") as file:
+                return file.read().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def await_line(self, name, line):
+        poll_until(lambda: line in self.lines(name), f"'{line}' in {name}")
+
+    def touch(self, name):
+        with open(self.file(name), "w", encoding="utf-8"):
+            pass
+
+    def call(self, *words, **options):
+        """Runs the command to its end."""
+        options = {"env": self.environment, "text": True, "capture_output": True,
+                   "timeout": LIMIT, "cwd": self.directory, "stdin": subprocess.DEVNULL} | options
+        return subprocess.run([PROGRAM, *words], **options)
+
+    def start(self, *words, **options):
+        """Starts the command beside the test; it is gone with it."""
+        options = {"env": self.environment, "text": True, "stdout": subprocess.PIPE,
+                   "stderr": subprocess.PIPE, "cwd": self.directory,
+                   "stdin": subprocess.DEVNULL} | options
+        process = subprocess.Popen([PROGRAM, *words], **options)
+        self.addCleanup(self.end, process)
+        return process
+
+    @staticmethod
+    def end(process):
+        # What it has started may live on and hold its output, so that is not read to the end.
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
+    def finish(self, process):
+        """Its exit status and what it said on standard error, when it has ended."""
+        _, said = process.communicate(timeout=LIMIT)
+        return process.returncode, said
+
+    def expect(self, code, *words, **options):
+        result = self.call(*words, **options)
+        self.assertEqual(result.returncode, code, result)
+        return result
+
+    def expect_complaint(self, code, text, *words, **options):
+        """It ends so, and says one line on standard error that has the text."""
+        result = self.expect(code, *words, **options)
+        self.assertRegex(result.stderr, r"\Aleaselock: [^\n]+\n\Z")
+        self.assertIn(text, result.stderr)
+
+    def json(self, *words, code=0):
+        return json.loads(self.expect(code, *words, "--json").stdout)
+
+    def token(self, key=None):
+        """What lies under the key."""
+        return self.server.ask("GET", PREFIX + (key or self.key))
+
+    def hold(self, key=None, *options):
+        """A holder beside the test, which ends when the file `end` is there."""
+        holder = self.start("run", *options, key or self.key, "--", "sh", "-c",
+                            "echo held >>holder; until [ -e end ]; do sleep 0.01; done")
+        self.await_line("holder", "held")
+        return holder
+
+    def is_running(self, pid):
+        """Whether there is such a process that has not ended."""
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                return re.sub(r".*\) ", "", file.read())[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    def await_end(self, pid):
+        poll_until(lambda: not self.is_running(pid), f"the end of process {pid}")
+
+
+def main():
+    del sys.argv[1]
+    unittest.main(verbosity=2)

@@ -1,0 +1,136 @@
+# Goal: on a terminal the command is in front, as if leaselock were not there: it reads, Ctrl-C and
+# Ctrl-Z are for it, and the shell gets the terminal back. Method: bash on a terminal of its
+# own, whose keys the test presses.
+import os
+import pty
+import re
+import signal
+
+from support import PREFIX, PROGRAM, CliTest, gone_with_us, main, poll_until
+
+JOBS = "-m"  # bash controls jobs, as at a prompt
+REPORT = ("import os, sys\n"
+          "print('in front', os.tcgetpgrp(0) == os.getpgrp(),"
+          " 'own group', os.getpgrp() == os.getpid(), flush=True)\n")
+
+
+class Terminal(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.environment["RUN"] = f"{PROGRAM} run {self.key}"
+        self.environment["PS1"] = ""
+        self.shown = ""
+
+    def shell(self, script, *options):
+        """Bash, in front of a new terminal, runs the script."""
+        pid, self.keys = pty.fork()
+        if pid == 0:
+            gone_with_us()
+            os.chdir(self.directory)
+            os.execvpe("bash", ["bash", "--norc", *options, "-c", script], self.environment)
+        os.set_blocking(self.keys, False)
+        self.addCleanup(os.close, self.keys)
+        self.addCleanup(os.waitpid, pid, 0)
+        self.addCleanup(os.kill, pid, signal.SIGKILL)
+
+    def shows(self, text):
+        try:
+            self.shown += os.read(self.keys, 65536).decode().replace("\r\n", "\n")
+        except OSError:  # nothing more, or all have hung up
+            pass
+        return re.search(text, self.shown)
+
+    def await_text(self, text):
+        try:
+            return poll_until(lambda: self.shows(text), text)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; shown: {self.shown}") from None
+
+    def press(self, keys):
+        os.write(self.keys, keys)
+
+    def python(self, code):
+        with open(self.file("command.py"), "w", encoding="utf-8") as file:
+            file.write(code)
+        return "python3 -u command.py"
+
+    def test_is_the_commands_while_it_runs_and_the_shells_afterwards(self):
+        command = self.python(REPORT + "print('read', input())\n")
+        for options in ([JOBS], []):  # a shell without job control does not look after the terminal
+            self.shown = ""
+            self.shell(f"$RUN -- {command}; read line; echo \"shell read $line\"", *options)
+            self.await_text("in front True own group True")
+            self.press(b"for the command\n")
+            self.await_text("read for the command")
+            self.press(b"for the shell\n")
+            self.await_text("shell read for the shell")
+
+    def test_stays_with_us_in_a_pipeline_and_where_it_is_told_so(self):
+        command = self.python(REPORT)
+        self.shell(f"$RUN -- {command} | cat; $RUN --foreground -- {command}; echo done", JOBS)
+        self.await_text("in front False own group True")
+        self.await_text("in front True own group False")
+        self.await_text("done")
+
+    def test_interrupts_the_command_once(self):
+        # It takes each signal out at once, so that a second one is seen.
+        note = ("import signal\n"
+                "keys = {signal.SIGINT, signal.SIGQUIT}\n"
+                "signal.pthread_sigmask(signal.SIG_BLOCK, keys)\n"
+                "print('ready', flush=True)\n"
+                "while signal.sigwaitinfo(keys).si_signo == signal.SIGINT: print('told', flush=True)\n"
+                "exit(7)\n")
+        deaf = "| (trap '' INT QUIT; cat)"  # in front, where the keys are heard
+        for words, behind in (("", ""), ("--foreground", ""), ("", deaf), ("--foreground", deaf)):
+            self.shown = ""
+            self.shell("set -o pipefail; "
+                       f"$RUN {words} -- {self.python(note)} {behind}; echo ended $?", JOBS)
+            self.await_text("ready")
+            self.press(b"\x03")
+            self.await_text("told")
+            self.press(b"\x1c")
+            self.await_text("ended 7")
+            self.assertEqual(self.shown.count("told"), 1, words + behind)
+
+    def test_stops_the_command_and_continues_it(self):
+        command = self.python("print('ready', flush=True)\nprint('read', input(), flush=True)\n")
+        for words in ("", "--foreground"):
+            self.shown = ""
+            self.shell(f"$RUN {words} -- {command}; echo stopped $?; "
+                       "read line; echo shell read $line; fg; echo ended $?", JOBS)
+            self.await_text("ready")
+            self.press(b"\x1a")
+            self.await_text(f"stopped {128 + signal.SIGTSTP}")
+            self.assertIsNotNone(self.token())
+            self.press(b"one\n")
+            self.await_text("shell read one")
+            self.press(b"two\n")
+            self.await_text("read two")
+            self.await_text("ended 0")
+
+    def test_does_not_continue_a_command_whose_lease_is_over(self):
+        command = self.python("print('ready', flush=True)\ninput()\nopen('ran', 'w')\n")
+        self.shell(f"$RUN --ttl 3s -- {command}; echo stopped; read line; fg; echo ended $?", JOBS)
+        self.await_text("ready")
+        self.press(b"\x1a")
+        self.await_text("stopped")
+        poll_until(lambda: self.token() is None, "the end of the lease")
+        self.press(b"go on\n")
+        self.await_text("is lost: SIGKILL")
+        self.await_text("ended 79")
+        self.assertFalse(os.path.exists(self.file("ran")))
+
+    def test_stops_the_wait(self):
+        self.hold()
+        self.shell("$RUN -- touch ran; echo stopped $?; fg; echo ended $?", JOBS)
+        queue = "{%s%s}:ll:q" % (PREFIX, self.key)
+        poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
+        self.press(b"\x1a")
+        self.await_text(f"stopped {128 + signal.SIGTSTP}")
+        self.press(b"\x03")
+        self.await_text(f"ended {128 + signal.SIGINT}")
+        self.assertFalse(os.path.exists(self.file("ran")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+# Goal: what is wrong with a call is said in one line, which tells what to do, and nothing is done.
+# Method: wrong calls, to a server that would serve them.
+import os
+
+from support import CliTest, main
+
+
+class Usage(CliTest):
+    def refuse(self, text, *words):
+        self.expect_complaint(64, text, *words)
+        self.assertFalse(os.path.exists(self.file("ran")))
+        self.assertEqual(self.server.ask("DBSIZE"), 0)
+
+    def test_a_wrong_call_is_refused(self):
+        run = ("--", "touch", "ran")
+        self.refuse("leaselock --help")
+        self.refuse("leaselock --help", "frobnicate")
+        self.refuse("KEY is required", "run")
+        self.refuse("KEY is required", "run", *run)
+        self.refuse("no command: say leaselock run KEY --", "run", "key")
+        self.refuse("no command: say leaselock run KEY --", "run", "key", "--")
+        self.refuse("leaselock run --help", "run", "key", "touch", "ran")
+        self.refuse("--frob", "run", "--frob", "key", *run)
+        self.refuse("--frob", "list", "--frob")
+        self.refuse("excludes", "run", "-n", "-w", "3s", "key", *run)
+        self.refuse("not in range 0 to 255", "run", "-E", "256", "key", *run)
+        self.refuse("--conflict-exit-code", "run", "-E", "x", "key", *run)
+        self.refuse("leaselock status --help", "status")
+        self.refuse("is for leaselock run", "status", "run", *run)
+        self.refuse("--token TOKEN", "release", "key")
+        self.refuse("--token TOKEN", "release", "--token", "", "key")
+        self.refuse("excludes", "release", "--token", "t", "--force", "key")
+        self.refuse("pattern", "list", "")
+
+    def test_a_wrong_duration_is_refused(self):
+        for text in ("x", "", "1.5s", "-1s", "5 s", "s", "3d", "99999999999999999999s",
+                     "9223372036854775807s"):
+            self.refuse("is no duration", "run", f"--grace={text}" if text else "--grace=x",
+                        "key", "--", "touch", "ran")
+        for ttl in ("0", "9ms", "25h"):
+            self.refuse("ttl", "run", "--ttl", ttl, "key", "--", "touch", "ran")
+        self.refuse("min_hold", "run", "--min-hold", "25h", "key", "--", "touch", "ran")
+
+    def test_each_unit_of_a_duration_is_known(self):
+        for text in ("20000ms", "20s", "20", "1m", "1min", "1h"):
+            self.expect(0, "run", "--ttl", text, "key", "--", "true")
+        self.server.ask("FLUSHALL")
+
+    def test_a_wrong_key_is_refused(self):
+        self.refuse("control character", "status", "a\tb")
+        self.refuse("control character", "run", "a\nb", "--", "touch", "ran")
+        self.refuse("control character", "release", "--force", "a\x7f")
+        self.refuse("key has", "status", "")
+        self.refuse("key has", "wait", 600 * "k")
+
+    def test_a_wrong_place_is_refused(self):
+        self.refuse("redis://...", "--url", "http://x", "list")
+        self.refuse("invalid URL", "--url", "redis://x:port", "run", "key", "--", "touch", "ran")
+        self.refuse("prefix", "--prefix", "a\nb", "list")
+        self.environment["LEASELOCK_URL"] = ""
+        self.refuse("--url redis://HOST:6379", "list")
+        self.refuse("--url redis://HOST:6379", "run", "key", "--", "touch", "ran")
+
+    def test_a_wrong_file_is_refused(self):
+        self.refuse("nowhere.toml", "--config", "nowhere.toml", "list")
+        with open(self.file("bad.toml"), "w", encoding="utf-8") as file:
+            file.write('colour = "blue"\n')
+        self.refuse("colour", "--config", "bad.toml", "list")
+        with open(self.file("bad.toml"), "w", encoding="utf-8") as file:
+            file.write('[run]\nttl = "soon"\n')
+        self.refuse("is no duration", "--config", "bad.toml", "run", "key", "--", "touch", "ran")
+
+    def test_help_and_version_are_told(self):
+        self.assertIn("run ", self.expect(0, "--help").stdout)
+        self.assertIn("-- COMMAND", self.expect(0, "run", "--help").stdout)
+        self.assertRegex(self.expect(0, "--version").stdout, r"\Aleaselock \d+\.\d+\.\d+\n\Z")
+
+
+if __name__ == "__main__":
+    main()
