@@ -88,8 +88,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // The key without the manager's prefix; empty if this guard never held one.
     [[nodiscard]] std::string_view key() const noexcept;
 
-    // What the store keeps under the key: `<owner>/<32 hex digits>`. Whoever knows it can release the
-    // lock, so it is for those who may, and for no log. Empty if this guard never held one.
+    // What the store keeps under the key: `<owner>/<32 hex digits>`. Whoever knows it can release
+    // the lock, so it is for those who may, and for no log. Empty if this guard never held one.
     [[nodiscard]] std::string_view owner_token() const noexcept;
 
     // From now on the lease has `ttl` to run, 10 ms to 24 h, and is renewed with it. Longer than

@@ -1,8 +1,10 @@
 // The command `leaselock`: what a shell, cron or systemd needs of distributed locks.
+#include <fcntl.h>
 #include <new>
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <unistd.h>
 
 #include <leaselock/error.hpp>
 
@@ -49,7 +51,18 @@ int fail(const Error& error) {
                 nobody_there ? "; does the server run, and is --url or LEASELOCK_URL right?" : "");
 }
 
+// The number of a standard stream that is closed must not become that of a connection, or what we
+// say would go to the server. What takes it cannot be read or written, as if nothing did.
+void keep_standard_streams() noexcept {
+    int fd = -1;
+    do {
+        fd = ::open("/", O_PATH | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) ::close(fd);
+}
+
 int main(int argc, char** argv) {
+    keep_standard_streams();
     try {
         const std::optional<Options> options = parse_options(argc, argv);
         return options ? act(*options) : exit_code::done;

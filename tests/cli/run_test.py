@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from support import PREFIX, CliTest, main, poll_until
+from support import PREFIX, PROGRAM, CliTest, main, poll_until
 
 
 class Run(CliTest):
@@ -52,6 +52,16 @@ class Run(CliTest):
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, close_fds=False)
         self.assertIn("given", told.stdout)
         self.assertEqual(told.stdout, plain.stdout)
+
+    def test_leaves_a_stream_closed_that_is_closed(self):
+        closed = lambda streams, *words: subprocess.run(
+            ["sh", "-c", f'exec "$0" "$@" {streams}', PROGRAM, *words], env=self.environment,
+            cwd=self.directory, capture_output=True, text=True, check=False)
+        told = closed("<&- 2>&-", "run", self.key, "--", "sh", "-c", "ls -l /proc/$$/fd")
+        self.assertEqual([line.split()[8] for line in told.stdout.splitlines()[1:]], ["1"])
+        self.hold()
+        self.assertEqual(closed("2>&-", "run", "-n", self.key, "--", "true").returncode, 75)
+        self.assertEqual(closed(">&-", "status", self.key).returncode, 71)
 
     def test_does_not_wait_if_told_so(self):
         self.hold()

@@ -79,8 +79,11 @@ class Signals(CliTest):
         self.assertIsNone(self.token())
 
     def test_tell_how_the_command_ended(self):
+        # Without `exec` a shell may be about to start its child, and then waits for one that has
+        # not heard of the signal.
         for number in (signal.SIGTERM, signal.SIGINT):
-            process = self.start("run", self.key, "--", "sh", "-c", "echo held >>holder; sleep 600")
+            process = self.start("run", self.key, "--", "sh", "-c",
+                                 "echo held >>holder; exec sleep 600")
             self.await_line("holder", "held")
             os.remove(self.file("holder"))
             process.send_signal(number)

@@ -17,6 +17,10 @@ PROGRAM = os.path.abspath(sys.argv[1])
 PREFIX = "hazel:lock:"
 LIMIT = 40  # seconds, for what has to happen at all
 
+# Whoever starts the tests in the background ignores these, and so would all that they start.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 
 def poll_until(condition, what="a condition"):
     """Waits for what has to happen, however long it takes on a busy machine."""
