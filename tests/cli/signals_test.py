@@ -9,7 +9,8 @@ from support import PREFIX, CliTest, main, poll_until
 FORWARDED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1,
              signal.SIGUSR2, signal.SIGALRM]
 
-# Notes each signal in the file `log`, behind a name; ends when the file `end` is there.
+# Notes each signal in the file `log`, behind a name; ends when the file `end` is there, or its
+# directory is no more.
 NOTER = """
 import os, signal, sys, time
 def note(text):
@@ -18,7 +19,7 @@ def note(text):
 for number in %r:
     signal.signal(number, lambda number, _: note(signal.Signals(number).name))
 note(f"pid {os.getpid()}")
-while not os.path.exists("end"):
+while os.stat(".").st_nlink and not os.path.exists("end"):
     time.sleep(0.01)
 note("ends")
 """ % [int(number) for number in FORWARDED]
@@ -140,10 +141,11 @@ class Signals(CliTest):
         self.end_family(process)
 
     def test_kill_the_command_with_leaselock(self):
-        process, child, _ = self.start_family()
+        process, child, grandchild = self.start_family()
         process.kill()
         self.await_end(child)
         self.touch("end")
+        self.await_end(grandchild)
 
     def test_are_not_needed_to_hear_of_children_where_those_are_ignored(self):
         self.expect(7, "run", self.key, "--", "sh", "-c", "exit 7",

@@ -99,7 +99,8 @@ TEST_F(HolderOutage, Row14AcquireThatAStoppedServerRunsLateLeavesNothingAndTheDu
     server_.resume();
     EXPECT_TRUE(poll_until([&] { return locks_.stats().cleanups_now == 0; }));
     EXPECT_TRUE(is_free());
-    EXPECT_TRUE(poll_until([&] { return told_->cleaned == 1; }));
+    // On a slow machine the first one's release may have been cleaned up, too.
+    EXPECT_TRUE(poll_until([&] { return told_->cleaned >= 1; }));
     EXPECT_EQ(told_->given_up, 0);
     EXPECT_TRUE(acquire_as_other()) << ec_.message();
 }
