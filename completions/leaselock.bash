@@ -15,12 +15,12 @@ _leaselock() {
     case $previous in
         --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'redis:// rediss:// redis+unix://' -- "$word") && return ;;
-        --prefix | --ttl | --wait | -w | --min-hold | --conflict-exit-code | -E | --grace | --token) return ;;
+        --prefix | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --token) return ;;
     esac
     local words
     case $command in
         '') words="$commands $shared --version" ;;
-        run) words="$shared --ttl --wait -w --nonblock -n --min-hold --conflict-exit-code -E --grace --foreground --" ;;
+        run) words="$shared --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --" ;;
         wait) words="$shared --json --wait -w" ;;
         release) words="$shared --json --token --force" ;;
         *) words="$shared --json" ;;

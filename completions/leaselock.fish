@@ -24,6 +24,8 @@ complete -c leaselock -n '__leaselock_in status list wait release doctor' -l jso
 complete -c leaselock -n '__leaselock_in run wait' -s w -l wait -x -d 'Wait at most so long'
 complete -c leaselock -n '__leaselock_in run' -l ttl -x -d 'How long the lock outlives a holder that died'
 complete -c leaselock -n '__leaselock_in run' -s n -l nonblock -d 'Do not wait'
+complete -c leaselock -n '__leaselock_in run' -l shared -d 'A share, beside other readers'
+complete -c leaselock -n '__leaselock_in run' -l slots -x -d 'One of so many slots'
 complete -c leaselock -n '__leaselock_in run' -l min-hold -x -d 'Keep the lock at least so long'
 complete -c leaselock -n '__leaselock_in run' -s E -l conflict-exit-code -x -d 'Exit status if the lock is held'
 complete -c leaselock -n '__leaselock_in run' -l grace -x -d 'SIGTERM so long before SIGKILL'

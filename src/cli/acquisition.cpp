@@ -12,7 +12,8 @@ namespace {
 
 LockOptions lock_options(const Options& options) {
     const bool waits = options.wait != std::chrono::milliseconds{0};
-    LockOptions result{.ttl = options.run.ttl, .min_hold = options.run.min_hold};
+    LockOptions result{
+        .ttl = options.run.ttl, .min_hold = options.run.min_hold, .share = options.run.share};
     if (waits) result.wait_timeout = options.wait ? Duration{*options.wait} : forever;
     return result;
 }

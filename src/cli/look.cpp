@@ -23,21 +23,33 @@ using std::chrono::milliseconds;
 constexpr milliseconds shortest_pause{10};
 constexpr milliseconds longest_pause{250};
 
+// How many there are; 0: it is held as a whole, or by readers.
+std::uint64_t slots_of(const LockInfo& info) {
+    return info.taken.of > 0 && info.taken.of != unlimited
+               ? static_cast<std::uint64_t>(info.taken.of)
+               : 0;
+}
+
 Record lock_record(const std::string& key, const LockInfo& info) {
     return {{"key", key},
             {"held", info.held},
             {"owner", info.owner},
             {"remaining_ms", info.remaining},
             {"fencing_token", info.fencing_token},
-            {"kept", info.kept}};
+            {"kept", info.kept},
+            {"shares", static_cast<std::uint64_t>(info.taken.count)},
+            {"slots", slots_of(info)},
+            {"waiting", static_cast<std::uint64_t>(info.waiting)}};
 }
 
 // The holder's release, said by somebody else. Whether it held the lock.
 bool release_by_token(Store& store, const Options& options) {
     const std::string full_key = store.prefix + options.key;
+    const int of = store.locks.inspect(options.key).taken.of;
     Operation operation{{.verb = Verb::release,
                          .key = full_key,
                          .token = options.token,
+                         .share = of > 0 ? Share{1, of} : exclusive,
                          .submitted = boot_clock()->now()}};
     store.backend->submit(operation);
     if (!store.backend->pump(operation, Clock::time_point::max())) {

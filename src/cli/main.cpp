@@ -34,7 +34,8 @@ int act(const Options& options) {
 
 // What a user can mend in what he has said.
 bool is_usage(const std::error_code& code) {
-    return code == Errc::invalid_key || code == Errc::invalid_option || code == Errc::invalid_url;
+    return code == Errc::invalid_key || code == Errc::invalid_option || code == Errc::invalid_url ||
+           code == Errc::conflicting_use;
 }
 
 // One line, also where a text of the user's is in it.

@@ -92,6 +92,18 @@ void add_run(CLI::App& app, Options& options) {
            "-n,--nonblock", [&options] { options.wait = milliseconds{0}; },
            "Do not wait for a held lock")
         ->excludes(wait);
+    CLI::Option* const shared = sub.add_flag_callback(
+        "--shared", [&run] { run.share = leaselock::shared; },
+        "A reader's share: beside other readers, and never beside one who has it without this");
+    sub.add_option_function<int>(
+           "--slots",
+           [&run](int count) {
+               run.share = {1, count};
+           },
+           "One of so many slots: at most so many commands at once; all say the same number")
+        ->check(CLI::Range(1, max_permits).description(""))
+        ->excludes(shared)
+        ->type_name("N");
     add_duration(sub, "--min-hold", "Keep the lock at least so long, from its acquisition on",
                  [&run](milliseconds d) { run.min_hold = d; });
     sub.add_option("-E,--conflict-exit-code", run.if_held,

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <leaselock/share.hpp>
+
 #include "cli/exit_code.hpp"
 #include "cli/store.hpp"
 
@@ -18,6 +20,7 @@ struct RunOptions {
     std::chrono::milliseconds ttl = std::chrono::seconds{30};
     std::chrono::milliseconds min_hold{0};
     std::chrono::milliseconds grace = std::chrono::seconds{5};
+    Share share{};
     int if_held = exit_code::not_acquired;
     bool foreground = false;
 };

@@ -32,8 +32,8 @@ class Look(CliTest):
     def test_status_tells_who_holds_a_lock(self):
         self.assertEqual(self.json("status", self.key), {
             "key": self.key, "held": False, "owner": "", "remaining_ms": 0, "fencing_token": 0,
-            "kept": False})
-        self.assertEqual(self.expect(0, "status", self.key).stdout, f"{self.key}\tfalse\t\t0\t0\tfalse\n")
+            "kept": False, "shares": 0, "slots": 0, "waiting": 0})
+        self.assertEqual(self.expect(0, "status", self.key).stdout, f"{self.key}\tfalse\t\t0\t0\tfalse\t0\t0\t0\n")
         self.hold(self.key, "--ttl", "1h")
         told = self.json("status", self.key)
         self.assertTrue(self.token().startswith(told["owner"] + "/"))
@@ -42,10 +42,11 @@ class Look(CliTest):
         self.assertGreater(told["fencing_token"], 0)
         fields = self.expect(0, "status", self.key).stdout.rstrip("\n").split("\t")
         self.assertEqual(fields[:3] + fields[4:], [self.key, "true", told["owner"],
-                                                   str(told["fencing_token"]), "false"])
+                                                   str(told["fencing_token"]), "false",
+                                                   "0", "0", "0"])
         table = self.on_terminal("status", self.key).splitlines()
-        self.assertRegex(table[0], r"^key +held +owner +remaining +fencing token +kept$")
-        self.assertRegex(table[1], rf"^{self.key} +yes +{OWNER} +59m\d\ds +\d+ +no$")
+        self.assertRegex(table[0], r"^key +held +owner +remaining +fencing token +kept +shares +slots +waiting$")
+        self.assertRegex(table[1], rf"^{self.key} +yes +{OWNER} +59m\d\ds +\d+ +no +0 +0 +0$")
 
     def test_list_tells_the_locks_that_match(self):
         self.assertEqual(self.json("list"), [])

@@ -25,6 +25,9 @@ class Usage(CliTest):
         self.refuse("excludes", "run", "-n", "-w", "3s", "key", *run)
         self.refuse("not in range 0 to 255", "run", "-E", "256", "key", *run)
         self.refuse("--conflict-exit-code", "run", "-E", "x", "key", *run)
+        for slots in ("0", "-1", "10001", "x"):
+            self.refuse("--slots", "run", "--slots", slots, "key", *run)
+        self.refuse("excludes", "run", "--shared", "--slots", "2", "key", *run)
         self.refuse("leaselock status --help", "status")
         self.refuse("is for leaselock run", "status", "run", *run)
         self.refuse("--token TOKEN", "release", "key")
