@@ -125,17 +125,13 @@ class Signals(CliTest):
 
     def test_stop_and_continue_the_command(self):
         process, child, _ = self.start_family()
-
-        def state():
-            with open(f"/proc/{child}/stat", encoding="utf-8") as file:
-                return file.read().rsplit(") ", 1)[1][0]
         process.send_signal(signal.SIGTSTP)
-        poll_until(lambda: state() == "T", "a stop of the command")
+        self.await_stop(child)
         process.send_signal(signal.SIGCONT)
-        poll_until(lambda: state() != "T", "that the command goes on")
+        poll_until(lambda: self.state(child) != "T", "that the command goes on")
         # A command that is stopped gets a signal when it goes on, so it goes on for it.
         process.send_signal(signal.SIGTSTP)
-        poll_until(lambda: state() == "T", "a stop of the command")
+        self.await_stop(child)
         process.send_signal(signal.SIGUSR1)
         self.await_line("log", "child SIGUSR1")
         self.end_family(process)

@@ -3,7 +3,6 @@
 import ctypes
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -183,13 +182,20 @@ class CliTest(unittest.TestCase):
         self.await_line("holder", "held")
         return holder
 
-    def is_running(self, pid):
-        """Whether there is such a process that has not ended."""
+    def state(self, pid):
+        """The letter that the kernel has for what a process does; X: there is none."""
         try:
             with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                return re.sub(r".*\) ", "", file.read())[0] not in "ZX"
+                return file.read().rsplit(") ", 1)[1][0]
         except (FileNotFoundError, ProcessLookupError):
-            return False
+            return "X"
+
+    def is_running(self, pid):
+        """Whether there is such a process that has not ended."""
+        return self.state(pid) not in "ZX"
+
+    def await_stop(self, pid):
+        poll_until(lambda: self.state(pid) == "T", f"a stop of process {pid}")
 
     def await_end(self, pid):
         poll_until(lambda: not self.is_running(pid), f"the end of process {pid}")

@@ -93,14 +93,16 @@ class Terminal(CliTest):
             self.assertEqual(self.shown.count("told"), 1, words + behind)
 
     def test_stops_the_command_and_continues_it(self):
-        command = self.python("print('ready', flush=True)\nprint('read', input(), flush=True)\n")
+        command = self.python("import os\nprint('pid', os.getpid(), flush=True)\n"
+                              "print('read', input(), flush=True)\n")
         for words in ("", "--foreground"):
             self.shown = ""
             self.shell(f"$RUN {words} -- {command}; echo stopped $?; "
                        "read line; echo shell read $line; fg; echo ended $?", JOBS)
-            self.await_text("ready")
+            pid = int(self.await_text(r"pid (\d+)\n")[1])
             self.press(b"\x1a")
             self.await_text(f"stopped {128 + signal.SIGTSTP}")
+            self.await_stop(pid)
             self.assertIsNotNone(self.token())
             self.press(b"one\n")
             self.await_text("shell read one")
