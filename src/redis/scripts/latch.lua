@@ -27,7 +27,7 @@ if ARGV[4] == '1' then call('ZADD', KEYS[5], '+inf', token) end
 if call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then call('PEXPIRE', KEYS[1], ARGV[2]) end
 call('PEXPIRE', KEYS[5], '86401000')
 local queue = call('LINDEX', KEYS[3], '0')
-if call('ZCARD', KEYS[5]) < tonumber(ARGV[5]) then
+if call('ZCOUNT', KEYS[5], '-inf', '+inf') < tonumber(ARGV[5]) then
   if ARGV[4] == '1' then return {1, now, math.max(last, 1)} end
   local life, place = ARGV[6], ARGV[7] and ARGV[7] .. '|0|L' .. ARGV[5]
   -- include parts/places.lua

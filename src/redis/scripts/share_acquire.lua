@@ -65,7 +65,7 @@ for i = 2, count do call('ZADD', KEYS[5], 'GT', till, token .. '|' .. i) end
 call('PEXPIRE', KEYS[5], '86401000')
 if queue then
   local lock, fences, queue_key, waiters, holders = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-  local limit, used = of, call('ZCARD', KEYS[5])
+  local limit, used = of, call('ZCOUNT', KEYS[5], '-inf', '+inf')
   -- include parts/hand_over.lua
 end
 if fence == now and now > 1000000000000000 then return now end

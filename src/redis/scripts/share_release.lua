@@ -34,7 +34,7 @@ elseif mine then
   local longest = call('ZRANGE', KEYS[5], '0', '0', 'REV', 'WITHSCORES')[2]
   if longest then
     call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil((longest - now) / 1000)))
-    used = call('ZCARD', KEYS[5])
+    used = call('ZCOUNT', KEYS[5], '-inf', '+inf')
   else
     call('DEL', KEYS[1])
     limit = nil

@@ -171,15 +171,15 @@ inline constexpr Case<BackendFixture> share_manager_cases[] = {
          LockManager second = manager_of(fixture, "second:2");
          SharedDistributedMutex here{first, "key", {.ttl = long_term}};
          SharedDistributedMutex there{second, "key", {.ttl = long_term}};
-         std::shared_lock reading{here};
+         std::shared_lock reader{here};
          EXPECT_TRUE((std::shared_lock{there, std::try_to_lock}.owns_lock()));
          EXPECT_FALSE((std::unique_lock{there, std::try_to_lock}.owns_lock()));
-         reading.unlock();
-         std::unique_lock writing{there, std::defer_lock};
-         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return writing.try_lock(); }));
-         EXPECT_FALSE(reading.try_lock());
-         writing.unlock();
-         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return reading.try_lock(); }));
+         reader.unlock();
+         std::unique_lock writer{there, std::defer_lock};
+         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return writer.try_lock(); }));
+         EXPECT_FALSE(reader.try_lock());
+         writer.unlock();
+         EXPECT_TRUE(settle_until(fixture, 10s, [&] { return reader.try_lock(); }));
      }},
 };
 

@@ -96,7 +96,7 @@ for _, group in ipairs(groups) do
       call('ZREM', holders, winner[1])
       for i = 2, winner[2] do call('ZREM', holders, winner[1] .. '|' .. i) end
     end
-    if limit and call('ZCARD', holders) == 0 then call('DEL', lock) end
+    if limit and call('ZCOUNT', holders, '-inf', '+inf') == 0 then call('DEL', lock) end
     break
   end
 end
