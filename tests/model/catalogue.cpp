@@ -1,90 +1,11 @@
 #include "model/catalogue.hpp"
 
+#include "model/setups.hpp"
+
 namespace leaselock::model {
 namespace {
 
-// Two processes and all that can happen to one that holds.
-constexpr Setup two{.longer = 3, .renews = true, .crashes = true, .deaf = true};
-constexpr Setup foreign{.foreign = true};
-constexpr Setup clock_steps{
-    .messages = 2, .renews = true, .crashes = true, .clock_back = 2, .clock_forward = 1};
-constexpr Setup min_hold{.ttl = 3,
-                         .short_ttl = 1,
-                         .min_hold = 2,
-                         .renews = true,
-                         .short_is_enough = false,
-                         .crashes = true};
-// Without trouble, and without renewal.
-constexpr Setup calm{.clients = 3,
-                     .short_ttl = 1,
-                     .min_hold = 2,
-                     .short_is_enough = false,
-                     .loses = false,
-                     .delays = false};
-constexpr Setup line{.clients = 3, .messages = 2, .process_of = {0, 0, 1}, .same_connection = true};
-constexpr Setup one_connection{
-    .sessions = 2, .waits = {false, false, false}, .loses = false, .same_connection = true};
-constexpr Setup two_connections{.sessions = 2, .waits = {false, false, false}, .loses = false};
-constexpr Setup impatient{.clients = 3, .messages = 2, .waits = {true, true, false}};
-constexpr Setup sessions{.sessions = 2, .messages = 2, .limit = 15'000'000};
-constexpr Setup three{.clients = 3, .messages = 2, .crashes = true, .deaf = true};
-
-// Shares: two who hold together, or one after the other.
-constexpr Setup readers{
-    .wants = {reader, reader}, .renews = true, .crashes = true, .foreign = true};
-constexpr Setup permit{.wants = {permits(1, 1), permits(1, 1)},
-                       .longer = 3,
-                       .renews = true,
-                       .crashes = true,
-                       .deaf = true};
-constexpr Setup permit_min_hold{.wants = {permits(1, 1), permits(1, 1)},
-                                .ttl = 3,
-                                .short_ttl = 1,
-                                .min_hold = 2,
-                                .renews = true,
-                                .short_is_enough = false,
-                                .crashes = true};
-constexpr Setup permit_clock{.messages = 2,
-                             .wants = {permits(1, 1), permits(1, 1)},
-                             .crashes = true,
-                             .clock_back = 2,
-                             .clock_forward = 1};
-constexpr Setup late_release{.sessions = 2,
-                             .messages = 2,
-                             .waits = {false, false, false},
-                             .wants = {permits(1, 2), permits(1, 2)}};
-// Three, of whom one or two wait.
-constexpr Setup permits_of_three{.clients = 3,
-                                 .messages = 2,
-                                 .waits = {false, false, true},
-                                 .wants = {permits(1, 2), permits(1, 2), permits(1, 2)},
-                                 .crashes = true};
-constexpr Setup permit_sizes{.clients = 3,
-                             .messages = 2,
-                             .process_of = {0, 1, 1},
-                             .waits = {false, true, true},
-                             .wants = {permits(2, 2), permits(1, 2), permits(1, 2)}};
-constexpr Setup reader_lost{.clients = 3,
-                            .messages = 2,
-                            .waits = {false, false, true},
-                            .wants = {reader, reader, whole},
-                            .crashes = true};
-constexpr Setup all_at_once{.clients = 3,
-                            .messages = 2,
-                            .process_of = {0, 1, 1},
-                            .waits = {false, true, true},
-                            .wants = {whole, reader, reader}};
-constexpr Setup all_apart{
-    .clients = 3, .messages = 2, .waits = {false, true, true}, .wants = {whole, reader, reader}};
-constexpr Setup downgrade{
-    .wants = {whole, reader}, .downgrades = true, .renews = true, .crashes = true, .deaf = true};
-constexpr Setup downgrade_foreign{
-    .wants = {whole, reader}, .downgrades = true, .renews = true, .foreign = true};
-constexpr Setup downgrade_queue{.clients = 3,
-                                .messages = 2,
-                                .waits = {false, true, true},
-                                .wants = {whole, reader, whole},
-                                .downgrades = true};
+using namespace setups;
 
 constexpr Configuration all_configurations[] = {
     {"two", "two processes, one dies; renewals, extend(longer), deaf subscribers", true, two},

@@ -16,7 +16,7 @@ void Steps::receive(const State& before, int index) {
 // Those whom one message tells wake each in his own time.
 void Steps::receive_each(const State& before, int index) {
     const Message& whole_message = before.messages[index];
-    for (Token token = whole_message.token; token < setup_.tokens(); ++token) {
+    for (Token token = whole_message.token; token < max_tokens; ++token) {
         if ((whole_message.behind >> token & 1) == 0) continue;
         State state = before;
         Message one = whole_message;

@@ -160,11 +160,10 @@ int Steps::messages_of(const State& state, const Winners& winners, Message* mess
     for (int i = 0; i < winners.count; ++i) {
         const int process = setup_.process_of_token(winners.tokens[i]);
         unsigned group = 0;
-        for (Token token = 0; token < setup_.tokens(); ++token) {
+        for (int k = i; k < winners.count; ++k) {
+            const Token token = winners.tokens[k];
             const bool is_of_it = setup_.process_of_token(token) == process;
-            if (is_of_it && (!shares_fence || token == winners.tokens[i])) {
-                group |= rest & 1U << token;
-            }
+            if (is_of_it && (!shares_fence || k == i)) group |= rest & 1U << token;
         }
         if (group == 0) continue;
         rest &= ~group;
