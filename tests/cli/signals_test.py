@@ -33,7 +33,14 @@ class Signals(CliTest):
                 "other.wait()\n")
         process = self.start("run", *options, self.key, "--", sys.executable, "-c", code,
                              "child", NOTER)
-        return process, self.await_pid("child"), self.await_pid("grandchild")
+        child, grandchild = self.await_pid("child"), self.await_pid("grandchild")
+        # It may outlive all others.
+        self.addCleanup(self.end_grandchild, grandchild)
+        return process, child, grandchild
+
+    def end_grandchild(self, pid):
+        self.touch("end")
+        self.await_end(pid)
 
     def await_pid(self, name):
         start = f"{name} pid "
@@ -139,7 +146,6 @@ class Signals(CliTest):
         process, child, _ = self.start_family()
         process.kill()
         self.await_end(child)
-        self.touch("end")
 
     def test_are_not_needed_to_hear_of_children_where_those_are_ignored(self):
         self.expect(7, "run", self.key, "--", "sh", "-c", "exit 7",
