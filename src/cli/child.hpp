@@ -32,8 +32,10 @@ class Child {
     // To the process group, or to the process alone if it has none of its own. Nothing happens if
     // all of them are gone.
     void send(int signal) const noexcept;
-    // So that a signal that was sent to a command that is stopped gets there.
-    void go_on() const noexcept {
+    // So that a signal that was sent to a command that is stopped gets there. That it was stopped
+    // may be told only behind the signal.
+    void go_on() noexcept {
+        look();
         if (is_stopped_) send(SIGCONT);
     }
 

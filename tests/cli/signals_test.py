@@ -34,7 +34,14 @@ class Signals(CliTest):
                 "other.wait()\n")
         process = self.start("run", *options, self.key, "--", sys.executable, "-c", code,
                              "child", NOTER)
-        return process, self.await_pid("child"), self.await_pid("grandchild")
+        child, grandchild = self.await_pid("child"), self.await_pid("grandchild")
+        # It may outlive all others.
+        self.addCleanup(self.end_grandchild, grandchild)
+        return process, child, grandchild
+
+    def end_grandchild(self, pid):
+        self.touch("end")
+        self.await_end(pid)
 
     def await_pid(self, name):
         start = f"{name} pid "
