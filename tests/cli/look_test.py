@@ -69,7 +69,7 @@ class Look(CliTest):
         self.assertEqual({each["key"] for each in self.json("list")}, set(keys.values()))
         lines = self.expect(0, "list", text=False).stdout.splitlines()
         self.assertEqual(len(lines), len(keys))
-        self.assertTrue(all(line.count(b"\t") == 5 for line in lines), lines)
+        self.assertTrue(all(line.count(b"\t") == 8 for line in lines), lines)
         self.assertNotIn("\x1b", self.on_terminal("list", "tab*"))
         self.assertEqual(self.json("status", "grün €")["key"], "grün €")
 

@@ -129,16 +129,17 @@ class CliTest(unittest.TestCase):
             pass
 
     def call(self, *words, **options):
-        """Runs the command to its end."""
+        """Runs the command to its end, in a group of its own: it may stop its group."""
         options = {"env": self.environment, "text": True, "capture_output": True,
-                   "timeout": LIMIT, "cwd": self.directory, "stdin": subprocess.DEVNULL} | options
+                   "timeout": LIMIT, "cwd": self.directory, "stdin": subprocess.DEVNULL,
+                   "process_group": 0} | options
         return subprocess.run([PROGRAM, *words], **options)
 
     def start(self, *words, **options):
         """Starts the command beside the test; it is gone with it."""
         options = {"env": self.environment, "text": True, "stdout": subprocess.PIPE,
                    "stderr": subprocess.PIPE, "cwd": self.directory,
-                   "stdin": subprocess.DEVNULL} | options
+                   "stdin": subprocess.DEVNULL, "process_group": 0} | options
         process = subprocess.Popen([PROGRAM, *words], **options)
         self.addCleanup(self.end, process)
         return process
