@@ -228,7 +228,7 @@ bool Lease::downgrade(Failure& failure) {
         return false;
     }
     const Clock::time_point now = core_->clock().now();
-    share_.store(shared, std::memory_order_relaxed);
+    is_reader_.store(true, std::memory_order_relaxed);
     return renew(core_->keeper().table().ttl_of(*this), now, failure);
 }
 

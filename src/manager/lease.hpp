@@ -56,7 +56,9 @@ class Lease {
     [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
     [[nodiscard]] Clock::time_point granted_at() const noexcept { return granted_at_; }
     [[nodiscard]] Backend& backend() const noexcept { return *backend_; }
-    [[nodiscard]] Share share() const noexcept { return share_.load(std::memory_order_relaxed); }
+    [[nodiscard]] Share share() const noexcept {
+        return is_reader_.load(std::memory_order_relaxed) ? shared : share_;
+    }
     [[nodiscard]] Core& core() const noexcept { return *core_; }
     // Random bits for jitter.
     [[nodiscard]] std::uint32_t seed() const noexcept;
@@ -171,7 +173,8 @@ class Lease {
     std::shared_ptr<Core> core_;
     Backend* backend_;
     std::string_view key_template_;
-    std::atomic<Share> share_;
+    Share share_;
+    std::atomic<bool> is_reader_{false};  // by downgrade()
     std::uint64_t fencing_token_ = 0;
     mutable std::atomic<Clock::rep> deadline_{over};
     Clock::time_point granted_at_{};
