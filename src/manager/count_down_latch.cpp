@@ -11,7 +11,7 @@
 namespace leaselock {
 namespace {
 
-int checked(int count) {
+int checked_count(int count) {
     if (count >= 1 && count <= max_permits) return count;
     throw LockError(Errc::invalid_option,
                     fmt::format("count = {}, allowed are 1 to {}", count, max_permits));
@@ -25,7 +25,7 @@ void raise_unless_done(std::error_code ec, std::string_view key) {
 
 CountDownLatch::CountDownLatch(LockManager& manager, std::string_view key, int count,
                                const LockOptions& options)
-    : manager_{manager}, key_{key}, count_{checked(count)}, options_{options} {}
+    : manager_{manager}, key_{key}, count_{checked_count(count)}, options_{options} {}
 
 void CountDownLatch::count_down() {
     (void)manager_.try_acquire(key_, of(detail::counting(count_), options_.value()));

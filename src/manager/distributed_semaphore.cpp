@@ -5,7 +5,7 @@
 namespace leaselock {
 namespace {
 
-int checked(int permits) {
+int checked_permits(int permits) {
     if (permits >= 1 && permits <= max_permits) return permits;
     throw LockError(Errc::invalid_option,
                     fmt::format("permits = {}, allowed are 1 to {}", permits, max_permits));
@@ -15,7 +15,7 @@ int checked(int permits) {
 
 DistributedSemaphore::DistributedSemaphore(LockManager& manager, std::string_view key, int permits,
                                            const LockOptions& options)
-    : manager_{manager}, key_{key}, permits_{checked(permits)}, options_{options} {}
+    : manager_{manager}, key_{key}, permits_{checked_permits(permits)}, options_{options} {}
 
 int DistributedSemaphore::free_of(const LockInfo& info, std::error_code& ec) const noexcept {
     ec.clear();
