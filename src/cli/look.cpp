@@ -42,10 +42,9 @@ Record lock_record(const std::string& key, const LockInfo& info) {
             {"waiting", static_cast<std::uint64_t>(info.waiting)}};
 }
 
-// The holder's release, said by somebody else. Whether it held the lock.
-bool release_by_token(Store& store, const Options& options) {
+// The holder's release, said by somebody else. Whether it held the lock, or one of so many shares.
+bool release_by_token(Store& store, const Options& options, int of) {
     const std::string full_key = store.prefix + options.key;
-    const int of = store.locks.inspect(options.key).taken.of;
     Operation operation{{.verb = Verb::release,
                          .key = full_key,
                          .token = options.token,
@@ -119,7 +118,7 @@ int release(Store& store, const Options& options) {
     } else {
         // The manager looks at the key before the backend gets it.
         held = store.locks.inspect(options.key);
-        held.held = release_by_token(store, options);
+        held.held = release_by_token(store, options, held.taken.of);
     }
     if (options.json || held.held) {
         print_one(choose_format(options.json), {{"key", options.key},

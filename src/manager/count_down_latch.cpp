@@ -1,31 +1,20 @@
-#include <fmt/core.h>
+#include <algorithm>
 
-#include <leaselock/backend.hpp>
 #include <leaselock/count_down_latch.hpp>
 
-#include "manager/core.hpp"
 #include "manager/failure.hpp"
 #include "manager/manager_access.hpp"
+#include "manager/overview.hpp"
 #include "manager/validation.hpp"
 
 namespace leaselock {
-namespace {
-
-int checked_count(int count) {
-    if (count >= 1 && count <= max_permits) return count;
-    throw LockError(Errc::invalid_option,
-                    fmt::format("count = {}, allowed are 1 to {}", count, max_permits));
-}
-
-void raise_unless_done(std::error_code ec, std::string_view key) {
-    if (ec) throw LockError(ec, fmt::format("latch '{}'", key));
-}
-
-}  // namespace
 
 CountDownLatch::CountDownLatch(LockManager& manager, std::string_view key, int count,
                                const LockOptions& options)
-    : manager_{manager}, key_{key}, count_{checked_count(count)}, options_{options} {}
+    : manager_{manager}, key_{key}, count_{count}, options_{options} {
+    detail::Failure failure;
+    if (!detail::check_number("count", count, failure)) failure.raise();
+}
 
 void CountDownLatch::count_down() {
     (void)manager_.try_acquire(key_, of(detail::counting(count_), options_.value()));
@@ -59,34 +48,23 @@ int CountDownLatch::count(std::error_code& ec) {
 int CountDownLatch::count() {
     std::error_code ec;
     const int left = count(ec);
-    raise_unless_done(ec, key_);
+    if (ec) throw LockError(ec, "latch '" + key_ + "'");
     return left;
 }
 
-void CountDownLatch::reset(std::error_code& ec) {
-    detail::Core& core = *detail::ManagerAccess::core(manager_);
+void CountDownLatch::reset() {
     detail::Failure failure;
-    Backend* backend = nullptr;
-    if (detail::check_key(core.options().prefix, key_, failure)) {
-        backend = core.backend_for(options_.value().backend, failure);
+    if (!detail::end_latch(*detail::ManagerAccess::core(manager_), key_, options_.value().backend,
+                           count_, failure)) {
+        failure.raise();
     }
-    ec = failure.code();
-    if (backend == nullptr) return;
-    const std::string full_key = core.options().prefix + key_;
-    const std::string token = std::string(latch_mark) + std::to_string(count_);
-    Operation release{{.verb = Verb::release,
-                       .key = full_key,
-                       .token = token,
-                       .share = detail::awaiting(count_),
-                       .submitted = core.clock().now()}};
-    core.run(*backend, release);
-    if (release.reply.outcome == Outcome::failed) ec = release.reply.error;
 }
 
-void CountDownLatch::reset() {
-    std::error_code ec;
-    reset(ec);
-    raise_unless_done(ec, key_);
+void CountDownLatch::reset(std::error_code& ec) {
+    detail::Failure failure;
+    (void)detail::end_latch(*detail::ManagerAccess::core(manager_), key_, options_.value().backend,
+                            count_, failure);
+    ec = failure.code();
 }
 
 }  // namespace leaselock

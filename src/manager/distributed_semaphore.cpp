@@ -1,21 +1,16 @@
-#include <fmt/core.h>
-
 #include <leaselock/distributed_semaphore.hpp>
 
+#include "manager/failure.hpp"
+#include "manager/validation.hpp"
+
 namespace leaselock {
-namespace {
-
-int checked_permits(int permits) {
-    if (permits >= 1 && permits <= max_permits) return permits;
-    throw LockError(Errc::invalid_option,
-                    fmt::format("permits = {}, allowed are 1 to {}", permits, max_permits));
-}
-
-}  // namespace
 
 DistributedSemaphore::DistributedSemaphore(LockManager& manager, std::string_view key, int permits,
                                            const LockOptions& options)
-    : manager_{manager}, key_{key}, permits_{checked_permits(permits)}, options_{options} {}
+    : manager_{manager}, key_{key}, permits_{permits}, options_{options} {
+    detail::Failure failure;
+    if (!detail::check_number("permits", permits, failure)) failure.raise();
+}
 
 int DistributedSemaphore::free_of(const LockInfo& info, std::error_code& ec) const noexcept {
     ec.clear();

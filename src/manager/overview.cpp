@@ -112,6 +112,20 @@ bool force_release(Core& core, std::string_view key, std::string_view backend, L
     return true;
 }
 
+bool end_latch(Core& core, std::string_view key, std::string_view backend, int count,
+               Failure& failure) {
+    Place place;
+    if (!find(core, key, backend, place, failure)) return false;
+    const std::string token = std::string(latch_mark) + std::to_string(count);
+    Operation release{{.verb = Verb::release,
+                       .key = place.full_key,
+                       .token = token,
+                       .share = awaiting(count),
+                       .submitted = core.clock().now()}};
+    core.run(*place.backend, release);
+    return !failed(release.reply, key, failure);
+}
+
 namespace {
 
 // How many looks leave in one write.

@@ -19,6 +19,9 @@ class Core;
                            LockInfo& info, Failure& failure);
 [[nodiscard]] bool force_release(Core& core, std::string_view key, std::string_view backend,
                                  LockInfo& freed, Failure& failure);
+// As CountDownLatch::reset says. False, and why.
+[[nodiscard]] bool end_latch(Core& core, std::string_view key, std::string_view backend, int count,
+                             Failure& failure);
 // Throws LockError.
 [[nodiscard]] std::vector<ListedLock> list(Core& core, std::string_view pattern,
                                            std::string_view backend);

@@ -94,6 +94,13 @@ bool check_ttl(std::string_view field, Duration value, Failure& failure) {
     return in_range(field, value, min_ttl, max_ttl, failure);
 }
 
+bool check_number(std::string_view field, int number, Failure& failure) {
+    if (number >= 1 && number <= max_permits) return true;
+    failure.set(Errc::invalid_option,
+                fmt::format("{} = {}, allowed are 1 to {}", field, number, max_permits));
+    return false;
+}
+
 bool check_key(std::string_view prefix, std::string_view key, Failure& failure) {
     const std::size_t bytes = prefix.size() + key.size();
     if (key.empty() || bytes > max_key_bytes) {

@@ -12,6 +12,8 @@ namespace leaselock::detail {
 
 [[nodiscard]] bool check_key(std::string_view prefix, std::string_view key, Failure& failure);
 [[nodiscard]] bool check_ttl(std::string_view field, Duration value, Failure& failure);
+// Of permits, or of those who count a latch down: 1 to max_permits.
+[[nodiscard]] bool check_number(std::string_view field, int number, Failure& failure);
 [[nodiscard]] bool check_options(const LockOptions& options, Failure& failure);
 [[nodiscard]] bool check_options(const ManagerOptions& options, Failure& failure);
 

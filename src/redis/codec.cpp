@@ -50,7 +50,7 @@ int number_of_shares(Share share) noexcept {
 // Those of shares need one key more.
 Script share_script_of(const Request& request) noexcept {
     if (ends_latch(request)) {
-        return {scripts::latch_reset_text, scripts::latch_reset_sha1, release_keys};
+        return {scripts::latch_reset_text, scripts::latch_reset_sha1, acquire_keys};
     }
     switch (request.verb) {
         case Verb::acquire:

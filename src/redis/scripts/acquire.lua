@@ -18,19 +18,8 @@
 -- A place lives while now < end <= now + life: a clock that went back makes none immortal.
 local call = redis.call
 local token = ARGV[1]
-local time = call('TIME')
-local text = #time[2] == 6 and time[1] .. time[2] or time[1] .. string.format('%06d', time[2])
-local now = tonumber(text)
-if now > tonumber(ARGV[3]) then return {-1, now} end
-local holder = call('GET', KEYS[1])
+-- include parts/begin.lua
 local mine = holder == token
-local last = call('GET', KEYS[2])
-if last then
-  last = tonumber(last)
-  if not (last and last >= 0 and last < 9007199254740991) then
-    return redis.error_reply('CORRUPT the fencing token of the key is not one')
-  end
-end
 if mine then
   if call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then call('PEXPIRE', KEYS[1], ARGV[2]) end
   if last then return {1, now, last} end

@@ -8,15 +8,8 @@
 -- needs memory is written first.
 local call = redis.call
 local token = ARGV[1]
-local time = call('TIME')
-local now = tonumber(time[1] .. string.format('%06d', time[2]))
-if now > tonumber(ARGV[3]) then return {-1, now} end
-local holder = call('GET', KEYS[1])
-local last = call('GET', KEYS[2]) or 0
-last = tonumber(last)
-if not (last and last >= 0 and last < 9007199254740991) then
-  return redis.error_reply('CORRUPT the fencing token of the key is not one')
-end
+-- include parts/begin.lua
+last = last or 0
 local latch = 'latch:' .. ARGV[5]
 if holder and holder ~= latch then return {-2, now} end
 if not holder then

@@ -10,18 +10,7 @@
 -- written first, as in acquire.lua: the dead are not counted before, and removed behind it.
 local call = redis.call
 local token, count, of = ARGV[1], tonumber(ARGV[4]), ARGV[5]
-local time = call('TIME')
-local text = #time[2] == 6 and time[1] .. time[2] or time[1] .. string.format('%06d', time[2])
-local now = tonumber(text)
-if now > tonumber(ARGV[3]) then return {-1, now} end
-local holder = call('GET', KEYS[1])
-local last = call('GET', KEYS[2])
-if last then
-  last = tonumber(last)
-  if not (last and last >= 0 and last < 9007199254740991) then
-    return redis.error_reply('CORRUPT the fencing token of the key is not one')
-  end
-end
+-- include parts/begin.lua
 local limit = holder and string.match(holder, '^shared:(%d+)$')
 local conflicts = limit and limit ~= of or holder and string.match(holder, '^latch:%d+$')
 if conflicts then return {-2, now} end

@@ -1,4 +1,5 @@
--- For acquire and share_acquire: who stands before us, and our own place.
+-- For the scripts that acquire, and latch_reset, which only asks for the first one: who stands before
+-- us, and our own place.
 -- Needs: call, token, now, queue (whether there is one), KEYS 3 the queue and 4 the waiters,
 --        ARGV 2 the ttl in ms, and `life` of the place, `place`: what follows the ttl in it.
 local function lives(who)
