@@ -1,6 +1,6 @@
-// One key of a MemoryBackend: who has it, or shares of it, and who waits for it. Not for users.
+// The state of one key: who has it, or shares of it, and who waits for it. Not for users.
 //
-// Thread-safety: one thread at a time; the backend calls it under the mutex of the key's shard.
+// Thread-safety: one thread at a time.
 #pragma once
 
 #include <algorithm>
@@ -12,20 +12,20 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
-#include <leaselock/detail/memory_queue.hpp>
-#include <leaselock/detail/memory_shares.hpp>
+#include <leaselock/detail/place_queue.hpp>
+#include <leaselock/detail/share_holders.hpp>
 #include <leaselock/share.hpp>
 
 namespace leaselock::detail {
 
-struct MemoryEntry {
+struct LockEntry {
     // The holder's, or the mark of shares, or of a latch.
     std::string token;
     Clock::time_point expires = Clock::time_point::min();
     std::uint64_t fencing_token = 0;
     bool kept = false;
-    std::unique_ptr<MemoryQueue> queue{};    // null: nobody waits
-    std::unique_ptr<MemoryShares> shares{};  // null: none is taken
+    std::unique_ptr<PlaceQueue> queue{};     // null: nobody waits
+    std::unique_ptr<ShareHolders> shares{};  // null: none is taken
 
     // The leases of shares that have ended; the key is free when none is left. A latch ends as a
     // whole.
@@ -74,7 +74,7 @@ struct MemoryEntry {
     }
     // May throw bad_alloc.
     void join(const Request& request, Reply& reply) {
-        if (queue == nullptr) queue = std::make_unique<MemoryQueue>();
+        if (queue == nullptr) queue = std::make_unique<PlaceQueue>();
         queue->join(request);
         const auto* const first = queue->first(request.submitted);
         reply.queued = true;
@@ -98,7 +98,7 @@ struct MemoryEntry {
             shares->put(who, share.count, end);
             expires = std::max(expires, end);
         } else {
-            auto fresh = std::make_unique<MemoryShares>(share.of);
+            auto fresh = std::make_unique<ShareHolders>(share.of);
             fresh->put(who, share.count, end);
             token = std::string(shared_mark) + std::to_string(share.of == unlimited ? 0 : share.of);
             shares = std::move(fresh);

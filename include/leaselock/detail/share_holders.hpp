@@ -1,9 +1,9 @@
-// Who has shares of one key of a MemoryBackend, or has counted a latch down. Not for users.
+// Who has shares of one key, or has counted a latch down. Not for users.
 //
 // By token, and by the end of the lease: so a lease that has ended is found without a look at the
 // others, however many there are.
 //
-// Thread-safety: one thread at a time; the backend calls it under the mutex of the key's shard.
+// Thread-safety: one thread at a time.
 #pragma once
 
 #include <algorithm>
@@ -17,9 +17,9 @@
 
 namespace leaselock::detail {
 
-class MemoryShares {
+class ShareHolders {
   public:
-    explicit MemoryShares(int of) noexcept : of_{of} {}
+    explicit ShareHolders(int of) noexcept : of_{of} {}
 
     // How many there are, and how many are taken.
     [[nodiscard]] int of() const noexcept { return of_; }
@@ -47,20 +47,19 @@ class MemoryShares {
             }
             used_ += count;
         } else {
-            const auto by_end = found->second.by_end;
-            if (by_end->first >= end) return;
-            auto node = by_end_.extract(by_end);
-            node.key() = end;
-            found->second.by_end = by_end_.insert(std::move(node));
+            if (found->second.by_end->first < end) move(found, end);
         }
     }
-    // False: the token has none.
-    bool remove(std::string_view token) noexcept {
+    // Who has some loses them at `end`, if that is sooner.
+    void shorten(std::string_view token, Clock::time_point end) noexcept {
         const auto found = holders_.find(token);
-        if (found == holders_.end()) return false;
+        if (found != holders_.end() && found->second.by_end->first > end) move(found, end);
+    }
+    void remove(std::string_view token) noexcept {
+        const auto found = holders_.find(token);
+        if (found == holders_.end()) return;
         by_end_.erase(found->second.by_end);
         drop(found);
-        return true;
     }
     // What ended by then is gone.
     void expire(Clock::time_point now) noexcept {
@@ -68,6 +67,13 @@ class MemoryShares {
             const auto holder = by_end_.begin()->second;
             by_end_.erase(by_end_.begin());
             drop(holder);
+        }
+    }
+    // Calls visit(token, count, end) for each.
+    template <class Visit>
+    void for_each(const Visit& visit) const {
+        for (const auto& [token, holder] : holders_) {
+            visit(token, holder.count, holder.by_end->first);
         }
     }
     // The ends of the first lease and of the last; min() if there is none.
@@ -87,6 +93,11 @@ class MemoryShares {
         ByEnd::iterator by_end;
     };
 
+    void move(Holders::iterator holder, Clock::time_point end) noexcept {
+        auto node = by_end_.extract(holder->second.by_end);
+        node.key() = end;
+        holder->second.by_end = by_end_.insert(std::move(node));
+    }
     void drop(Holders::iterator holder) noexcept {
         used_ -= holder->second.count;
         holders_.erase(holder);

@@ -1,10 +1,10 @@
-// Those who wait for one key of a MemoryBackend, in the order in which they came. Not for users.
+// Those who wait for one key, in the order in which they came. Not for users.
 //
 // A list in that order, and an index by token: joining, repeating, leaving and handing over take
 // the same time whether two wait or ten thousand. A dead place is as good as none: it is dropped
 // when it is met.
 //
-// Thread-safety: one thread at a time; the backend calls it under the mutex of the key's shard.
+// Thread-safety: one thread at a time.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@
 
 namespace leaselock::detail {
 
-class MemoryQueue {
+class PlaceQueue {
   public:
     struct Place {
         std::string token;
@@ -55,8 +55,11 @@ class MemoryQueue {
             return;
         }
         if (found != index_.end()) erase(found->second);
-        places_.push_back(
-            {std::string(acquire.token), acquire.listener, acquire.ttl, acquire.share, now, end});
+        add({std::string(acquire.token), acquire.listener, acquire.ttl, acquire.share, now, end});
+    }
+    // The place of a token that has none, at the end. Throws as join.
+    void add(Place&& place) {
+        places_.push_back(std::move(place));
         try {
             index_.emplace(places_.back().token, std::prev(places_.end()));
         } catch (...) {
@@ -64,6 +67,11 @@ class MemoryQueue {
             throw;
         }
     }
+    [[nodiscard]] bool has(std::string_view token) const noexcept {
+        return index_.find(token) != index_.end();
+    }
+    // In their order, dead ones too.
+    [[nodiscard]] const std::list<Place>& places() const noexcept { return places_; }
 
     // The token has no place any more.
     void leave(std::string_view token) noexcept {

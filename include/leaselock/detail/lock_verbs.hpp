@@ -1,0 +1,199 @@
+// What each request does to a key, as a pure function of the key's state, for the backends whose
+// states are in the library's own hands. Not for users.
+//
+// Time is that of the request. A lease that ends by itself tells nobody: the next request finds it.
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/lock_entry.hpp>
+#include <leaselock/detail/place_queue.hpp>
+#include <leaselock/detail/share_holders.hpp>
+#include <leaselock/error.hpp>
+#include <leaselock/share.hpp>
+
+namespace leaselock::detail {
+
+// Where fencing tokens come from: each is above `last`, and above all that were given before a time
+// that is as good as forgotten.
+struct Fences {
+    std::uint64_t last = 0;
+    std::uint64_t at_least = 0;
+
+    std::uint64_t next() noexcept { return last = std::max(last + 1, at_least); }
+};
+
+// One request at one key.
+class LockVerbs {
+  public:
+    LockVerbs(LockEntry& entry, const Request& request, Reply& reply, Fences& fences) noexcept
+        : entry_{entry}, request_{request}, reply_{reply}, fences_{fences} {}
+
+    // May throw bad_alloc: then nothing was granted or freed.
+    void run() {
+        entry_.expire_shares(now());
+        switch (request_.verb) {
+            case Verb::acquire: acquire(); break;
+            case Verb::renew: renew(); break;
+            case Verb::release: release(); break;
+            case Verb::inspect: inspect(); break;
+        }
+    }
+
+  private:
+    [[nodiscard]] Clock::time_point now() const noexcept { return request_.submitted; }
+    [[nodiscard]] bool live() const noexcept { return entry_.expires > now(); }
+    [[nodiscard]] bool mine() const noexcept { return live() && entry_.is_mine(request_); }
+
+    void refuse() {
+        reply_.outcome = Outcome::failed;
+        reply_.error = Errc::conflicting_use;
+        reply_.detail = "it is of another number or kind now, or waited for";
+    }
+    void hold_off() {
+        entry_.tell(request_, reply_);
+        if (request_.listener != nullptr) entry_.join(request_, reply_);
+    }
+
+    void acquire() {
+        if (request_.deadline < now()) {
+            reply_.error = Errc::stale;
+        } else if (live() && entry_.in_conflict(request_.share)) {
+            refuse();
+        } else if (is_latch(request_.share)) {
+            latch();
+        } else if (mine()) {
+            again();
+        } else if ((live() && !entry_.has_room(request_.share)) || !entry_.may_take(request_)) {
+            hold_off();
+        } else {
+            grant();
+        }
+    }
+
+    void again() {
+        entry_.prolong(request_);
+        if (entry_.shares != nullptr) entry_.fencing_token = fences_.next();
+        reply_.outcome = Outcome::granted;
+        reply_.fencing_token = entry_.fencing_token;
+    }
+
+    void grant() {
+        entry_.hold(request_.token, request_.share, saturating_add(now(), request_.ttl));
+        entry_.leave(request_.token);
+        reply_.outcome = Outcome::granted;
+        reply_.fencing_token = entry_.fencing_token = fences_.next();
+        if (request_.share.of != 0) hand_over();
+    }
+
+    // Counts down, or finds it open, or waits.
+    void latch() {
+        if (entry_.shares == nullptr) {
+            auto shares = std::make_unique<ShareHolders>(request_.share.of);
+            entry_.token = std::string(latch_mark) + std::to_string(latch_of(request_.share));
+            entry_.shares = std::move(shares);
+            entry_.kept = false;
+        }
+        entry_.expires = std::max(entry_.expires, saturating_add(now(), request_.ttl));
+        if (request_.share.count > 0) {
+            entry_.shares->put(request_.token, 1, Clock::time_point::max());
+        } else if (!entry_.has_room(request_.share)) {
+            return hold_off();
+        }
+        entry_.leave(request_.token);
+        reply_.outcome = Outcome::granted;
+        reply_.fencing_token = entry_.fencing_token = fences_.next();
+        hand_over();
+    }
+
+    void renew() {
+        reply_.outcome = mine() ? Outcome::renewed : Outcome::lost;
+        if (!mine()) return;
+        if (entry_.shares != nullptr || request_.share.of == 0) return entry_.prolong(request_);
+        // All of it becomes a share.
+        const auto until = saturating_add(now(), request_.ttl);
+        entry_.hold(request_.token, request_.share, std::max(until, entry_.expires));
+        hand_over();
+    }
+
+    void release() {
+        const bool named = live() && entry_.is_named_by(request_.token);
+        if (live() && is_latch(request_.share) && entry_.token == request_.token &&
+            entry_.is_waited_for(now())) {
+            refuse();
+        } else if (mine() || named) {
+            end();
+            reply_.outcome = Outcome::released;
+            hand_over();
+        } else {
+            entry_.leave(request_.token);
+            reply_.outcome = Outcome::lost;
+        }
+    }
+
+    // A released key keeps its entry, as one that has expired: keys come again.
+    void end() {
+        const auto keep_until = saturating_add(now(), request_.keep);
+        const bool keeps = request_.keep.count() > 0;
+        if (entry_.shares != nullptr && entry_.token != request_.token) {
+            if (keeps) {
+                const std::string kept = std::string(kept_mark) + std::string(request_.token);
+                entry_.shares->put(kept, request_.share.count, keep_until);
+            }
+            entry_.shares->remove(request_.token);
+            entry_.expire_shares(now());
+        } else {
+            entry_.shares.reset();
+            entry_.kept = keeps;
+            entry_.expires = keeps ? keep_until : Clock::time_point::min();
+        }
+    }
+
+    void inspect() {
+        reply_.outcome = Outcome::free;
+        if (live()) entry_.tell(request_, reply_);
+        if (live() && entry_.shares != nullptr) reply_.shares = entry_.shares->used();
+        if (entry_.queue != nullptr) reply_.waiting = static_cast<int>(entry_.queue->size());
+    }
+
+    // What is free goes to those who wait first, as long as it is enough for the next one. Without
+    // memory he finds it at his next look.
+    void hand_over() noexcept {
+        if (entry_.queue == nullptr) return;
+        const auto* first = entry_.queue->first(now());
+        while (first != nullptr && may_have(first->share)) {
+            // He counts from the newest acquire that was answered to him, which may have looked at
+            // the clock behind the one who releases now.
+            const auto end = saturating_add(std::max(now(), first->seen), first->ttl);
+            try {
+                entry_.hold(first->token, first->share, end);
+            } catch (const std::bad_alloc&) {
+                return;
+            }
+            entry_.fencing_token = fences_.next();
+            const auto winner = entry_.queue->take_first();
+            if (winner.listener != nullptr) {
+                winner.listener->handed_over({entry_.fencing_token, winner.ttl});
+            }
+            first = entry_.queue->first(now());
+        }
+        if (first == nullptr) entry_.queue.reset();
+    }
+    [[nodiscard]] bool may_have(Share share) const noexcept {
+        return entry_.has_room(share) || (!live() && !is_latch(share));
+    }
+
+    LockEntry& entry_;
+    const Request& request_;
+    Reply& reply_;
+    Fences& fences_;
+};
+
+}  // namespace leaselock::detail
