@@ -148,6 +148,7 @@ struct Reply {
     bool queued = false;                     // acquire, held: the token has a place
     bool first = false;                      // and it is the first that lives
     bool told = false;                       // and hand-offs are told, from before this was sent
+    bool deaths_told = false;                // and so is the end of a holder that did not release
     Errc error = Errc::unexpected_reply;     // why, where it failed
     bool in_part = false;                    // it failed, and may have done a part before
     std::uint64_t fencing_token = 0;         // the key's last; 0: none

@@ -1,4 +1,4 @@
-// All of the core in one include: manager, guards, mutex, key templates, the memory backend. Redis
+// All of the core in one include: manager, guards, mutex, key templates, the memory and file backends. Redis
 // is apart, in <leaselock/redis.hpp>, since it needs a library of its own.
 //
 // Thread-safety: each header says its own.
@@ -14,6 +14,7 @@
 #include <leaselock/distributed_semaphore.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/fence_guard.hpp>
+#include <leaselock/file.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/key_macros.hpp>
 #include <leaselock/key_template.hpp>

@@ -149,9 +149,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
 
     static void sweep(Shard& shard, Clock::time_point now) LEASELOCK_REQUIRES(shard.mutex) {
         std::erase_if(shard.entries, [now](const auto& item) {
-            const Entry& entry = item.second;
-            return entry.expires <= now &&
-                   (entry.queue == nullptr || entry.queue->first(now) == nullptr);
+            return item.second.is_over(now);
         });
         shard.sweep_at = std::max<std::size_t>(64, 2 * shard.entries.size());
     }

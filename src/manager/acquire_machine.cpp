@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::chrono::milliseconds first_backoff{50};
 constexpr std::chrono::milliseconds longest_backoff{500};
-// Between the looks of those who are not the first and are told: with its jitter below the longest.
+// Between the looks of those who are told and need not look after the holder: with its jitter below
+// the longest.
 constexpr std::chrono::milliseconds patient_pause = longest_pause * 4 / 5;
 
 // Worth another try at once, waiting or not: a stale command did nothing and its answer brought the
@@ -88,7 +89,8 @@ AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
 // A lease that is about to end is looked at then. Where nobody holds the lock it is somebody else's
 // turn, and nothing is to be seen sooner than that.
 std::chrono::milliseconds AcquireMachine::pause(const Reply& reply) noexcept {
-    const bool patient = reply.queued && reply.told && !reply.first;
+    const bool looks_after_him = reply.first && !reply.deaths_told;
+    const bool patient = reply.queued && reply.told && !looks_after_him;
     auto pause = jitter_(patient ? patient_pause : plan_.retry_delay);
     if (reply.queued) pause = std::min(pause, longest_pause);
     if (reply.holder.empty() && reply.remaining.count() == 0) return pause;

@@ -113,6 +113,25 @@ struct LockEntry {
         expires = std::max(expires, until);
     }
 
+    // The lease of that token ends at `end`, if not sooner.
+    void shorten(std::string_view who, Clock::time_point end) noexcept {
+        if (shares == nullptr) {
+            if (token == who) expires = std::min(expires, end);
+        } else {
+            shares->shorten(who, end);
+            expires = shares->latest();
+        }
+    }
+    // Whether nobody has it or waits for it.
+    [[nodiscard]] bool is_over(Clock::time_point now) const noexcept {
+        return expires <= now && !is_waited_for(now);
+    }
+    // Whether the token holds, or has a share or a place.
+    [[nodiscard]] bool knows(std::string_view who) const noexcept {
+        if (queue != nullptr && queue->has(who)) return true;
+        return shares == nullptr ? !kept && token == who : shares->of() > 0 && shares->has(who);
+    }
+
     void tell(const Request& request, Reply& reply) const {
         reply.outcome = Outcome::held;
         reply.fencing_token = fencing_token;

@@ -70,6 +70,11 @@ class PlaceQueue {
     [[nodiscard]] bool has(std::string_view token) const noexcept {
         return index_.find(token) != index_.end();
     }
+    // Who is told when that place gets the lock.
+    template <class ListenerOf>
+    void set_listeners(const ListenerOf& listener_of) {
+        for (Place& place : places_) place.listener = listener_of(place.token);
+    }
     // In their order, dead ones too.
     [[nodiscard]] const std::list<Place>& places() const noexcept { return places_; }
 

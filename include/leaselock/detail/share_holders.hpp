@@ -7,6 +7,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,6 +26,7 @@ class ShareHolders {
     // How many there are, and how many are taken.
     [[nodiscard]] int of() const noexcept { return of_; }
     [[nodiscard]] int used() const noexcept { return used_; }
+    [[nodiscard]] std::size_t size() const noexcept { return holders_.size(); }
     [[nodiscard]] bool fits(Share share) const noexcept {
         if (share.of != of_) return false;
         if (is_latch(share)) return share.count > 0 || used_ >= latch_of(share);

@@ -1,0 +1,58 @@
+// Locks between the processes of one machine, without a server: files in a directory. Part of the
+// core: target leaselock::leaselock.
+//
+//     leaselock::LockManager locks;
+//     locks.register_backend("machine", leaselock::make_file_backend());
+//     locks.set_default_backend("machine");
+//
+// A lock is a file that is there while somebody holds the lock or waits for it. Beside its lease a
+// holder has a lock of the kernel's on one byte of the file (an open-file-description lock, see
+// fcntl(2)), which ends with his process, however that ends. So the lock of a process that was
+// killed is free 100 ms after somebody has seen it, and not at the end of its ttl: these are for
+// what the kernel kills together with it, such as a command that it has started. A process that
+// stands still loses its lock at the end of its ttl, as everywhere.
+//
+// Who waits has a place in a queue in that file and sleeps until the kernel tells him (inotify(7))
+// that somebody has let go of it, in whatever way. He still looks once a second, since his place
+// must be kept.
+//
+// What it needs: Linux, a local file system (of which a check of the manager sees to it), and one
+// descriptor for each lock that is held or waited for. After a fork that is not followed by an exec
+// the child shares them, and a lock lives as long as the later of the two or its ttl, whichever is
+// the shorter. Nobody but leaselock may write into the directory. Time is CLOCK_BOOTTIME, so
+// containers that share a directory must share the kernel's time, too.
+//
+// Cost: some 10 system calls for an acquire or a release, in all 20 to 40 microseconds, and more
+// for each one who waits or has a share.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/export.hpp>
+
+namespace leaselock {
+
+struct FileOptions {
+    // Where the locks are: an absolute path. Made, for its owner alone, if it is not there; its own
+    // rights are those of the files in it, so whoever may write there may lock. Empty:
+    // default_lock_directory().
+    std::string directory{};
+    // The clock of the managers that use the backend. Never null.
+    std::shared_ptr<Clock> clock = boot_clock();
+};
+
+// /run/lock/leaselock-<user id>, or the same in /tmp where there is no /run/lock that we may write
+// to: one for all processes of one user. It is refused (Errc::access_denied) if it belongs to
+// somebody else, or others may write to it.
+[[nodiscard]] LEASELOCK_EXPORT std::string default_lock_directory();
+
+// Does no I/O. Throws LockError{invalid_option}. Operations that find somebody inside the same file
+// who does not go on, since his process was stopped there, end after 1 s with Errc::busy. For
+// errors of the file system see README.md. Whoever destroys the backend waits for a callback of a
+// listener that is under way.
+[[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> make_file_backend(FileOptions options = {});
+
+}  // namespace leaselock

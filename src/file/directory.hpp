@@ -1,0 +1,57 @@
+// The directory in which the files of locks are, and what they share: the last fencing token, so
+// that nothing of a lock need be kept when its file goes.
+//
+// Thread-safety: all calls from all threads at once.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+#include <leaselock/detail/lock_verbs.hpp>
+#include <leaselock/finding.hpp>
+
+#include "descriptor.hpp"
+
+namespace leaselock::file {
+
+// Which boot of the machine this is: what an earlier one has left holds nothing. Empty where the
+// system does not tell.
+[[nodiscard]] const std::string& boot_id();
+
+class Directory {
+  public:
+    // Makes it if it is not there; empty: that of default_lock_directory(). Throws FileError.
+    explicit Directory(const std::string& path);
+    Directory(const Directory&) = delete;
+    Directory& operator=(const Directory&) = delete;
+    ~Directory();
+
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    // The rights of files in it.
+    [[nodiscard]] mode_t file_mode() const noexcept { return file_mode_; }
+    [[nodiscard]] bool is_removed() const noexcept;
+
+    // Fencing tokens above all that any process has published here, and not below the wall clock's
+    // microseconds: so they go on rising if the directory is lost with the machine's memory.
+    [[nodiscard]] detail::Fences fences() const noexcept;
+    void publish(std::uint64_t fence) noexcept;
+
+    // The names in it that are those of locks. Throws FileError.
+    [[nodiscard]] std::vector<std::string> names() const;
+    void examine(std::vector<Finding>& findings) const;
+
+  private:
+    void map_fence();
+
+    std::string path_;
+    detail::Descriptor fd_;
+    mode_t file_mode_ = 0;
+    std::uint64_t* fence_ = nullptr;  // in memory of all processes
+};
+
+}  // namespace leaselock::file

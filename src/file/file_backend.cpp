@@ -1,0 +1,333 @@
+#include "file/file_backend.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <fmt/core.h>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <leaselock/detail/glob.hpp>
+#include <leaselock/detail/lock_verbs.hpp>
+#include <leaselock/error.hpp>
+
+#include "file/failure.hpp"
+#include "file/names.hpp"
+#include "file/survivors.hpp"
+
+namespace leaselock {
+namespace file {
+namespace {
+
+using detail::LockEntry;
+using detail::MutexLock;
+
+FileOptions checked(FileOptions options) {
+    if (options.clock == nullptr) {
+        throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
+    }
+    if (!options.directory.empty() && options.directory[0] != '/') {
+        throw LockError(
+            Errc::invalid_option,
+            fmt::format("directory = '{}', allowed is an absolute path", options.directory));
+    }
+    return options;
+}
+
+LockFile::Access access_for(Verb verb) noexcept {
+    switch (verb) {
+        case Verb::acquire: return LockFile::Access::create;
+        case Verb::inspect: return LockFile::Access::read;
+        default: return LockFile::Access::write;
+    }
+}
+
+std::size_t places(const LockEntry& entry) noexcept {
+    return entry.queue == nullptr ? 0 : entry.queue->size();
+}
+
+// Whether it is for this place to look after the lock: it is the first that lives, of a lock whose
+// holder does not.
+bool inherits(const LockFile& file, const LockEntry& entry, std::string_view token) {
+    const auto is_alive = [&](std::string_view each) { return file.is_alive(each); };
+    const auto& all = entry.queue->places();
+    const auto first = std::ranges::find_if(all, is_alive, &detail::PlaceQueue::Place::token);
+    return first != all.end() && first->token == token && has_dead_holder(entry, is_alive);
+}
+
+// For Watch.
+bool tell(LockFile& file, Listener& listener) {
+    const std::string state = file.is_removed() ? std::string{} : file.load();
+    const Record record = state.empty() ? Record{} : decode(state);
+    const auto message =
+        std::ranges::find(record.messages, listener.token(), &Record::Message::token);
+    if (message != record.messages.end()) {
+        listener.handed_over(message->what);
+        return true;
+    }
+    const LockEntry& entry = record.entry;
+    const bool waits = entry.queue != nullptr && entry.queue->has(listener.token());
+    if (!waits || inherits(file, entry, listener.token())) listener.look();
+    return !waits;
+}
+
+// Notes who gets the lock, for a process that will look.
+class Post final : public Listener {
+  public:
+    Post(std::string_view token, std::vector<Record::Message>& messages)
+        : Listener{{}, token}, message_{std::string(token), {}}, messages_{messages} {}
+    // Has room.
+    void handed_over(const HandOff& what) noexcept override {
+        message_.what = what;
+        messages_.push_back(std::move(message_));
+    }
+    void look() noexcept override {}
+
+  private:
+    Record::Message message_;
+    std::vector<Record::Message>& messages_;
+};
+
+// A request at a key, and the messages that come of it. Those for who waits for a latch are there
+// until he has gone: he has nothing of it by which he would be known.
+template <class IsAlive>
+void run_verb(Record& record, const Request& request, Reply& reply, detail::Fences& fences,
+              const IsAlive& is_alive) {
+    LockEntry& entry = record.entry;
+    std::deque<Post> posts;
+    record.messages.reserve(record.messages.size() + places(entry));
+    if (entry.queue != nullptr) {
+        entry.queue->set_listeners(
+            [&](std::string_view token) { return &posts.emplace_back(token, record.messages); });
+    }
+    detail::LockVerbs{entry, request, reply, fences}.run();
+    const bool latch = entry.shares != nullptr && entry.shares->of() < 0;
+    std::erase_if(record.messages, [&](const Record::Message& message) {
+        const bool due = latch ? is_alive(message.token) : entry.knows(message.token);
+        return message.token == request.token || !due;
+    });
+}
+
+// Of a name that does not tell it. Nothing: the file has gone, or somebody stands still inside.
+std::optional<std::string> key_in(const Directory& directory, const std::string& name) {
+    LockFile file{directory, name, LockFile::Access::read};
+    if (!file || !file.enter()) return std::nullopt;
+    const std::string state = file.load();
+    if (state.empty()) return std::nullopt;
+    return decode(state).key;
+}
+
+// A file from the table of those that stay open, or a new one.
+class Lent {
+  public:
+    using Files = FileBackend::Files;
+
+    // May throw bad_alloc.
+    Lent(Files& files, std::string name) : files_{files}, node_{files.extract(name)} {
+        stays = !node_.empty();
+        if (stays) return;
+        files.reserve(files.size() + 1);
+        Files fresh;
+        fresh.try_emplace(std::move(name));
+        node_ = fresh.extract(fresh.begin());
+    }
+    Lent(const Lent&) = delete;
+    Lent& operator=(const Lent&) = delete;
+    ~Lent() {
+        if (stays && file()) files_.insert(std::move(node_));
+    }
+
+    [[nodiscard]] LockFile& file() noexcept { return node_.mapped().file; }
+    void set_latch(bool latch) noexcept { node_.mapped().latch = latch; }
+
+    bool stays = false;
+
+  private:
+    Files& files_;
+    Files::node_type node_;
+};
+
+// Neither a key nor a token has a line in it.
+std::string place_of(std::string_view key, std::string_view token) {
+    return fmt::format("{}\n{}", key, token);
+}
+
+class Inside {
+  public:
+    explicit Inside(LockFile& file) noexcept : file_{file} {}
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { file_.leave(); }
+
+  private:
+    LockFile& file_;
+};
+
+}  // namespace
+
+FileBackend::FileBackend(FileOptions options)
+    : options_{checked(std::move(options))}, watch_{tell} {}
+
+std::shared_ptr<Directory> FileBackend::directory() {
+    const MutexLock lock{mutex_};
+    if (directory_ == nullptr || directory_->is_removed()) {
+        directory_ = std::make_shared<Directory>(options_.directory);
+    }
+    return directory_;
+}
+
+FileBackend::Shard& FileBackend::shard_of(std::string_view key) noexcept {
+    return shards_[hash_of(key) % shard_count];
+}
+
+void FileBackend::submit(std::span<Operation* const> operations) noexcept {
+    for (Operation* const operation : operations) (void)run(*operation);
+}
+
+bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
+    const auto end = std::min(detail::saturating_add(operation.request.submitted, patience),
+                              operation.request.deadline);
+    auto pause = std::chrono::microseconds{100};
+    while (!operation.done() && !run(operation)) {
+        const auto now = options_.clock->now();
+        if (now >= end) {
+            detach(operation);
+        } else if (now >= until) {
+            return false;
+        } else {
+            // Not for the lock: for somebody who is inside its file, which takes microseconds.
+            std::this_thread::sleep_for(pause);
+            pause = std::min(2 * pause, std::chrono::microseconds{2000});
+        }
+    }
+    return true;
+}
+
+void FileBackend::detach(Operation& operation) noexcept {
+    try {
+        operation.fail(Errc::busy, "another process is inside the lock's file and does not go on");
+    } catch (const std::bad_alloc&) {
+        operation.fail(Errc::busy, {});
+    }
+}
+
+void FileBackend::forget(Listener& listener) noexcept {
+    watch_.forget(listener);
+    Shard& shard = shard_of(listener.key());
+    const MutexLock lock{shard.mutex};
+    try {
+        const auto found = shard.files.find(place_of(listener.key(), listener.token()));
+        if (found != shard.files.end() && found->second.latch) shard.files.erase(found);
+    } catch (const std::bad_alloc&) {
+        return;  // it stays open
+    }
+}
+
+bool FileBackend::run(Operation& operation) noexcept {
+    try {
+        Shard& shard = shard_of(operation.request.key);
+        {
+            const MutexLock lock{shard.mutex};
+            if (!run_in(shard, operation)) return false;
+        }
+        operation.complete();
+    } catch (const FileError& error) {
+        operation.fail(error.code(), error.what());
+    } catch (const std::bad_alloc&) {
+        operation.fail(Errc::out_of_memory, {});
+    }
+    return true;
+}
+
+bool FileBackend::run_in(Shard& shard, Operation& operation) {
+    const Request& request = operation.request;
+    const auto directory = this->directory();
+    Lent lent{shard.files, place_of(request.key, request.token)};
+    lent.set_latch(detail::is_latch(request.share));
+    LockFile& file = lent.file();
+    for (;;) {
+        if (!file) file = LockFile{*directory, name_of(request.key), access_for(request.verb)};
+        if (!file) {
+            operation.reply.outcome = request.verb == Verb::inspect ? Outcome::free : Outcome::lost;
+            return true;
+        }
+        if (!file.enter()) return false;
+        if (!file.is_removed()) break;
+        file.close();
+        lent.stays = false;
+    }
+    After after{};
+    {
+        const Inside inside{file};
+        after = answer(*directory, file, lent.stays, operation);
+        lent.stays = after.stays;
+    }
+    if (after.stays && after.handed_over) file.touch();
+    return true;
+}
+
+FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, bool marked,
+                                       Operation& operation) {
+    const Request& request = operation.request;
+    const std::string before = file.load();
+    Record record{.key = std::string(request.key)};
+    if (!before.empty()) record = decode(before);
+    if (record.key != request.key) throw FileError(Errc::corrupt, "the file is of another key");
+    LockEntry& entry = record.entry;
+    const auto is_alive = [&](std::string_view token) {
+        return (marked && token == request.token) || file.is_alive(token);
+    };
+    bury(entry, request.submitted, is_alive);
+    const std::size_t waited = places(entry);
+    detail::Fences fences = directory.fences();
+    run_verb(record, request, operation.reply, fences, is_alive);
+    if (request.verb == Verb::inspect) return {};
+
+    const bool stays = (marked || request.verb == Verb::acquire) && entry.knows(request.token);
+    if (stays && !marked) file.mark_alive(request.token);
+    // Before anybody can see it: who is killed here leaves a gap, and no token twice.
+    directory.publish(fences.last);
+    if (entry.is_over(request.submitted)) {
+        file.remove(directory, name_of(request.key));
+    } else if (const std::string state = encode(record); state != before) {
+        file.store(state);
+    }
+    Reply& reply = operation.reply;
+    if (reply.queued) reply.told = reply.deaths_told = watch_.add(*request.listener, file);
+    return {.stays = stays, .handed_over = places(entry) < waited};
+}
+
+void FileBackend::examine(std::vector<Finding>& findings) {
+    try {
+        directory()->examine(findings);
+    } catch (const FileError& error) {
+        throw LockError(error.code(), error.what());
+    }
+}
+
+std::vector<std::string> FileBackend::list(std::string_view prefix, std::string_view pattern) {
+    try {
+        const auto directory = this->directory();
+        std::vector<std::string> keys;
+        for (const std::string& name : directory->names()) {
+            std::optional<std::string> key = key_of(name);
+            if (!key) key = key_in(*directory, name);
+            if (key && key->starts_with(prefix) &&
+                detail::glob_matches(pattern, std::string_view{*key}.substr(prefix.size()))) {
+                keys.push_back(std::move(*key));
+            }
+        }
+        return keys;
+    } catch (const FileError& error) {
+        throw LockError(error.code(), error.what());
+    }
+}
+
+}  // namespace file
+
+std::shared_ptr<Backend> make_file_backend(FileOptions options) {
+    return std::make_shared<file::FileBackend>(std::move(options));
+}
+
+}  // namespace leaselock

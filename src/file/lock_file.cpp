@@ -1,0 +1,168 @@
+#include "file/lock_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+#include <leaselock/error.hpp>
+
+#include "file/failure.hpp"
+#include "file/names.hpp"
+
+namespace leaselock::file {
+namespace {
+
+constexpr std::array<char, 16> magic{'l', 'e', 'a', 's', 'e', 'l', 'o', 'c',
+                                     'k', ' ', 'l', 'o', 'c', 'k', ' ', '1'};
+struct Header {
+    std::array<char, 16> magic{};
+    std::array<char, 40> boot{};
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+};
+// Within one page with the header, as long as it is small.
+constexpr std::uint64_t first_offset = 128;
+constexpr std::uint64_t largest = 64U << 20U;
+static_assert(sizeof(Header) <= first_offset);
+
+std::array<char, 40> padded(const std::string& boot) noexcept {
+    std::array<char, 40> text{};
+    std::memcpy(text.data(), boot.data(), std::min(boot.size(), text.size()));
+    return text;
+}
+
+struct flock range(short type, off_t start) noexcept {
+    struct flock what {};
+    what.l_type = type;
+    what.l_whence = SEEK_SET;
+    what.l_start = start;
+    what.l_len = 1;
+    return what;
+}
+
+off_t byte_of(std::string_view token) noexcept {
+    return 1 + static_cast<off_t>(hash_of(token) >> 2U);
+}
+
+int open_flags(LockFile::Access access) noexcept {
+    return (access == LockFile::Access::read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW;
+}
+
+}  // namespace
+
+LockFile::LockFile(const Directory& directory, const std::string& name, Access access)
+    : reads_{access == Access::read} {
+    for (;;) {
+        fd_ = detail::Descriptor{::openat(directory.fd(), name.c_str(), open_flags(access))};
+        if (fd_) return;
+        if (errno != ENOENT) raise("cannot open the lock's file", directory.path() + "/" + name);
+        if (access != Access::create) return;
+        fd_ = detail::Descriptor{::openat(directory.fd(), name.c_str(),
+                                          open_flags(access) | O_CREAT | O_EXCL,
+                                          directory.file_mode())};
+        if (fd_) {
+            (void)::fchmod(fd_.get(), directory.file_mode());
+            return;
+        }
+        if (errno != EEXIST) raise("cannot make the lock's file", directory.path() + "/" + name);
+    }
+}
+
+LockFile LockFile::reopen() const noexcept {
+    std::array<char, 32> path{};
+    *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", fd_.get()).out = '\0';
+    LockFile copy{::open(path.data(), O_RDONLY | O_CLOEXEC)};
+    copy.reads_ = true;
+    return copy;
+}
+
+bool LockFile::enter() {
+    constexpr int tries = 64;
+    struct flock inside = range(reads_ ? F_RDLCK : F_WRLCK, 0);
+    for (int i = 0; i < tries; ++i) {
+        if (::fcntl(fd_.get(), F_OFD_SETLK, &inside) == 0) return true;
+        if (errno != EAGAIN && errno != EACCES) raise("cannot lock", "the lock's file");
+        ::sched_yield();
+    }
+    return false;
+}
+
+void LockFile::leave() noexcept {
+    struct flock inside = range(F_UNLCK, 0);
+    ::fcntl(fd_.get(), F_OFD_SETLK, &inside);
+}
+
+bool LockFile::is_removed() const noexcept {
+    struct stat found {};
+    return ::fstat(fd_.get(), &found) != 0 || found.st_nlink == 0;
+}
+
+std::string LockFile::load() {
+    Header header;
+    const ssize_t got = ::pread(fd_.get(), &header, sizeof header, 0);
+    if (got < 0) raise("cannot read", "the lock's file");
+    current_ = {};
+    // Empty, or left by who was killed before his first header.
+    if (got == 0 || (header.magic == std::array<char, 16>{} && header.size == 0)) return {};
+    if (got != sizeof header || header.magic != magic || header.size > largest ||
+        header.offset < first_offset || header.offset > 4 * largest) {
+        throw FileError(Errc::corrupt, "the file is none of a lock");
+    }
+    current_ = {header.offset, header.size};
+    if (header.boot != padded(boot_id())) return {};
+    std::string state(header.size, '\0');
+    const ssize_t size =
+        ::pread(fd_.get(), state.data(), state.size(), static_cast<off_t>(header.offset));
+    if (size < 0) raise("cannot read", "the lock's file");
+    if (static_cast<std::uint64_t>(size) != header.size) {
+        throw FileError(Errc::corrupt, "the lock's file was cut off");
+    }
+    return state;
+}
+
+void LockFile::store(std::string_view state) {
+    const bool fits_before = first_offset + state.size() <= current_.offset;
+    const Extent next{
+        current_.size == 0 || fits_before ? first_offset : current_.offset + current_.size,
+        state.size()};
+    const ssize_t body =
+        ::pwrite(fd_.get(), state.data(), state.size(), static_cast<off_t>(next.offset));
+    if (body >= 0 && body != static_cast<ssize_t>(state.size())) errno = ENOSPC;
+    if (body != static_cast<ssize_t>(state.size())) raise("cannot write", "the lock's file");
+    Header header{.magic = magic, .boot = padded(boot_id())};
+    header.offset = next.offset;
+    header.size = next.size;
+    const ssize_t head = ::pwrite(fd_.get(), &header, sizeof header, 0);
+    if (head < 0 && errno == ENOSPC) raise("cannot write", "the lock's file");
+    if (head != sizeof header) {
+        throw FileError(Errc::unexpected_reply, "the lock's file may have been written, or not");
+    }
+    current_ = next;
+}
+
+void LockFile::remove(const Directory& directory, const std::string& name) {
+    if (::unlinkat(directory.fd(), name.c_str(), 0) != 0 && errno != ENOENT) {
+        raise("cannot remove", directory.path() + "/" + name);
+    }
+}
+
+void LockFile::mark_alive(std::string_view token) {
+    struct flock alive = range(F_RDLCK, byte_of(token));
+    if (::fcntl(fd_.get(), F_OFD_SETLK, &alive) != 0) raise("cannot lock", "the lock's file");
+}
+
+bool LockFile::is_alive(std::string_view token) const noexcept {
+    struct flock alive = range(F_WRLCK, byte_of(token));
+    return ::fcntl(fd_.get(), F_OFD_GETLK, &alive) != 0 || alive.l_type != F_UNLCK;
+}
+
+void LockFile::touch() const noexcept { ::futimens(fd_.get(), nullptr); }
+
+}  // namespace leaselock::file

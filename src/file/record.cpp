@@ -1,0 +1,174 @@
+#include "file/record.hpp"
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <type_traits>
+
+#include <leaselock/error.hpp>
+
+#include "file/failure.hpp"
+
+namespace leaselock::file {
+namespace {
+
+using detail::LockEntry;
+using detail::PlaceQueue;
+using detail::ShareHolders;
+
+class Writer {
+  public:
+    template <class Number>
+    requires std::is_arithmetic_v<Number>
+    void put(Number number) {
+        bytes_.append(reinterpret_cast<const char*>(&number), sizeof number);
+    }
+    void put(std::string_view text) {
+        put(static_cast<std::uint32_t>(text.size()));
+        bytes_.append(text);
+    }
+    void put(Clock::time_point time) { put(time.time_since_epoch().count()); }
+    void put(Share share) {
+        put(share.count);
+        put(share.of);
+    }
+    [[nodiscard]] std::string take() { return std::move(bytes_); }
+
+  private:
+    std::string bytes_;
+};
+
+class Reader {
+  public:
+    explicit Reader(std::string_view bytes) noexcept : bytes_{bytes} {}
+
+    template <class Number>
+    [[nodiscard]] Number number() {
+        Number number{};
+        std::memcpy(&number, take(sizeof number).data(), sizeof number);
+        return number;
+    }
+    [[nodiscard]] bool flag() { return number<std::uint8_t>() != 0; }
+    [[nodiscard]] std::string text() { return std::string(take(number<std::uint32_t>())); }
+    [[nodiscard]] Clock::time_point time() {
+        return Clock::time_point{Clock::duration{number<Clock::rep>()}};
+    }
+    [[nodiscard]] Share share() {
+        const int count = number<int>();
+        return {.count = count, .of = number<int>()};
+    }
+    void end() const {
+        if (!bytes_.empty()) fail();
+    }
+
+  private:
+    [[noreturn]] static void fail() {
+        throw FileError(Errc::corrupt, "the lock's file cannot be read");
+    }
+    std::string_view take(std::size_t size) {
+        if (size > bytes_.size()) fail();
+        const std::string_view taken = bytes_.substr(0, size);
+        bytes_.remove_prefix(size);
+        return taken;
+    }
+
+    std::string_view bytes_;
+};
+
+std::unique_ptr<ShareHolders> read_shares(Reader& reader) {
+    auto shares = std::make_unique<ShareHolders>(reader.number<int>());
+    for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
+        const std::string token = reader.text();
+        const int count = reader.number<int>();
+        shares->put(token, count, reader.time());
+    }
+    return shares;
+}
+
+std::unique_ptr<PlaceQueue> read_queue(Reader& reader) {
+    auto queue = std::make_unique<PlaceQueue>();
+    for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
+        PlaceQueue::Place place{};
+        place.token = reader.text();
+        place.ttl = std::chrono::milliseconds{reader.number<std::int64_t>()};
+        place.share = reader.share();
+        place.seen = reader.time();
+        place.end = reader.time();
+        queue->add(std::move(place));
+    }
+    return queue;
+}
+
+std::vector<Record::Message> read_messages(Reader& reader) {
+    std::vector<Record::Message> messages;
+    for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
+        Record::Message message;
+        message.token = reader.text();
+        message.what.fencing_token = reader.number<std::uint64_t>();
+        message.what.ttl = std::chrono::milliseconds{reader.number<std::int64_t>()};
+        messages.push_back(std::move(message));
+    }
+    return messages;
+}
+
+void put_shares(Writer& writer, const ShareHolders& shares) {
+    writer.put(shares.of());
+    writer.put(static_cast<std::uint32_t>(shares.size()));
+    shares.for_each([&](std::string_view token, int count, Clock::time_point end) {
+        writer.put(token);
+        writer.put(count);
+        writer.put(end);
+    });
+}
+
+void put_queue(Writer& writer, const PlaceQueue& queue) {
+    writer.put(static_cast<std::uint32_t>(queue.size()));
+    for (const PlaceQueue::Place& place : queue.places()) {
+        writer.put(std::string_view{place.token});
+        writer.put(std::int64_t{place.ttl.count()});
+        writer.put(place.share);
+        writer.put(place.seen);
+        writer.put(place.end);
+    }
+}
+
+}  // namespace
+
+std::string encode(const Record& record) {
+    const LockEntry& entry = record.entry;
+    Writer writer;
+    writer.put(std::string_view{record.key});
+    writer.put(std::string_view{entry.token});
+    writer.put(entry.expires);
+    writer.put(entry.fencing_token);
+    writer.put(entry.kept);
+    writer.put(entry.shares != nullptr);
+    if (entry.shares != nullptr) put_shares(writer, *entry.shares);
+    writer.put(entry.queue != nullptr);
+    if (entry.queue != nullptr) put_queue(writer, *entry.queue);
+    writer.put(static_cast<std::uint32_t>(record.messages.size()));
+    for (const Record::Message& message : record.messages) {
+        writer.put(std::string_view{message.token});
+        writer.put(message.what.fencing_token);
+        writer.put(std::int64_t{message.what.ttl.count()});
+    }
+    return writer.take();
+}
+
+Record decode(std::string_view bytes) {
+    Reader reader{bytes};
+    Record record;
+    LockEntry& entry = record.entry;
+    record.key = reader.text();
+    entry.token = reader.text();
+    entry.expires = reader.time();
+    entry.fencing_token = reader.number<std::uint64_t>();
+    entry.kept = reader.flag();
+    if (reader.flag()) entry.shares = read_shares(reader);
+    if (reader.flag()) entry.queue = read_queue(reader);
+    record.messages = read_messages(reader);
+    reader.end();
+    return record;
+}
+
+}  // namespace leaselock::file

@@ -1,0 +1,156 @@
+#include "file/watch.hpp"
+
+#include <algorithm>
+#include <fmt/core.h>
+#include <limits>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "threads.hpp"
+
+namespace leaselock::file {
+namespace {
+
+constexpr std::uint32_t what_is_told = IN_CLOSE_WRITE | IN_ATTRIB;
+// Pauses before further looks at what was told, in ms.
+constexpr std::array<int, 2> second_looks{1, 10};
+
+}  // namespace
+
+Watch::~Watch() {
+    if (!thread_.joinable()) return;
+    const std::uint64_t one = 1;
+    (void)!::write(bell_.get(), &one, sizeof one);
+    thread_.join();
+}
+
+bool Watch::start() {
+    if (thread_.joinable()) return true;
+    detail::Descriptor events{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+    detail::Descriptor bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!events || !bell) return false;
+    events_ = std::move(events);
+    bell_ = std::move(bell);
+    return detail::start_thread(thread_, [this] { run(); });
+}
+
+bool Watch::add(Listener& listener, const LockFile& file) noexcept {
+    const detail::MutexLock lock{mutex_};
+    const auto known = numbers_.find(&listener);
+    if (known != numbers_.end() && !watched_.at(known->second).file.is_removed()) return true;
+    drop(listener);
+    try {
+        return start() && add_new(listener, file);
+    } catch (const std::bad_alloc&) {
+        drop(listener);
+        return false;
+    }
+}
+
+bool Watch::add_new(Listener& listener, const LockFile& file) {
+    std::array<char, 32> path{};
+    *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", file.fd()).out = '\0';
+    const Number number = ::inotify_add_watch(events_.get(), path.data(), what_is_told);
+    if (number < 0) return false;
+    numbers_.emplace(&listener, number);
+    auto found = watched_.find(number);
+    if (found == watched_.end()) {
+        found = watched_.emplace(number, Watched{file.reopen()}).first;
+    }
+    found->second.listeners.push_back(&listener);
+    if (found->second.file) return true;
+    drop(listener);
+    return false;
+}
+
+void Watch::forget(const Listener& listener) noexcept {
+    const detail::MutexLock lock{mutex_};
+    drop(listener);
+}
+
+void Watch::drop(const Listener& listener) noexcept {
+    const auto known = numbers_.find(&listener);
+    if (known == numbers_.end()) return;
+    const auto found = watched_.find(known->second);
+    if (found != watched_.end()) {
+        std::erase(found->second.listeners, &listener);
+        if (found->second.listeners.empty()) {
+            ::inotify_rm_watch(events_.get(), found->first);
+            watched_.erase(found);
+        }
+    }
+    numbers_.erase(known);
+}
+
+void Watch::run() noexcept {
+    std::size_t looks = second_looks.size();  // how many further ones have been taken
+    for (;;) {
+        std::array<pollfd, 2> both{pollfd{events_.get(), POLLIN, 0},
+                                   pollfd{bell_.get(), POLLIN, 0}};
+        const int told = ::poll(both.data(), both.size(),
+                                looks < second_looks.size() ? second_looks[looks] : -1);
+        if (both[1].revents != 0) return;
+        if (told > 0 && read_events()) {
+            looks = 0;
+        } else {
+            ++looks;
+        }
+        const bool last = looks >= second_looks.size();
+        for (const Number number : recent_) look_at(number, last);
+        if (last) recent_.clear();
+    }
+}
+
+// What is new comes to what is looked at again.
+bool Watch::read_events() noexcept {
+    alignas(inotify_event) std::array<char, 4096> buffer{};
+    bool any = false;
+    for (;;) {
+        const ssize_t size = ::read(events_.get(), buffer.data(), buffer.size());
+        if (size <= 0) return any;
+        any = true;
+        for (const char* at = buffer.data(); at < buffer.data() + size;) {
+            const auto* const event = reinterpret_cast<const inotify_event*>(at);
+            at += sizeof *event + event->len;
+            if (std::ranges::find(recent_, event->wd) != recent_.end()) continue;
+            try {
+                recent_.push_back(event->wd);
+            } catch (const std::bad_alloc&) {
+                look_at(event->wd, true);
+            }
+        }
+    }
+}
+
+void Watch::look_at(Number number, bool last) noexcept {
+    constexpr Number all = -1;  // more has happened than the kernel keeps
+    const detail::MutexLock lock{mutex_};
+    if (number == all) {
+        for (auto& [each, watched] : watched_) ring(watched, last);
+    } else if (const auto found = watched_.find(number); found != watched_.end()) {
+        ring(found->second, last);
+    }
+}
+
+// Where it cannot be seen whether there is something for a listener he is rung.
+void Watch::ring(Watched& watched, bool last) noexcept {
+    try {
+        if (watched.file.enter()) {
+            std::erase_if(watched.listeners, [&](Listener* listener) {
+                const bool has_all = look_(watched.file, *listener);
+                if (has_all) numbers_.erase(listener);
+                return has_all;
+            });
+            watched.file.leave();
+            return;
+        }
+        if (!last) return;
+    } catch (const std::exception&) {
+        watched.file.leave();
+    }
+    for (Listener* const listener : watched.listeners) listener->look();
+}
+
+}  // namespace leaselock::file
