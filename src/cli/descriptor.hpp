@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "descriptor.hpp"
+#include "file_descriptor.hpp"
 
 namespace leaselock::cli {
 

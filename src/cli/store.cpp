@@ -1,7 +1,10 @@
 #include "cli/store.hpp"
 
+#include <optional>
+#include <string_view>
 #include <utility>
 
+#include <leaselock/file.hpp>
 #include <leaselock/redis.hpp>
 
 #include "cli/usage_error.hpp"
@@ -9,19 +12,33 @@
 namespace leaselock::cli {
 namespace {
 
-// The backend of a user who names none.
-std::shared_ptr<Backend> default_backend() {
-    throw UsageError(
-        "where are the locks? Say --url redis://HOST:6379, or set LEASELOCK_URL, or name a file "
-        "with `url = \"...\"` by --config");
+// file:/path, or with two slashes before it. The path is taken as it is.
+std::optional<std::string> directory_of(std::string_view url) {
+    constexpr std::string_view scheme = "file:";
+    if (!url.starts_with(scheme)) return std::nullopt;
+    url.remove_prefix(scheme.size());
+    if (url.starts_with("//")) url.remove_prefix(2);
+    if (!url.starts_with('/')) {
+        throw UsageError(
+            "a file: URL names a directory by its absolute path, as in "
+            "file:/srv/app/locks");
+    }
+    return std::string(url);
+}
+
+// Whoever names none has the locks of this machine.
+std::shared_ptr<Backend> backend_for(const std::string& url) {
+    if (url.empty()) return make_file_backend();
+    if (auto directory = directory_of(url)) {
+        return make_file_backend({.directory = std::move(*directory)});
+    }
+    return make_redis_backend({.url = url});
 }
 
 }  // namespace
 
 Store open_store(const StoreOptions& options) {
-    std::shared_ptr<Backend> backend = options.url.empty()
-                                           ? default_backend()
-                                           : make_redis_backend(RedisOptions{.url = options.url});
+    std::shared_ptr<Backend> backend = backend_for(options.url);
     ManagerOptions manager{.backend = "store"};
     if (options.prefix) manager.prefix = *options.prefix;
     LockManager locks{manager};

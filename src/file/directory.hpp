@@ -14,7 +14,7 @@
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/finding.hpp>
 
-#include "descriptor.hpp"
+#include "file_descriptor.hpp"
 
 namespace leaselock::file {
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "descriptor.hpp"
+#include "file_descriptor.hpp"
 #include "file/directory.hpp"
 
 namespace leaselock::file {

@@ -19,7 +19,7 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
-#include "descriptor.hpp"
+#include "file_descriptor.hpp"
 #include "file/lock_file.hpp"
 
 namespace leaselock::file {
