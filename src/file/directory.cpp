@@ -43,7 +43,6 @@ detail::Descriptor open_directory(const std::string& path) {
     return fd;
 }
 
-// In a place where everybody may make directories somebody else may have made ours.
 void check_owner(const std::string& path, const struct stat& found) {
     if (found.st_uid == ::geteuid() && (found.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
     throw FileError(Errc::access_denied,
@@ -70,11 +69,10 @@ const std::string& boot_id() {
     return id;
 }
 
-Directory::Directory(const std::string& path)
-    : path_{path.empty() ? default_lock_directory() : path}, fd_{open_directory(path_)} {
+Directory::Directory(const std::string& path, bool ours) : path_{path}, fd_{open_directory(path_)} {
     struct stat found {};
     if (::fstat(fd_.get(), &found) != 0) raise("cannot look at the lock directory", path_);
-    if (path.empty()) check_owner(path_, found);
+    if (ours) check_owner(path_, found);
     file_mode_ = found.st_mode & 0666U;
     map_fence();
 }

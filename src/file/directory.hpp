@@ -24,8 +24,9 @@ namespace leaselock::file {
 
 class Directory {
   public:
-    // Makes it if it is not there; empty: that of default_lock_directory(). Throws FileError.
-    explicit Directory(const std::string& path);
+    // Makes it if it is not there. `ours`: in a place where everybody may make directories, so
+    // refuse one that somebody else has made, or may write to. Throws FileError.
+    explicit Directory(const std::string& path, bool ours = false);
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
     ~Directory();

@@ -104,7 +104,8 @@ void run_verb(Record& record, const Request& request, Reply& reply, detail::Fenc
     detail::LockVerbs{entry, request, reply, fences}.run();
     const bool latch = entry.shares != nullptr && entry.shares->of() < 0;
     std::erase_if(record.messages, [&](const Record::Message& message) {
-        const bool due = latch ? is_alive(message.token) : entry.knows(message.token);
+        const bool due =
+            latch ? is_alive(message.token) : entry.knows(message.token, request.submitted);
         return message.token == request.token || !due;
     });
 }
@@ -172,7 +173,9 @@ FileBackend::FileBackend(FileOptions options)
 std::shared_ptr<Directory> FileBackend::directory() {
     const MutexLock lock{mutex_};
     if (directory_ == nullptr || directory_->is_removed()) {
-        directory_ = std::make_shared<Directory>(options_.directory);
+        const bool ours = options_.directory.empty();
+        directory_ =
+            std::make_shared<Directory>(ours ? default_lock_directory() : options_.directory, ours);
     }
     return directory_;
 }
@@ -284,7 +287,8 @@ FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, boo
     run_verb(record, request, operation.reply, fences, is_alive);
     if (request.verb == Verb::inspect) return {};
 
-    const bool stays = (marked || request.verb == Verb::acquire) && entry.knows(request.token);
+    const bool stays =
+        (marked || request.verb == Verb::acquire) && entry.knows(request.token, request.submitted);
     if (stays && !marked) file.mark_alive(request.token);
     // Before anybody can see it: who is killed here leaves a gap, and no token twice.
     directory.publish(fences.last);

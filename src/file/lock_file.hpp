@@ -14,8 +14,8 @@
 #include <string>
 #include <string_view>
 
-#include "file_descriptor.hpp"
 #include "file/directory.hpp"
+#include "file_descriptor.hpp"
 
 namespace leaselock::file {
 

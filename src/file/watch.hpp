@@ -19,8 +19,8 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
-#include "file_descriptor.hpp"
 #include "file/lock_file.hpp"
+#include "file_descriptor.hpp"
 
 namespace leaselock::file {
 

@@ -109,7 +109,11 @@ class CliTest(unittest.TestCase):
         self.directory = tempfile.mkdtemp(prefix="leaselock-")
         self.addCleanup(shutil.rmtree, self.directory, True)
         self.key = self._testMethodName
-        self.environment = dict(os.environ, LEASELOCK_URL=self.server.url)
+        self.environment = dict(os.environ, LEASELOCK_URL=self.url())
+
+    @classmethod
+    def url(cls):
+        return cls.server.url
 
     def file(self, name):
         return os.path.join(self.directory, name)

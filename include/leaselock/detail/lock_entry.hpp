@@ -127,8 +127,9 @@ struct LockEntry {
         return expires <= now && !is_waited_for(now);
     }
     // Whether the token holds, or has a share or a place.
-    [[nodiscard]] bool knows(std::string_view who) const noexcept {
+    [[nodiscard]] bool knows(std::string_view who, Clock::time_point now) const noexcept {
         if (queue != nullptr && queue->has(who)) return true;
+        if (expires <= now) return false;
         return shares == nullptr ? !kept && token == who : shares->of() > 0 && shares->has(who);
     }
 

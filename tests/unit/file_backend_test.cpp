@@ -1,0 +1,321 @@
+// Goal: what the file backend promises beyond the contract of a backend: a holder's end frees his
+// lock and wakes who waits for it, nobody hangs behind a process that stands still, nothing is left
+// open or lying about. Method: backends with a clock that stands still unless the test moves it.
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <gtest/gtest.h>
+#include <string>
+
+#include <leaselock/file.hpp>
+#include <leaselock/leaselock.hpp>
+#include <leaselock/testing/manual_clock.hpp>
+
+#include "file/directory.hpp"
+#include "file/lock_file.hpp"
+#include "file/names.hpp"
+#include "file/record.hpp"
+#include "file/survivors.hpp"
+#include "support/poll_until.hpp"
+#include "support/temp_dir.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace std::chrono_literals;
+using support::poll_until;
+
+class FileBackends : public ::testing::Test {
+  protected:
+    [[nodiscard]] std::shared_ptr<Backend> make() const {
+        return make_file_backend({.directory = home_.path().string(), .clock = clock_});
+    }
+    [[nodiscard]] LockManager make_manager() const {
+        LockManager locks{{.prefix = "", .backend = "files", .clock = clock_}};
+        locks.register_backend("files", make());
+        return locks;
+    }
+    Reply run(Backend& backend, Verb verb, std::string_view token, Share share = {},
+              std::string_view key = "key") const {
+        const auto now = clock_->now();
+        Operation operation{{.verb = verb,
+                             .key = key,
+                             .token = token,
+                             .ttl = 10min,
+                             .share = share,
+                             .submitted = now,
+                             .deadline = now + 1h}};
+        backend.submit(operation);
+        EXPECT_TRUE(operation.done());
+        return operation.reply;
+    }
+    // Whether somebody has seen that the holder is dead, and written it down.
+    [[nodiscard]] bool is_buried() const {
+        const file::Directory directory{home_.path().string()};
+        file::LockFile lock{directory, "key", file::LockFile::Access::read};
+        return lock.enter() &&
+               file::decode(lock.load()).entry.expires <= clock_->now() + file::last_breath;
+    }
+    [[nodiscard]] std::size_t files() const {
+        const std::filesystem::directory_iterator all{home_.path()};
+        return static_cast<std::size_t>(std::count_if(begin(all), end(all), [](const auto& each) {
+            return file::is_of_lock(each.path().filename().string());
+        }));
+    }
+    [[nodiscard]] static std::size_t descriptors() {
+        const std::filesystem::directory_iterator all{"/proc/self/fd"};
+        return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+    }
+    // Somebody is inside the file of the key, and stays there as long as the object.
+    class Intruder {
+      public:
+        explicit Intruder(const std::string& path) : fd_{::open(path.c_str(), O_RDWR | O_CLOEXEC)} {
+            struct flock inside {};
+            inside.l_type = F_WRLCK;
+            inside.l_len = 1;
+            EXPECT_EQ(::fcntl(fd_, F_OFD_SETLK, &inside), 0);
+        }
+        Intruder(const Intruder&) = delete;
+        Intruder& operator=(const Intruder&) = delete;
+        ~Intruder() { ::close(fd_); }
+
+      private:
+        int fd_;
+    };
+
+    support::TempDir home_;
+    std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
+};
+
+// A backend that goes has its files closed, as the kernel does for a process.
+TEST_F(FileBackends, EndOfAHolderEndsHisLease) {
+    auto dead = make();
+    const auto other = make();
+    const Reply first = run(*dead, Verb::acquire, "a/1");
+    dead.reset();
+    const Reply held = run(*other, Verb::acquire, "b/1");
+    ASSERT_EQ(held.outcome, Outcome::held);
+    EXPECT_EQ(held.holder, "a/1");
+    EXPECT_EQ(held.remaining, 100ms) << "for what ends with him";
+    clock_->advance(99ms);
+    EXPECT_EQ(run(*other, Verb::acquire, "b/1").remaining, 1ms) << "from its first sight on";
+    clock_->advance(1ms);
+    const Reply second = run(*other, Verb::acquire, "b/1");
+    ASSERT_EQ(second.outcome, Outcome::granted);
+    EXPECT_GT(second.fencing_token, first.fencing_token);
+}
+
+TEST_F(FileBackends, EndOfAReaderLeavesTheOthers) {
+    auto dead = make();
+    const auto other = make();
+    ASSERT_EQ(run(*dead, Verb::acquire, "a/1", shared).outcome, Outcome::granted);
+    ASSERT_EQ(run(*other, Verb::acquire, "b/1", shared).outcome, Outcome::granted);
+    dead.reset();
+    EXPECT_EQ(run(*other, Verb::acquire, "c/1").outcome, Outcome::held);
+    clock_->advance(100ms);
+    EXPECT_EQ(run(*other, Verb::inspect, "").shares, 1);
+    EXPECT_EQ(run(*other, Verb::renew, "b/1", shared).outcome, Outcome::renewed);
+}
+
+TEST_F(FileBackends, KeptLockAndCountedLatchOutliveTheirProcess) {
+    auto dead = make();
+    const auto other = make();
+    ASSERT_EQ(run(*dead, Verb::acquire, "a/1").outcome, Outcome::granted);
+    Operation release{{.verb = Verb::release,
+                       .key = "key",
+                       .token = "a/1",
+                       .keep = 1min,
+                       .submitted = clock_->now()}};
+    dead->submit(release);
+    ASSERT_EQ(run(*dead, Verb::acquire, "a/2", detail::counting(2), "latch").outcome,
+              Outcome::granted);
+    dead.reset();
+    clock_->advance(1s);
+    EXPECT_TRUE(run(*other, Verb::acquire, "b/1").kept);
+    EXPECT_EQ(run(*other, Verb::acquire, "b/2", detail::counting(2), "latch").outcome,
+              Outcome::granted);
+    EXPECT_EQ(run(*other, Verb::acquire, "b/3", detail::awaiting(2), "latch").outcome,
+              Outcome::granted);
+}
+
+// The clock stands still: nobody would look again.
+TEST_F(FileBackends, WaiterIsToldOfARelease) {
+    LockManager holder = make_manager();
+    LockManager waiter = make_manager();
+    auto lock = holder.acquire("key", {.ttl = 10min});
+    auto second = std::async(std::launch::async, [&] {
+        return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
+    });
+    ASSERT_TRUE(poll_until([&] { return holder.inspect("key").waiting == 1; }));
+    ASSERT_EQ(lock->release(), ReleaseResult::released);
+    EXPECT_TRUE(second.get());
+}
+
+TEST_F(FileBackends, WaiterIsToldOfAHoldersEnd) {
+    auto dead = make();
+    ASSERT_EQ(run(*dead, Verb::acquire, "a/1").outcome, Outcome::granted);
+    LockManager waiter = make_manager();
+    auto second = std::async(std::launch::async, [&] {
+        return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
+    });
+    ASSERT_TRUE(poll_until([&] { return waiter.inspect("key").waiting == 1; }));
+    dead.reset();
+    ASSERT_TRUE(poll_until([&] { return is_buried(); })) << "he looked";
+    clock_->advance(100ms);
+    EXPECT_TRUE(second.get());
+}
+
+TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
+    auto dead = make();
+    ASSERT_EQ(run(*dead, Verb::acquire, "a/1").outcome, Outcome::granted);
+    struct Deaf final : Listener {
+        using Listener::Listener;
+        void handed_over(const HandOff& /*what*/) noexcept override {}
+        void look() noexcept override {}
+    } deaf{"key", "a/2"};
+    Operation place{{.verb = Verb::acquire,
+                     .key = "key",
+                     .token = "a/2",
+                     .ttl = 10min,
+                     .listener = &deaf,
+                     .place = 10min,
+                     .submitted = clock_->now(),
+                     .deadline = clock_->now() + 1h}};
+    dead->submit(place);
+    ASSERT_TRUE(place.reply.queued && place.reply.first && place.reply.told);
+    LockManager waiter = make_manager();
+    auto second = std::async(std::launch::async, [&] {
+        return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
+    });
+    ASSERT_TRUE(poll_until([&] { return waiter.inspect("key").waiting == 2; }));
+    dead->forget(deaf);
+    dead.reset();
+    ASSERT_TRUE(poll_until([&] { return is_buried(); })) << "he looked";
+    clock_->advance(100ms);
+    EXPECT_TRUE(second.get());
+}
+
+TEST_F(FileBackends, ProcessThatStandsStillInsideHangsNobody) {
+    const auto backend = make();
+    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
+    Operation renew{{.verb = Verb::renew,
+                     .key = "key",
+                     .token = "a/1",
+                     .ttl = 10min,
+                     .submitted = clock_->now()}};
+    {
+        const Intruder intruder{home_.file("key")};
+        backend->submit(renew);
+        EXPECT_FALSE(renew.done());
+        EXPECT_FALSE(backend->pump(renew, clock_->now()));
+        clock_->advance(1s);
+        ASSERT_TRUE(backend->pump(renew, Clock::time_point::max()));
+        EXPECT_EQ(renew.reply.outcome, Outcome::failed);
+        EXPECT_EQ(renew.reply.error, Errc::busy);
+    }
+    EXPECT_EQ(run(*backend, Verb::renew, "a/1").outcome, Outcome::renewed);
+}
+
+TEST_F(FileBackends, WhoGetsInLaterIsServed) {
+    const auto backend = make();
+    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
+    Operation renew{{.verb = Verb::renew,
+                     .key = "key",
+                     .token = "a/1",
+                     .ttl = 10min,
+                     .submitted = clock_->now()}};
+    {
+        const Intruder intruder{home_.file("key")};
+        backend->submit(renew);
+        EXPECT_FALSE(renew.done());
+    }
+    ASSERT_TRUE(backend->pump(renew, Clock::time_point::max()));
+    EXPECT_EQ(renew.reply.outcome, Outcome::renewed);
+}
+
+TEST_F(FileBackends, NothingIsLeftBehind) {
+    const auto backend = make();
+    (void)run(*backend, Verb::acquire, "a/0");
+    (void)run(*backend, Verb::release, "a/0");
+    const std::size_t before = descriptors();
+    EXPECT_EQ(files(), 0U);
+    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
+    ASSERT_EQ(run(*backend, Verb::acquire, "b/1").outcome, Outcome::held);
+    EXPECT_EQ(descriptors(), before + 1) << "of the holder";
+    EXPECT_EQ(run(*backend, Verb::release, "a/1").outcome, Outcome::released);
+    EXPECT_EQ(run(*backend, Verb::inspect, "").outcome, Outcome::free);
+    EXPECT_EQ(descriptors(), before);
+    EXPECT_EQ(files(), 0U);
+}
+
+TEST_F(FileBackends, WhoHasWaitedForALatchLeavesNothingOpen) {
+    LockManager locks = make_manager();
+    CountDownLatch latch{locks, "latch", 1};
+    auto waits = std::async(std::launch::async, [&] { return latch.wait(); });
+    ASSERT_TRUE(poll_until([&] { return locks.inspect("latch").waiting == 1; }));
+    const std::size_t with_it = descriptors();
+    latch.count_down();
+    EXPECT_TRUE(waits.get());
+    EXPECT_TRUE(poll_until([&] { return descriptors() < with_it; }));
+}
+
+TEST_F(FileBackends, RemovedDirectoryIsALossAndIsMadeAgain) {
+    const auto backend = make();
+    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
+    std::filesystem::remove_all(home_.path());
+    EXPECT_EQ(run(*backend, Verb::renew, "a/1").outcome, Outcome::lost);
+    EXPECT_EQ(run(*backend, Verb::acquire, "b/1").outcome, Outcome::granted);
+}
+
+TEST_F(FileBackends, RemovedFileIsALoss) {
+    const auto backend = make();
+    const auto other = make();
+    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
+    std::filesystem::remove(home_.file("key"));
+    ASSERT_EQ(run(*other, Verb::acquire, "b/1").outcome, Outcome::granted);
+    EXPECT_EQ(run(*backend, Verb::renew, "a/1").outcome, Outcome::lost);
+    EXPECT_EQ(run(*backend, Verb::release, "a/1").outcome, Outcome::lost);
+    EXPECT_EQ(run(*other, Verb::renew, "b/1").outcome, Outcome::renewed);
+}
+
+TEST_F(FileBackends, ForeignFileIsCorruptAndLeftAlone) {
+    const auto backend = make();
+    { std::ofstream{home_.file("key")} << "a letter"; }
+    EXPECT_EQ(run(*backend, Verb::acquire, "a/1").error, Errc::corrupt);
+    EXPECT_EQ(run(*backend, Verb::inspect, "").error, Errc::corrupt);
+    EXPECT_EQ(std::filesystem::file_size(home_.file("key")), 8U);
+}
+
+TEST_F(FileBackends, DirectoryThatCannotBeUsedIsRefusedBeforeOrAtTheFirstUse) {
+    EXPECT_THROW((void)make_file_backend({.directory = "locks"}), LockError);
+    EXPECT_THROW((void)make_file_backend({.clock = nullptr}), LockError);
+    const auto under_nothing = make_file_backend({.directory = home_.file("a/b"), .clock = clock_});
+    EXPECT_EQ(run(*under_nothing, Verb::acquire, "a/1").error, Errc::connect_failed);
+    { std::ofstream{home_.file("file")} << "text"; }
+    const auto on_a_file = make_file_backend({.directory = home_.file("file"), .clock = clock_});
+    EXPECT_EQ(run(*on_a_file, Verb::acquire, "a/1").error, Errc::connect_failed);
+}
+
+TEST_F(FileBackends, ListKnowsKeysThatNamesCannotTell) {
+    LockManager locks = make_manager();
+    const std::string longest(500, '/');
+    const auto one = locks.acquire("short");
+    const auto two = locks.acquire(longest);
+    const auto all = locks.list();
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].key, longest);
+    EXPECT_EQ(all[1].key, "short");
+}
+
+TEST_F(FileBackends, CheckFindsNothingInADirectoryOfOnesOwn) {
+    LockManager locks = make_manager();
+    for (const Finding& each : locks.check()) ADD_FAILURE() << each.subject << ": " << each.found;
+    std::filesystem::permissions(home_.path(), std::filesystem::perms::all);
+    const auto findings = locks.check();
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_EQ(findings[0].subject, "directory");
+}
+
+}  // namespace
+}  // namespace leaselock

@@ -1,0 +1,263 @@
+// Goal: the parts of the file backend: names, states as bytes, a file that somebody was killed in,
+// fencing tokens, rights. Method: each by itself, in a directory of its own.
+#include <algorithm>
+#include <fcntl.h>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <set>
+#include <sys/stat.h>
+#include <thread>
+#include <vector>
+
+#include "file/directory.hpp"
+#include "file/failure.hpp"
+#include "file/lock_file.hpp"
+#include "file/names.hpp"
+#include "file/record.hpp"
+#include "support/temp_dir.hpp"
+
+namespace leaselock::file {
+namespace {
+
+using Access = LockFile::Access;
+
+template <class Call>
+Errc code_of(const Call& call) {
+    try {
+        call();
+    } catch (const FileError& error) {
+        return error.code();
+    }
+    return Errc{};
+}
+
+TEST(FileNames, TellTheKeyWhateverIsInIt) {
+    std::string any;
+    for (int byte = 1; byte < 256; ++byte) any += static_cast<char>(byte);
+    any = any.substr(0, 120);
+    for (const std::string& key : {std::string{"a"}, std::string{"..%/x"}, std::string{"a:b_c-d.e"},
+                                   std::string{"50%41%0A"}, std::string(200, 'x'), any}) {
+        const std::string name = name_of(key);
+        EXPECT_EQ(name.find('/'), std::string::npos) << name;
+        EXPECT_TRUE(is_of_lock(name)) << name;
+        EXPECT_EQ(key_of(name), name.size() < 255 ? std::optional{key} : std::nullopt);
+    }
+}
+
+TEST(FileNames, LongKeysHaveNamesOfTheirOwnThatDoNotTellThem) {
+    std::set<std::string> names;
+    for (int i = 0; i < 100; ++i) {
+        const std::string name = name_of(std::string(500, '/') + std::to_string(i));
+        EXPECT_LE(name.size(), 255U);
+        EXPECT_EQ(key_of(name), std::nullopt);
+        names.insert(name);
+    }
+    EXPECT_EQ(names.size(), 100U);
+}
+
+TEST(FileNames, OfNothingOfOursAreNone) {
+    for (const char* name : {".fence", "a%", "a%2", "a%zz", "a%-1234"}) {
+        EXPECT_EQ(key_of(name), std::nullopt) << name;
+    }
+}
+
+Record full_record() {
+    Record record{.key = "key"};
+    const auto time = [](int ms) { return Clock::time_point{std::chrono::milliseconds{ms}}; };
+    record.entry.hold("me/1", {.count = 2, .of = 5}, time(10));
+    record.entry.hold("me/2", {.count = 1, .of = 5}, time(20));
+    record.entry.fencing_token = 77;
+    Reply reply;
+    const Request waits{.verb = Verb::acquire,
+                        .token = "me/3",
+                        .ttl = std::chrono::milliseconds{7},
+                        .share = {.count = 4, .of = 5},
+                        .place = std::chrono::milliseconds{30},
+                        .submitted = time(5)};
+    record.entry.join(waits, reply);
+    record.messages.push_back({"me/2", {76, std::chrono::milliseconds{15}}});
+    return record;
+}
+
+TEST(FileRecord, ComesBackAsItWas) {
+    const std::string bytes = encode(full_record());
+    const Record back = decode(bytes);
+    EXPECT_EQ(back.key, "key");
+    EXPECT_EQ(back.entry.shares->used(), 3);
+    EXPECT_TRUE(back.entry.knows("me/3", Clock::time_point{}));
+    EXPECT_EQ(back.messages[0].what.fencing_token, 76U);
+    EXPECT_EQ(encode(back), bytes);
+}
+
+TEST(FileRecord, ThatIsCutOffOrGoesOnIsCorrupt) {
+    const std::string bytes = encode(full_record());
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+        EXPECT_EQ(code_of([&] { (void)decode(bytes.substr(0, size)); }), Errc::corrupt) << size;
+    }
+    EXPECT_EQ(code_of([&] { (void)decode(bytes + 'x'); }), Errc::corrupt);
+}
+
+class FileParts : public testing::Test {
+  protected:
+    [[nodiscard]] std::string path(const std::string& name) const { return home_.file(name); }
+    [[nodiscard]] LockFile open(Access access = Access::create) const {
+        return {directory_, "key", access};
+    }
+    void put(const std::string& bytes) const {
+        std::ofstream{path("key"), std::ios::binary | std::ios::trunc} << bytes;
+    }
+    [[nodiscard]] std::string bytes() const {
+        std::ifstream file{path("key"), std::ios::binary};
+        return {std::istreambuf_iterator<char>{file}, {}};
+    }
+
+    support::TempDir home_;
+    Directory directory_{home_.path().string()};
+};
+
+TEST_F(FileParts, StateIsWrittenBesideTheFormerOneBeforeTheHeaderIs) {
+    LockFile file = open();
+    ASSERT_TRUE(file.enter());
+    EXPECT_EQ(file.load(), "");
+    file.store("first");
+    EXPECT_EQ(file.load(), "first");
+    // As it lies there with an older header: whoever was killed before the new one was written.
+    const std::string before = bytes();
+    file.store("second, and longer");
+    std::string after = bytes();
+    after.replace(0, 72, before, 0, 72);
+    put(after);
+    EXPECT_EQ(file.load(), "first");
+}
+
+TEST_F(FileParts, FileDoesNotGrowWithItsUse) {
+    LockFile file = open();
+    ASSERT_TRUE(file.enter());
+    (void)file.load();
+    for (std::size_t i = 0; i < 1000; ++i) {
+        file.store(std::string(1 + i % 100, 'x'));
+        EXPECT_EQ(file.load().size(), 1 + i % 100);
+    }
+    EXPECT_LT(bytes().size(), 128U + 4 * 100);
+}
+
+TEST_F(FileParts, WhoWasKilledBeforeHisFirstHeaderLeavesNothing) {
+    put(std::string(128, '\0') + "state");
+    LockFile file = open();
+    ASSERT_TRUE(file.enter());
+    EXPECT_EQ(file.load(), "");
+}
+
+TEST_F(FileParts, WhatIsNoLockIsCorrupt) {
+    LockFile file = open();
+    file.store("state");
+    const std::string good = bytes();
+    std::string far = good;
+    far[16 + 40 + 7] = '\x7f';
+    for (const std::string& bad : {std::string{"text"}, std::string(200, 'x'), good.substr(0, 71),
+                                   good.substr(0, 130), far}) {
+        put(bad);
+        EXPECT_EQ(code_of([&] { (void)file.load(); }), Errc::corrupt) << bad.size();
+        EXPECT_EQ(bytes(), bad);
+    }
+}
+
+TEST_F(FileParts, StateOfAnEarlierBootIsNone) {
+    LockFile file = open();
+    file.store("state");
+    std::string old = bytes();
+    old[16] = old[16] == 'x' ? 'y' : 'x';
+    put(old);
+    EXPECT_EQ(file.load(), "");
+}
+
+TEST_F(FileParts, OneIsInsideAtATimeButReadersAre) {
+    LockFile one = open();
+    LockFile two = open();
+    ASSERT_TRUE(one.enter());
+    EXPECT_FALSE(two.enter());
+    one.leave();
+    EXPECT_TRUE(two.enter());
+    two.leave();
+    LockFile reader = open(Access::read);
+    LockFile another = open(Access::read);
+    EXPECT_TRUE(reader.enter());
+    EXPECT_TRUE(another.enter());
+    EXPECT_FALSE(one.enter());
+}
+
+TEST_F(FileParts, TokenLivesAsLongAsAnyoneHasItsFileOpen) {
+    const LockFile looks = open();
+    LockFile one = open();
+    LockFile two = open();
+    one.mark_alive("me/1");
+    two.mark_alive("me/1");
+    EXPECT_TRUE(looks.is_alive("me/1"));
+    EXPECT_FALSE(looks.is_alive("me/2"));
+    one.close();
+    EXPECT_TRUE(looks.is_alive("me/1"));
+    two.close();
+    EXPECT_FALSE(looks.is_alive("me/1"));
+}
+
+TEST_F(FileParts, FileThatIsNotThereIsMadeOnlyOnDemand) {
+    EXPECT_FALSE(open(Access::read));
+    EXPECT_FALSE(open(Access::write));
+    EXPECT_TRUE(open(Access::create));
+    EXPECT_TRUE(open(Access::write));
+}
+
+TEST_F(FileParts, RightsAreThoseOfTheDirectory) {
+    const support::TempDir home;
+    ASSERT_EQ(::chmod(home.path().c_str(), 02770), 0);
+    const Directory directory{home.path().string()};
+    const LockFile file{directory, "key", Access::create};
+    for (const char* name : {"key", ".fence"}) {
+        struct stat found {};
+        ASSERT_EQ(::stat(home.file(name).c_str(), &found), 0);
+        EXPECT_EQ(found.st_mode & 07777U, 0660U) << name;
+    }
+}
+
+TEST_F(FileParts, LinkInThePlaceOfAFileIsNotFollowed) {
+    std::filesystem::create_symlink(path("elsewhere"), path("key"));
+    EXPECT_EQ(code_of([&] { (void)open(); }), Errc::access_denied);
+    EXPECT_FALSE(std::filesystem::exists(path("elsewhere")));
+}
+
+TEST_F(FileParts, DirectoryThatOthersMayWriteToIsNotTakenForOurs) {
+    const std::string path = home_.path().string();
+    EXPECT_EQ(code_of([&] { const Directory ours{path, true}; }), Errc{});
+    ASSERT_EQ(::chmod(path.c_str(), 0770), 0);
+    EXPECT_EQ(code_of([&] { const Directory ours{path, true}; }), Errc::access_denied);
+}
+
+TEST_F(FileParts, FencesRiseOverAllOfADirectoryAndItsLoss) {
+    const Directory same{home_.path().string()};
+    detail::Fences fences = directory_.fences();
+    const std::uint64_t first = fences.next();
+    directory_.publish(first + 1'000'000'000);
+    EXPECT_GT(same.fences().next(), first + 1'000'000'000);
+    directory_.publish(first);  // late: changes nothing
+    EXPECT_GT(same.fences().next(), first + 1'000'000'000);
+    const support::TempDir another;
+    EXPECT_GE(Directory{another.path().string()}.fences().next(), first);
+}
+
+TEST_F(FileParts, FencesOfManyThreadsKeepTheHighest) {
+    const std::uint64_t base = directory_.fences().next();
+    {
+        std::vector<std::jthread> all;
+        for (std::uint64_t i = 0; i < 4; ++i) {
+            all.emplace_back([this, base, i] {
+                for (std::uint64_t step = 0; step < 1000; ++step) {
+                    directory_.publish(base + 1'000'000'000'000 + 4 * step + i);
+                }
+            });
+        }
+    }
+    EXPECT_EQ(directory_.fences().last, base + 1'000'000'000'000 + 3999);
+}
+
+}  // namespace
+}  // namespace leaselock::file
