@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <fmt/core.h>
+#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
@@ -85,25 +86,30 @@ class HandOffs {
         Store store = open_store(options_.store);
         const LockOptions options{.ttl = std::chrono::seconds{10},
                                   .wait_timeout = std::chrono::seconds{30}};
-        const auto self = std::this_thread::get_id();
         while (!over_) {
             auto lock = acquired(store.locks, key_, options);
-            const auto now = Steady::now();
-            if (last_ != std::thread::id{} && last_ != self) samples_.push_back(now - released_);
-            if (began_ == Steady::time_point{}) began_ = now;
-            if (now - began_ > options_.bench_time) over_ = true;
-            last_ = self;
-            released_ = Steady::now();
+            note(Steady::now());
             if (lock.release() == ReleaseResult::lost) {
                 throw LockError(Errc::lost, fmt::format("lock '{}' was lost", key_));
             }
         }
     }
 
+    // With the lock, just before its release.
+    void note(Steady::time_point now) {
+        const std::lock_guard lock{mutex_};
+        const auto self = std::this_thread::get_id();
+        if (last_ != std::thread::id{} && last_ != self) samples_.push_back(now - released_);
+        if (began_ == Steady::time_point{}) began_ = now;
+        if (now - began_ > options_.bench_time) over_ = true;
+        last_ = self;
+        released_ = Steady::now();
+    }
+
     const Options& options_;
     const std::string key_;
     std::atomic<bool> over_{false};
-    // Of whoever has the lock.
+    std::mutex mutex_;
     Samples samples_{};
     std::thread::id last_{};
     Steady::time_point began_{};
@@ -112,8 +118,8 @@ class HandOffs {
 
 nanoseconds quantile(Samples& samples, std::size_t percent) {
     if (samples.empty()) return nanoseconds{0};
-    const auto at = samples.begin() +
-                    static_cast<std::ptrdiff_t>((samples.size() - 1) * percent / 100);
+    const auto at =
+        samples.begin() + static_cast<std::ptrdiff_t>((samples.size() - 1) * percent / 100);
     std::nth_element(samples.begin(), at, samples.end());
     return *at;
 }
@@ -137,13 +143,11 @@ Record record_of(const char* what, Samples samples) {
 
 }  // namespace
 
-int bench(const Options& options) {
+int bench(Store& store, const Options& options) {
     const std::string key = own_key();
-    Store store = open_store(options.store);
     std::vector<Record> records;
-    records.push_back(record_of("round trip", measure(options.bench_time, [&] {
-                                    (void)store.locks.inspect(key);
-                                })));
+    records.push_back(record_of(
+        "round trip", measure(options.bench_time, [&] { (void)store.locks.inspect(key); })));
     records.push_back(record_of("cycle", measure(options.bench_time, [&] {
                                     (void)acquired(store.locks, key, cycle_options).release();
                                 })));

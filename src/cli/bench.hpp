@@ -10,6 +10,6 @@ namespace leaselock::cli {
 // hand-off (from a release to the lock's being with the next one, who waits in another manager),
 // each for options.bench_time, on a key of its own. Prints a record for each and gives the exit
 // status. Throws LockError, and std::system_error where the output cannot be written.
-[[nodiscard]] int bench(const Options& options);
+[[nodiscard]] int bench(Store& store, const Options& options);
 
 }  // namespace leaselock::cli

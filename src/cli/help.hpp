@@ -44,6 +44,14 @@ inline constexpr const char* release = R"(Examples:
   leaselock release --force backup
   leaselock release --token "$token" backup   # not if somebody else has it by now)";
 
+inline constexpr const char* bench =
+    R"(Round trip: a look at a free lock. Cycle: acquire and release. Hand-off: from a release to the
+lock's being with the next one, who waits. All on a key of its own, by two managers of this process.
+
+Examples:
+  leaselock bench
+  leaselock --url redis://db:6379 bench --time 5s --json)";
+
 inline constexpr const char* doctor = R"(Examples:
   leaselock doctor
   leaselock --url redis://db:6379 doctor --json)";

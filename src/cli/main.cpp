@@ -8,6 +8,7 @@
 
 #include <leaselock/error.hpp>
 
+#include "cli/bench.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/look.hpp"
 #include "cli/options.hpp"
@@ -28,6 +29,7 @@ int act(const Options& options) {
         case Action::wait: return wait(store, options);
         case Action::release: return release(store, options);
         case Action::doctor: return doctor(store, options);
+        case Action::bench: return bench(store, options);
     }
     return exit_code::usage;
 }

@@ -145,6 +145,10 @@ void add_others(CLI::App& app, Options& options) {
     add_release(app, options);
     add_subcommand(app, options, Action::doctor, "doctor", "Look for what is amiss at the backend",
                    help::doctor);
+    CLI::App& bench = add_subcommand(app, options, Action::bench, "bench",
+                                     "Measure how fast locks are at this backend", help::bench);
+    add_duration(bench, "--time", "How long to measure each, 10ms to 1m (default: 1s)",
+                 [&options](milliseconds d) { options.bench_time = d; });
 }
 
 void add_store(CLI::App& app, StoreOptions& store) {
@@ -179,7 +183,8 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
 }
 
 void check(const Options& options) {
-    const bool has_key = options.action != Action::list && options.action != Action::doctor;
+    const bool has_key = options.action != Action::list && options.action != Action::doctor &&
+                         options.action != Action::bench;
     if (has_key && std::any_of(options.key.begin(), options.key.end(), is_control)) {
         throw UsageError(
             fmt::format("key '{}' has a control character: choose one without", options.key));
@@ -190,6 +195,10 @@ void check(const Options& options) {
     }
     if (options.action == Action::run && options.run.command.empty()) {
         throw UsageError("no command: say leaselock run KEY -- COMMAND [ARGUMENT...]");
+    }
+    if (options.bench_time < milliseconds{10} || options.bench_time > std::chrono::minutes{1}) {
+        throw UsageError(fmt::format("--time is {}, allowed are 10ms to 1m",
+                                     format_duration(options.bench_time)));
     }
     if (options.action == Action::release && !options.force && options.token.empty()) {
         throw UsageError(

@@ -13,7 +13,7 @@
 
 namespace leaselock::cli {
 
-enum class Action { run, status, list, wait, release, doctor };
+enum class Action { run, status, list, wait, release, doctor, bench };
 
 struct RunOptions {
     std::vector<std::string> command{};
@@ -34,6 +34,7 @@ struct Options {
     std::optional<std::chrono::milliseconds> wait{};  // nothing: for ever
     std::string token{};                              // whose holder is to lose the lock
     bool force = false;                               // whoever holds it
+    std::chrono::milliseconds bench_time = std::chrono::seconds{1};  // for each measurement
     RunOptions run{};
 };
 

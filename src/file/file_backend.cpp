@@ -191,7 +191,7 @@ void FileBackend::submit(std::span<Operation* const> operations) noexcept {
 bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
     const auto end = std::min(detail::saturating_add(operation.request.submitted, patience),
                               operation.request.deadline);
-    auto pause = std::chrono::microseconds{100};
+    auto pause = std::chrono::microseconds{20};
     while (!operation.done() && !run(operation)) {
         const auto now = options_.clock->now();
         if (now >= end) {
@@ -201,7 +201,7 @@ bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
         } else {
             // Not for the lock: for somebody who is inside its file, which takes microseconds.
             std::this_thread::sleep_for(pause);
-            pause = std::min(2 * pause, std::chrono::microseconds{2000});
+            pause = std::min(2 * pause, std::chrono::microseconds{500});
         }
     }
     return true;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "threads.hpp"
@@ -14,8 +15,8 @@ namespace leaselock::file {
 namespace {
 
 constexpr std::uint32_t what_is_told = IN_CLOSE_WRITE | IN_ATTRIB;
-// Pauses before further looks at what was told, in ms.
-constexpr std::array<int, 2> second_looks{1, 10};
+// Pauses before further looks at what was told, in microseconds.
+constexpr std::array<long, 3> second_looks{100, 1'000, 10'000};
 
 }  // namespace
 
@@ -73,15 +74,16 @@ void Watch::forget(const Listener& listener) noexcept {
 void Watch::drop(const Listener& listener) noexcept {
     const auto known = numbers_.find(&listener);
     if (known == numbers_.end()) return;
-    const auto found = watched_.find(known->second);
-    if (found != watched_.end()) {
-        std::erase(found->second.listeners, &listener);
-        if (found->second.listeners.empty()) {
-            ::inotify_rm_watch(events_.get(), found->first);
-            watched_.erase(found);
-        }
-    }
+    const Number number = known->second;
     numbers_.erase(known);
+    std::erase(watched_.at(number).listeners, &listener);
+    drop_if_idle(number);
+}
+
+void Watch::drop_if_idle(Number number) noexcept {
+    if (!watched_.at(number).listeners.empty()) return;
+    ::inotify_rm_watch(events_.get(), number);
+    watched_.erase(number);
 }
 
 void Watch::run() noexcept {
@@ -89,8 +91,9 @@ void Watch::run() noexcept {
     for (;;) {
         std::array<pollfd, 2> both{pollfd{events_.get(), POLLIN, 0},
                                    pollfd{bell_.get(), POLLIN, 0}};
-        const int told = ::poll(both.data(), both.size(),
-                                looks < second_looks.size() ? second_looks[looks] : -1);
+        const bool looks_again = looks < second_looks.size();
+        const timespec pause{0, looks_again ? 1'000 * second_looks[looks] : 0};
+        const int told = ::ppoll(both.data(), both.size(), looks_again ? &pause : nullptr, nullptr);
         if (both[1].revents != 0) return;
         if (told > 0 && read_events()) {
             looks = 0;
@@ -127,10 +130,12 @@ bool Watch::read_events() noexcept {
 void Watch::look_at(Number number, bool last) noexcept {
     constexpr Number all = -1;  // more has happened than the kernel keeps
     const detail::MutexLock lock{mutex_};
-    if (number == all) {
-        for (auto& [each, watched] : watched_) ring(watched, last);
-    } else if (const auto found = watched_.find(number); found != watched_.end()) {
-        ring(found->second, last);
+    auto at = number == all ? watched_.begin() : watched_.find(number);
+    while (at != watched_.end()) {
+        const auto each = at++;
+        ring(each->second, last);
+        drop_if_idle(each->first);
+        if (number != all) return;
     }
 }
 

@@ -2,7 +2,7 @@
 // tells us when anybody closes such a file, which the end of a process does, too.
 //
 // The kernel tells it just before it frees the locks that go with the file; so what cannot be seen
-// yet is looked at twice more, 1 and 10 ms later. A listener is rung only if there is something for
+// yet is looked at again 0.1, 1 and 10 ms later. A listener is rung only if there is something for
 // him, so that a hundred who wait do not all write to the file when the first gets the lock.
 //
 // Thread-safety: all calls from all threads at once. Listeners are called with its mutex held.
@@ -52,6 +52,7 @@ class Watch {
     [[nodiscard]] bool start() LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool add_new(Listener& listener, const LockFile& file) LEASELOCK_REQUIRES(mutex_);
     void drop(const Listener& listener) noexcept LEASELOCK_REQUIRES(mutex_);
+    void drop_if_idle(Number number) noexcept LEASELOCK_REQUIRES(mutex_);
     void run() noexcept;
     [[nodiscard]] bool read_events() noexcept;
     void look_at(Number number, bool last) noexcept;

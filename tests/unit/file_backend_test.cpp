@@ -249,6 +249,26 @@ TEST_F(FileBackends, NothingIsLeftBehind) {
     EXPECT_EQ(files(), 0U);
 }
 
+TEST_F(FileBackends, WhoHasWaitedForALockLeavesNothingOpenButTheWatch) {
+    LockManager holder = make_manager();
+    LockManager waiter = make_manager();
+    const auto hand_over = [&] {
+        auto lock = holder.acquire("key", {.ttl = 10min});
+        auto second = std::async(std::launch::async, [&] {
+            return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
+        });
+        EXPECT_TRUE(poll_until([&] { return holder.inspect("key").waiting == 1; }));
+        EXPECT_EQ(lock->release(), ReleaseResult::released);
+        EXPECT_TRUE(second.get());
+        EXPECT_TRUE(poll_until([&] { return files() == 0; }));
+    };
+    hand_over();
+    const std::size_t before = descriptors();
+    hand_over();
+    hand_over();
+    EXPECT_EQ(descriptors(), before);
+}
+
 TEST_F(FileBackends, WhoHasWaitedForALatchLeavesNothingOpen) {
     LockManager locks = make_manager();
     CountDownLatch latch{locks, "latch", 1};
