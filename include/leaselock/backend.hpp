@@ -184,7 +184,8 @@ class Operation {
 
     const Request request;
     Reply reply{};
-    void* slot = nullptr;  // for the backend: where the operation waits
+    void* slot = nullptr;       // for the backend: where the operation waits
+    Clock::time_point since{};  // for the backend: from when on
 
   private:
     std::atomic<bool> done_{false};

@@ -189,12 +189,12 @@ void FileBackend::submit(std::span<Operation* const> operations) noexcept {
 }
 
 bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
-    const auto end = std::min(detail::saturating_add(operation.request.submitted, patience),
-                              operation.request.deadline);
     auto pause = std::chrono::microseconds{20};
     while (!operation.done() && !run(operation)) {
+        // How long a process may stand still is a matter of real time.
+        const bool hangs = real_->now() >= operation.since + patience;
         const auto now = options_.clock->now();
-        if (now >= end) {
+        if (hangs || now >= operation.request.deadline) {
             detach(operation);
         } else if (now >= until) {
             return false;
@@ -232,7 +232,10 @@ bool FileBackend::run(Operation& operation) noexcept {
         Shard& shard = shard_of(operation.request.key);
         {
             const MutexLock lock{shard.mutex};
-            if (!run_in(shard, operation)) return false;
+            if (!run_in(shard, operation)) {
+                if (operation.since == Clock::time_point{}) operation.since = real_->now();
+                return false;
+            }
         }
         operation.complete();
     } catch (const FileError& error) {

@@ -62,6 +62,7 @@ class FileBackend final : public Backend {
                                Operation& operation);
 
     const FileOptions options_;
+    const std::shared_ptr<Clock> real_ = boot_clock();
     detail::Mutex mutex_;
     std::shared_ptr<Directory> directory_ LEASELOCK_GUARDED_BY(mutex_);
     std::array<Shard, shard_count> shards_;
