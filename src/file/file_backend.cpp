@@ -47,31 +47,6 @@ std::size_t places(const LockEntry& entry) noexcept {
     return entry.queue == nullptr ? 0 : entry.queue->size();
 }
 
-// Whether it is for this place to look after the lock: it is the first that lives, of a lock whose
-// holder does not.
-bool inherits(const LockFile& file, const LockEntry& entry, std::string_view token) {
-    const auto is_alive = [&](std::string_view each) { return file.is_alive(each); };
-    const auto& all = entry.queue->places();
-    const auto first = std::ranges::find_if(all, is_alive, &detail::PlaceQueue::Place::token);
-    return first != all.end() && first->token == token && has_dead_holder(entry, is_alive);
-}
-
-// For Watch.
-bool tell(LockFile& file, Listener& listener) {
-    const std::string state = file.is_removed() ? std::string{} : file.load();
-    const Record record = state.empty() ? Record{} : decode(state);
-    const auto message =
-        std::ranges::find(record.messages, listener.token(), &Record::Message::token);
-    if (message != record.messages.end()) {
-        listener.handed_over(message->what);
-        return true;
-    }
-    const LockEntry& entry = record.entry;
-    const bool waits = entry.queue != nullptr && entry.queue->has(listener.token());
-    if (!waits || inherits(file, entry, listener.token())) listener.look();
-    return !waits;
-}
-
 // Notes who gets the lock, for a process that will look.
 class Post final : public Listener {
   public:
@@ -154,6 +129,19 @@ std::string place_of(std::string_view key, std::string_view token) {
     return fmt::format("{}\n{}", key, token);
 }
 
+// Not for a lock: for somebody who is inside its file, which takes microseconds, and milliseconds
+// if he has lost the processor meanwhile.
+struct Nap {
+    static constexpr std::chrono::microseconds longest{640};
+
+    void take() {
+        std::this_thread::sleep_for(length);
+        length = std::min(2 * length, longest);
+    }
+
+    std::chrono::microseconds length{20};
+};
+
 class Inside {
   public:
     explicit Inside(LockFile& file) noexcept : file_{file} {}
@@ -167,8 +155,7 @@ class Inside {
 
 }  // namespace
 
-FileBackend::FileBackend(FileOptions options)
-    : options_{checked(std::move(options))}, watch_{tell} {}
+FileBackend::FileBackend(FileOptions options) : options_{checked(std::move(options))} {}
 
 std::shared_ptr<Directory> FileBackend::directory() {
     const MutexLock lock{mutex_};
@@ -185,13 +172,18 @@ FileBackend::Shard& FileBackend::shard_of(std::string_view key) noexcept {
 }
 
 void FileBackend::submit(std::span<Operation* const> operations) noexcept {
-    for (Operation* const operation : operations) (void)run(*operation);
+    for (Operation* const operation : operations) {
+        Nap nap;
+        while (!run(*operation) && nap.length < Nap::longest) nap.take();
+    }
 }
 
 bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
-    auto pause = std::chrono::microseconds{20};
+    // How long a process may stand still is a matter of real time; and it counts from here on,
+    // since the operations before this one took theirs.
+    if (operation.since == Clock::time_point{}) operation.since = real_->now();
+    Nap nap;
     while (!operation.done() && !run(operation)) {
-        // How long a process may stand still is a matter of real time.
         const bool hangs = real_->now() >= operation.since + patience;
         const auto now = options_.clock->now();
         if (hangs || now >= operation.request.deadline) {
@@ -199,9 +191,7 @@ bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
         } else if (now >= until) {
             return false;
         } else {
-            // Not for the lock: for somebody who is inside its file, which takes microseconds.
-            std::this_thread::sleep_for(pause);
-            pause = std::min(2 * pause, std::chrono::microseconds{500});
+            nap.take();
         }
     }
     return true;
@@ -232,10 +222,7 @@ bool FileBackend::run(Operation& operation) noexcept {
         Shard& shard = shard_of(operation.request.key);
         {
             const MutexLock lock{shard.mutex};
-            if (!run_in(shard, operation)) {
-                if (operation.since == Clock::time_point{}) operation.since = real_->now();
-                return false;
-            }
+            if (!run_in(shard, operation)) return false;
         }
         operation.complete();
     } catch (const FileError& error) {
@@ -284,7 +271,8 @@ FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, boo
     const auto is_alive = [&](std::string_view token) {
         return (marked && token == request.token) || file.is_alive(token);
     };
-    bury(entry, request.submitted, is_alive);
+    const bool may_hand_over = request.verb != Verb::acquire || request.share.of != 0;
+    bury(entry, request.submitted, may_hand_over, is_alive);
     const std::size_t waited = places(entry);
     detail::Fences fences = directory.fences();
     run_verb(record, request, operation.reply, fences, is_alive);

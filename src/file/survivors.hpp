@@ -36,19 +36,25 @@ template <class IsAlive>
     return any;
 }
 
-// Takes those who are dead out of it. May throw bad_alloc.
+// Takes those who are dead out of it: all of them, or, of those who wait, the ones before the first
+// that lives. May throw bad_alloc.
 template <class IsAlive>
-void bury(detail::LockEntry& entry, Clock::time_point now, const IsAlive& is_alive) {
+void bury(detail::LockEntry& entry, Clock::time_point now, bool all, const IsAlive& is_alive) {
     std::vector<std::string> dead;
-    const auto note = [&](std::string_view token) {
+    for_each_holder(entry, [&](std::string_view token) {
         if (!is_alive(token)) dead.emplace_back(token);
-    };
-    for_each_holder(entry, note);
+    });
     const auto end = detail::saturating_add(now, last_breath);
     for (const std::string& token : dead) entry.shorten(token, end);
     if (entry.queue == nullptr) return;
     dead.clear();
-    for (const auto& place : entry.queue->places()) note(place.token);
+    for (const auto& place : entry.queue->places()) {
+        if (!is_alive(place.token)) {
+            dead.push_back(place.token);
+        } else if (!all) {
+            break;
+        }
+    }
     for (const std::string& token : dead) entry.leave(token);
 }
 

@@ -1,14 +1,16 @@
 #include "file/watch.hpp"
 
 #include <algorithm>
+#include <array>
+#include <exception>
 #include <fmt/core.h>
-#include <limits>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "file/glimpse.hpp"
 #include "threads.hpp"
 
 namespace leaselock::file {
@@ -143,8 +145,9 @@ void Watch::look_at(Number number, bool last) noexcept {
 void Watch::ring(Watched& watched, bool last) noexcept {
     try {
         if (watched.file.enter()) {
+            const Glimpse glimpse{watched.file};
             std::erase_if(watched.listeners, [&](Listener* listener) {
-                const bool has_all = look_(watched.file, *listener);
+                const bool has_all = glimpse.tell(*listener);
                 if (has_all) numbers_.erase(listener);
                 return has_all;
             });

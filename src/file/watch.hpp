@@ -8,9 +8,7 @@
 // Thread-safety: all calls from all threads at once. Listeners are called with its mutex held.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <functional>
 #include <map>
 #include <thread>
 #include <unordered_map>
@@ -26,11 +24,7 @@ namespace leaselock::file {
 
 class Watch {
   public:
-    // Looks at the file, inside, and tells the listener what is there for him. True: that was all
-    // that there will be, and he is watched for no more.
-    using Look = std::function<bool(LockFile&, Listener&)>;
-
-    explicit Watch(Look look) noexcept : look_{std::move(look)} {}
+    Watch() = default;
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     // Waits for a call that is under way.
@@ -58,7 +52,6 @@ class Watch {
     void look_at(Number number, bool last) noexcept;
     void ring(Watched& watched, bool last) noexcept LEASELOCK_REQUIRES(mutex_);
 
-    const Look look_;
     detail::Mutex mutex_;
     detail::Descriptor events_;
     detail::Descriptor bell_;  // ends the thread
