@@ -26,7 +26,7 @@ set(CPACK_COMPONENT_DEV_DESCRIPTION
     "The headers, and what CMake and pkg-config need to find the libraries.")
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
     "${leaselock_debian_runtime} (= ${PROJECT_VERSION}), libfmt-dev (>= 9)")
-set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "libgtest-dev (>= 1.12), libasio-dev | libboost-dev (>= 1.74)")
+set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "libgtest-dev (>= 1.12), libasio-dev | libboost-dev (>= 1.74), prometheus-cpp-dev")
 
 # Of the library it needs, dpkg-shlibdeps knows nothing yet.
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME leaselock)

@@ -13,14 +13,14 @@ _leaselock() {
         esac
     done
     case $previous in
-        --config) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+        --config | --metrics-file) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'redis:// rediss:// redis+unix://' -- "$word") && return ;;
         --prefix | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --token) return ;;
     esac
     local words
     case $command in
         '') words="$commands $shared --version" ;;
-        run) words="$shared --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --" ;;
+        run) words="$shared --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --metrics-file --" ;;
         wait) words="$shared --json --wait -w" ;;
         release) words="$shared --json --token --force" ;;
         *) words="$shared --json" ;;

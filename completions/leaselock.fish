@@ -30,6 +30,7 @@ complete -c leaselock -n '__leaselock_in run' -l min-hold -x -d 'Keep the lock a
 complete -c leaselock -n '__leaselock_in run' -s E -l conflict-exit-code -x -d 'Exit status if the lock is held'
 complete -c leaselock -n '__leaselock_in run' -l grace -x -d 'SIGTERM so long before SIGKILL'
 complete -c leaselock -n '__leaselock_in run' -l foreground -d 'Leave the command in our process group'
+complete -c leaselock -n '__leaselock_in run' -l metrics-file -r -F -d 'Write metrics to this file at the end'
 complete -c leaselock -n '__leaselock_in release' -l token -x -d 'Free it if this token holds it'
 complete -c leaselock -n '__leaselock_in release' -l force -d 'Free it whoever holds it'
 complete -c leaselock -n 'contains -- -- (commandline -opc)' -F -a '(__fish_complete_command)'

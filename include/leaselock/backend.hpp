@@ -230,6 +230,10 @@ class LEASELOCK_EXPORT Backend {
     // block. May throw bad_alloc.
     [[nodiscard]] virtual std::shared_ptr<Backend> side_channel() { return nullptr; }
 
+    // How many connections were made in the place of one that was there before, for LockStats. Does
+    // not block.
+    [[nodiscard]] virtual std::uint64_t reconnects() const noexcept { return 0; }
+
     // The store's own part of LockManager::check(): adds what is amiss with the store and how it is
     // set up. Blocks for a command time-out at most. Throws LockError if the store cannot be asked.
     virtual void examine(std::vector<Finding>& /*findings*/) {}

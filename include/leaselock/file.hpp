@@ -24,6 +24,8 @@
 //
 // Cost: some 10 system calls for an acquire or a release, in all 20 to 40 microseconds, and more
 // for each one who waits or has a share.
+//
+// Thread-safety: a backend may be used from all threads at once.
 #pragma once
 
 #include <memory>

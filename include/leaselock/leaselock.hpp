@@ -22,6 +22,7 @@
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/lock_owner.hpp>
+#include <leaselock/log.hpp>
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/observer.hpp>
 #include <leaselock/run_once.hpp>

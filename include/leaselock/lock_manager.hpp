@@ -10,6 +10,7 @@
 // that was moved from may only be assigned to or destroyed.
 #pragma once
 
+#include <iosfwd>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -150,6 +151,14 @@ class LEASELOCK_EXPORT LockManager {
 
     // What was done so far, and what is under way. Does not block.
     [[nodiscard]] LockStats stats() const;
+    // The same for each LockOptions::key_template, first that of calls without one. May throw
+    // bad_alloc.
+    [[nodiscard]] std::vector<TemplateStats> stats_by_template() const;
+    // All of it as text for Prometheus (exposition format 0.0.4), for the answer to a scrape or a
+    // file for node_exporter. The label is the template, never a key. `manager`, if not empty, is a
+    // label of each line, to tell several managers apart. Does not block, but for `out`, which may
+    // throw what it throws. <leaselock/prometheus.hpp> gives the same to prometheus-cpp.
+    void write_metrics(std::ostream& out, std::string_view manager = {}) const;
 
   private:
     friend class ScopedDistributedLock;

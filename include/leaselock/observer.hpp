@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
@@ -27,9 +28,9 @@
 namespace leaselock {
 
 struct LockEvent {
-    std::string key;                     // without the manager's prefix
-    std::string key_template;            // LockOptions::key_template: a label for all such keys
-    std::string owner;                   // who we are; contended, force_released: who holds it
+    std::string key{};                   // without the manager's prefix
+    std::string key_template{};          // LockOptions::key_template: a label for all such keys
+    std::string owner{};                 // who we are; contended, force_released: who holds it
     std::uint64_t fencing_token = 0;     // 0: none
     std::chrono::nanoseconds waited{0};  // acquired, contended, error: since the call
     std::chrono::nanoseconds held{0};    // renewed, lost, released, cleanup: since the grant
@@ -89,8 +90,9 @@ struct Histogram {
 // What a manager has done since it was made, and what is under way.
 struct LockStats {
     std::uint64_t acquired = 0;
-    std::uint64_t contended = 0;  // calls that ended without the lock, since others hold it
-    std::uint64_t failed = 0;     // calls that ended with a LockError
+    std::uint64_t handed_over = 0;  // of these, by a release, to this waiter
+    std::uint64_t contended = 0;    // calls that ended without the lock, since others hold it
+    std::uint64_t failed = 0;       // calls that ended with a LockError of the backend
     std::uint64_t renewed = 0;
     std::uint64_t renewals_failed = 0;  // tries that were not answered by yes or no
     std::uint64_t lost = 0;
@@ -99,8 +101,40 @@ struct LockStats {
     std::uint64_t held_now = 0;
     std::uint64_t cleanups_now = 0;    // releases of unknown outcome that are not settled
     std::uint64_t events_dropped = 0;  // the observer was too slow for them
+    std::uint64_t reconnects = 0;      // of its backends: connections that replaced another
     Histogram wait;                    // from the call to the grant
     Histogram hold;                    // from the grant to the release or the loss
+
+    constexpr LockStats& operator+=(const LockStats& other) noexcept {
+        acquired += other.acquired;
+        handed_over += other.handed_over;
+        contended += other.contended;
+        failed += other.failed;
+        renewed += other.renewed;
+        renewals_failed += other.renewals_failed;
+        lost += other.lost;
+        released += other.released;
+        cleanups += other.cleanups;
+        held_now += other.held_now;
+        cleanups_now += other.cleanups_now;
+        events_dropped += other.events_dropped;
+        reconnects += other.reconnects;
+        wait += other.wait;
+        hold += other.hold;
+        return *this;
+    }
 };
+
+// The same for the locks of one key template. What is not known by template is 0: cleanups_now,
+// events_dropped, reconnects.
+struct TemplateStats {
+    std::string key_template;  // LockOptions::key_template; empty: of calls without one
+    LockStats stats;
+};
+
+// How many templates are told apart. What comes beyond counts as this one, and so do templates of
+// more than 512 bytes and such as are not UTF-8.
+inline constexpr std::size_t max_templates = 256;
+inline constexpr std::string_view other_templates = "other";
 
 }  // namespace leaselock

@@ -26,7 +26,8 @@ LEASELOCK_FENCE (a number that rises with each grant) in its environment.
 Examples:
   leaselock run backup -- tar -cf /srv/backup.tar /srv/data
   leaselock run -n -E 0 --min-hold 1m nightly -- ./nightly.sh   # a job that one machine of many runs
-  leaselock run -w 30s --ttl 10s deploy -- sh -c 'migrate && restart')";
+  leaselock run -w 30s --ttl 10s deploy -- sh -c 'migrate && restart'
+  leaselock run --metrics-file /var/lib/node_exporter/nightly.prom nightly -- ./nightly.sh)";
 
 inline constexpr const char* status = R"(Examples:
   leaselock status backup

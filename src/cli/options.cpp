@@ -119,6 +119,9 @@ void add_run(CLI::App& app, Options& options) {
     sub.add_flag("--foreground", run.foreground,
                  "Leave the command in our process group: it may read from the terminal, and "
                  "signals go to it alone");
+    sub.add_option("--metrics-file", run.metrics_file,
+                   "Write metrics to this file at the end, for node_exporter's textfile collector")
+        ->type_name("FILE");
 }
 
 void add_release(CLI::App& app, Options& options) {

@@ -23,6 +23,7 @@ struct RunOptions {
     Share share{};
     int if_held = exit_code::not_acquired;
     bool foreground = false;
+    std::string metrics_file{};  // empty: none is written
 };
 
 struct Options {

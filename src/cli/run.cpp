@@ -15,6 +15,7 @@
 #include "cli/events.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/lease_watch.hpp"
+#include "cli/metrics_file.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "cli/terminal.hpp"
@@ -141,6 +142,7 @@ int Run::release() {
 }  // namespace
 
 int run(Store& store, const Options& options) {
+    const MetricsAtEnd metrics{store.locks, options.run.metrics_file};
     Signals signals{options.run.foreground};
     Events events{signals};
     try {

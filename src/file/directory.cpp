@@ -34,11 +34,11 @@ constexpr const char* fence_name = ".fence";
 // Several bytes behind the token: who makes the file writes there, not where others may be already.
 constexpr off_t fence_file_size = 16;
 
-detail::Descriptor open_directory(const std::string& path) {
+Descriptor open_directory(const std::string& path) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
         raise("cannot make the lock directory", path);
     }
-    detail::Descriptor fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    Descriptor fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!fd) raise("cannot open the lock directory", path);
     return fd;
 }
@@ -56,7 +56,7 @@ struct Close {
 };
 
 std::string read_boot() {
-    const detail::Descriptor file{::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)};
+    const Descriptor file{::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)};
     std::array<char, 36> text{};
     const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : 0;
     return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
@@ -82,7 +82,7 @@ Directory::~Directory() {
 }
 
 void Directory::map_fence() {
-    const detail::Descriptor file{
+    const Descriptor file{
         ::openat(fd_.get(), fence_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, file_mode_)};
     if (!file) raise("cannot open", path_ + "/" + fence_name);
     struct stat found {};

@@ -14,7 +14,7 @@
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/finding.hpp>
 
-#include "file_descriptor.hpp"
+#include "file/descriptor.hpp"
 
 namespace leaselock::file {
 
@@ -50,7 +50,7 @@ class Directory {
     void map_fence();
 
     std::string path_;
-    detail::Descriptor fd_;
+    Descriptor fd_;
     mode_t file_mode_ = 0;
     std::uint64_t* fence_ = nullptr;  // in memory of all processes
 };

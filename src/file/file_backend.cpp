@@ -4,7 +4,6 @@
 #include <deque>
 #include <fmt/core.h>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -134,8 +133,9 @@ std::string place_of(std::string_view key, std::string_view token) {
 struct Nap {
     static constexpr std::chrono::microseconds longest{640};
 
-    void take() {
-        std::this_thread::sleep_for(length);
+    void take(Clock& clock) {
+        Waker nobody;
+        clock.sleep_until(clock.now() + length, nobody);
         length = std::min(2 * length, longest);
     }
 
@@ -174,7 +174,7 @@ FileBackend::Shard& FileBackend::shard_of(std::string_view key) noexcept {
 void FileBackend::submit(std::span<Operation* const> operations) noexcept {
     for (Operation* const operation : operations) {
         Nap nap;
-        while (!run(*operation) && nap.length < Nap::longest) nap.take();
+        while (!run(*operation) && nap.length < Nap::longest) nap.take(*real_);
     }
 }
 
@@ -191,7 +191,7 @@ bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
         } else if (now >= until) {
             return false;
         } else {
-            nap.take();
+            nap.take(*real_);
         }
     }
     return true;

@@ -59,11 +59,11 @@ int open_flags(LockFile::Access access) noexcept {
 LockFile::LockFile(const Directory& directory, const std::string& name, Access access)
     : reads_{access == Access::read} {
     for (;;) {
-        fd_ = detail::Descriptor{::openat(directory.fd(), name.c_str(), open_flags(access))};
+        fd_ = Descriptor{::openat(directory.fd(), name.c_str(), open_flags(access))};
         if (fd_) return;
         if (errno != ENOENT) raise("cannot open the lock's file", directory.path() + "/" + name);
         if (access != Access::create) return;
-        fd_ = detail::Descriptor{::openat(directory.fd(), name.c_str(),
+        fd_ = Descriptor{::openat(directory.fd(), name.c_str(),
                                           open_flags(access) | O_CREAT | O_EXCL,
                                           directory.file_mode())};
         if (fd_) {

@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "file/directory.hpp"
-#include "file_descriptor.hpp"
+#include "file/descriptor.hpp"
 
 namespace leaselock::file {
 
@@ -61,7 +61,7 @@ class LockFile {
 
     explicit LockFile(int fd) noexcept : fd_{fd} {}
 
-    detail::Descriptor fd_;
+    Descriptor fd_;
     bool reads_ = false;
     Extent current_{};
 };

@@ -31,8 +31,8 @@ Watch::~Watch() {
 
 bool Watch::start() {
     if (thread_.joinable()) return true;
-    detail::Descriptor events{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-    detail::Descriptor bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    Descriptor events{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+    Descriptor bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (!events || !bell) return false;
     events_ = std::move(events);
     bell_ = std::move(bell);

@@ -18,7 +18,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 
 #include "file/lock_file.hpp"
-#include "file_descriptor.hpp"
+#include "file/descriptor.hpp"
 
 namespace leaselock::file {
 
@@ -53,8 +53,8 @@ class Watch {
     void ring(Watched& watched, bool last) noexcept LEASELOCK_REQUIRES(mutex_);
 
     detail::Mutex mutex_;
-    detail::Descriptor events_;
-    detail::Descriptor bell_;  // ends the thread
+    Descriptor events_;
+    Descriptor bell_;  // ends the thread
     std::thread thread_;
     std::map<Number, Watched> watched_ LEASELOCK_GUARDED_BY(mutex_);
     std::unordered_map<const Listener*, Number> numbers_ LEASELOCK_GUARDED_BY(mutex_);

@@ -49,6 +49,7 @@ void AcquireMachine::note(const Reply& reply, Clock::time_point sent) noexcept {
 
 void AcquireMachine::handed_over(const HandOff& what) noexcept {
     if (!message_ || message_->fencing_token < what.fencing_token) message_ = what;
+    told_fence_ = std::max(told_fence_, what.fencing_token);
 }
 
 AcquireMachine::Action AcquireMachine::woke(Clock::time_point now) noexcept {

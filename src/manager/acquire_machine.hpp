@@ -73,6 +73,10 @@ class AcquireMachine {
     // store: the lock, by an acquire that ran unseen or by a hand-off, or a place.
     [[nodiscard]] const std::optional<Grant>& grant() const noexcept { return grant_; }
     [[nodiscard]] Errc error() const noexcept { return error_; }
+    // Whether the grant is what a message of a hand-off told.
+    [[nodiscard]] bool was_handed_over() const noexcept {
+        return grant_ && grant_->fencing_token == told_fence_;
+    }
     [[nodiscard]] bool owes() const noexcept { return owes_; }
 
   private:
@@ -100,6 +104,7 @@ class AcquireMachine {
     bool owes_ = false;  // the token may have the lock unseen, or a place
     Answered answered_{};
     std::optional<HandOff> message_{};
+    std::uint64_t told_fence_ = 0;  // by the newest message
     std::optional<Grant> grant_{};
     Errc error_ = Errc::held;
 };

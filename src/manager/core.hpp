@@ -81,7 +81,8 @@ class Core {
     [[nodiscard]] Notifier& notifier() noexcept { return *notifier_; }
     [[nodiscard]] const std::shared_ptr<Reactor>& reactor() const noexcept { return reactor_; }
     [[nodiscard]] LocalQueue& local_queue() noexcept { return local_queue_; }
-    [[nodiscard]] LockStats stats() noexcept;
+    [[nodiscard]] LockStats stats();
+    [[nodiscard]] std::vector<TemplateStats> stats_by_template();
 
     // The observer, if there is one, is told from now on. False: there is no thread to do it.
     [[nodiscard]] bool tells(Failure& failure);

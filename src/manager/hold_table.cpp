@@ -22,7 +22,7 @@ void HoldTable::ring_for(Clock::time_point due) noexcept {
     if (due.time_since_epoch().count() < next_look_.load()) waker_.wake();
 }
 
-void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited) {
+void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over) {
     const std::size_t own = own_shard();
     Shard& shard = shards_[own];
     lease.hold.shard = static_cast<std::uint8_t>(own);
@@ -31,8 +31,11 @@ void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited) {
         const MutexLock lock{shard.mutex};
         shard.heap.add(lease, due);
         lease.hold.state = HoldState::held;
-        ++shard.stats.acquired;
-        shard.stats.wait.add(waited);
+        LockStats& stats = stats_of(shard, lease);
+        ++stats.acquired;
+        if (handed_over) ++stats.handed_over;
+        ++stats.held_now;
+        stats.wait.add(waited);
     }
     ring_for(due);
 }
@@ -44,10 +47,12 @@ bool HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
     if (before != HoldState::held && before != HoldState::lost) return false;
     lease.hold.state = HoldState::releasing;
     lease.end();
-    ++shard.stats.released;
+    LockStats& stats = stats_of(shard, lease);
+    ++stats.released;
     if (before == HoldState::lost) return true;
     shard.heap.remove(lease);
-    shard.stats.hold.add(now - lease.granted_at());
+    --stats.held_now;
+    stats.hold.add(now - lease.granted_at());
     return true;
 }
 
@@ -55,8 +60,10 @@ void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept
     lease.hold.state = HoldState::lost;
     lease.end();
     shard.heap.remove(lease);
-    ++shard.stats.lost;
-    shard.stats.hold.add(now - lease.granted_at());
+    LockStats& stats = stats_of(shard, lease);
+    ++stats.lost;
+    --stats.held_now;
+    stats.hold.add(now - lease.granted_at());
 }
 
 void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
@@ -139,8 +146,8 @@ Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_p
     const Verdict verdict = settle(
         shard, lease, lease.hold.machine.replied(renewal.reply, asked.submitted, asked.ttl, now),
         before, now);
-    if (verdict == Verdict::renewed) ++shard.stats.renewed;
-    if (verdict == Verdict::unknown) ++shard.stats.renewals_failed;
+    if (verdict == Verdict::renewed) ++stats_of(shard, lease).renewed;
+    if (verdict == Verdict::unknown) ++stats_of(shard, lease).renewals_failed;
     return verdict;
 }
 
@@ -175,33 +182,36 @@ std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewa
             settle(shard, lease,
                    lease.hold.machine.extended(renewal.reply, asked.submitted, asked.ttl, now),
                    before, now);
-        if (verdict == Verdict::renewed) ++shard.stats.renewed;
+        if (verdict == Verdict::renewed) ++stats_of(shard, lease).renewed;
         due = lease.hold.machine.due();
     }
     ring_for(due);
     return verdict;
 }
 
-void HoldTable::count_failure(bool contended) noexcept {
+void HoldTable::count_failure(const Lease& lease, bool contended) noexcept {
     Shard& shard = shards_[own_shard()];
     const MutexLock lock{shard.mutex};
-    ++(contended ? shard.stats.contended : shard.stats.failed);
+    LockStats& stats = stats_of(shard, lease);
+    ++(contended ? stats.contended : stats.failed);
 }
 
-void HoldTable::add_to(LockStats& stats) noexcept {
-    for (Shard& shard : shards_) {
-        const MutexLock lock{shard.mutex};
-        stats.acquired += shard.stats.acquired;
-        stats.contended += shard.stats.contended;
-        stats.failed += shard.stats.failed;
-        stats.renewed += shard.stats.renewed;
-        stats.renewals_failed += shard.stats.renewals_failed;
-        stats.lost += shard.stats.lost;
-        stats.released += shard.stats.released;
-        stats.held_now += shard.heap.size();
-        stats.wait += shard.stats.wait;
-        stats.hold += shard.stats.hold;
-    }
+void HoldTable::count_cleanup(const Lease& lease) noexcept {
+    Shard& shard = shards_[own_shard()];
+    const MutexLock lock{shard.mutex};
+    ++stats_of(shard, lease).cleanups;
+}
+
+// Each part is read for itself, so that nobody who locks waits for more than that.
+void HoldTable::for_each(const Visit& visit) {
+    templates_.for_each([&](TemplateCounts& counts) {
+        LockStats sum;
+        for (std::size_t i = 0; i < shard_count; ++i) {
+            const MutexLock lock{shards_[i].mutex};
+            sum += counts.parts[i].stats;
+        }
+        visit(counts.key_template, sum);
+    });
 }
 
 }  // namespace leaselock::detail

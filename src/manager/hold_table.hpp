@@ -18,6 +18,7 @@
 
 #include "manager/due_heap.hpp"
 #include "manager/lease.hpp"
+#include "manager/template_counts.hpp"
 
 namespace leaselock::detail {
 
@@ -27,7 +28,7 @@ class HoldTable {
     explicit HoldTable(Waker& waker) noexcept : waker_{waker} {}
 
     // A lease that was granted. May throw bad_alloc; it is not in the table then.
-    void add(Lease& lease, std::chrono::nanoseconds waited);
+    void add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over);
     // The holder lets go of it at `now`. False: it did so before, or never held it.
     [[nodiscard]] bool take_out(Lease& lease, Clock::time_point now) noexcept;
 
@@ -54,9 +55,16 @@ class HoldTable {
     std::optional<HoldMachine::Verdict> extended(Lease& lease, const Operation& renewal,
                                                  Clock::time_point now) noexcept;
 
+    // Where a lease with that template counts.
+    [[nodiscard]] TemplateCounts& counts_of(std::string_view key_template) {
+        return templates_.of(key_template);
+    }
     // A call that ended without a lock.
-    void count_failure(bool contended) noexcept;
-    void add_to(LockStats& stats) noexcept;
+    void count_failure(const Lease& lease, bool contended) noexcept;
+    void count_cleanup(const Lease& lease) noexcept;
+    // What was counted, of one template after the other.
+    using Visit = std::function<void(const std::string& key_template, const LockStats& stats)>;
+    void for_each(const Visit& visit);
 
   private:
     [[nodiscard]] static std::uint32_t& place_of(Lease& lease) noexcept { return lease.hold.place; }
@@ -64,16 +72,17 @@ class HoldTable {
     struct alignas(128) Shard {
         Mutex mutex;
         DueHeap<Lease, place_of> heap LEASELOCK_GUARDED_BY(mutex);
-        LockStats stats LEASELOCK_GUARDED_BY(mutex);
     };
-    static constexpr std::size_t shard_count = 16;
-
     [[nodiscard]] static std::size_t own_shard() noexcept;
+    [[nodiscard]] LockStats& stats_of(Shard& shard, const Lease& lease) noexcept
+        LEASELOCK_REQUIRES(shard.mutex) {
+        return lease.hold.counts->parts[static_cast<std::size_t>(&shard - shards_.data())].stats;
+    }
     static void sort_in(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex) {
         shard.heap.move(lease, lease.hold.machine.due());
     }
-    [[nodiscard]] static Lease* lose_last(Shard& shard, Clock::time_point now) noexcept;
-    static void lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept
+    [[nodiscard]] Lease* lose_last(Shard& shard, Clock::time_point now) noexcept;
+    void lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept
         LEASELOCK_REQUIRES(shard.mutex);
     HoldMachine::Verdict settle(Shard& shard, Lease& lease, HoldMachine::Verdict verdict,
                                 Clock::time_point before, Clock::time_point now) noexcept
@@ -83,6 +92,7 @@ class HoldTable {
     Waker& waker_;
     std::atomic<Clock::rep> next_look_{Clock::time_point::max().time_since_epoch().count()};
     std::array<Shard, shard_count> shards_;
+    TemplateTable templates_;
 };
 
 }  // namespace leaselock::detail

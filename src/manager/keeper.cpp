@@ -73,12 +73,6 @@ HoldMachine::Verdict Keeper::extended(Lease& lease, const Operation& renewal) no
     return verdict.value_or(HoldMachine::Verdict::lost);
 }
 
-void Keeper::add_to(LockStats& stats) noexcept {
-    table_.add_to(stats);
-    stats.cleanups += cleanups_;
-    stats.cleanups_now += cleanup_.pending();
-}
-
 void Keeper::run() noexcept {
     while (!stopping_) round(Clock::time_point::max());
     shut_down();
@@ -211,7 +205,7 @@ void Keeper::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept
 
 void Keeper::settled(const Lease& lease, Clock::time_point now) noexcept {
     if (!lease.duty.counted) return;
-    ++cleanups_;
+    table_.count_cleanup(lease);
     tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now);
 }
 

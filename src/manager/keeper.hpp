@@ -48,8 +48,6 @@ class Keeper {
     // The answer to a renewal that the holder asked for.
     HoldMachine::Verdict extended(Lease& lease, const Operation& renewal) noexcept;
 
-    void add_to(LockStats& stats) noexcept;
-
   private:
     struct Renewal {
         Renewal(Lease* held, const Request& request) : lease{held}, operation{request} {}
@@ -90,7 +88,6 @@ class Keeper {
     Cleanup cleanup_;
     std::atomic<bool> looking_{false};  // awake, or soon: a post need not ring
     std::atomic<bool> stopping_{false};
-    std::atomic<std::uint64_t> cleanups_{0};
     std::atomic<Clock::rep> stop_by_{0};
     std::stop_source stopped_{};
 

@@ -19,7 +19,10 @@ LeasePtr Lease::make(std::shared_ptr<Core> core, Backend& backend, std::string_v
     const ManagerOptions& manager = core->options();
     const std::size_t bytes =
         manager.prefix.size() + key.size() + manager.owner.size() + 1 + token_digits;
-    return LeasePtr{new (bytes) Lease{std::move(core), backend, key, options}};
+    TemplateCounts& counts = core->keeper().table().counts_of(options.key_template);
+    LeasePtr lease{new (bytes) Lease{std::move(core), backend, key, options}};
+    lease->hold.counts = &counts;
+    return lease;
 }
 
 Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,

@@ -31,6 +31,7 @@
 namespace leaselock::detail {
 
 class Core;
+struct TemplateCounts;
 
 enum class HoldState : std::uint8_t { fresh, held, lost, releasing };
 
@@ -133,7 +134,8 @@ class Lease {
     struct Hold {
         HoldState state = HoldState::fresh;
         std::uint8_t shard = 0;
-        std::uint32_t place = 0;  // in the shard's heap
+        std::uint32_t place = 0;           // in the shard's heap
+        TemplateCounts* counts = nullptr;  // of its key template; lives as long as the core
         HoldMachine machine{};
     } hold;
     struct Duty {

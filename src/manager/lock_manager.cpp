@@ -153,6 +153,9 @@ std::vector<Finding> LockManager::check(std::string_view backend, std::error_cod
 }
 
 LockStats LockManager::stats() const { return core_->stats(); }
+std::vector<TemplateStats> LockManager::stats_by_template() const {
+    return core_->stats_by_template();
+}
 
 // Never destroyed, so that it is there for whatever ends behind it; but what it owes is delivered.
 LockManager& default_manager() {

@@ -204,6 +204,7 @@ bool Inbox::take(wire::ReplyView answer) noexcept {
 }
 
 void Inbox::confirmed() noexcept {
+    if (subscriptions_ != 0) ++*settings_.reconnects;
     const detail::MutexLock lock{mutex_};
     subscription_ = ++subscriptions_;
     for (Listener* const listener : listeners_) listener->look();

@@ -14,6 +14,7 @@
 // own.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -43,6 +44,9 @@ struct LinkSettings {
     std::chrono::milliseconds command_timeout;
     std::chrono::microseconds spin{0};   // how long a lone caller looks before it sleeps
     std::size_t max_in_flight = 65'536;  // commands without an answer, on the connection or for it
+    // Connections in the place of one that was there before, of all who have a copy of this.
+    std::shared_ptr<std::atomic<std::uint64_t>> reconnects =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 class Link {
@@ -115,6 +119,7 @@ class Link {
     bool driving_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool writing_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool open_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    bool was_open_ LEASELOCK_GUARDED_BY(mutex_) = false;  // ever
     // Nothing more is written; close when nothing is in flight.
     bool retire_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::deque<Pending> queue_ LEASELOCK_GUARDED_BY(mutex_);

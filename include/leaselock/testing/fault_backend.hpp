@@ -97,6 +97,9 @@ class FaultBackend final : public Backend {
         if (!loses_messages_) inner_->listen(listener);
     }
     void forget(Listener& listener) noexcept override { inner_->forget(listener); }
+    [[nodiscard]] std::uint64_t reconnects() const noexcept override {
+        return inner_->reconnects();
+    }
     void examine(std::vector<Finding>& findings) override { inner_->examine(findings); }
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
         return inner_->list(prefix, pattern);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace leaselock::detail {
+namespace leaselock::file {
 
 class Descriptor {
   public:
@@ -32,4 +32,4 @@ class Descriptor {
     int fd_ = -1;
 };
 
-}  // namespace leaselock::detail
+}  // namespace leaselock::file
