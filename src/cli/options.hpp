@@ -13,7 +13,7 @@
 
 namespace leaselock::cli {
 
-enum class Action { run, status, list, wait, release, doctor };
+enum class Action { run, status, list, top, wait, release, doctor };
 
 struct RunOptions {
     std::vector<std::string> command{};
@@ -23,6 +23,11 @@ struct RunOptions {
     Share share{};
     int if_held = exit_code::not_acquired;
     bool foreground = false;
+};
+
+struct TopOptions {
+    std::chrono::milliseconds interval = std::chrono::seconds{1};
+    int count = 0;  // of looks; 0: without end
 };
 
 struct Options {
@@ -35,6 +40,7 @@ struct Options {
     std::string token{};                              // whose holder is to lose the lock
     bool force = false;                               // whoever holds it
     RunOptions run{};
+    TopOptions top{};
 };
 
 // Nothing: the user has asked for help, or for the version, and has it. Throws UsageError.
