@@ -29,7 +29,7 @@ bool goes_before(TopColumn column, const TopRow& a, const TopRow& b) {
 }  // namespace
 
 std::string describe(const TopTotal& total) {
-    return fmt::format("{} locks, {} waiting, longest wait {}, {:.1f} grants/s", total.locks,
+    return fmt::format("locks: {}, waiting: {}, longest wait: {}, grants: {:.1f}/s", total.locks,
                        total.waiting, format_duration(total.longest_wait), total.grants_per_second);
 }
 
