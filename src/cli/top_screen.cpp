@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <clocale>
+#include <cmath>
 #include <cstdlib>
 #include <cwchar>
 #include <fmt/core.h>
@@ -103,8 +104,7 @@ std::string holder_of(const LockInfo& info) {
 }
 
 std::string bar(double part) {
-    const auto full = static_cast<std::size_t>(
-        std::clamp(static_cast<int>(part * bar_width + 0.5), 0, bar_width));
+    const auto full = static_cast<std::size_t>(std::lround(std::clamp(part, 0.0, 1.0) * bar_width));
     return std::string(full, '#') + std::string(bar_width - full, '.');
 }
 
@@ -246,6 +246,8 @@ void TopScreen::renew() const {
     if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
         resizeterm(size.ws_row, size.ws_col);
     }
+    // Whoever was in front meanwhile may have left other settings.
+    reset_prog_mode();
     clearok(curscr, TRUE);
 }
 

@@ -18,6 +18,7 @@ class Screen:
         self.rows, self.columns = rows, columns
         self.cells = [[" "] * columns for _ in range(rows)]
         self.y = self.x = 0
+        self.saved = (0, 0)
         self.region = (0, rows - 1)
 
     def lines(self):
@@ -80,7 +81,11 @@ class Screen:
     def sequence(self, match):
         parameters, final = match.groups()
         if final is None:
-            if match[0] == "\x1bM":
+            if match[0] == "\x1b7":
+                self.saved = (self.y, self.x)
+            elif match[0] == "\x1b8":
+                self.y, self.x = self.saved
+            elif match[0] == "\x1bM":
                 self.up()
             elif match[0] == "\x1bD":
                 self.down()

@@ -19,7 +19,7 @@ TIME = r"\d\d\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 class OnTerminal:
     """Top on a terminal of its own, or what else is started there."""
 
-    def __init__(self, test, *words, rows=12, columns=100, program=PROGRAM, **environment):
+    def __init__(self, test, *words, rows=12, columns=120, program=PROGRAM, **environment):
         self.ours, theirs = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(self.ours)
@@ -102,18 +102,20 @@ class Top(CliTest):
                         "^key +owner +remaining +fence +waiting +waited +grants +held$")
         self.hold(self.key, "--ttl", "1h")
         held = self.json("status", self.key)
-        row = rf"^{self.key[:20]}\S* +{held['owner']} +########  59m\d\ds +{held['fencing_token']} "
-        top.await_lines("^locks: 1, waiting: 0", row + r"+0 +- +\d+\.[1-9]/s +\d+m?s$")
+        row = rf"^{self.key[:20]}\S* +{held['owner']} +######## +59m\d\ds +{held['fencing_token']} "
+        top.await_lines("^locks: 1, waiting: 0", row + r"+0 +- +\d+\.[1-9]/s +[\d.]+m?s$")
         self.start("run", self.key, "--", "true")
         top.await_lines(r"^locks: 1, waiting: 1, longest wait: \d\.\ds", row + r"+1 +\d\.\ds ")
         self.touch("end")
         top.await_lines("^locks: 0, waiting: 0, longest wait: 0ms")
 
     def test_shows_a_bar_of_what_is_left(self):
-        self.put("a", 3)
+        self.put("a", 4000)
         top = self.top("--interval", "100ms")
-        for bar in ("########", r"####\.{4}", r"#\.{7}"):
+        for left, bar in ((4000, "########"), (2000, r"####\.{4}"), (500, r"#\.{7}"), (4500, "########")):
+            self.server.ask("EXPIRE", PREFIX + "a", left)
             top.await_lines(rf"^a +me +{bar} ")
+        self.server.ask("DEL", PREFIX + "a")
         top.await_lines("^locks: 0")
 
     def test_tells_of_shares(self):
@@ -160,14 +162,14 @@ class Top(CliTest):
         top.await_lines("^locks: 1", "^a ")
 
     def test_writes_what_has_changed_and_no_more(self):
-        self.put("same")
+        self.put("a same")
         top = self.top("--interval", "100ms")
-        top.await_lines("^same ")
-        before = top.screen.raw.count("same")
+        top.await_lines("^a same ")
+        before = top.screen.raw.count("a same")
         for i in range(5):
             self.put(f"other{i}")
             top.await_lines(f"^locks: {2 + i}", f"^other{i} ")
-        self.assertEqual(top.screen.raw.count("same"), before)
+        self.assertEqual(top.screen.raw.count("a same"), before)
         self.assertEqual(top.screen.clears, 1)
 
     def test_fits_into_any_window(self):
@@ -182,7 +184,7 @@ class Top(CliTest):
         top.await_lines("^key00-", "^key01-", "^18 more$")
         for rows, columns in ((3, 9), (2, 2), (1, 1)):
             top.resize(rows, columns)
-            top.await_lines("^l")
+            top.await_lines("^[l~]")
         top.resize(40, 140)
         top.await_lines("^key00-x{30} +me ", "^key19-x{30} ")
         top.press("q")
@@ -227,6 +229,19 @@ class Top(CliTest):
         self.assertFalse(top.shows("icanon"))
         top.press(" ")
         top.await_lines("^locks: 1", "^a ")
+        top.press("q")
+        top.await_lines("ended 0")
+        top.press("\n")
+        top.await_end()
+
+    def test_does_not_draw_from_the_background(self):
+        top = OnTerminal(self, "-mc", '"$0" top & echo "pid $!"; read line; fg; echo ended $?; read line',
+                         PROGRAM, program="bash")
+        top.await_lines("pid")
+        self.await_stop(int(re.search(r"pid (\d+)", top.screen.raw)[1]))
+        self.assertFalse(top.shows("^locks:"))
+        top.press("go on\n")
+        top.await_lines("^locks: 0", "^by key")
         top.press("q")
         top.await_lines("ended 0")
         top.press("\n")
