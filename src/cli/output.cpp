@@ -19,7 +19,7 @@ std::string json_value(const Value& value) {
     if (const auto* text = std::get_if<std::string>(&value)) return json_string(*text);
     if (const auto* number = std::get_if<std::uint64_t>(&value)) return fmt::format("{}", *number);
     if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
-    if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.1f}", *number);
+    if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.3f}", *number);
     return fmt::format("{}", std::get<milliseconds>(value).count());
 }
 

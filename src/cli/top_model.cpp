@@ -52,8 +52,8 @@ void TopModel::see(Clock::time_point now, const ListedLock& lock) {
     const auto [place, is_new] = locks_.try_emplace(lock.key);
     Seen& seen = place->second;
     if (is_new || seen.info.fencing_token != info.fencing_token) {
-        // What the first look finds was granted before.
-        if (look_ > 1) seen.grants.push_back(now);
+        // What the first look finds was granted before, and falls out of the window at once.
+        seen.grants.push_back(now);
         seen.since = now;
         seen.ttl = milliseconds{0};
     }

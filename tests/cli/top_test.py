@@ -290,8 +290,8 @@ class Top(CliTest):
         self.put("b\t")
         told = self.expect(0, "top", "--count", "2", "--interval", "100ms").stdout
         look = (rf"# {TIME} locks: 2, waiting: 0, longest wait: 0ms, grants: 0\.0/s\n"
-                r"a\ttrue\tme\t\d+\t0\tfalse\t0\t0\t0\t\d+\t0\t0\.0\n"
-                r"b\\x09\ttrue\tme\t\d+\t0\tfalse\t0\t0\t0\t\d+\t0\t0\.0\n")
+                r"a\ttrue\tme\t\d+\t0\tfalse\t0\t0\t0\t\d+\t0\t0\.000\n"
+                r"b\\x09\ttrue\tme\t\d+\t0\tfalse\t0\t0\t0\t\d+\t0\t0\.000\n")
         self.assertRegex(told, rf"\A{look}{look}\Z")
         told = self.expect(0, "top", "--count", "1", "a*").stdout
         self.assertEqual(len(told.splitlines()), 2)
