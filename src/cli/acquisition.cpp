@@ -18,15 +18,6 @@ LockOptions lock_options(const Options& options) {
     return result;
 }
 
-// Rings however its scope is left.
-struct RingAtEnd {
-    explicit RingAtEnd(Events& events) noexcept : events_{events} {}
-    RingAtEnd(const RingAtEnd&) = delete;
-    RingAtEnd& operator=(const RingAtEnd&) = delete;
-    ~RingAtEnd() { events_.ring(); }
-    Events& events_;
-};
-
 // The signal that wants us to end, if one is there; 0: none.
 int request_to_end(Signals& signals) {
     while (const std::optional<Signal> signal = signals.next()) {

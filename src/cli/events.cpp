@@ -19,8 +19,9 @@ bool take(const Descriptor& from) noexcept {
 
 }  // namespace
 
-Events::Events(const Signals& signals)
+Events::Events(const Signals& signals, int input)
     : signals_{signals.descriptor()},
+      input_{input},
       bell_{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")},
       alarm_{checked(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
                      "timerfd_create")} {}
@@ -41,8 +42,10 @@ void Events::set_alarm(std::chrono::milliseconds left) {
 }
 
 void Events::wait() {
-    std::array<pollfd, 3> all{
-        {{signals_, POLLIN, 0}, {bell_.get(), POLLIN, 0}, {alarm_.get(), POLLIN, 0}}};
+    std::array<pollfd, 4> all{{{signals_, POLLIN, 0},
+                               {bell_.get(), POLLIN, 0},
+                               {alarm_.get(), POLLIN, 0},
+                               {input_, POLLIN, 0}}};
     while (::poll(all.data(), all.size(), -1) < 0) {
         if (errno != EINTR) checked(-1, "poll");
     }

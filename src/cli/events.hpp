@@ -1,5 +1,5 @@
 // What the main thread waits for while it waits for a lock or for a command: a signal, a ring from
-// another thread, or a time.
+// another thread, a time, or input.
 //
 // Thread-safety: ring() by all threads at once; the rest by the main one.
 #pragma once
@@ -13,14 +13,15 @@ namespace leaselock::cli {
 
 class Events {
   public:
-    // Throws std::system_error.
-    explicit Events(const Signals& signals);
+    // `input`: the descriptor of the input that ends a wait; -1: none does. Throws
+    // std::system_error.
+    explicit Events(const Signals& signals, int input = -1);
 
     // Ends the wait that is under way, or else the next one.
     void ring() const noexcept;
     // The next wait ends in `left` at the latest, also if the machine sleeps meanwhile.
     void set_alarm(std::chrono::milliseconds left);
-    // Blocks until there is one of the three.
+    // Blocks until there is one of them.
     void wait();
 
     // Whether there was one since it was last asked.
@@ -29,8 +30,18 @@ class Events {
 
   private:
     int signals_;
+    int input_;
     Descriptor bell_;
     Descriptor alarm_;
+};
+
+// Rings however its scope is left.
+struct RingAtEnd {
+    explicit RingAtEnd(const Events& events) noexcept : events_{events} {}
+    RingAtEnd(const RingAtEnd&) = delete;
+    RingAtEnd& operator=(const RingAtEnd&) = delete;
+    ~RingAtEnd() { events_.ring(); }
+    const Events& events_;
 };
 
 }  // namespace leaselock::cli

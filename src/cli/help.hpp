@@ -37,6 +37,17 @@ inline constexpr const char* list = R"(Examples:
   leaselock list
   leaselock list 'import:*' | cut -f 1)";
 
+inline constexpr const char* top =
+    R"(Keys: q quit; s sort by the next column; r reverse; / filter by a part of the key or of the
+owner, Enter to take it, Esc to drop it; space look now. Where input or output is no terminal, and
+with --json, each look is printed behind the last one, without end but for --count. What the store
+does not tell is what was seen from one look to the next: grants at least, and waits since then.
+
+Examples:
+  leaselock top
+  leaselock top 'import:*' --interval 200ms
+  leaselock top --json --count 60 >minute.json)";
+
 inline constexpr const char* wait = R"(Examples:
   leaselock wait deploy && echo free
   leaselock wait -w 5m deploy || echo 'still held')";

@@ -30,18 +30,6 @@ std::uint64_t slots_of(const LockInfo& info) {
                : 0;
 }
 
-Record lock_record(const std::string& key, const LockInfo& info) {
-    return {{"key", key},
-            {"held", info.held},
-            {"owner", info.owner},
-            {"remaining_ms", info.remaining},
-            {"fencing_token", info.fencing_token},
-            {"kept", info.kept},
-            {"shares", static_cast<std::uint64_t>(info.taken.count)},
-            {"slots", slots_of(info)},
-            {"waiting", static_cast<std::uint64_t>(info.waiting)}};
-}
-
 // The holder's release, said by somebody else. Whether it held the lock, or one of so many shares.
 bool release_by_token(Store& store, const Options& options, int of) {
     const std::string full_key = store.prefix + options.key;
@@ -81,6 +69,18 @@ Record finding_record(const Finding& finding) {
 }
 
 }  // namespace
+
+Record lock_record(const std::string& key, const LockInfo& info) {
+    return {{"key", key},
+            {"held", info.held},
+            {"owner", info.owner},
+            {"remaining_ms", info.remaining},
+            {"fencing_token", info.fencing_token},
+            {"kept", info.kept},
+            {"shares", static_cast<std::uint64_t>(info.taken.count)},
+            {"slots", slots_of(info)},
+            {"waiting", static_cast<std::uint64_t>(info.waiting)}};
+}
 
 int status(Store& store, const Options& options) {
     print_one(choose_format(options.json),

@@ -3,10 +3,18 @@
 // std::system_error where the output cannot be written.
 #pragma once
 
+#include <string>
+
+#include <leaselock/lock_options.hpp>
+
 #include "cli/options.hpp"
+#include "cli/output.hpp"
 #include "cli/store.hpp"
 
 namespace leaselock::cli {
+
+// What is told of a lock.
+[[nodiscard]] Record lock_record(const std::string& key, const LockInfo& info);
 
 [[nodiscard]] int status(Store& store, const Options& options);
 [[nodiscard]] int list(Store& store, const Options& options);

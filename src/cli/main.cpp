@@ -15,6 +15,7 @@
 #include "cli/output.hpp"
 #include "cli/run.hpp"
 #include "cli/store.hpp"
+#include "cli/top.hpp"
 #include "cli/usage_error.hpp"
 
 namespace leaselock::cli {
@@ -26,6 +27,7 @@ int act(const Options& options) {
         case Action::run: return run(store, options);
         case Action::status: return status(store, options);
         case Action::list: return list(store, options);
+        case Action::top: return top(store, options);
         case Action::wait: return wait(store, options);
         case Action::release: return release(store, options);
         case Action::doctor: return doctor(store, options);

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fmt/core.h>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <string_view>
 
@@ -20,6 +21,10 @@ namespace leaselock::cli {
 namespace {
 
 using std::chrono::milliseconds;
+
+// Of the looks of top: nobody reads faster, and a walk through the store costs it something.
+constexpr milliseconds shortest_interval{100};
+constexpr milliseconds longest_interval = std::chrono::hours{24};
 
 // CLI11 has no words for what stands behind `--`, and too many for the others.
 class Usage : public CLI::Formatter {
@@ -124,6 +129,27 @@ void add_run(CLI::App& app, Options& options) {
         ->type_name("FILE");
 }
 
+void add_pattern(CLI::App& sub, Options& options) {
+    sub.add_option("PATTERN", options.pattern, "Of keys: * ? [a-z] [^a-z] (default: *)")
+        ->type_name("");
+}
+
+void add_top(CLI::App& app, Options& options) {
+    CLI::App& sub =
+        add_subcommand(app, options, Action::top, "top", "Watch which locks are held", help::top);
+    add_pattern(sub, options);
+    add_duration(sub, "--interval", "From one look to the next, 100ms to 24h (default: 1s)",
+                 [&options](milliseconds d) {
+                     if (d < shortest_interval || d > longest_interval) {
+                         throw CLI::ValidationError("--interval is not in range 100ms to 24h");
+                     }
+                     options.top.interval = d;
+                 });
+    sub.add_option("--count", options.top.count, "Look so many times (default: without end)")
+        ->check(CLI::Range(1, std::numeric_limits<int>::max()).description(""))
+        ->type_name("N");
+}
+
 void add_release(CLI::App& app, Options& options) {
     CLI::App& sub = add_subcommand(app, options, Action::release, "release",
                                    "Free a lock that somebody holds", help::release);
@@ -138,9 +164,10 @@ void add_others(CLI::App& app, Options& options) {
     add_key(add_subcommand(app, options, Action::status, "status", "Tell who holds a lock",
                            help::status),
             options);
-    add_subcommand(app, options, Action::list, "list", "Tell which locks are held", help::list)
-        .add_option("PATTERN", options.pattern, "Of keys: * ? [a-z] [^a-z] (default: *)")
-        ->type_name("");
+    add_pattern(
+        add_subcommand(app, options, Action::list, "list", "Tell which locks are held", help::list),
+        options);
+    add_top(app, options);
     CLI::App& wait = add_subcommand(app, options, Action::wait, "wait",
                                     "Wait until a lock is free, without taking it", help::wait);
     add_key(wait, options);
@@ -186,8 +213,8 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
 }
 
 void check(const Options& options) {
-    const bool has_key = options.action != Action::list && options.action != Action::doctor &&
-                         options.action != Action::bench;
+    const bool has_key = options.action != Action::list && options.action != Action::top &&
+                         options.action != Action::doctor && options.action != Action::bench;
     if (has_key && std::any_of(options.key.begin(), options.key.end(), is_control)) {
         throw UsageError(
             fmt::format("key '{}' has a control character: choose one without", options.key));

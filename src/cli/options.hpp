@@ -13,7 +13,7 @@
 
 namespace leaselock::cli {
 
-enum class Action { run, status, list, wait, release, doctor, bench };
+enum class Action { run, status, list, top, wait, release, doctor, bench };
 
 struct RunOptions {
     std::vector<std::string> command{};
@@ -24,6 +24,11 @@ struct RunOptions {
     int if_held = exit_code::not_acquired;
     bool foreground = false;
     std::string metrics_file{};  // empty: none is written
+};
+
+struct TopOptions {
+    std::chrono::milliseconds interval = std::chrono::seconds{1};
+    int count = 0;  // of looks; 0: without end
 };
 
 struct Options {
@@ -37,6 +42,7 @@ struct Options {
     bool force = false;                               // whoever holds it
     std::chrono::milliseconds bench_time = std::chrono::seconds{1};  // for each measurement
     RunOptions run{};
+    TopOptions top{};
 };
 
 // Nothing: the user has asked for help, or for the version, and has it. Throws UsageError.

@@ -19,6 +19,7 @@ std::string json_value(const Value& value) {
     if (const auto* text = std::get_if<std::string>(&value)) return json_string(*text);
     if (const auto* number = std::get_if<std::uint64_t>(&value)) return fmt::format("{}", *number);
     if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+    if (const auto* number = std::get_if<double>(&value)) return fmt::format("{:.3f}", *number);
     return fmt::format("{}", std::get<milliseconds>(value).count());
 }
 
@@ -29,6 +30,15 @@ std::string json_object(const Record& record) {
         text += fmt::format("{}: {}", json_string(name), json_value(value));
     }
     return text + "}";
+}
+
+std::string json_array(const std::vector<Record>& records, std::string_view separator) {
+    std::string text = "[";
+    for (const Record& record : records) {
+        if (text.size() > 1) text += separator;
+        text += json_object(record);
+    }
+    return text + "]\n";
 }
 
 std::string plain_value(const Value& value) {
@@ -97,16 +107,13 @@ Format choose_format(bool json) {
 
 void print_all(Format format, const std::vector<Record>& records) {
     if (format == Format::json) {
-        std::string text;
-        for (const Record& record : records) {
-            text += text.empty() ? "[" : ",\n ";
-            text += json_object(record);
-        }
-        print_text((text.empty() ? "[" : text) + "]\n");
+        print_text(json_array(records, ",\n "));
     } else if (!records.empty()) {
         format == Format::table ? print_table(records) : print_plain(records);
     }
 }
+
+void print_json_line(const std::vector<Record>& records) { print_text(json_array(records, ", ")); }
 
 void print_one(Format format, const Record& record) {
     if (format == Format::json) return print_text(json_object(record) + '\n');

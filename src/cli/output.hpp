@@ -17,7 +17,7 @@ enum class Format { json, plain, table };
 [[nodiscard]] Format choose_format(bool json);
 
 // A time is a number of milliseconds for programs.
-using Value = std::variant<std::string, std::uint64_t, bool, std::chrono::milliseconds>;
+using Value = std::variant<std::string, std::uint64_t, bool, double, std::chrono::milliseconds>;
 struct Field {
     std::string_view name;
     Value value;
@@ -27,6 +27,8 @@ using Record = std::vector<Field>;
 // An array in JSON, a line for each record otherwise. Records have the same fields. Throws
 // std::system_error if it cannot be written.
 void print_all(Format format, const std::vector<Record>& records);
+// An array in one line of JSON.
+void print_json_line(const std::vector<Record>& records);
 // An object in JSON.
 void print_one(Format format, const Record& record);
 void print_text(std::string_view text);

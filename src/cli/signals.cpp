@@ -16,7 +16,7 @@ bool is_ignored(int number) {
 
 }  // namespace
 
-Signals::Signals(bool keep_job_control) {
+Signals::Signals(bool keep_job_control, std::initializer_list<int> also) {
     // Whoever ignores SIGCHLD is not told how his children end.
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
@@ -24,6 +24,7 @@ Signals::Signals(bool keep_job_control) {
     sigset_t ours;
     ::sigemptyset(&ours);
     ::sigaddset(&ours, SIGCHLD);
+    for (const int number : also) ::sigaddset(&ours, number);
     for (const int number : requests) {
         if (!is_ignored(number)) ::sigaddset(&ours, number);
     }

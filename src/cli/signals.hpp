@@ -5,6 +5,7 @@
 // have them blocked.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <signal.h>
 
@@ -20,8 +21,9 @@ struct Signal {
 class Signals {
   public:
     // A signal that whoever started us ignores (nohup) stays ignored. With `keep_job_control` those
-    // that stop and continue a job do what they always do. Throws std::system_error.
-    explicit Signals(bool keep_job_control);
+    // that stop and continue a job do what they always do. `also`: further ones that are read.
+    // Throws std::system_error.
+    explicit Signals(bool keep_job_control, std::initializer_list<int> also = {});
     Signals(const Signals&) = delete;
     Signals& operator=(const Signals&) = delete;
     ~Signals() = default;

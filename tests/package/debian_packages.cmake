@@ -33,7 +33,7 @@ unpack(${runtime} libc6 libstdc\\+\\+6 "libfmt[0-9.]+" "libhiredis[0-9.]+" "libs
 unpack(libleaselock-dev ${runtime} libfmt-dev)
 set(expected 2)
 if(TOOLS)
-    unpack(leaselock ${runtime} libc6 libstdc\\+\\+6 "libfmt[0-9.]+")
+    unpack(leaselock ${runtime} libc6 libstdc\\+\\+6 "libfmt[0-9.]+" "libncursesw[0-9]+")
     set(expected 3)
 endif()
 file(GLOB files "${packages}/*.deb")

@@ -1,0 +1,269 @@
+#include "cli/top_screen.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <clocale>
+#include <cmath>
+#include <cstdlib>
+#include <cwchar>
+#include <fmt/core.h>
+#include <poll.h>
+#include <signal.h>
+#include <string>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <leaselock/share.hpp>
+
+#include "cli/duration.hpp"
+#include "cli/output.hpp"
+
+// Its macros have the names of half the standard library.
+#define NCURSES_NOMACROS
+#include <curses.h>
+
+namespace leaselock::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int first_row = 3;  // behind the total, the keys and the headings
+constexpr int bar_width = 8;
+constexpr int least_text = 10;  // of key and owner each
+
+struct Cell {
+    std::string text;
+    int width;
+    bool right = false;
+};
+
+// The text in exactly so many columns. What is no character, or one that controls the terminal, is
+// shown as one that can do nothing.
+std::wstring fit(const Cell& cell) {
+    const std::string text = printable(cell.text);
+    std::wstring result;
+    int used = 0;
+    std::mbstate_t state{};
+    for (std::size_t at = 0; at < text.size();) {
+        wchar_t wide = L'?';
+        const std::size_t bytes = std::mbrtowc(&wide, &text[at], text.size() - at, &state);
+        const bool is_wrong = bytes == 0 || bytes > text.size();
+        if (is_wrong) state = {};
+        if (is_wrong || ::wcwidth(wide) < 0) wide = L'?';
+        at += is_wrong ? 1 : bytes;
+        const int width = ::wcwidth(wide);
+        if (used + width > cell.width) {
+            while (!result.empty() && used >= cell.width) {
+                used -= ::wcwidth(result.back());
+                result.pop_back();
+            }
+            result += L'~';
+            ++used;
+            break;
+        }
+        result += wide;
+        used += width;
+    }
+    const std::wstring space(static_cast<std::size_t>(std::max(0, cell.width - used)), L' ');
+    return cell.right ? space + result : result + space;
+}
+
+// As many cells as there is room for.
+std::wstring join(const std::vector<Cell>& cells, int room) {
+    std::wstring line;
+    for (const Cell& cell : cells) {
+        const int gap = line.empty() ? 0 : 1;
+        room -= cell.width + gap;
+        if (room < 0) break;
+        line.append(static_cast<std::size_t>(gap), L' ');
+        line += fit(cell);
+    }
+    return line;
+}
+
+void put(int y, const std::wstring& text, attr_t attributes = A_NORMAL) {
+    wattrset(stdscr, static_cast<int>(attributes));
+    mvwaddnwstr(stdscr, y, 0, text.c_str(), -1);
+    wattrset(stdscr, A_NORMAL);
+}
+
+void put_line(int y, const std::string& text, attr_t attributes = A_NORMAL) {
+    put(y, fit({text, getmaxx(stdscr)}), attributes);
+}
+
+std::string holder_of(const LockInfo& info) {
+    const auto [count, of] = info.taken;
+    if (of == unlimited) return fmt::format("{} readers", count);
+    if (of > 0) return fmt::format("{} of {} slots", count, of);
+    if (of < 0) return fmt::format("{} of {} counted", count, -of);
+    if (info.owner.empty()) return "(unknown)";
+    return info.kept ? info.owner + " (kept)" : info.owner;
+}
+
+std::string bar(double part) {
+    const auto full = static_cast<std::size_t>(std::lround(std::clamp(part, 0.0, 1.0) * bar_width));
+    return std::string(full, '#') + std::string(bar_width - full, '.');
+}
+
+std::string duration_or_nothing(milliseconds duration) {
+    return duration.count() == 0 ? "-" : format_duration(duration);
+}
+
+const char* name_of(TopColumn column) {
+    switch (column) {
+        case TopColumn::key: return "key";
+        case TopColumn::remaining: return "remaining";
+        case TopColumn::waiting: return "waiting";
+        case TopColumn::waited: return "waited";
+        case TopColumn::grants: return "grants";
+    }
+    return "";
+}
+
+// Key and owner have what the others leave.
+struct Widths {
+    int key;
+    int owner;
+};
+
+std::vector<Cell> cells(Widths widths, const TopRow& row) {
+    const LockInfo& info = row.info;
+    return {{row.key, widths.key},
+            {holder_of(info), widths.owner},
+            {bar(row.left), bar_width},
+            {format_duration(info.remaining), 6, true},
+            {fmt::format("{}", info.fencing_token), 16, true},
+            {fmt::format("{}", info.waiting), 7, true},
+            {duration_or_nothing(row.waited), 6, true},
+            {fmt::format("{:.1f}/s", row.grants_per_second), 6, true},
+            {format_duration(row.held), 6, true}};
+}
+
+std::vector<Cell> headings(Widths widths) {
+    std::vector<Cell> all = cells(widths, {});
+    constexpr std::array<const char*, 9> names{"key",     "owner",  "remaining", "",    "fence",
+                                               "waiting", "waited", "grants",    "held"};
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].text = names[i];
+    // The bar and its number have one.
+    all[2].width += 1 + all[3].width;
+    all.erase(all.begin() + 3);
+    return all;
+}
+
+int length(const std::string& text) { return static_cast<int>(printable(text).size()); }
+
+Widths widths_for(const std::vector<TopRow>& rows) {
+    int others = 0;
+    for (const Cell& cell : cells({0, 0}, {})) others += cell.width + 1;
+    // Who is short of room can do best without the last one.
+    if (getmaxx(stdscr) < others + 4 * least_text) others -= 7;
+    const int left = std::max(getmaxx(stdscr) - others, 2 * least_text);
+    int key = least_text;
+    int owner = least_text;
+    for (const TopRow& row : rows) {
+        key = std::max(key, length(row.key));
+        owner = std::max(owner, length(holder_of(row.info)));
+    }
+    key = std::min(key, std::max(left / 2, left - owner));
+    return {key, left - key};
+}
+
+std::string head(const TopModel& model, Clock::time_point now) {
+    if (const auto& outage = model.outage()) {
+        const auto since = std::chrono::duration_cast<milliseconds>(now - outage->since);
+        return fmt::format("no answer for {}: {}", format_duration(since), outage->why);
+    }
+    return describe(model.total());
+}
+
+std::string prompt(const TopControls& controls) {
+    if (controls.typed()) return '/' + *controls.typed();
+    const TopOrder& order = controls.order();
+    return fmt::format("by {}{}{} | q quit  s sort  r reverse  / filter  space look",
+                       name_of(order.column), order.reversed ? ", reversed" : "",
+                       order.filter.empty() ? "" : fmt::format(", with '{}'", order.filter));
+}
+
+void put_rows(const std::vector<TopRow>& rows) {
+    const int columns = getmaxx(stdscr);
+    const Widths widths = widths_for(rows);
+    std::wstring names = join(headings(widths), columns);
+    names.resize(static_cast<std::size_t>(std::max(columns, 0)), L' ');
+    put(2, names, A_REVERSE);
+    const auto room = static_cast<std::size_t>(std::max(0, getmaxy(stdscr) - first_row));
+    const bool all = rows.size() <= room;
+    const std::size_t shown = all ? rows.size() : std::max<std::size_t>(room, 1) - 1;
+    int y = first_row;
+    for (std::size_t i = 0; i < shown; ++i) put(y++, join(cells(widths, rows[i]), columns));
+    if (!all) put_line(y, fmt::format("{} more", rows.size() - shown));
+}
+
+}  // namespace
+
+std::unique_ptr<TopScreen> TopScreen::open() {
+    const char* const type = std::getenv("TERM");
+    if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) return nullptr;
+    if (type == nullptr || std::string_view{type} == "dumb") return nullptr;
+    sigset_t background;
+    ::sigemptyset(&background);
+    ::sigaddset(&background, SIGTTOU);
+    ::sigprocmask(SIG_UNBLOCK, &background, nullptr);
+    std::setlocale(LC_CTYPE, "");
+    screen* const device = ::newterm(nullptr, stdout, stdin);
+    if (device == nullptr) return nullptr;
+    std::unique_ptr<TopScreen> result{new TopScreen{device}};
+    cbreak();
+    noecho();
+    nodelay(stdscr, TRUE);
+    keypad(stdscr, TRUE);
+    set_escdelay(25);
+    return result;
+}
+
+TopScreen::~TopScreen() {
+    ::endwin();
+    ::delscreen(device_);
+}
+
+void TopScreen::draw(const TopModel& model, const TopControls& controls,
+                     Clock::time_point now) const {
+    werase(stdscr);
+    put_line(0, head(model, now), model.outage() ? A_BOLD : A_NORMAL);
+    put_rows(model.rows(controls.order()));
+    put_line(1, prompt(controls));
+    const bool types = controls.typed().has_value();
+    if (types) wmove(stdscr, 1, std::min(1 + length(*controls.typed()), getmaxx(stdscr) - 1));
+    curs_set(types ? 1 : 0);
+    wnoutrefresh(stdscr);
+    doupdate();
+}
+
+void TopScreen::renew() const {
+    winsize size{};
+    if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+        resizeterm(size.ws_row, size.ws_col);
+    }
+    // Whoever was in front meanwhile may have left other settings.
+    reset_prog_mode();
+    clearok(curscr, TRUE);
+}
+
+std::optional<char> TopScreen::key() const {
+    for (;;) {
+        const int key = wgetch(stdscr);
+        if (key == ERR) return {};
+        if (key == KEY_BACKSPACE) return '\b';
+        if (key == KEY_ENTER) return '\n';
+        if (key <= 0xFF) return static_cast<char>(key);
+    }
+}
+
+bool TopScreen::is_gone() {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    return ::poll(&input, 1, 0) == 1 && (input.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+}  // namespace leaselock::cli
