@@ -5,7 +5,7 @@ function __leaselock_in
 end
 
 complete -c leaselock -f
-set -l none 'not __fish_seen_subcommand_from run status list top wait release doctor'
+set -l none 'not __fish_seen_subcommand_from run status list top wait release doctor bench'
 complete -c leaselock -n $none -a run -d 'Run a command while a lock is held'
 complete -c leaselock -n $none -a status -d 'Tell who holds a lock'
 complete -c leaselock -n $none -a list -d 'Tell which locks are held'
@@ -13,17 +13,19 @@ complete -c leaselock -n $none -a top -d 'Watch which locks are held'
 complete -c leaselock -n $none -a wait -d 'Wait until a lock is free'
 complete -c leaselock -n $none -a release -d 'Free a lock that somebody holds'
 complete -c leaselock -n $none -a doctor -d 'Look for what is amiss at the backend'
+complete -c leaselock -n $none -a bench -d 'Measure how fast locks are at this backend'
 complete -c leaselock -n $none -l version -d 'The version'
 
 set -l ours 'not contains -- -- (commandline -opc)'
-complete -c leaselock -n $ours -l url -x -a 'redis:// rediss:// redis+unix://' -d 'Where the locks are'
+complete -c leaselock -n $ours -l url -x -a 'redis:// rediss:// redis+unix:// file:/' -d 'Where the locks are'
 complete -c leaselock -n $ours -l prefix -x -d 'Put before every key'
 complete -c leaselock -n $ours -l config -r -F -d 'A TOML file with options'
 complete -c leaselock -n $ours -s h -l help -d 'Help, with examples'
 
-complete -c leaselock -n '__leaselock_in status list top wait release doctor' -l json -d 'JSON instead of a table'
+complete -c leaselock -n '__leaselock_in status list top wait release doctor bench' -l json -d 'JSON instead of a table'
 complete -c leaselock -n '__leaselock_in top' -l interval -x -d 'From one look to the next'
 complete -c leaselock -n '__leaselock_in top' -l count -x -d 'Look so many times'
+complete -c leaselock -n '__leaselock_in bench' -l time -x -d 'How long to measure each'
 complete -c leaselock -n '__leaselock_in run wait' -s w -l wait -x -d 'Wait at most so long'
 complete -c leaselock -n '__leaselock_in run' -l ttl -x -d 'How long the lock outlives a holder that died'
 complete -c leaselock -n '__leaselock_in run' -s n -l nonblock -d 'Do not wait'

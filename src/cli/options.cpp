@@ -248,6 +248,7 @@ std::string help_hint(const CLI::App& app) {
 
 std::optional<Options> parse_options(int argc, char** argv) {
     Options options;
+    options.store.words = argv;
     CLI::App app{"Distributed locks on the command line"};
     app.name("leaselock");
     app.formatter(std::make_shared<Usage>());

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include <leaselock/file.hpp>
-#include <leaselock/redis.hpp>
 
+#include "cli/full.hpp"
 #include "cli/usage_error.hpp"
 
 namespace leaselock::cli {
@@ -27,18 +27,18 @@ std::optional<std::string> directory_of(std::string_view url) {
 }
 
 // Whoever names none has the locks of this machine.
-std::shared_ptr<Backend> backend_for(const std::string& url) {
+std::shared_ptr<Backend> backend_for(const std::string& url, char** words) {
     if (url.empty()) return make_file_backend();
     if (auto directory = directory_of(url)) {
         return make_file_backend({.directory = std::move(*directory)});
     }
-    return make_redis_backend({.url = url});
+    return redis_backend(url, words);
 }
 
 }  // namespace
 
 Store open_store(const StoreOptions& options) {
-    std::shared_ptr<Backend> backend = backend_for(options.url);
+    std::shared_ptr<Backend> backend = backend_for(options.url, options.words);
     ManagerOptions manager{.backend = "store"};
     if (options.prefix) manager.prefix = *options.prefix;
     LockManager locks{manager};

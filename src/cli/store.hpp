@@ -13,6 +13,7 @@ namespace leaselock::cli {
 struct StoreOptions {
     std::string url{};
     std::optional<std::string> prefix{};
+    char** words = nullptr;  // of the command line, for another program to run with
 };
 
 struct Store {

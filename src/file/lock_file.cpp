@@ -64,8 +64,7 @@ LockFile::LockFile(const Directory& directory, const std::string& name, Access a
         if (errno != ENOENT) raise("cannot open the lock's file", directory.path() + "/" + name);
         if (access != Access::create) return;
         fd_ = Descriptor{::openat(directory.fd(), name.c_str(),
-                                          open_flags(access) | O_CREAT | O_EXCL,
-                                          directory.file_mode())};
+                                  open_flags(access) | O_CREAT | O_EXCL, directory.file_mode())};
         if (fd_) {
             (void)::fchmod(fd_.get(), directory.file_mode());
             return;

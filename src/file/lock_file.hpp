@@ -14,8 +14,8 @@
 #include <string>
 #include <string_view>
 
-#include "file/directory.hpp"
 #include "file/descriptor.hpp"
+#include "file/directory.hpp"
 
 namespace leaselock::file {
 

@@ -146,11 +146,12 @@ void Watch::ring(Watched& watched, bool last) noexcept {
     try {
         if (watched.file.enter()) {
             const Glimpse glimpse{watched.file};
-            std::erase_if(watched.listeners, [&](Listener* listener) {
-                const bool has_all = glimpse.tell(*listener);
-                if (has_all) numbers_.erase(listener);
-                return has_all;
-            });
+            for (std::size_t i = watched.listeners.size(); i-- > 0;) {
+                Listener* const listener = watched.listeners[i];
+                if (!glimpse.tell(*listener)) continue;
+                numbers_.erase(listener);
+                watched.listeners.erase(watched.listeners.begin() + static_cast<std::ptrdiff_t>(i));
+            }
             watched.file.leave();
             return;
         }

@@ -17,8 +17,8 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
-#include "file/lock_file.hpp"
 #include "file/descriptor.hpp"
+#include "file/lock_file.hpp"
 
 namespace leaselock::file {
 
