@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <utility>
 
 #include <leaselock/error.hpp>
 #include <leaselock/file.hpp>
@@ -69,7 +70,8 @@ const std::string& boot_id() {
     return id;
 }
 
-Directory::Directory(const std::string& path, bool ours) : path_{path}, fd_{open_directory(path_)} {
+Directory::Directory(std::string path, bool ours)
+    : path_{std::move(path)}, fd_{open_directory(path_)} {
     struct stat found {};
     if (::fstat(fd_.get(), &found) != 0) raise("cannot look at the lock directory", path_);
     if (ours) check_owner(path_, found);

@@ -26,7 +26,7 @@ class Directory {
   public:
     // Makes it if it is not there. `ours`: in a place where everybody may make directories, so
     // refuse one that somebody else has made, or may write to. Throws FileError.
-    explicit Directory(const std::string& path, bool ours = false);
+    explicit Directory(std::string path, bool ours = false);
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
     ~Directory();

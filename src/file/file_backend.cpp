@@ -51,6 +51,9 @@ class Post final : public Listener {
   public:
     Post(std::string_view token, std::vector<Record::Message>& messages)
         : Listener{{}, token}, message_{std::string(token), {}}, messages_{messages} {}
+    Post(const Post&) = delete;
+    Post& operator=(const Post&) = delete;
+    virtual ~Post() = default;
     // Has room.
     void handed_over(const HandOff& what) noexcept override {
         message_.what = what;

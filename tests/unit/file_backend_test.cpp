@@ -26,6 +26,17 @@ namespace {
 using namespace std::chrono_literals;
 using support::poll_until;
 
+class Deaf final : public Listener {
+  public:
+    using Listener::Listener;
+    Deaf(const Deaf&) = delete;
+    Deaf& operator=(const Deaf&) = delete;
+    virtual ~Deaf() = default;
+
+    void handed_over(const HandOff& /*what*/) noexcept override {}
+    void look() noexcept override {}
+};
+
 class FileBackends : public ::testing::Test {
   protected:
     [[nodiscard]] std::shared_ptr<Backend> make() const {
@@ -169,11 +180,7 @@ TEST_F(FileBackends, WaiterIsToldOfAHoldersEnd) {
 TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
     auto dead = make();
     ASSERT_EQ(run(*dead, Verb::acquire, "a/1").outcome, Outcome::granted);
-    struct Deaf final : Listener {
-        using Listener::Listener;
-        void handed_over(const HandOff& /*what*/) noexcept override {}
-        void look() noexcept override {}
-    } deaf{"key", "a/2"};
+    Deaf deaf{"key", "a/2"};
     Operation place{{.verb = Verb::acquire,
                      .key = "key",
                      .token = "a/2",
