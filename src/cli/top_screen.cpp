@@ -24,6 +24,7 @@
 // Its macros have the names of half the standard library.
 #define NCURSES_NOMACROS
 #include <curses.h>
+#include <termcap.h>
 
 namespace leaselock::cli {
 namespace {
@@ -207,6 +208,8 @@ std::unique_ptr<TopScreen> TopScreen::open() {
     const char* const type = std::getenv("TERM");
     if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) return nullptr;
     if (type == nullptr || std::string_view{type} == "dumb") return nullptr;
+    // newterm leaves memory behind where it does not know the terminal.
+    if (::tgetent(nullptr, type) != 1) return nullptr;
     sigset_t background;
     ::sigemptyset(&background);
     ::sigaddset(&background, SIGTTOU);
