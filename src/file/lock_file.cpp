@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -73,10 +73,16 @@ LockFile::LockFile(const Directory& directory, const std::string& name, Access a
     }
 }
 
+std::array<char, 32> LockFile::path() const noexcept {
+    constexpr std::string_view directory = "/proc/self/fd/";
+    std::array<char, 32> text{};
+    char* const number = std::ranges::copy(directory, text.begin()).out;
+    std::to_chars(number, text.end() - 1, fd_.get());
+    return text;
+}
+
 LockFile LockFile::reopen() const noexcept {
-    std::array<char, 32> path{};
-    *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", fd_.get()).out = '\0';
-    LockFile copy{::open(path.data(), O_RDONLY | O_CLOEXEC)};
+    LockFile copy{::open(path().data(), O_RDONLY | O_CLOEXEC)};
     copy.reads_ = true;
     return copy;
 }

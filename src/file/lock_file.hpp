@@ -10,6 +10,7 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,7 +29,8 @@ class LockFile {
     LockFile(const Directory& directory, const std::string& name, Access access);
 
     explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
-    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    // By which the kernel knows this opening, whatever has become of the file's name.
+    [[nodiscard]] std::array<char, 32> path() const noexcept;
     void close() noexcept { fd_.close(); }
     // The same file opened once more, to be read. Not open: it cannot be.
     [[nodiscard]] LockFile reopen() const noexcept;

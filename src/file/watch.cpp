@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <exception>
-#include <fmt/core.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -53,9 +52,7 @@ bool Watch::add(Listener& listener, const LockFile& file) noexcept {
 }
 
 bool Watch::add_new(Listener& listener, const LockFile& file) {
-    std::array<char, 32> path{};
-    *fmt::format_to_n(path.data(), path.size() - 1, "/proc/self/fd/{}", file.fd()).out = '\0';
-    const Number number = ::inotify_add_watch(events_.get(), path.data(), what_is_told);
+    const Number number = ::inotify_add_watch(events_.get(), file.path().data(), what_is_told);
     if (number < 0) return false;
     numbers_.emplace(&listener, number);
     auto found = watched_.find(number);
