@@ -67,6 +67,15 @@ std::size_t width(std::string_view text) {
     }));
 }
 
+// How many bytes of a control character the text begins with: ASCII's have one; U+0080 to U+009F,
+// of which some terminals take U+009B for the beginning of a command, have two.
+std::size_t control_at(std::string_view text) noexcept {
+    if (is_control(text[0])) return 1;
+    const bool c1 = text.size() > 1 && text[0] == '\xc2' &&
+                    (static_cast<unsigned char>(text[1]) & 0xE0U) == 0x80U;
+    return c1 ? 2 : 0;
+}
+
 void print_table(const std::vector<Record>& records) {
     std::vector<std::vector<std::string>> rows(1);
     for (const auto& field : records.front()) rows[0].push_back(heading(field.name));
@@ -135,12 +144,13 @@ void complain(std::string_view text) {
 
 std::string printable(std::string_view text) {
     std::string result;
-    for (const char c : text) {
-        if (is_control(c)) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const std::size_t size = control_at(text.substr(i));
+        if (size == 0) result.append(text[i] == '\\' ? 2 : 1, text[i]);
+        for (const char c : text.substr(i, size)) {
             result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-            result.append(c == '\\' ? 2 : 1, c);
         }
+        i += size > 1 ? 1 : 0;
     }
     return result;
 }

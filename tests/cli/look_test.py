@@ -71,6 +71,7 @@ class Look(CliTest):
         self.assertEqual(len(lines), len(keys))
         self.assertTrue(all(line.count(b"\t") == 8 for line in lines), lines)
         self.assertNotIn("\x1b", self.on_terminal("list", "tab*"))
+        self.assertIn("a\\xc2\\x9bb\u20ac", self.on_terminal("status", "a\u009bb\u20ac"))
         self.assertEqual(self.json("status", "grün €")["key"], "grün €")
 
     def test_wait_ends_when_the_lock_is_free(self):

@@ -61,6 +61,12 @@ class FileBackends : public ::testing::Test {
         EXPECT_TRUE(operation.done());
         return operation.reply;
     }
+    // Whether it gets the lock.
+    [[nodiscard]] static std::future<bool> wait_for_key(LockManager& locks) {
+        return std::async(std::launch::async, [&locks] {
+            return locks.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
+        });
+    }
     // Whether somebody has seen that the holder is dead, and written it down.
     [[nodiscard]] bool is_buried() const {
         const file::Directory directory{home_.path().string()};
@@ -155,9 +161,7 @@ TEST_F(FileBackends, WaiterIsToldOfARelease) {
     LockManager holder = make_manager();
     LockManager waiter = make_manager();
     auto lock = holder.acquire("key", {.ttl = 10min});
-    auto second = std::async(std::launch::async, [&] {
-        return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
-    });
+    auto second = wait_for_key(waiter);
     ASSERT_TRUE(poll_until([&] { return holder.inspect("key").waiting == 1; }));
     ASSERT_EQ(lock->release(), ReleaseResult::released);
     EXPECT_TRUE(second.get());
@@ -167,9 +171,7 @@ TEST_F(FileBackends, WaiterIsToldOfAHoldersEnd) {
     auto dead = make();
     ASSERT_EQ(run(*dead, Verb::acquire, "a/1").outcome, Outcome::granted);
     LockManager waiter = make_manager();
-    auto second = std::async(std::launch::async, [&] {
-        return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
-    });
+    auto second = wait_for_key(waiter);
     ASSERT_TRUE(poll_until([&] { return waiter.inspect("key").waiting == 1; }));
     dead.reset();
     ASSERT_TRUE(poll_until([&] { return is_buried(); })) << "he looked";
@@ -192,9 +194,7 @@ TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
     dead->submit(place);
     ASSERT_TRUE(place.reply.queued && place.reply.first && place.reply.told);
     LockManager waiter = make_manager();
-    auto second = std::async(std::launch::async, [&] {
-        return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
-    });
+    auto second = wait_for_key(waiter);
     ASSERT_TRUE(poll_until([&] { return waiter.inspect("key").waiting == 2; }));
     dead->forget(deaf);
     dead.reset();
@@ -260,9 +260,7 @@ TEST_F(FileBackends, WhoHasWaitedForALockLeavesNothingOpenButTheWatch) {
     LockManager waiter = make_manager();
     const auto hand_over = [&] {
         auto lock = holder.acquire("key", {.ttl = 10min});
-        auto second = std::async(std::launch::async, [&] {
-            return waiter.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
-        });
+        auto second = wait_for_key(waiter);
         EXPECT_TRUE(poll_until([&] { return holder.inspect("key").waiting == 1; }));
         EXPECT_EQ(lock->release(), ReleaseResult::released);
         EXPECT_TRUE(second.get());
