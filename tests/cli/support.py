@@ -111,9 +111,8 @@ class CliTest(unittest.TestCase):
         self.key = self._testMethodName
         self.environment = dict(os.environ, LEASELOCK_URL=self.url())
 
-    @classmethod
-    def url(cls):
-        return cls.server.url
+    def url(self):
+        return self.server.url
 
     def file(self, name):
         return os.path.join(self.directory, name)
