@@ -5,6 +5,7 @@ cmake_minimum_required(VERSION 3.25)
 set(prefix "${WORK_DIR}/${PACKAGE_PREFIX}")
 set(files
     bin/leaselock
+    bin/leaselock-full
     share/man/man1/leaselock.1
     share/bash-completion/completions/leaselock
     share/zsh/site-functions/_leaselock
