@@ -3,32 +3,15 @@
 //   leaselock  `leaselock run KEY -- true`, in files of a directory of its own;
 //   baseline   `flock FILE true`, of util-linux.
 #include <benchmark/benchmark.h>
-#include <cstdlib>
-#include <filesystem>
 #include <spawn.h>
 #include <stdexcept>
 #include <string>
 #include <sys/wait.h>
 #include <vector>
 
+#include "own_directory.hpp"
+
 namespace {
-
-class Home {
-  public:
-    Home() {
-        std::string name = (std::filesystem::temp_directory_path() / "leaselock-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-        path_ = name;
-    }
-    Home(const Home&) = delete;
-    Home& operator=(const Home&) = delete;
-    ~Home() { std::filesystem::remove_all(path_); }
-
-    [[nodiscard]] std::string file(const char* name) const { return path_ / name; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 void run_once(const std::vector<std::string>& words) {
     std::vector<char*> raw;
@@ -43,14 +26,14 @@ void run_once(const std::vector<std::string>& words) {
 }
 
 void leaselock_run(benchmark::State& state) {
-    const Home home;
+    const bench::OwnDirectory home;
     const std::string url = "--url=file:" + home.file("locks");
     for (auto _ : state) run_once({LEASELOCK_COMMAND, url, "run", "key", "--", "true"});
 }
 BENCHMARK(leaselock_run)->Name("startup/run/leaselock")->UseRealTime()->Iterations(200);
 
 void flock_run(benchmark::State& state) {
-    const Home home;
+    const bench::OwnDirectory home;
     for (auto _ : state) run_once({"flock", home.file("lock"), "true"});
 }
 BENCHMARK(flock_run)->Name("startup/run/baseline")->UseRealTime()->Iterations(200);
