@@ -12,12 +12,12 @@
 #include <leaselock/file.hpp>
 #include <leaselock/lock_manager.hpp>
 
-#include "own_directory.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
 void files(benchmark::State& state) {
-    const bench::OwnDirectory home;
+    const leaselock::support::TempDir home;
     leaselock::LockManager locks{{.backend = "files"}};
     locks.register_backend("files",
                            leaselock::make_file_backend({.directory = home.file("locks")}));
@@ -31,7 +31,7 @@ void files(benchmark::State& state) {
 BENCHMARK(files)->Name("file/uncontended/leaselock")->UseRealTime();
 
 void by_hand(benchmark::State& state) {
-    const bench::OwnDirectory home;
+    const leaselock::support::TempDir home;
     const std::string path = home.file("lock");
     constexpr std::string_view line = "host:1\n";
     for (auto _ : state) {

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <vector>
 
-#include "own_directory.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
@@ -26,14 +26,14 @@ void run_once(const std::vector<std::string>& words) {
 }
 
 void leaselock_run(benchmark::State& state) {
-    const bench::OwnDirectory home;
+    const leaselock::support::TempDir home;
     const std::string url = "--url=file:" + home.file("locks");
     for (auto _ : state) run_once({LEASELOCK_COMMAND, url, "run", "key", "--", "true"});
 }
 BENCHMARK(leaselock_run)->Name("startup/run/leaselock")->UseRealTime()->Iterations(200);
 
 void flock_run(benchmark::State& state) {
-    const bench::OwnDirectory home;
+    const leaselock::support::TempDir home;
     for (auto _ : state) run_once({"flock", home.file("lock"), "true"});
 }
 BENCHMARK(flock_run)->Name("startup/run/baseline")->UseRealTime()->Iterations(200);
