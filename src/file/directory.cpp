@@ -35,11 +35,12 @@ constexpr const char* fence_name = ".fence";
 // Several bytes behind the token: who makes the file writes there, not where others may be already.
 constexpr off_t fence_file_size = 16;
 
-Descriptor open_directory(const std::string& path) {
+Descriptor open_directory(const std::string& path, bool ours) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
         raise("cannot make the lock directory", path);
     }
-    Descriptor fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const int follows = ours ? O_NOFOLLOW : 0;
+    Descriptor fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | follows)};
     if (!fd) raise("cannot open the lock directory", path);
     return fd;
 }
@@ -71,7 +72,7 @@ const std::string& boot_id() {
 }
 
 Directory::Directory(std::string path, bool ours)
-    : path_{std::move(path)}, fd_{open_directory(path_)} {
+    : path_{std::move(path)}, fd_{open_directory(path_, ours)} {
     struct stat found {};
     if (::fstat(fd_.get(), &found) != 0) raise("cannot look at the lock directory", path_);
     if (ours) check_owner(path_, found);

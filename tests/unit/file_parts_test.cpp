@@ -232,6 +232,13 @@ TEST_F(FileParts, DirectoryThatOthersMayWriteToIsNotTakenForOurs) {
     EXPECT_EQ(code_of([&] { const Directory ours{path, true}; }), Errc::access_denied);
 }
 
+TEST_F(FileParts, LinkToADirectoryIsNotTakenForOurs) {
+    const std::string link = path("link");
+    std::filesystem::create_directory_symlink(home_.path(), link);
+    EXPECT_EQ(code_of([&] { const Directory anyone{link}; }), Errc{});
+    EXPECT_NE(code_of([&] { const Directory ours{link, true}; }), Errc{});
+}
+
 TEST_F(FileParts, FencesRiseOverAllOfADirectoryAndItsLoss) {
     const Directory same{home_.path().string()};
     detail::Fences fences = directory_.fences();
