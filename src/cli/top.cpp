@@ -118,7 +118,10 @@ void Watch::take_answer() {
 void Watch::heed_signals() {
     while (const std::optional<Signal> signal = signals_.next()) {
         if (signal->number == SIGCHLD) continue;
-        if (signal->number == SIGTSTP) signals_.stop_job();
+        if (signal->number == SIGTSTP) {
+            screen_->leave();
+            signals_.stop_job();
+        }
         if (signal->number == SIGTSTP || signal->number == SIGCONT || signal->number == SIGWINCH) {
             screen_->renew();
         } else {

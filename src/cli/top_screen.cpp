@@ -215,7 +215,10 @@ std::unique_ptr<TopScreen> TopScreen::open() {
     ::sigaddset(&background, SIGTTOU);
     ::sigprocmask(SIG_UNBLOCK, &background, nullptr);
     std::setlocale(LC_CTYPE, "");
+    struct sigaction stop {};
+    ::sigaction(SIGTSTP, nullptr, &stop);
     screen* const device = ::newterm(nullptr, stdout, stdin);
+    ::sigaction(SIGTSTP, &stop, nullptr);
     if (device == nullptr) return nullptr;
     std::unique_ptr<TopScreen> result{new TopScreen{device}};
     cbreak();
@@ -243,6 +246,8 @@ void TopScreen::draw(const TopModel& model, const TopControls& controls,
     wnoutrefresh(stdscr);
     doupdate();
 }
+
+void TopScreen::leave() const { ::endwin(); }
 
 void TopScreen::renew() const {
     winsize size{};

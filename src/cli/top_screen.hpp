@@ -1,8 +1,8 @@
 // The screen and the keys of `leaselock top`, by ncurses, which nobody else knows.
 //
 // Thread-safety: none. ncurses has handlers of its own for SIGINT, SIGTERM and SIGWINCH, which may
-// run at any time: whoever has a screen has them blocked and reads them. That for SIGTSTP leaves
-// the screen and comes back to it, so it may run where nothing is being drawn.
+// run at any time: whoever has a screen has them blocked and reads them. That for SIGTSTP is taken
+// away from it: whoever is to be stopped leaves the screen before.
 #pragma once
 
 #include <memory>
@@ -28,6 +28,8 @@ class TopScreen {
 
     // Writes what has changed since it was last drawn.
     void draw(const TopModel& model, const TopControls& controls, Clock::time_point now) const;
+    // The terminal is as it was, until renew() and the next draw.
+    void leave() const;
     // The next draw writes everything, to a terminal that may have another size.
     void renew() const;
     // The next byte that was typed, if there is one; does not block. Keys that are no character are
