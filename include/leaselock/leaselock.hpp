@@ -1,5 +1,5 @@
-// All of the core in one include: manager, guards, mutex, key templates, the memory and file backends. Redis
-// is apart, in <leaselock/redis.hpp>, since it needs a library of its own.
+// All of the core in one include: manager, guards, mutex, key templates, the memory and file
+// backends. Redis is apart, in <leaselock/redis.hpp>, since it needs a library of its own.
 //
 // Thread-safety: each header says its own.
 #pragma once

@@ -79,7 +79,8 @@ struct LockOptions {
     // Shorter finds a freed lock sooner and costs more commands. Where the backend has a queue a
     // release wakes whoever waits, so it counts for locks that end by themselves, and for messages
     // that are lost: the first one looks at this pause, but once a second at least, so that his
-    // place stays; the others about once a second, and so does he where the end of a holder is told.
+    // place stays; the others about once a second, and so does he where the end of a holder is
+    // told.
     Duration retry_delay = std::chrono::milliseconds{100};
     // Whether the lock is prolonged while the guard lives, so that work may take longer than the
     // ttl, and a holder that dies is still found out soon.

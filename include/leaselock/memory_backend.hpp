@@ -148,9 +148,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     }
 
     static void sweep(Shard& shard, Clock::time_point now) LEASELOCK_REQUIRES(shard.mutex) {
-        std::erase_if(shard.entries, [now](const auto& item) {
-            return item.second.is_over(now);
-        });
+        std::erase_if(shard.entries, [now](const auto& item) { return item.second.is_over(now); });
         shard.sweep_at = std::max<std::size_t>(64, 2 * shard.entries.size());
     }
 
