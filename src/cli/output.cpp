@@ -144,13 +144,13 @@ void complain(std::string_view text) {
 
 std::string printable(std::string_view text) {
     std::string result;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const std::size_t size = control_at(text.substr(i));
-        if (size == 0) result.append(text[i] == '\\' ? 2 : 1, text[i]);
-        for (const char c : text.substr(i, size)) {
+    while (!text.empty()) {
+        const std::size_t size = control_at(text);
+        for (const char c : text.substr(0, size)) {
             result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
         }
-        i += size > 1 ? 1 : 0;
+        if (size == 0) result.append(text[0] == '\\' ? 2 : 1, text[0]);
+        text.remove_prefix(std::max<std::size_t>(size, 1));
     }
     return result;
 }

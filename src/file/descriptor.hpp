@@ -4,6 +4,7 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -31,5 +32,11 @@ class Descriptor {
   private:
     int fd_ = -1;
 };
+
+// Whether what is open there has no name any more.
+[[nodiscard]] inline bool is_removed(const Descriptor& fd) noexcept {
+    struct stat found {};
+    return ::fstat(fd.get(), &found) != 0 || found.st_nlink == 0;
+}
 
 }  // namespace leaselock::file

@@ -103,10 +103,7 @@ void Directory::map_fence() {
     fence_ = static_cast<std::uint64_t*>(memory);
 }
 
-bool Directory::is_removed() const noexcept {
-    struct stat found {};
-    return ::fstat(fd_.get(), &found) != 0 || found.st_nlink == 0;
-}
+bool Directory::is_removed() const noexcept { return file::is_removed(fd_); }
 
 detail::Fences Directory::fences() const noexcept {
     const auto wall = std::chrono::system_clock::now().time_since_epoch();

@@ -145,17 +145,6 @@ struct Nap {
     std::chrono::microseconds length{20};
 };
 
-class Inside {
-  public:
-    explicit Inside(LockFile& file) noexcept : file_{file} {}
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
-    ~Inside() { file_.leave(); }
-
-  private:
-    LockFile& file_;
-};
-
 }  // namespace
 
 FileBackend::FileBackend(FileOptions options) : options_{checked(std::move(options))} {}

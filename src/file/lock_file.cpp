@@ -102,10 +102,7 @@ void LockFile::leave() noexcept {
     ::fcntl(fd_.get(), F_OFD_SETLK, &inside);
 }
 
-bool LockFile::is_removed() const noexcept {
-    struct stat found {};
-    return ::fstat(fd_.get(), &found) != 0 || found.st_nlink == 0;
-}
+bool LockFile::is_removed() const noexcept { return file::is_removed(fd_); }
 
 std::string LockFile::load() {
     Header header;

@@ -68,4 +68,16 @@ class LockFile {
     Extent current_{};
 };
 
+// Leaves a file that was entered, however its scope is left.
+class Inside {
+  public:
+    explicit Inside(LockFile& file) noexcept : file_{file} {}
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    ~Inside() { file_.leave(); }
+
+  private:
+    LockFile& file_;
+};
+
 }  // namespace leaselock::file

@@ -142,6 +142,7 @@ void Watch::look_at(Number number, bool last) noexcept {
 void Watch::ring(Watched& watched, bool last) noexcept {
     try {
         if (watched.file.enter()) {
+            const Inside inside{watched.file};
             const Glimpse glimpse{watched.file};
             for (std::size_t i = watched.listeners.size(); i-- > 0;) {
                 Listener* const listener = watched.listeners[i];
@@ -149,12 +150,10 @@ void Watch::ring(Watched& watched, bool last) noexcept {
                 numbers_.erase(listener);
                 watched.listeners.erase(watched.listeners.begin() + static_cast<std::ptrdiff_t>(i));
             }
-            watched.file.leave();
             return;
         }
         if (!last) return;
-    } catch (const std::exception&) {
-        watched.file.leave();
+    } catch (const std::exception&) {  // all are rung
     }
     for (Listener* const listener : watched.listeners) listener->look();
 }

@@ -27,14 +27,7 @@ class Machine(CliTest):
         return [name for name in os.listdir(self.locks) if not name.startswith(".")]
 
     def test_runs_one_after_another(self):
-        script = "echo $$ >>log; sleep 0.0$(($$ % 10)); echo $$ >>log; echo $LEASELOCK_FENCE >>fences"
-        all_of_them = [self.start("run", self.key, "--", "sh", "-c", script)
-                       for _ in range(PROCESSES)]
-        for process in all_of_them:
-            self.assertEqual(self.finish(process), (0, ""))
-        lines = self.lines("log")
-        self.assertEqual(lines[0::2], lines[1::2])
-        self.assertEqual(len(set(lines)), PROCESSES)
+        self.assert_run_in_turn(PROCESSES, then="echo $LEASELOCK_FENCE >>fences")
         fences = [int(line) for line in self.lines("fences")]
         self.assertEqual(fences, sorted(set(fences)))
         self.assertEqual(self.files(), [])

@@ -7,14 +7,7 @@ PROCESSES = 20
 
 class Processes(CliTest):
     def test_run_one_after_another(self):
-        script = "echo $$ >>log; sleep 0.0$(($$ % 10)); echo $$ >>log"
-        all_of_them = [self.start("run", self.key, "--", "sh", "-c", script)
-                       for _ in range(PROCESSES)]
-        for process in all_of_them:
-            self.assertEqual(self.finish(process), (0, ""))
-        lines = self.lines("log")
-        self.assertEqual(lines[0::2], lines[1::2])
-        self.assertEqual(len(set(lines)), PROCESSES)
+        self.assert_run_in_turn(PROCESSES)
 
 
 if __name__ == "__main__":

@@ -186,6 +186,17 @@ class CliTest(unittest.TestCase):
         self.await_line("holder", "held")
         return holder
 
+    def assert_run_in_turn(self, processes, then="true"):
+        """Of so many at one key each runs alone: nobody else's line stands between its two."""
+        script = f"echo $$ >>log; sleep 0.0$(($$ % 10)); echo $$ >>log; {then}"
+        all_of_them = [self.start("run", self.key, "--", "sh", "-c", script)
+                       for _ in range(processes)]
+        for process in all_of_them:
+            self.assertEqual(self.finish(process), (0, ""))
+        lines = self.lines("log")
+        self.assertEqual(lines[0::2], lines[1::2])
+        self.assertEqual(len(set(lines)), processes)
+
     def state(self, pid):
         """The letter that the kernel has for what a process does; X: there is none."""
         try:

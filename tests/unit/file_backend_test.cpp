@@ -47,16 +47,20 @@ class FileBackends : public ::testing::Test {
         locks.register_backend("files", make());
         return locks;
     }
+    [[nodiscard]] Request request(Verb verb, std::string_view token, Share share = {},
+                                  std::string_view key = "key") const {
+        const auto now = clock_->now();
+        return {.verb = verb,
+                .key = key,
+                .token = token,
+                .ttl = 10min,
+                .share = share,
+                .submitted = now,
+                .deadline = now + 1h};
+    }
     Reply run(Backend& backend, Verb verb, std::string_view token, Share share = {},
               std::string_view key = "key") const {
-        const auto now = clock_->now();
-        Operation operation{{.verb = verb,
-                             .key = key,
-                             .token = token,
-                             .ttl = 10min,
-                             .share = share,
-                             .submitted = now,
-                             .deadline = now + 1h}};
+        Operation operation{request(verb, token, share, key)};
         backend.submit(operation);
         EXPECT_TRUE(operation.done());
         return operation.reply;
@@ -183,14 +187,10 @@ TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
     auto dead = make();
     ASSERT_EQ(run(*dead, Verb::acquire, "a/1").outcome, Outcome::granted);
     Deaf deaf{"key", "a/2"};
-    Operation place{{.verb = Verb::acquire,
-                     .key = "key",
-                     .token = "a/2",
-                     .ttl = 10min,
-                     .listener = &deaf,
-                     .place = 10min,
-                     .submitted = clock_->now(),
-                     .deadline = clock_->now() + 1h}};
+    Request waits = request(Verb::acquire, "a/2");
+    waits.listener = &deaf;
+    waits.place = 10min;
+    Operation place{waits};
     dead->submit(place);
     ASSERT_TRUE(place.reply.queued && place.reply.first && place.reply.told);
     LockManager waiter = make_manager();
@@ -206,11 +206,7 @@ TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
 TEST_F(FileBackends, ProcessThatStandsStillInsideHangsNobody) {
     const auto backend = make();
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
-    Operation renew{{.verb = Verb::renew,
-                     .key = "key",
-                     .token = "a/1",
-                     .ttl = 10min,
-                     .submitted = clock_->now()}};
+    Operation renew{request(Verb::renew, "a/1")};
     {
         const Intruder intruder{home_.file("key")};
         backend->submit(renew);
@@ -226,11 +222,7 @@ TEST_F(FileBackends, ProcessThatStandsStillInsideHangsNobody) {
 TEST_F(FileBackends, WhoGetsInLaterIsServed) {
     const auto backend = make();
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
-    Operation renew{{.verb = Verb::renew,
-                     .key = "key",
-                     .token = "a/1",
-                     .ttl = 10min,
-                     .submitted = clock_->now()}};
+    Operation renew{request(Verb::renew, "a/1")};
     {
         const Intruder intruder{home_.file("key")};
         backend->submit(renew);
