@@ -87,10 +87,35 @@ void run_verb(Record& record, const Request& request, Reply& reply, detail::Fenc
     });
 }
 
+// Not for a lock: for somebody who is inside its file, which takes microseconds, and milliseconds
+// if he has lost the processor meanwhile.
+struct Nap {
+    static constexpr std::chrono::microseconds longest{640};
+
+    void take(Clock& clock) {
+        Waker nobody;
+        clock.sleep_until(clock.now() + length, nobody);
+        length = std::min(2 * length, longest);
+    }
+
+    std::chrono::microseconds length{20};
+};
+
+template <class Done>
+bool soon(Clock& clock, const Done& done) {
+    Nap nap;
+    while (!done()) {
+        if (nap.length >= Nap::longest) return false;
+        nap.take(clock);
+    }
+    return true;
+}
+
 // Of a name that does not tell it. Nothing: the file has gone, or somebody stands still inside.
-std::optional<std::string> key_in(const Directory& directory, const std::string& name) {
+std::optional<std::string> key_in(const Directory& directory, const std::string& name,
+                                  Clock& real) {
     LockFile file{directory, name, LockFile::Access::read};
-    if (!file || !file.enter()) return std::nullopt;
+    if (!file || !soon(real, [&] { return file.enter(); })) return std::nullopt;
     const std::string state = file.load();
     if (state.empty()) return std::nullopt;
     return decode(state).key;
@@ -131,20 +156,6 @@ std::string place_of(std::string_view key, std::string_view token) {
     return fmt::format("{}\n{}", key, token);
 }
 
-// Not for a lock: for somebody who is inside its file, which takes microseconds, and milliseconds
-// if he has lost the processor meanwhile.
-struct Nap {
-    static constexpr std::chrono::microseconds longest{640};
-
-    void take(Clock& clock) {
-        Waker nobody;
-        clock.sleep_until(clock.now() + length, nobody);
-        length = std::min(2 * length, longest);
-    }
-
-    std::chrono::microseconds length{20};
-};
-
 }  // namespace
 
 FileBackend::FileBackend(FileOptions options) : options_{checked(std::move(options))} {}
@@ -165,8 +176,7 @@ FileBackend::Shard& FileBackend::shard_of(std::string_view key) noexcept {
 
 void FileBackend::submit(std::span<Operation* const> operations) noexcept {
     for (Operation* const operation : operations) {
-        Nap nap;
-        while (!run(*operation) && nap.length < Nap::longest) nap.take(*real_);
+        (void)soon(*real_, [&] { return run(*operation); });
     }
 }
 
@@ -299,7 +309,7 @@ std::vector<std::string> FileBackend::list(std::string_view prefix, std::string_
         std::vector<std::string> keys;
         for (const std::string& name : directory->names()) {
             std::optional<std::string> key = key_of(name);
-            if (!key) key = key_in(*directory, name);
+            if (!key) key = key_in(*directory, name, *real_);
             if (key && key->starts_with(prefix) &&
                 detail::glob_matches(pattern, std::string_view{*key}.substr(prefix.size()))) {
                 keys.push_back(std::move(*key));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include <leaselock/file.hpp>
 #include <leaselock/testing/backend_fixture.hpp>
@@ -25,11 +26,12 @@ class FileFixture final : public BackendFixture {
     }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return clock_; }
     void settle(std::chrono::milliseconds d) override { clock_->advance(d); }
-    // As it stands in the file.
+    // As it stands in the file, as soon as nobody is inside.
     [[nodiscard]] std::optional<std::string> raw_holder(const std::string& key) override {
         const file::Directory directory{directory_.path().string()};
         file::LockFile lock{directory, file::name_of(key), file::LockFile::Access::read};
-        if (!lock || !lock.enter()) return std::nullopt;
+        if (!lock) return std::nullopt;
+        while (!lock.enter()) std::this_thread::yield();
         const auto entry = file::decode(lock.load()).entry;
         if (entry.expires <= clock_->now()) return std::nullopt;
         return entry.kept ? std::string(kept_mark) + entry.token : entry.token;
