@@ -63,9 +63,9 @@ int run() {
     leaselock::LockManager locks;
     Documents documents;
 
-    // Nobody renews it, so the lease of 10 ms is over while its holder does something else.
+    // Nobody renews it, so the lease of 100 ms is over while its holder does something else.
     const auto slow =
-        locks.acquire("document:1", {.ttl = 10ms, .renewal = leaselock::Renewal::off});
+        locks.acquire("document:1", {.ttl = 100ms, .renewal = leaselock::Renewal::off});
     const auto next = locks.acquire("document:1", {.wait_timeout = 10s});
     if (!slow || !next) return 1;
 

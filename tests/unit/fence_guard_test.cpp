@@ -140,7 +140,7 @@ TEST(FenceGuard, WritesOfTwoThreadsNeverGoBack) {
 TEST(FenceGuard, RefusesAHolderWhoseLeaseEndedOnceTheNextHasWritten) {
     LockManager locks;
     FenceGuard fence;
-    const auto slow = locks.acquire("document", {.ttl = 10ms, .renewal = Renewal::off});
+    const auto slow = locks.acquire("document", {.ttl = 100ms, .renewal = Renewal::off});
     const auto next = locks.acquire("document", {.wait_timeout = 20s});
     ASSERT_TRUE(slow && next);
     EXPECT_TRUE(fence.admit(slow->fencing_token()));

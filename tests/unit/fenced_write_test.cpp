@@ -80,7 +80,7 @@ TEST_F(FencedWrite, LeavesAStoredTokenThatIsNoneAlone) {
 
 TEST_F(FencedWrite, KeepsOutAHolderThatLostItsLock) {
     LockManager locks = connect(server_.url());
-    const auto slow = locks.acquire("document", {.ttl = 10ms, .renewal = Renewal::off});
+    const auto slow = locks.acquire("document", {.ttl = 1s, .renewal = Renewal::off});
     const auto next = locks.acquire("document", {.wait_timeout = 20s});
     ASSERT_TRUE(slow && next);
     EXPECT_EQ(write(std::to_string(next->fencing_token()), "young"), "1");
