@@ -145,7 +145,7 @@ TEST(Share, DowngradeWhoseReplyIsLostIsHeldAndBecomesAShareAtTheNextRenewal) {
     EXPECT_TRUE(lock->owns_lock());
     EXPECT_FALSE(world.other.acquire("key", {.share = shared}).has_value());
     world.clock->advance(11s);
-    world.clock->wait_for_background();
+    world.clock->wait_for_background(2);
     EXPECT_TRUE(lock->owns_lock());
     EXPECT_TRUE(world.other.acquire("key", {.share = shared}).has_value());
     EXPECT_EQ(lock->release(), ReleaseResult::released);
