@@ -22,7 +22,7 @@ using namespace support;
 using Fate = WeatherProxy::Fate;
 using Sky = WeatherProxy::Sky;
 
-class AsyncOutage : public testing::Test {
+class AsyncOutage : public ::testing::Test {
   protected:
     // What came of a coroutine; the rest is there when `ended` is.
     struct Call {

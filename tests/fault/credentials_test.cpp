@@ -14,7 +14,7 @@ namespace {
 
 using namespace support;
 
-class Row51Credentials : public testing::Test {
+class Row51Credentials : public ::testing::Test {
   protected:
     // Gives that user that password alone, and all that a lock needs.
     void set_user(const std::string& user, const std::string& password) {

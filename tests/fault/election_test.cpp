@@ -15,7 +15,7 @@ namespace {
 
 using namespace support;
 
-class ElectionProcess : public testing::Test {
+class ElectionProcess : public ::testing::Test {
   protected:
     void start_leader() {
         leader_.emplace(std::vector<std::string>{LEASELOCK_ELECTION_WORKER, server_.url(),

@@ -11,7 +11,7 @@ namespace {
 
 using namespace support;
 
-class ServerClock : public testing::Test {
+class ServerClock : public ::testing::Test {
   protected:
     RedisServer server_{{}, WallClock::steppable};
     std::shared_ptr<Told> told_ = std::make_shared<Told>();

@@ -167,7 +167,7 @@ class TwoHolders {
             verdict.overlaps.size(), static_cast<unsigned long long>(fenced.lost),
             static_cast<unsigned long long>(fenced.refused),
             static_cast<unsigned long long>(bare.lost));
-        testing::Test::RecordProperty("overlaps", static_cast<int>(verdict.overlaps.size()));
+        ::testing::Test::RecordProperty("overlaps", static_cast<int>(verdict.overlaps.size()));
         EXPECT_EQ(verdict.overlaps.size(), 1U) << "the checker sees what has happened";
         EXPECT_TRUE(verdict.disorders.empty()) << verdict.text();
         EXPECT_EQ(fenced.lost, 0U);

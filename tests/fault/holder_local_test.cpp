@@ -24,7 +24,7 @@ namespace {
 
 using namespace support;
 
-class HolderLocal : public testing::Test {
+class HolderLocal : public ::testing::Test {
   protected:
     [[nodiscard]] bool is_free(const std::string& key = "p:key") {
         return server_.cli("EXISTS", key) == "0";

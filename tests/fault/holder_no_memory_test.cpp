@@ -58,7 +58,7 @@ int fail_each_allocation(const Action& action, const Check& check) {
     return 0;
 }
 
-class HolderNoMemory : public testing::Test {
+class HolderNoMemory : public ::testing::Test {
   protected:
     [[nodiscard]] bool is_free() { return server_.cli("EXISTS", key_) == "0"; }
 

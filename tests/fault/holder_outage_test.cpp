@@ -17,7 +17,7 @@ using namespace support;
 using Sky = WeatherProxy::Sky;
 
 // Managers behind the weather machine, with a short command time-out.
-class HolderOutage : public testing::Test {
+class HolderOutage : public ::testing::Test {
   protected:
     explicit HolderOutage(std::vector<std::string> arguments = {})
         : server_{std::move(arguments)} {}

@@ -21,7 +21,7 @@ using namespace support;
 
 std::string text_of(milliseconds time) { return std::to_string(time.count()); }
 
-class HolderProcess : public testing::Test {
+class HolderProcess : public ::testing::Test {
   protected:
     [[nodiscard]] std::vector<std::string> worker(std::vector<std::string> words) const {
         words.insert(words.begin(), LEASELOCK_HOLDER_WORKER);

@@ -20,7 +20,7 @@ namespace {
 
 using namespace support;
 
-class HolderRefusal : public testing::Test {
+class HolderRefusal : public ::testing::Test {
   protected:
     void config(const std::string& name, const std::string& value) {
         EXPECT_EQ(server_.cli("CONFIG", "SET", name, value), "OK");

@@ -23,7 +23,7 @@ constexpr int threads = 4;
 constexpr int keys = 5;
 constexpr milliseconds duration = 6s;
 
-class HolderStorm : public testing::Test {
+class HolderStorm : public ::testing::Test {
   protected:
     [[nodiscard]] Clock::time_point in(milliseconds time) const {
         return boot_clock()->now() + time;

@@ -11,7 +11,7 @@ namespace {
 
 using namespace support;
 
-class Interop : public testing::Test {
+class Interop : public ::testing::Test {
   protected:
     std::string raw_acquire(const std::string& token, const std::string& ttl = "60000") {
         return server_.cli("SET", "p:key", token, "NX", "PX", ttl);

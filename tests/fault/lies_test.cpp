@@ -12,7 +12,7 @@ namespace {
 
 using namespace support;
 
-class Lies : public testing::Test {
+class Lies : public ::testing::Test {
   protected:
     void SetUp() override {
         expect_works(locks_);

@@ -42,7 +42,7 @@ inline constexpr milliseconds dead_grant_bound = look_bound + patience * millise
     return at == std::string::npos ? 0 : std::stoll(line.substr(at + 6));
 }
 
-class QueueProcesses : public testing::Test {
+class QueueProcesses : public ::testing::Test {
   protected:
     using Names = std::vector<std::string>;
 

@@ -21,7 +21,7 @@ namespace {
 
 using namespace support;
 
-class QueueRace : public testing::Test {
+class QueueRace : public ::testing::Test {
   protected:
     // What came of a coroutine's wait, to be asked by another thread.
     struct Waiting {
@@ -209,7 +209,7 @@ TEST_P(QueueCancel, Row58GrantThatCrossesTheEndOfAWaitGoesOnToTheNext) {
     }
 }
 
-std::string name_of(const testing::TestParamInfo<End>& tested) {
+std::string name_of(const ::testing::TestParamInfo<End>& tested) {
     switch (tested.param) {
         case End::stop: return "Stop";
         case End::deadline: return "Deadline";
@@ -218,7 +218,7 @@ std::string name_of(const testing::TestParamInfo<End>& tested) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ends, QueueCancel,
-                         testing::Values(End::stop, End::deadline, End::destruction), name_of);
+                         ::testing::Values(End::stop, End::deadline, End::destruction), name_of);
 
 }  // namespace
 }  // namespace leaselock

@@ -157,7 +157,7 @@ TEST_P(QueueRights, Row51ReleaseThatMayNotTellLeavesTheLockToTheLooksOfThoseWhoW
 }
 
 INSTANTIATE_TEST_SUITE_P(Taken, QueueRights,
-                         testing::Values("-publish", "-pubsub|numsub", "resetchannels"),
+                         ::testing::Values("-publish", "-pubsub|numsub", "resetchannels"),
                          [](const auto& tested) {
                              std::string name = tested.param;
                              std::erase_if(name, [](char c) { return c == '-' || c == '|'; });

@@ -15,7 +15,7 @@ namespace {
 
 using namespace support;
 
-class RedisRefusal : public testing::Test {
+class RedisRefusal : public ::testing::Test {
   protected:
     void config(const std::string& name, const std::string& value) {
         EXPECT_EQ(server_.cli("CONFIG", "SET", name, value), "OK");

@@ -21,7 +21,7 @@ constexpr const char* lock_key = "p:key";
 constexpr LockOptions reading{.ttl = 10min, .share = shared};
 constexpr LockOptions two_of_three{.ttl = 10min, .share = {2, 3}};
 
-class ShareOutage : public testing::Test {
+class ShareOutage : public ::testing::Test {
   protected:
     // A call of another thread that waits for a share, and has its place.
     [[nodiscard]] std::future<std::optional<ScopedDistributedLock>> wait_for(Share share) {

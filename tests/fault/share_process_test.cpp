@@ -21,13 +21,13 @@ namespace {
 
 using namespace support;
 
-class ShareProcesses : public testing::Test {
+class ShareProcesses : public ::testing::Test {
   protected:
     using Words = std::vector<std::string>;
 
-    ChildProcess& start(int threads, int rounds, const Words& shares) {
+    ChildProcess& start(int in_threads, int times, const Words& shares) {
         Words words{LEASELOCK_SHARE_WORKER, server_.url(), directory_.file("history"),
-                    std::to_string(threads), std::to_string(rounds)};
+                    std::to_string(in_threads), std::to_string(times)};
         words.insert(words.end(), shares.begin(), shares.end());
         return processes_.emplace_back(words);
     }

@@ -186,7 +186,7 @@ TEST(Tls, ManyThreadsShareOneSession) {
     EXPECT_EQ(info(server.plain(), "commandstats", "cmdstat_evalsha").substr(0, 10), "calls=800,");
 }
 
-class TlsWeather : public testing::Test {
+class TlsWeather : public ::testing::Test {
   protected:
     void SetUp() override { expect_works(locks_); }
 

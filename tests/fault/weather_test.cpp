@@ -19,7 +19,7 @@ using namespace support;
 using Fate = WeatherProxy::Fate;
 using Sky = WeatherProxy::Sky;
 
-class BadWeather : public testing::Test {
+class BadWeather : public ::testing::Test {
   protected:
     void SetUp() override {
         expect_works(locks_);

@@ -19,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int processes = 8;
-constexpr int entries = 150;
+constexpr int rounds = 150;
 
 std::vector<std::uint64_t> numbers_in(const std::string& path) {
     std::ifstream file{path, std::ios::binary};
@@ -42,13 +42,13 @@ TEST_P(CounterProcesses, LoseNoUpdateAndTheirFencesRise) {
     for (int i = 0; i < processes; ++i) {
         workers.emplace_back(std::vector<std::string>{LEASELOCK_COUNTER_WORKER,
                                                       GetParam() ? server.unix_url() : server.url(),
-                                                      path, std::to_string(entries)});
+                                                      path, std::to_string(rounds)});
     }
     for (support::ChildProcess& worker : workers) EXPECT_EQ(worker.wait(50s), 0);
 
     const auto numbers = numbers_in(path);
-    ASSERT_EQ(numbers.size(), 1U + processes * entries);
-    EXPECT_EQ(numbers[0], static_cast<std::uint64_t>(processes * entries));
+    ASSERT_EQ(numbers.size(), 1U + processes * rounds);
+    EXPECT_EQ(numbers[0], static_cast<std::uint64_t>(processes * rounds));
     for (std::size_t i = 2; i < numbers.size(); ++i) {
         EXPECT_GT(numbers[i], numbers[i - 1]) << "entry " << i;
     }

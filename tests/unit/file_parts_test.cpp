@@ -97,7 +97,7 @@ TEST(FileRecord, ThatIsCutOffOrGoesOnIsCorrupt) {
     EXPECT_EQ(code_of([&] { (void)decode(bytes + 'x'); }), Errc::corrupt);
 }
 
-class FileParts : public testing::Test {
+class FileParts : public ::testing::Test {
   protected:
     [[nodiscard]] std::string path(const std::string& name) const { return home_.file(name); }
     [[nodiscard]] LockFile open(Access access = Access::create) const {

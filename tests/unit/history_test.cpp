@@ -22,10 +22,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Clock::time_point at(int ms) { return Clock::time_point{std::chrono::milliseconds{ms}}; }
-
 class HistoryTest : public ::testing::Test {
   protected:
+    static Clock::time_point at(int ms) { return Clock::time_point{std::chrono::milliseconds{ms}}; }
+
     TempDir directory_;
     std::string path_ = directory_.file("history");
     History history_{path_};

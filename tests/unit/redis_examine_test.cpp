@@ -71,7 +71,7 @@ TEST(ServerInfo, WordsOfTheServerAreCutAndClean) {
     EXPECT_EQ(findings.front().found, std::string(200, 'x'));
 }
 
-class Examination : public testing::Test {
+class Examination : public ::testing::Test {
   protected:
     // The peer logs everybody in, and answers that to INFO and `+OK` to all else.
     std::vector<Finding> examined(const Answer& info, Duration command_timeout = 20s) {

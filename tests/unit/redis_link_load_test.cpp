@@ -21,7 +21,7 @@ using support::Heard;
 using support::LockPeer;
 using support::poll_until;
 
-class RedisLinkLoad : public testing::Test {
+class RedisLinkLoad : public ::testing::Test {
   protected:
     LockPeer lock_peer_;
     support::ScriptedPeer& peer_ = lock_peer_.peer();

@@ -19,7 +19,7 @@ using Commands = std::vector<ScriptedPeer::Command>;
 const std::string ok = "+OK\r\n";
 const std::string time_of_day = "*2\r\n$10\r\n1700000000\r\n$6\r\n000042\r\n";
 
-class RedisLogin : public testing::Test {
+class RedisLogin : public ::testing::Test {
   protected:
     std::error_code log_in_with(const Credentials& who, std::chrono::milliseconds time = 10s) {
         const auto until = boot_clock()->now() + time;

@@ -20,7 +20,7 @@ using support::Answer;
 using support::Heard;
 using support::LockPeer;
 
-class RedisManager : public testing::Test {
+class RedisManager : public ::testing::Test {
   protected:
     [[nodiscard]] LockManager manager(Duration command_timeout = 10s) {
         LockManager manager{{.prefix = "p:", .owner = "me"}};

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using support::poll_until;
 using support::RedisServer;
 
-class RedisMetrics : public testing::Test {
+class RedisMetrics : public ::testing::Test {
   protected:
     [[nodiscard]] LockManager manager() const { return connect(server_.url()); }
     // A grant to somebody of `to` who waits while `from` holds the lock.

@@ -50,7 +50,7 @@ struct Call {
     Operation operation;
 };
 
-class RedisNoMemory : public testing::TestWithParam<Verb> {
+class RedisNoMemory : public ::testing::TestWithParam<Verb> {
   protected:
     RedisNoMemory() {
         lock_peer_.on_call([](const Heard& call) {
@@ -118,7 +118,7 @@ TEST_P(RedisNoMemory, FailsAloneOnAnOpenConnection) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Verbs, RedisNoMemory,
-                         testing::Values(Verb::acquire, Verb::release, Verb::inspect),
+                         ::testing::Values(Verb::acquire, Verb::release, Verb::inspect),
                          [](const auto& verb) {
                              return verb.param == Verb::acquire   ? "acquire"
                                     : verb.param == Verb::release ? "release"

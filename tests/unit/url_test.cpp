@@ -35,7 +35,7 @@ struct Good {
 
 void PrintTo(const Good& good, std::ostream* out) { *out << good.text; }
 
-class GoodUrl : public testing::TestWithParam<Good> {};
+class GoodUrl : public ::testing::TestWithParam<Good> {};
 
 TEST_P(GoodUrl, IsReadAsItSays) {
     const Good& expected = GetParam();
@@ -51,21 +51,21 @@ TEST_P(GoodUrl, IsReadAsItSays) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, GoodUrl,
-    testing::Values(Good{"redis://localhost", "localhost", 6379, "", "", 0},
-                    Good{"redis://localhost/", "localhost", 6379, "", "", 0},
-                    Good{"redis://127.0.0.1:6380/3", "127.0.0.1", 6380, "", "", 3},
-                    Good{"redis://my_cache-1.example:1", "my_cache-1.example", 1, "", "", 0},
-                    Good{"redis://h:65535/2147483647", "h", 65535, "", "", 2147483647},
-                    Good{"redis://:secret@h", "h", 6379, "", "secret", 0},
-                    Good{"redis://app@h", "h", 6379, "app", "", 0},
-                    Good{"redis://app:secret@h:7/1", "h", 7, "app", "secret", 1},
-                    Good{"redis://app:@h", "h", 6379, "app", "", 0},
-                    Good{"redis://a:b:c@h", "h", 6379, "a", "b:c", 0},
-                    Good{"redis://a:b@c@h", "h", 6379, "a", "b@c", 0},
-                    Good{"redis://a%40b:%2F%3a%25@h", "h", 6379, "a@b", "/:%", 0},
-                    Good{"redis://[::1]", "::1", 6379, "", "", 0},
-                    Good{"redis://[2001:DB8::1]:7000/2", "2001:DB8::1", 7000, "", "", 2},
-                    Good{"redis://u:p@[fe80::1%25eth0]:7", "fe80::1%eth0", 7, "u", "p", 0}));
+    ::testing::Values(Good{"redis://localhost", "localhost", 6379, "", "", 0},
+                      Good{"redis://localhost/", "localhost", 6379, "", "", 0},
+                      Good{"redis://127.0.0.1:6380/3", "127.0.0.1", 6380, "", "", 3},
+                      Good{"redis://my_cache-1.example:1", "my_cache-1.example", 1, "", "", 0},
+                      Good{"redis://h:65535/2147483647", "h", 65535, "", "", 2147483647},
+                      Good{"redis://:secret@h", "h", 6379, "", "secret", 0},
+                      Good{"redis://app@h", "h", 6379, "app", "", 0},
+                      Good{"redis://app:secret@h:7/1", "h", 7, "app", "secret", 1},
+                      Good{"redis://app:@h", "h", 6379, "app", "", 0},
+                      Good{"redis://a:b:c@h", "h", 6379, "a", "b:c", 0},
+                      Good{"redis://a:b@c@h", "h", 6379, "a", "b@c", 0},
+                      Good{"redis://a%40b:%2F%3a%25@h", "h", 6379, "a@b", "/:%", 0},
+                      Good{"redis://[::1]", "::1", 6379, "", "", 0},
+                      Good{"redis://[2001:DB8::1]:7000/2", "2001:DB8::1", 7000, "", "", 2},
+                      Good{"redis://u:p@[fe80::1%25eth0]:7", "fe80::1%eth0", 7, "u", "p", 0}));
 
 TEST(Url, OptionsAreHandedUpInOrderAndDecoded) {
     const Url url = parse_url("redis://h/1?b=2&a=x%26y%3D&empty=&db=7");
@@ -104,7 +104,7 @@ struct Bad {
 
 void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.text; }
 
-class BadUrl : public testing::TestWithParam<Bad> {};
+class BadUrl : public ::testing::TestWithParam<Bad> {};
 
 TEST_P(BadUrl, IsRefusedWithPartValueAndWhatIsAllowed) {
     const std::string error = error_of(GetParam().text);
@@ -116,7 +116,7 @@ TEST_P(BadUrl, IsRefusedWithPartValueAndWhatIsAllowed) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, BadUrl,
-    testing::Values(
+    ::testing::Values(
         Bad{"", {"scheme", "redis://"}}, Bad{"localhost:6379", {"scheme"}},
         Bad{"redis:/h", {"scheme"}}, Bad{"http://h", {"scheme", "'http'", "redis+unix://"}},
         Bad{"REDIS://h", {"scheme", "'REDIS'"}},

@@ -18,7 +18,7 @@ using support::WeatherProxy;
 using Fate = WeatherProxy::Fate;
 using Sky = WeatherProxy::Sky;
 
-class Weather : public testing::Test {
+class Weather : public ::testing::Test {
   protected:
     void SetUp() override { open(); }
     void open() {

@@ -30,7 +30,7 @@ Clock::duration timed(Action action) {
 
 inline const std::string ping = "*1\r\n$4\r\nPING\r\n";
 
-class WireConnection : public testing::Test {
+class WireConnection : public ::testing::Test {
   protected:
     void open() {
         const std::error_code error = connection_.open(peer_.endpoint(), in(enough), why_);

@@ -120,7 +120,7 @@ TEST(Parser, GivesPipelinedRepliesOneByOne) {
     EXPECT_FALSE(parser.is_empty());
 }
 
-class MalformedBytes : public testing::TestWithParam<std::string> {};
+class MalformedBytes : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(MalformedBytes, AreSaidToBeMalformedNowAndLater) {
     Parser parser;
@@ -133,11 +133,12 @@ TEST_P(MalformedBytes, AreSaidToBeMalformedNowAndLater) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, MalformedBytes,
-                         testing::Values("HTTP/1.1 400 Bad Request\r\n", "\x15\x03\x01\r\n", "\0"s,
-                                         ":\r\n", ":12a\r\n", ":9223372036854775808\r\n", "$-5\r\n",
-                                         "$\r\n", "$x\r\n", "$99999999999999999999\r\n",
-                                         "$3\r\nabcde", "$3\r\nab\r\n+OK\r\n", "*-7\r\n", "*x\r\n",
-                                         "*4294967296\r\n", "*1\r\n!\r\n"));
+                         ::testing::Values("HTTP/1.1 400 Bad Request\r\n", "\x15\x03\x01\r\n",
+                                           "\0"s, ":\r\n", ":12a\r\n", ":9223372036854775808\r\n",
+                                           "$-5\r\n", "$\r\n", "$x\r\n",
+                                           "$99999999999999999999\r\n", "$3\r\nabcde",
+                                           "$3\r\nab\r\n+OK\r\n", "*-7\r\n", "*x\r\n",
+                                           "*4294967296\r\n", "*1\r\n!\r\n"));
 
 TEST(Parser, AnAnnouncedArrayTakesNoMemoryAndNoTime) {
     Reply reply;

@@ -21,7 +21,7 @@ using Type = ReplyView::Type;
 
 Clock::time_point in(std::chrono::milliseconds time) { return boot_clock()->now() + time; }
 
-class WireToRedis : public testing::TestWithParam<bool> {
+class WireToRedis : public ::testing::TestWithParam<bool> {
   protected:
     [[nodiscard]] std::error_code open() {
         const Url url = parse_url(GetParam() ? server_.unix_url() : server_.url());
@@ -106,7 +106,7 @@ TEST_P(WireToRedis, ConnectionThatTheServerKilledIsStale) {
     EXPECT_TRUE(support::poll_until([&] { return connection_.is_stale(); }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Endpoints, WireToRedis, testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(Endpoints, WireToRedis, ::testing::Bool(),
                          [](const auto& each) { return each.param ? "UnixSocket" : "Tcp"; });
 
 TEST(RedisServerSupport, TalksOutOfBandAsTheUserThatItIsTold) {

@@ -45,7 +45,7 @@ struct Session {
     }
 };
 
-class WireTls : public testing::Test {
+class WireTls : public ::testing::Test {
   protected:
     void open(const TlsPeer& peer) {
         const Endpoint endpoint{"127.0.0.1", peer.port(), {}, trusting()};
