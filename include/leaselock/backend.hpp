@@ -15,17 +15,18 @@
 // Every implementation must guarantee:
 //   - one token, one acquisition: acquire with the token that holds the key is a retry. It answers
 //     `granted` with the same fencing token, and never shortens the lease.
-//   - no command but release ends a lease early, and none but acquire makes one.
+//   - no command but release ends a lease early, and none but acquire makes one. A store that
+//     knows for certain that the holder's process has ended may end its leases then.
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
 //   - shares (Request::share): each is a lease of its own, under its own token, with all that is
-//   said
-//     here; a lease that ends frees its own shares and no others. Never more are held than there
-//     are, none while somebody holds all of the key, and all of it not while one is held. A retry
-//     may be answered with a higher fence. With another number of shares than the key has now it is
-//     refused: Errc::conflicting_use. Renew and release name the share of the acquire; but a renew
-//     with a share by the token that holds all of the key turns its lease into one of that share.
+//     said here; a lease that ends frees its own shares and no others. Never more are held than
+//     there are, none while somebody holds all of the key, and all of it not while one is held. A
+//     retry may be answered with a higher fence. With another number of shares than the key has now
+//     it is refused: Errc::conflicting_use. Renew and release name the share of the acquire; but a
+//     renew with a share by the token that holds all of the key turns its lease into one of that
+//     share.
 //   - a latch (detail::is_latch of a share) is a key of its own kind: with
 //     another kind or count it is Errc::conflicting_use. An acquire of one counts it down, once for
 //     a token; one of none is `granted` when all have been counted, and `held` before. Nobody holds

@@ -66,11 +66,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         for (Shard& shard : shards_) {
             const detail::MutexLock lock{shard.mutex};
             for (const auto& [key, entry] : shard.entries) {
-                const std::string_view text = key.text;
-                if (text.starts_with(prefix) &&
-                    detail::glob_matches(pattern, text.substr(prefix.size()))) {
-                    keys.push_back(key.text);
-                }
+                if (detail::is_listed(key.text, prefix, pattern)) keys.push_back(key.text);
             }
         }
         return keys;

@@ -156,6 +156,16 @@ std::string place_of(std::string_view key, std::string_view token) {
     return fmt::format("{}\n{}", key, token);
 }
 
+// A FileError is for this backend alone.
+template <class Work>
+void told_outside(const Work& work) {
+    try {
+        work();
+    } catch (const FileError& error) {
+        throw LockError(error.code(), error.what());
+    }
+}
+
 }  // namespace
 
 FileBackend::FileBackend(FileOptions options) : options_{checked(std::move(options))} {}
@@ -296,29 +306,20 @@ FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, boo
 }
 
 void FileBackend::examine(std::vector<Finding>& findings) {
-    try {
-        directory()->examine(findings);
-    } catch (const FileError& error) {
-        throw LockError(error.code(), error.what());
-    }
+    told_outside([&] { directory()->examine(findings); });
 }
 
 std::vector<std::string> FileBackend::list(std::string_view prefix, std::string_view pattern) {
-    try {
+    std::vector<std::string> keys;
+    told_outside([&] {
         const auto directory = this->directory();
-        std::vector<std::string> keys;
         for (const std::string& name : directory->names()) {
             std::optional<std::string> key = key_of(name);
             if (!key) key = key_in(*directory, name, *real_);
-            if (key && key->starts_with(prefix) &&
-                detail::glob_matches(pattern, std::string_view{*key}.substr(prefix.size()))) {
-                keys.push_back(std::move(*key));
-            }
+            if (key && detail::is_listed(*key, prefix, pattern)) keys.push_back(std::move(*key));
         }
-        return keys;
-    } catch (const FileError& error) {
-        throw LockError(error.code(), error.what());
-    }
+    });
+    return keys;
 }
 
 }  // namespace file

@@ -72,4 +72,10 @@ namespace leaselock::detail {
     return pattern.find_first_not_of('*', at) == none;
 }
 
+// What a list of keys asks of each.
+[[nodiscard]] inline bool is_listed(std::string_view key, std::string_view prefix,
+                                    std::string_view pattern) noexcept {
+    return key.starts_with(prefix) && glob_matches(pattern, key.substr(prefix.size()));
+}
+
 }  // namespace leaselock::detail
