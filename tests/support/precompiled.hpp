@@ -1,5 +1,5 @@
 // What nearly every test needs, read once for all test programs. A test still includes what it
-// uses: ./dev check reads it without this.
+// uses: the build with g++ does without this.
 #pragma once
 
 #include <algorithm>
