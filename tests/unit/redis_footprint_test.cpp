@@ -1,0 +1,70 @@
+// Goal: a manager on Redis has as many threads and connections as README.md says, each from the
+// call on that needs it, and none when it is gone. Method: a real redis-server lists its clients,
+// and the kernel our threads.
+#include <algorithm>
+#include <future>
+#include <gtest/gtest.h>
+#include <string>
+
+#include <leaselock/async.hpp>
+#include <leaselock/leaselock.hpp>
+#include <leaselock/redis.hpp>
+
+#include "support/leaks.hpp"
+#include "support/poll_until.hpp"
+#include "support/redis_server.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace std::chrono_literals;
+using support::poll_until;
+using support::running_threads;
+
+class RedisFootprint : public ::testing::Test {
+  protected:
+    // Those of leaselock: the test has one, by which it asks.
+    [[nodiscard]] std::size_t connections() {
+        const std::string clients = server_.cli("CLIENT", "LIST");
+        return static_cast<std::size_t>(std::count(clients.begin(), clients.end(), '\n')) - 1;
+    }
+    void expect(std::size_t threads, std::size_t connections, const char* after) {
+        EXPECT_TRUE(poll_until([&] {
+            return running_threads() == threads_ + threads && this->connections() == connections;
+        })) << after
+            << ": threads " << running_threads() - threads_ << ", connections "
+            << this->connections();
+    }
+
+    support::RedisServer server_;
+    std::size_t threads_ = running_threads();
+};
+
+TEST_F(RedisFootprint, IsFourThreadsAndThreeConnectionsAtMost) {
+    {
+        LockManager locks = connect(server_.url());
+        expect(0, 0, "the manager was made");
+
+        auto held = locks.acquire("key", {.ttl = 3s});
+        ASSERT_TRUE(held.has_value());
+        expect(1, 1, "an acquire");
+        EXPECT_TRUE(poll_until([&] { return locks.stats().renewed > 0; }));
+        expect(1, 2, "a renewal");
+
+        const std::stop_token lost = held->lost();
+        expect(2, 2, "lost()");
+
+        std::promise<void> done;
+        locks.async_acquire("other", {}, {}, [&](auto, std::error_code) { done.set_value(); });
+        done.get_future().get();
+        expect(3, 2, "an asynchronous call");
+
+        EXPECT_FALSE(locks.acquire("key", {.wait_timeout = 100ms}));
+        expect(4, 3, "a wait");
+        EXPECT_FALSE(lost.stop_requested());
+    }
+    expect(0, 0, "its end");
+}
+
+}  // namespace
+}  // namespace leaselock
