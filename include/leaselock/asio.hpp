@@ -1,7 +1,8 @@
 // Locks with asio's completion tokens, for programs on asio or Boost.Asio 1.74 or newer:
 //
-//     auto lock = co_await leaselock::async_acquire(locks, "task:42", {.wait = true},
-//     use_awaitable); co_await leaselock::async_release(*lock, use_awaitable);
+//     auto lock = co_await leaselock::async_acquire(locks, "task:42", {}, use_awaitable);
+//
+//     co_await leaselock::async_release(*lock, use_awaitable);
 //
 // Optional: nothing else of leaselock includes it, and no library is linked for it. It uses what
 // the file has included before, and else what is there; of both, asio, since nobody has that by

@@ -1,8 +1,9 @@
 // DISTRIBUTED_LOCK, as the first statement of a function, makes all of it a critical section:
 //
 //     Stock InventoryService::update_stock(ProductId productId, int quantity) {
-//         DISTRIBUTED_LOCK(locks_, "stock-update-{{productId}}", {.ttl = 10s, .wait = true},
-//         productId); return db_.decrement(productId, quantity);
+//         DISTRIBUTED_LOCK(locks_, "stock-update-{{productId}}", {.wait = true}, productId);
+//
+//         return db_.decrement(productId, quantity);
 //     }
 //
 // DISTRIBUTED_SHARED_LOCK takes a reader's share of the same lock: many may run it at once, and

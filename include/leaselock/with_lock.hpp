@@ -36,7 +36,7 @@ decltype(auto) invoke_with(Function& function, ScopedDistributedLock& guard) {
 }  // namespace detail
 
 // Runs `function()` or `function(guard)` under the lock and gives its result. Blocks as
-// LockManager::acquire does, then for the function, then for the release.
+// LockManager::acquire does, then for the function. The release is sent and not waited for.
 template <class Function>
 decltype(auto) with_lock(LockManager& manager, std::string_view key, const LockOptions& options,
                          Function&& function) {
