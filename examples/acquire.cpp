@@ -21,7 +21,7 @@ int main() {
 
     // Who has it? Good for people to look at; never a reason to believe in a lock.
     const leaselock::LockInfo info = locks.inspect("task:42");
-    fmt::print("held by {} for {} ms\n", info.owner, info.remaining.count());
+    fmt::print("held by {} for {} ms\n", leaselock::printable(info.owner), info.remaining.count());
 
     lock->ensure();  // throws LockLost; ask before what cannot be undone
     if (lock->release() != leaselock::ReleaseResult::released) return 1;

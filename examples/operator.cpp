@@ -13,13 +13,14 @@ int main() {
     if (!stuck || !other) return 1;
 
     for (const auto& [key, info] : locks.list("import:*")) {
-        fmt::print("{} is held by {} for {} s\n", key, info.owner, info.remaining.count() / 1000);
+        fmt::print("{} is held by {} for {} s\n", leaselock::printable(key),
+                   leaselock::printable(info.owner), info.remaining.count() / 1000);
     }
 
     // Who held it believes in it until his next renewal; the next grant's fencing token is higher.
     const leaselock::LockInfo freed = locks.force_release("import:7");
     auto next = locks.acquire("import:7");
-    fmt::print("taken from {}: {}\n", freed.owner, freed.held);
+    fmt::print("taken from {}: {}\n", leaselock::printable(freed.owner), freed.held);
     return freed.held && next && next->fencing_token() > stuck->fencing_token() &&
                    locks.list("import:*").size() == 1 && locks.list().size() == 2
                ? 0

@@ -15,8 +15,8 @@ int run(const char* url) {
     auto lock = mine.acquire("task:42", {.ttl = 5s, .wait_timeout = 2s});
     if (!lock) return 1;
     const leaselock::LockInfo info = theirs.inspect("task:42");
-    fmt::print("{} holds task:42 for {} ms, fencing token {}\n", info.owner, info.remaining.count(),
-               info.fencing_token);
+    fmt::print("{} holds task:42 for {} ms, fencing token {}\n", leaselock::printable(info.owner),
+               info.remaining.count(), info.fencing_token);
     if (theirs.try_acquire("task:42") || info.owner != "first") return 1;
 
     lock->release();

@@ -14,8 +14,8 @@ int main() {
             const leaselock::ScopedDistributedLock second{locks, "invoice:7"};
             return 1;
         } catch (const leaselock::LockNotAcquired& error) {
-            fmt::print("{} holds {} for {} ms more\n", error.owner(), error.key(),
-                       error.remaining().count());
+            fmt::print("{} holds {} for {} ms more\n", leaselock::printable(error.owner()),
+                       error.key(), error.remaining().count());
         }
     }
     // A scheduled job that must not run twice in ten minutes: the release keeps the lock so long.

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <leaselock/error.hpp>
+#include <leaselock/printable.hpp>
 
 namespace leaselock {
 namespace {
@@ -139,6 +140,9 @@ const std::error_category& family_category() noexcept {
     static const FamilyCategory category;
     return category;
 }
+
+Error::Error(std::error_code code, std::string_view text)
+    : std::system_error(code, printable(text)) {}
 
 LockNotAcquired::LockNotAcquired(Errc code, std::string_view key, std::string_view owner,
                                  std::chrono::milliseconds remaining)

@@ -4,21 +4,14 @@
 #include <utility>
 
 #include <leaselock/log.hpp>
+#include <leaselock/printable.hpp>
 
 namespace leaselock {
 namespace {
 
 void add_text(std::string& line, std::string_view name, std::string_view text) {
     if (text.empty()) return;
-    line += fmt::format(" {}=\"", name);
-    for (const char c : text) {
-        if (c < ' ' || c > '~' || c == '"' || c == '\\') {
-            line += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-            line += c;
-        }
-    }
-    line += '"';
+    line += fmt::format(" {}=\"{}\"", name, printable(text, "\"\\"));
 }
 
 void add_time(std::string& line, std::string_view name, std::chrono::nanoseconds time) {

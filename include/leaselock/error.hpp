@@ -89,10 +89,12 @@ enum class Family : int { contended = 1, refused = 2, unavailable = 3, unknown =
 
 // Base of all that leaselock throws, so that one handler can take them all. `code()` is the Errc,
 // `what()` says in words what was asked, what went wrong and where the limits are. Passwords and
-// owner tokens are never in it.
+// owner tokens are never in it, and what others put into it, as the name of a holder or the words
+// of a server, is made printable().
 class LEASELOCK_EXPORT Error : public std::system_error {
   public:
-    using std::system_error::system_error;
+    Error(std::error_code code, std::string_view text);
+    explicit Error(std::error_code code) : std::system_error(code) {}
 };
 
 // Refused, unavailable or unknown: the call could not find out, or could not be served.
@@ -112,7 +114,8 @@ class LEASELOCK_EXPORT LockNotAcquired : public Error {
     [[nodiscard]] Reason reason() const noexcept;
     // The key without the manager's prefix.
     [[nodiscard]] const std::string& key() const noexcept { return holder_->key; }
-    // Who held it when it was last looked at; empty where other software holds it.
+    // Who held it when it was last looked at, as the store has it: not made printable(). Empty
+    // where other software holds it.
     [[nodiscard]] const std::string& owner() const noexcept { return holder_->owner; }
     // How long the holder's lease had to run then; 0 where it was not seen.
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept {

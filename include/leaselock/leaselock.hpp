@@ -25,6 +25,7 @@
 #include <leaselock/log.hpp>
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/observer.hpp>
+#include <leaselock/printable.hpp>
 #include <leaselock/run_once.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 #include <leaselock/share.hpp>

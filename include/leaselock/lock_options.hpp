@@ -135,7 +135,8 @@ inline constexpr std::size_t max_pattern_bytes = 2 * max_key_bytes;  // every by
 // What a look at a key tells.
 struct LockInfo {
     bool held = false;
-    // Who holds it; empty if other software does, or if shares are taken.
+    // Who holds it, as the store has it: not made printable(). Empty if other software does, or if
+    // shares are taken.
     std::string owner{};
     // How long its lease has to run at the backend; of several holders, the longest.
     std::chrono::milliseconds remaining{0};
@@ -153,7 +154,7 @@ struct LockInfo {
 
 // One of those that LockManager::list tells of.
 struct ListedLock {
-    std::string key;  // without the manager's prefix
+    std::string key;  // without the manager's prefix; not made printable()
     LockInfo info;
 };
 

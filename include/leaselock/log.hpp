@@ -9,9 +9,9 @@
 //     event=lost key="stock-7" key_template="stock-{{id}}" owner="host:1" fence=42
 //     held_ms=10001.250 error="the lock is lost"
 //
-// in one line. Texts stand in quotes, and whatever is not printable ASCII, a quote or a backslash
-// in them is written as \xNN, so no key can forge a line, or a field, or reach a terminal. What
-// there is nothing to tell of is left out. Keys and owners are in it, tokens of owners never.
+// in one line. Texts stand in quotes, and in them a quote, a backslash and what is not printable()
+// are written as \xNN, so no key or holder can forge a line, or a field, or command a terminal.
+// What there is nothing to tell of is left out. Keys and owners are in it, tokens of owners never.
 //
 // Thread-safety: as Observer says: the callback runs on the manager's thread for events. It may
 // block, and what it throws is dropped.

@@ -30,7 +30,8 @@ namespace leaselock {
 struct LockEvent {
     std::string key{};                   // without the manager's prefix
     std::string key_template{};          // LockOptions::key_template: a label for all such keys
-    std::string owner{};                 // who we are; contended, force_released: who holds it
+    std::string owner{};                 // who we are; contended, force_released: who holds it, as
+                                         // the store has it: not made printable()
     std::uint64_t fencing_token = 0;     // 0: none
     std::chrono::nanoseconds waited{0};  // acquired, contended, error: since the call
     std::chrono::nanoseconds held{0};    // renewed, lost, released, cleanup: since the grant

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <span>
 
+#include <leaselock/printable.hpp>
+
 #include "redis/side_keys.hpp"
 #include "redis_scripts.hpp"
 #include "wire/command.hpp"
@@ -336,12 +338,7 @@ std::int64_t leading_number(std::string_view text) noexcept {
 
 std::string quote(std::string_view error) {
     constexpr std::size_t longest = 200;
-    std::string text{error.substr(0, std::min(longest, error.find(", with args")))};
-    const auto is_control = [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    };
-    std::replace_if(text.begin(), text.end(), is_control, ' ');
-    return text;
+    return printable(error.substr(0, std::min(longest, error.find(", with args"))));
 }
 
 }  // namespace leaselock::redis

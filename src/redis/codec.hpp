@@ -48,7 +48,7 @@ std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply);
 // The digits that the text begins with; 0 if it begins with none.
 [[nodiscard]] std::int64_t leading_number(std::string_view text) noexcept;
 
-// The server's words for a message: cut short, without control characters, and without the
+// The server's words for a message: cut short, made printable, and without the
 // arguments that it repeats of a command that it does not know, for tokens and passwords are among
 // them.
 [[nodiscard]] std::string quote(std::string_view error);

@@ -64,7 +64,7 @@ void check(Verb verb, wire::ReplyView answer, const Reply& reply) {
                         family(reply.error) == Family::unavailable ||
                         family(reply.error) == Family::unknown,
                     "a failure has a family");
-            promise(reply.detail.size() <= 512 && fuzz::is_clean(reply.detail), "words are clean");
+            promise(reply.detail.size() <= 1024 && fuzz::is_clean(reply.detail), "words are clean");
             break;
     }
 }

@@ -298,7 +298,7 @@ TEST(RedisCodec, OnlyNoscriptAsksForTheScript) {
 }
 
 TEST(RedisCodec, QuoteIsShortAndOfOneLine) {
-    EXPECT_EQ(quote("LOADING a\r\nb\tc\x7f"), "LOADING a  b c ");
+    EXPECT_EQ(quote("LOADING a\r\nb\tc\x7f"), R"(LOADING a\x0d\x0ab\x09c\x7f)");
     EXPECT_EQ(quote(std::string(1000, 'x')), std::string(200, 'x'));
 }
 
