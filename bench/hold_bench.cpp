@@ -8,6 +8,10 @@
 // for each held lock (in memory that is the store's entry, too), `paced_per_s` and `paced_cpu` how
 // many renewals come in a second when they come by themselves, in a third of the ttl, and the part
 // of a core that they take. The server's URL comes in LEASELOCK_BENCH_REDIS.
+//
+// `watched`: an observer that is notified of acquire and release, while so many other locks are
+// held whose lost() was asked for: the processor time of one pair, against `at-none` with none of
+// them.
 #include <array>
 #include <atomic>
 #include <benchmark/benchmark.h>
@@ -160,6 +164,32 @@ void leaselock_holds(benchmark::State& state, bool in_redis, std::size_t count, 
     }
 }
 
+struct Count final : leaselock::Observer {
+    std::atomic<std::size_t> released{0};
+    void on_released(const leaselock::LockEvent& /*event*/) override { ++released; }
+};
+
+void observed(benchmark::State& state, std::size_t watched) {
+    constexpr std::size_t batch = 1'000;  // fewer than events that are kept
+    constexpr std::size_t pairs = 20 * batch;
+    const auto count = std::make_shared<Count>();
+    leaselock::LockManager locks{{.observer = count}};
+    std::vector<leaselock::ScopedDistributedLock> held;
+    for (std::size_t i = 0; i < watched; ++i) {
+        held.push_back(
+            *locks.acquire("stock-update-" + std::to_string(i), {.ttl = std::chrono::hours{1}}));
+        (void)held.back().lost();
+    }
+    for (auto _ : state) {
+        const Used begin;
+        for (std::size_t done = batch; done <= pairs; done += batch) {
+            for (std::size_t i = 0; i < batch; ++i) (void)locks.acquire("another");
+            while (count->released < done) std::this_thread::yield();
+        }
+        report(state, pairs, Used{} - begin);
+    }
+}
+
 using Words = std::vector<std::string>;
 
 void expect(bench::Pipeline& redis, int type, long long integer) {
@@ -224,6 +254,11 @@ const bool registered = [] {
         add(redis + "/leaselock", true, count, count == 10'000 ? quick : milliseconds{9000});
         add(redis + "/at-1000", true, 1'000, quick);
         add(redis + "/baseline", [count](benchmark::State& state) { by_hand(state, count); });
+    }
+    for (const std::size_t count : {std::size_t{10'000}, std::size_t{100'000}}) {
+        const std::string watched = "watched/memory-" + std::to_string(count);
+        add(watched + "/leaselock", [count](benchmark::State& state) { observed(state, count); });
+        add(watched + "/at-none", [](benchmark::State& state) { observed(state, 0); });
     }
     return true;
 }();

@@ -69,10 +69,18 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
 
     // Fires once when the lock is lost: when that is known, or when it can no longer be excluded,
-    // which is at the deadline. Not by a release. Callbacks run on a thread that the manager keeps
-    // for user code; one that blocks holds up others, and no renewal; it may destroy the guard.
-    // What a std::stop_callback throws ends the program. Does not block. The first call may throw
-    // bad_alloc, and LockError{no_thread}.
+    // which is at the deadline. Not by a release. It may fire a moment after owns_lock() says no,
+    // and later still while another callback blocks: ask owns_lock() or ensure(), and not the
+    // token, where it matters.
+    //
+    // Callbacks run on a thread that the manager keeps for user code, and never on one that calls a
+    // function of a guard or a manager, whatever that has locked. (One that is made when the token
+    // has fired already runs on the thread that makes it, as std::stop_callback says.) One that
+    // blocks holds up others, and no renewal; it may destroy the guard. What it throws ends the
+    // program.
+    //
+    // Does not block. May throw bad_alloc, and LockError{no_thread}: the system gives no thread, or
+    // the manager has gone. Not for a lock that is over already.
     [[nodiscard]] std::stop_token lost();
 
     // Throws LockLost if it is not held. Ask before what cannot be undone. Does not block.

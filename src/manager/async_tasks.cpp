@@ -18,14 +18,17 @@ AcquireTask::~AcquireTask() {
     if (lease_ != nullptr) Lease::let_go(std::move(lease_));
 }
 
+// The task may be done, and gone, before add() returns, and with it the last but one who knows the
+// reactor.
 bool AcquireTask::start(Failure& failure) {
-    if (!Reactor::start(reactor_)) {
+    const std::shared_ptr<Reactor> reactor = reactor_;
+    if (!Reactor::start(reactor)) {
         failure.set(Errc::no_thread, "the system gives no thread");
         return false;
     }
     begin_ = core_->clock().now();
     on_stop_.emplace(stop_, Ring{this});
-    if (reactor_->add(*this)) return true;
+    if (reactor->add(*this)) return true;
     failure.set(Errc::cancelled, {});
     failure.key = lease_->key();
     return false;
@@ -80,12 +83,14 @@ ReleaseTask::ReleaseTask(LeasePtr lease) noexcept
     : lease_{std::move(lease)}, reactor_{lease_->core().reactor()}, release_{*lease_} {}
 
 // Where there is no reactor any more, its manager is gone: what is left is to wait for the answer.
+// As above, the task may be gone before add() returns.
 bool ReleaseTask::start() {
-    const bool runs = Reactor::start(reactor_);
+    const std::shared_ptr<Reactor> reactor = reactor_;
+    const bool runs = Reactor::start(reactor);
     Core& core = lease_->core();
     if (!release_.begin(core.clock().now())) return false;
     try {
-        if (runs && reactor_->add(*this)) return true;
+        if (runs && reactor->add(*this)) return true;
     } catch (const std::bad_alloc&) {
         // As without a reactor.
     }

@@ -86,8 +86,8 @@ class Core {
 
     // The observer, if there is one, is told from now on. False: there is no thread to do it.
     [[nodiscard]] bool tells(Failure& failure);
-    // The loss of that lease is told. May throw bad_alloc, and LockError{no_thread}.
-    void watch(Watch& watch);
+    // The loss of that lease is notified. May throw bad_alloc, and LockError{no_thread}.
+    void watch(Lease& lease);
 
     // Submits the operation and blocks until it is complete: at most until its deadline, or the
     // backend's own time-out. Answers the time after it, or `submitted` if it was answered at once.

@@ -48,6 +48,9 @@ void Keeper::post(LeasePtr lease) noexcept {
     posted.duty.via = &posted.backend();
     posted.backend().submit(operation);
     if (operation.done() && posted.settled_by(operation.reply)) return;
+    // The thread may settle it at once; then the lease, its core and this object would be gone.
+    posted.add_owner();
+    const LeasePtr kept{&posted};
     if (cleanup_.add(lease)) {
         if (!looking_) waker_.wake();
     } else if (!operation.done()) {
@@ -198,7 +201,7 @@ void Keeper::judge(Renewal& renewal, Clock::time_point now) noexcept {
 }
 
 void Keeper::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept {
-    notifier_.look();
+    notifier_.look(lease);
     tell(notifier_, &Observer::on_lost, lease, error, now);
     lease.drop_owner();
 }

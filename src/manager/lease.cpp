@@ -92,13 +92,15 @@ bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept
     return deadline_.compare_exchange_strong(expected, to.time_since_epoch().count());
 }
 
+// No callback runs here, on its caller's thread, which may have locked what the callback wants: a
+// watch is the Notifier's to fire, and what is over already gives a signal that nobody else has.
 std::stop_token Lease::lost_signal() {
-    if (watch == nullptr) {
-        auto made = std::make_unique<Watch>(*this);
-        if (held()) core_->watch(*made);
-        watch = std::move(made);
+    if (inherited() || (watch == nullptr && !held())) {
+        std::stop_source gone;
+        if (!released_) gone.request_stop();
+        return gone.get_token();
     }
-    if (!released_ && !held()) watch->source.request_stop();
+    if (watch == nullptr) core_->watch(*this);
     return watch->source.get_token();
 }
 
@@ -214,7 +216,7 @@ bool Lease::extend(Duration ttl, Failure& failure) {
     }
     const Clock::time_point now = core_->clock().now();
     if (core_->keeper().table().shorten(*this, ttl.value(), now)) {
-        core_->notifier().look();
+        core_->notifier().look(*this);
         return true;
     }
     return renew(ttl.value(), now, failure);

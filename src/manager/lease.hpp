@@ -7,8 +7,8 @@
 // one destroys it.
 //
 // Thread-safety: held(), remaining() and what never changes are for all threads; `hold` belongs to
-// the HoldTable's shard, `duty` to the Cleanup, `watch` to the Notifier; the rest to the guard's
-// thread.
+// the HoldTable's shard, `duty` to the Cleanup; `watch` is set by the guard's thread, under the
+// Notifier's mutex, by which others read it; the rest to the guard's thread.
 #pragma once
 
 #include <atomic>
@@ -83,7 +83,8 @@ class Lease {
     void owe(std::int64_t not_after) noexcept { owed_until_ = std::max(owed_until_, not_after); }
     [[nodiscard]] std::int64_t owed_until() const noexcept { return owed_until_; }
 
-    // Fires when the lock is lost. May throw bad_alloc, and LockError{no_thread}.
+    // Fires when the lock is lost, on the Notifier's thread. May throw bad_alloc, and
+    // LockError{no_thread}.
     [[nodiscard]] std::stop_token lost_signal();
     // A release whose answer is waited for, by a thread or by a coroutine. The lease outlives it.
     class Release {

@@ -1,8 +1,7 @@
 #include "manager/notifier.hpp"
 
-#include <algorithm>
 #include <new>
-#include <system_error>
+#include <utility>
 
 #include "manager/lease.hpp"
 #include "threads.hpp"
@@ -19,8 +18,8 @@ Notifier::Notifier(std::shared_ptr<Clock> clock, std::shared_ptr<Observer> obser
 
 bool Notifier::start(const std::shared_ptr<Notifier>& self) {
     const MutexLock lock{self->mutex_};
-    if (self->thread_.joinable() || self->stopping_) return true;
-    return start_thread(self->thread_, [self] { self->run(); });
+    if (self->stopping_) return false;
+    return self->thread_.joinable() || start_thread(self->thread_, [self] { self->run(); });
 }
 
 void Notifier::stop(Clock::time_point deadline) noexcept {
@@ -36,24 +35,32 @@ void Notifier::stop(Clock::time_point deadline) noexcept {
     thread.detach();
 }
 
-void Notifier::watch(Watch& watch) {
+void Notifier::watch(Lease& lease, std::unique_ptr<Watch> watch) {
     const MutexLock lock{mutex_};
-    watches_.push_back(&watch);
-    watch.place = watches_.size() - 1;
-    if (watch.lease->deadline() < next_look_) waker_.wake();
+    const Clock::time_point due = lease.deadline();
+    watches_.add(*watch, due);
+    watch->listed = true;
+    lease.watch = std::move(watch);
+    if (due < next_look_) waker_.wake();
 }
 
 void Notifier::forget(Watch& watch) noexcept {
     const MutexLock lock{mutex_};
-    unlist(watch);
+    if (watch.listed) unlist(watch);
 }
 
 void Notifier::unlist(Watch& watch) noexcept {
-    if (watch.place == Watch::nowhere) return;
-    watches_[watch.place] = watches_.back();
-    watches_[watch.place]->place = watch.place;
-    watches_.pop_back();
-    watch.place = Watch::nowhere;
+    watches_.remove(watch);
+    watch.listed = false;
+}
+
+void Notifier::look(const Lease& lease) noexcept {
+    const MutexLock lock{mutex_};
+    Watch* const watch = lease.watch.get();
+    if (watch == nullptr || !watch->listed) return;
+    const Clock::time_point due = lease.deadline();
+    watches_.move(*watch, due);
+    if (due < next_look_) waker_.wake();
 }
 
 void Notifier::tell(Tell what, LockEvent event) noexcept {
@@ -82,8 +89,7 @@ void Notifier::run() noexcept {
         next_look_ = Clock::time_point::max();
         if (fire_next() || tell_next()) continue;
         if (stopping_) break;
-        Clock::time_point next = Clock::time_point::max();
-        for (const Watch* each : watches_) next = std::min(next, each->lease->deadline());
+        const Clock::time_point next = watches_.due();
         next_look_ = next;
         const MutexUnlock unlocked{mutex_};
         clock_->sleep_until(next, waker_);
@@ -92,17 +98,23 @@ void Notifier::run() noexcept {
     done_.wake();
 }
 
+// A lease that is asked here and has ended is ended for good, so nothing that was reported as lost
+// is renewed by an answer that comes at this moment.
 bool Notifier::fire_next() {
     const Clock::time_point now = clock_->now();
-    const auto due = std::find_if(watches_.begin(), watches_.end(), [now](const Watch* each) {
-        return each->lease->deadline() <= now;
-    });
-    if (due == watches_.end()) return false;
-    std::stop_source source = (*due)->source;  // the watch may go away
-    unlist(**due);
-    const MutexUnlock unlocked{mutex_};
-    source.request_stop();
-    return true;
+    while (!watches_.empty() && watches_.due() <= now) {
+        Watch& first = watches_.first();
+        if (first.lease->held()) {
+            watches_.move(first, first.lease->deadline());
+            continue;
+        }
+        std::stop_source source = first.source;  // the watch may go away
+        unlist(first);
+        const MutexUnlock unlocked{mutex_};
+        source.request_stop();
+        return true;
+    }
+    return false;
 }
 
 bool Notifier::tell_next() {
