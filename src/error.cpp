@@ -22,7 +22,7 @@ const char* text(Errc code) noexcept {
         case Errc::corrupt: return "the key holds something that is not a lock";
         case Errc::not_supported: return "not supported by the server";
         case Errc::tls_failed: return "no trusted TLS connection";
-        case Errc::forked: return "the manager was made by the process this one was forked from";
+        case Errc::forked: return "made before this process was copied, by a fork or from an image";
         case Errc::conflicting_use: return "the key has another number or kind of shares now";
         case Errc::connect_failed: return "cannot connect";
         case Errc::loading: return "the server is loading";

@@ -38,6 +38,9 @@
 //   - acquire does nothing if it reaches the store after `deadline`.
 //   - something under the key that is not a lock is left alone: Errc::corrupt.
 //   - a failure is `unavailable` only if the command did not run; when in doubt it is `unknown`.
+//   - a copy of a backend in a child process (leaselock/copies.hpp) shares the connections of the
+//     parent: it does nothing, answers Errc::forked, and its destructor touches nothing. A manager
+//     uses none; is_copied() is for whoever else does.
 // and one with a queue, too:
 //   - a lock goes to places in the order in which they were taken, but for those that are dead: a
 //     place lives until `Request::place` after the last acquire that was for it.
@@ -63,6 +66,7 @@
 
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/share.hpp>
@@ -199,6 +203,9 @@ class LEASELOCK_EXPORT Backend {
     Backend& operator=(const Backend&) = delete;
     virtual ~Backend() = default;
 
+    // Whether it was made before this process was copied: see leaselock/copies.hpp.
+    [[nodiscard]] bool is_copied() const noexcept { return origin_.is_copied(); }
+
     // Starts the operations, in their order; may complete some before it returns. Does not wait for
     // the store. What is given together is written together.
     virtual void submit(std::span<Operation* const> operations) noexcept = 0;
@@ -247,6 +254,22 @@ class LEASELOCK_EXPORT Backend {
                                                         std::string_view /*pattern*/) {
         throw LockError(Errc::not_supported, "this backend does not list its keys");
     }
+
+  protected:
+    // Whether it was made by another process than this one, and nothing of it may be touched.
+    [[nodiscard]] bool is_in_child() const noexcept { return origin_.is_in_child(); }
+    // What a copy does: nothing, and it says so.
+    static void refuse_copied(std::span<Operation* const> operations) noexcept {
+        for (Operation* const operation : operations) operation->fail(Errc::forked, {});
+    }
+    void throw_if_copied() const {
+        if (is_copied()) {
+            throw LockError(Errc::forked, "the child makes backends of its own");
+        }
+    }
+
+  private:
+    const detail::Origin origin_{};
 };
 
 }  // namespace leaselock

@@ -42,7 +42,7 @@ enum class Errc : int {
     corrupt = 209,                // something that is not a lock lies under the key; left alone
     not_supported = 210,          // the server does not know a command that is needed
     tls_failed = 211,             // no TLS with that server: its certificate, its version, ours
-    forked = 212,                 // the manager was made before a fork, by another process
+    forked = 212,                 // the manager or backend was made before a fork
     conflicting_use = 213,        // the key has another number of shares now, or another kind
     // unavailable
     connect_failed = 301,       // no connection within the time-out

@@ -8,6 +8,7 @@
 #include <leaselock/async.hpp>
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/copies.hpp>
 #include <leaselock/count_down_latch.hpp>
 #include <leaselock/distributed_lock.hpp>
 #include <leaselock/distributed_mutex.hpp>

@@ -1,6 +1,7 @@
 // Locks in a map of this process: the default backend, for development, tests and programs of one
 // process. Managers that share one MemoryBackend exclude each other; separate ones know nothing of
-// each other. Nothing survives the process.
+// each other. Nothing survives the process, and a forked child does not share it: the child's copy
+// of a backend would exclude nobody of the parent, so it is refused with Errc::forked.
 //
 // Every call completes at once, without I/O. Expiry is checked when a key is looked at. A key that
 // is free keeps its place for the next time; as a shard grows its free keys are swept out, so that
@@ -28,6 +29,7 @@
 #include <leaselock/detail/glob.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/lock_verbs.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
@@ -38,6 +40,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
 
     // Blocks for the shard's mutex only. Allocates for a key, and for a place, that was not there.
     void submit(std::span<Operation* const> operations) noexcept override {
+        if (is_copied()) return refuse_copied(operations);
         for (Operation* const operation : operations) {
             try {
                 run(*operation);
@@ -53,6 +56,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     void detach(Operation& /*operation*/) noexcept override {}
     // Hand-offs are told from the first acquire on, so there is nothing to listen for.
     void forget(Listener& listener) noexcept override {
+        if (is_in_child()) return;
         const Key key = hashed(listener.key());
         Shard& shard = shard_of(key);
         const detail::MutexLock lock{shard.mutex};
@@ -62,8 +66,9 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     }
     // Blocks for one shard's mutex after another; each is held while its keys are looked at.
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
+        throw_if_copied();
         std::vector<std::string> keys;
-        for (Shard& shard : shards_) {
+        for (Shard& shard : *shards_) {
             const detail::MutexLock lock{shard.mutex};
             for (const auto& [key, entry] : shard.entries) {
                 if (detail::is_listed(key.text, prefix, pattern)) keys.push_back(key.text);
@@ -110,7 +115,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         return {key, std::hash<std::string_view>{}(key)};
     }
     // The top bits choose the shard: the map in it uses the others.
-    Shard& shard_of(const Key& key) noexcept { return shards_[(key.hash >> 48U) % shard_count]; }
+    Shard& shard_of(const Key& key) noexcept { return (*shards_)[(key.hash >> 48U) % shard_count]; }
 
     void run(Operation& operation) {
         const Request& request = operation.request;
@@ -148,7 +153,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         shard.sweep_at = std::max<std::size_t>(64, 2 * shard.entries.size());
     }
 
-    std::array<Shard, shard_count> shards_;
+    detail::AtHome<std::array<Shard, shard_count>> shards_{};
 };
 
 }  // namespace leaselock

@@ -181,16 +181,18 @@ std::shared_ptr<Directory> FileBackend::directory() {
 }
 
 FileBackend::Shard& FileBackend::shard_of(std::string_view key) noexcept {
-    return shards_[hash_of(key) % shard_count];
+    return (*shards_)[hash_of(key) % shard_count];
 }
 
 void FileBackend::submit(std::span<Operation* const> operations) noexcept {
+    if (is_copied()) return refuse_copied(operations);
     for (Operation* const operation : operations) {
         (void)soon(*real_, [&] { return run(*operation); });
     }
 }
 
 bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
+    if (is_copied() && !operation.done()) operation.fail(Errc::forked, {});
     // How long a process may stand still is a matter of real time; and it counts from here on,
     // since the operations before this one took theirs.
     if (operation.since == Clock::time_point{}) operation.since = real_->now();
@@ -218,7 +220,8 @@ void FileBackend::detach(Operation& operation) noexcept {
 }
 
 void FileBackend::forget(Listener& listener) noexcept {
-    watch_.forget(listener);
+    if (is_in_child()) return;
+    watch_->forget(listener);
     Shard& shard = shard_of(listener.key());
     const MutexLock lock{shard.mutex};
     try {
@@ -301,15 +304,17 @@ FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, boo
         file.store(state);
     }
     Reply& reply = operation.reply;
-    if (reply.queued) reply.told = reply.deaths_told = watch_.add(*request.listener, file);
+    if (reply.queued) reply.told = reply.deaths_told = watch_->add(*request.listener, file);
     return {.stays = stays, .handed_over = places(entry) < waited};
 }
 
 void FileBackend::examine(std::vector<Finding>& findings) {
+    throw_if_copied();
     told_outside([&] { directory()->examine(findings); });
 }
 
 std::vector<std::string> FileBackend::list(std::string_view prefix, std::string_view pattern) {
+    throw_if_copied();
     std::vector<std::string> keys;
     told_outside([&] {
         const auto directory = this->directory();

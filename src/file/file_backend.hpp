@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/file.hpp>
 
@@ -65,8 +66,8 @@ class FileBackend final : public Backend {
     const std::shared_ptr<Clock> real_ = boot_clock();
     detail::Mutex mutex_;
     std::shared_ptr<Directory> directory_ LEASELOCK_GUARDED_BY(mutex_);
-    std::array<Shard, shard_count> shards_;
-    Watch watch_;  // the last: its thread looks at the directory
+    detail::AtHome<std::array<Shard, shard_count>> shards_;
+    detail::AtHome<Watch> watch_;  // the last: its thread looks at the directory
 };
 
 }  // namespace leaselock::file

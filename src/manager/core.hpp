@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/lock_options.hpp>
@@ -70,6 +71,9 @@ class Core {
     // What the manager's destructor promises. A manager that was moved from has no core.
     static void shut_down(std::shared_ptr<Core> core) noexcept;
 
+    // False: it was made before this process was copied.
+    [[nodiscard]] bool of_this_process(Failure& failure) const;
+    [[nodiscard]] const Origin& origin() const noexcept { return origin_; }
     // The backend for a call that names `name`, or null and why. Freezes the registry.
     [[nodiscard]] Backend* backend_for(std::string_view name, Failure& failure);
     // As LockManager::check. Throws LockError.
@@ -104,7 +108,6 @@ class Core {
     [[nodiscard]] Backend* choose(std::string_view name, Failure& failure);
     // Whether a lock may be acquired now, and if not, why. Starts the threads.
     [[nodiscard]] bool ready(Failure& failure);
-    [[nodiscard]] bool of_this_process(Failure& failure) const;
     [[nodiscard]] LeasePtr acquire(LeasePtr lease, const LockOptions& options,
                                    const std::stop_token& stop, Failure& failure);
     Clock::time_point drive(Acquisition& acquisition, const Lease& lease,
@@ -114,7 +117,7 @@ class Core {
                       std::chrono::nanoseconds waited) noexcept;
 
     ManagerOptions options_;
-    const unsigned made_in_;  // fork_count() then
+    const Origin origin_{};
     const std::shared_ptr<Notifier> notifier_;
     Keeper keeper_;
     const std::shared_ptr<Reactor> reactor_;

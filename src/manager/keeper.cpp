@@ -77,7 +77,7 @@ HoldMachine::Verdict Keeper::extended(Lease& lease, const Operation& renewal) no
 }
 
 void Keeper::run() noexcept {
-    while (!stopping_) round(Clock::time_point::max());
+    while (!stopping_ && !origin_.is_copied()) round(Clock::time_point::max());
     shut_down();
 }
 
@@ -234,8 +234,10 @@ Keeper::Lane& Keeper::lane_of(Backend& backend) {
 }
 
 void Keeper::shut_down() noexcept {
-    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
     const Clock::time_point now = clock_.now();
+    // What invalidate_copies() has ended has another process to release it.
+    const Clock::time_point stop_by =
+        origin_.is_copied() ? now : Clock::time_point{Clock::duration{stop_by_.load()}};
     due_.renew.clear();
     due_.lost.clear();
     table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });

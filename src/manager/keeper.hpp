@@ -15,6 +15,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/observer.hpp>
 
@@ -81,6 +82,7 @@ class Keeper {
     void tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept;
     void settled(const Lease& lease, Clock::time_point now) noexcept;
 
+    const Origin origin_{};
     Clock& clock_;
     Notifier& notifier_;
     Waker waker_;

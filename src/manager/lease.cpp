@@ -12,7 +12,9 @@ namespace leaselock::detail {
 
 using std::chrono::milliseconds;
 
-void LeaseDrop::operator()(Lease* lease) const noexcept { lease->drop_owner(); }
+void LeaseDrop::operator()(Lease* lease) const noexcept {
+    if (!lease->origin().is_in_child()) lease->drop_owner();
+}
 
 LeasePtr Lease::make(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
                      const LockOptions& options) {
@@ -30,8 +32,7 @@ Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
     : core_{std::move(core)},
       backend_{&backend},
       key_template_{options.key_template},
-      share_{options.share},
-      made_in_{fork_count()} {
+      share_{options.share} {
     const ManagerOptions& manager = core_->options();
     prefix_bytes_ = static_cast<std::uint16_t>(manager.prefix.size());
     key_bytes_ = static_cast<std::uint16_t>(manager.prefix.size() + key.size());
@@ -47,6 +48,8 @@ Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
 Lease::~Lease() {
     if (watch != nullptr) core_->notifier().forget(*watch);
 }
+
+const Origin& Lease::origin() const noexcept { return core_->origin(); }
 
 std::uint32_t Lease::seed() const noexcept {
     std::uint32_t seed = 0;
@@ -70,12 +73,10 @@ void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& opt
     deadline_.store(hold.machine.deadline().time_since_epoch().count(), std::memory_order_release);
 }
 
-bool Lease::inherited() const noexcept { return made_in_ != fork_count(); }
-
 // An end that somebody has seen is final: a renewal that is answered at this moment comes too late.
 Clock::duration Lease::left() const noexcept {
     Clock::rep until = deadline_.load(std::memory_order_acquire);
-    if (until == over || inherited()) return {};
+    if (until == over || origin().is_copied()) return {};
     const Clock::rep now = core_->clock().now().time_since_epoch().count();
     while (until != over && until <= now) {
         if (deadline_.compare_exchange_weak(until, over)) until = over;
@@ -95,7 +96,7 @@ bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept
 // No callback runs here, on its caller's thread, which may have locked what the callback wants: a
 // watch is the Notifier's to fire, and what is over already gives a signal that nobody else has.
 std::stop_token Lease::lost_signal() {
-    if (inherited() || (watch == nullptr && !held())) {
+    if (origin().is_in_child() || (watch == nullptr && !held())) {
         std::stop_source gone;
         if (!released_) gone.request_stop();
         return gone.get_token();
@@ -135,7 +136,8 @@ ReleaseResult Lease::release(Errc& error) noexcept {
 }
 
 bool Lease::Release::begin(Clock::time_point now) noexcept {
-    if (lease_.inherited() || !lease_.end_hold(now)) return false;
+    const Origin& origin = lease_.origin();
+    if (origin.is_in_child() || !lease_.end_hold(now) || origin.is_copied()) return false;
     operation_.emplace(lease_.release_request(now));
     return true;
 }
@@ -180,15 +182,10 @@ void Lease::Release::finish(bool settled) noexcept {
 }
 
 void Lease::let_go(LeasePtr lease) noexcept {
-    if (lease->released_) return;
-    if (lease->inherited()) {
-        // The parent's threads do not exist here, and what they were at may be half done.
-        (void)lease.release();
-        return;
-    }
+    if (lease->origin().is_in_child() || lease->released_) return;
     Core& core = *lease->core_;
     const Clock::time_point now = core.clock().now();
-    if (!lease->end_hold(now)) return;
+    if (!lease->end_hold(now) || lease->origin().is_copied()) return;
     if (!core.local_queue().busy()) {
         core.keeper().post(std::move(lease));
         return;

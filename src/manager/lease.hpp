@@ -31,6 +31,7 @@
 namespace leaselock::detail {
 
 class Core;
+class Origin;
 struct TemplateCounts;
 
 enum class HoldState : std::uint8_t { fresh, held, lost, releasing };
@@ -61,6 +62,8 @@ class Lease {
         return is_reader_.load(std::memory_order_relaxed) ? shared : share_;
     }
     [[nodiscard]] Core& core() const noexcept { return *core_; }
+    // Of the process that made it, and so of its core.
+    [[nodiscard]] const Origin& origin() const noexcept;
     // Random bits for jitter.
     [[nodiscard]] std::uint32_t seed() const noexcept;
 
@@ -168,7 +171,6 @@ class Lease {
     [[nodiscard]] const char* text() const noexcept {
         return reinterpret_cast<const char*>(this + 1);
     }
-    [[nodiscard]] bool inherited() const noexcept;
     [[nodiscard]] Clock::duration left() const noexcept;
     [[nodiscard]] bool end_hold(Clock::time_point now) noexcept;
     bool renew(std::chrono::milliseconds ttl, Clock::time_point now, Failure& failure);
@@ -185,7 +187,6 @@ class Lease {
     std::int64_t owed_until_ = 0;
     bool released_ = false;
     std::atomic<std::uint32_t> owners_{1};
-    unsigned made_in_;  // fork_count() then: a forked child holds nothing
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;
     std::uint16_t token_bytes_;

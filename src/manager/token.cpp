@@ -1,13 +1,15 @@
 #include "manager/token.hpp"
 
 #include <array>
-#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <pthread.h>
+#include <span>
 #include <sys/random.h>
 #include <utility>
+
+#include <leaselock/detail/origin.hpp>
 
 #include "manager/chacha.hpp"
 
@@ -30,29 +32,25 @@ void write_hex(const unsigned char* bytes, char* out) noexcept {
     }
 }
 
-// Registered once, when the library is loaded. A child's generators are stale from its first
-// instruction on.
-std::atomic<unsigned> forks{0};
-const int at_fork = ::pthread_atfork(nullptr, nullptr, [] { ++forks; });
-
-void draw(unsigned char* out, std::size_t bytes) noexcept {
+// False: the kernel refuses.
+bool draw(unsigned char* out, std::size_t bytes) noexcept {
     for (std::size_t have = 0; have < bytes;) {
         const ssize_t n = ::getrandom(out + have, bytes - have, 0);
         if (n > 0) have += static_cast<std::size_t>(n);
-        if (n < 0 && errno != EINTR) std::abort();
+        if (n < 0 && errno != EINTR) return false;
     }
+    return true;
 }
 
 class Generator {
   public:
     // The next token's bytes, to be wiped by who takes them.
     unsigned char* next() noexcept {
-        const unsigned now = fork_count();
-        if (!seeded_ || seeded_after_ != now) {
-            if (at_fork != 0) std::abort();
-            draw(reinterpret_cast<unsigned char*>(key_.data()), sizeof key_);
-            seeded_ = true;
-            seeded_after_ = now;
+        const std::uint64_t mark = process_mark();
+        if (seeded_in_ != mark) {
+            key_ = {};
+            if (!mix()) std::abort();
+            seeded_in_ = mark;
             next_ = block_.size();
         }
         if (next_ == block_.size()) refill();
@@ -60,24 +58,36 @@ class Generator {
     }
 
   private:
+    static constexpr std::uint32_t at_once = 4;  // blocks of ChaCha
+    static constexpr std::size_t quarter = at_once * chacha_block_bytes;
+
+    [[nodiscard]] bool mix() noexcept {
+        ChaChaKey fresh;
+        if (!draw(reinterpret_cast<unsigned char*>(fresh.data()), sizeof fresh)) return false;
+        for (std::size_t i = 0; i < key_.size(); ++i) key_[i] ^= fresh[i];
+        return true;
+    }
+
     // The head of each block is the next key, and is never given out.
     void refill() noexcept {
-        chacha_blocks(8, key_, 0, {}, block_);
+        (void)mix();  // a sandbox may forbid it by now: the key is as good as it was
+        for (std::uint32_t i = 0; i < block_.size() / quarter; ++i) {
+            chacha_blocks(8, key_, i * at_once, {},
+                          std::span<unsigned char, quarter>{block_.data() + i * quarter, quarter});
+        }
         std::memcpy(key_.data(), block_.data(), sizeof key_);
         std::memset(block_.data(), 0, sizeof key_);
         next_ = sizeof key_;
     }
 
     ChaChaKey key_{};
-    std::array<unsigned char, 4 * chacha_block_bytes> block_{};
+    // So large that the system call costs a hundredth of a lock in memory.
+    std::array<unsigned char, 4 * quarter> block_{};
     std::size_t next_ = 0;
-    bool seeded_ = false;
-    unsigned seeded_after_ = 0;
+    std::uint64_t seeded_in_ = 0;  // by which process; 0: by none
 };
 
 }  // namespace
-
-unsigned fork_count() noexcept { return forks.load(std::memory_order_relaxed); }
 
 void write_random_digits(char* out) noexcept {
     constinit thread_local Generator generator;

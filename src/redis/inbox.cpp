@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <new>
 #include <random>
-#include <unistd.h>
 
 #include "redis/codec.hpp"
 #include "redis/session.hpp"
@@ -41,7 +40,6 @@ Inbox::Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string ch
       clock_{std::move(clock)},
       channel_{std::move(channel)},
       command_{subscribe_command(channel_)},
-      made_in_{::getpid()},
       connection_{clock_} {}
 
 // An open() that begins behind an interruption does not know of it, so that is said again.
@@ -60,8 +58,6 @@ Inbox::~Inbox() {
     if (thread.joinable()) thread.join();
 }
 
-bool Inbox::inherited() const noexcept { return made_in_ != ::getpid(); }
-
 std::uint64_t Inbox::enlist(std::span<Operation* const> operations) noexcept {
     if (subscription_.load(std::memory_order_relaxed) == 0) return 0;
     Listeners fresh;
@@ -73,14 +69,13 @@ std::uint64_t Inbox::enlist(std::span<Operation* const> operations) noexcept {
     } catch (const std::bad_alloc&) {
         return 0;
     }
-    if (fresh.empty() || inherited()) return 0;
+    if (fresh.empty()) return 0;
     const detail::MutexLock lock{mutex_};
     listeners_.merge(fresh);
     return subscription_.load(std::memory_order_relaxed);
 }
 
 void Inbox::listen(Listener& listener) noexcept {
-    if (inherited()) return;
     try {
         Listeners fresh{&listener};
         const detail::MutexLock lock{mutex_};
@@ -94,7 +89,6 @@ void Inbox::listen(Listener& listener) noexcept {
 }
 
 void Inbox::forget(Listener& listener) noexcept {
-    if (inherited()) return;
     Listeners::node_type gone;
     const detail::MutexLock lock{mutex_};
     const auto found = listeners_.find(&listener);

@@ -15,7 +15,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <system_error>
 #include <thread>
 
@@ -41,8 +40,6 @@ class Inbox {
     ~Inbox();
 
     [[nodiscard]] const std::string& channel() const noexcept { return channel_; }
-    // Made by the process that this one was forked from: it must be left alone, and not destroyed.
-    [[nodiscard]] bool inherited() const noexcept;
 
     // Called before these are sent. Registers their listeners and gives the number of the
     // subscription by which they are told; 0: there is none now, or no memory.
@@ -87,7 +84,6 @@ class Inbox {
     const std::shared_ptr<Clock> clock_;
     const std::string channel_;
     const std::string command_;  // SUBSCRIBE
-    const pid_t made_in_;
 
     detail::Mutex mutex_;
     Listeners listeners_ LEASELOCK_GUARDED_BY(mutex_);

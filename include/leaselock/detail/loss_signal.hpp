@@ -7,7 +7,17 @@
 #include <list>
 #include <stop_token>
 
+#include <leaselock/detail/origin.hpp>
+
 namespace leaselock::detail {
+
+// What the copy of a lock in a child says: nothing was held. Nobody can be listening yet. May throw
+// bad_alloc.
+[[nodiscard]] inline std::stop_token fired_token() {
+    std::stop_source fired;
+    fired.request_stop();
+    return fired.get_token();
+}
 
 class LossSignal {
   public:
@@ -17,9 +27,15 @@ class LossSignal {
     ~LossSignal() = default;
 
     // Fires at once if that one has fired. May throw bad_alloc.
-    void watch(const std::stop_token& other) { passes_.emplace_back(other, Pass{source_}); }
-    void fire() noexcept { source_.request_stop(); }
-    [[nodiscard]] std::stop_token token() const noexcept { return source_.get_token(); }
+    void watch(const std::stop_token& other) { passes_->emplace_back(other, Pass{source_}); }
+    // In a child the callbacks are the parent's, and do not run.
+    void fire() noexcept {
+        if (!passes_.is_in_child()) source_.request_stop();
+    }
+    // May throw bad_alloc in a child.
+    [[nodiscard]] std::stop_token token() const {
+        return passes_.is_in_child() ? fired_token() : source_.get_token();
+    }
 
   private:
     struct Pass {
@@ -32,7 +48,7 @@ class LossSignal {
     };
 
     std::stop_source source_;
-    std::list<std::stop_callback<Pass>> passes_;
+    AtHome<std::list<std::stop_callback<Pass>>> passes_;
 };
 
 }  // namespace leaselock::detail

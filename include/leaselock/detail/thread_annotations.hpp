@@ -10,6 +10,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include <leaselock/detail/origin.hpp>
+
 #if defined(__clang__)
 #define LEASELOCK_ATTRIBUTE(x) __attribute__((x))
 #else
@@ -42,24 +44,25 @@ class LEASELOCK_CAPABILITY("mutex") Mutex {
     std::mutex mutex_;
 };
 
-// A condition variable for a Mutex. Wake-ups may be spurious.
+// A condition variable for a Mutex. Wake-ups may be spurious. Its copy in a child is not destroyed:
+// that would wait for those who were waiting, who are not there.
 class Condition {
   public:
     void wait(Mutex& mutex) LEASELOCK_REQUIRES(mutex) {
         std::unique_lock lock{mutex.mutex_, std::adopt_lock};
-        condition_.wait(lock);
+        condition_->wait(lock);
         lock.release();
     }
     void wait_for(Mutex& mutex, std::chrono::nanoseconds time) LEASELOCK_REQUIRES(mutex) {
         std::unique_lock lock{mutex.mutex_, std::adopt_lock};
-        condition_.wait_for(lock, time);
+        condition_->wait_for(lock, time);
         lock.release();
     }
-    void notify_one() noexcept { condition_.notify_one(); }
-    void notify_all() noexcept { condition_.notify_all(); }
+    void notify_one() noexcept { condition_->notify_one(); }
+    void notify_all() noexcept { condition_->notify_all(); }
 
   private:
-    std::condition_variable condition_;
+    AtHome<std::condition_variable> condition_;
 };
 
 class LEASELOCK_SCOPED_CAPABILITY MutexLock {
