@@ -57,19 +57,7 @@ struct Close {
     void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
 
-std::string read_boot() {
-    const Descriptor file{::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)};
-    std::array<char, 36> text{};
-    const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : 0;
-    return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
-}
-
 }  // namespace
-
-const std::string& boot_id() {
-    static const std::string id = read_boot();
-    return id;
-}
 
 Directory::Directory(std::string path, bool ours)
     : path_{std::move(path)}, fd_{open_directory(path_, ours)} {

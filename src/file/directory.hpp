@@ -18,10 +18,6 @@
 
 namespace leaselock::file {
 
-// Which boot of the machine this is: what an earlier one has left holds nothing. Empty where the
-// system does not tell.
-[[nodiscard]] const std::string& boot_id();
-
 class Directory {
   public:
     // Makes it if it is not there. `ours`: in a place where everybody may make directories, so

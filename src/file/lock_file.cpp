@@ -12,7 +12,9 @@
 
 #include <leaselock/error.hpp>
 
+#include "file/boot.hpp"
 #include "file/failure.hpp"
+#include "file/file_system.hpp"
 #include "file/names.hpp"
 
 namespace leaselock::file {
@@ -22,7 +24,7 @@ constexpr std::array<char, 16> magic{'l', 'e', 'a', 's', 'e', 'l', 'o', 'c',
                                      'k', ' ', 'l', 'o', 'c', 'k', ' ', '1'};
 struct Header {
     std::array<char, 16> magic{};
-    std::array<char, 40> boot{};
+    BootId boot{};
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
 };
@@ -31,18 +33,12 @@ constexpr std::uint64_t first_offset = 128;
 constexpr std::uint64_t largest = 64U << 20U;
 static_assert(sizeof(Header) <= first_offset);
 
-std::array<char, 40> padded(const std::string& boot) noexcept {
-    std::array<char, 40> text{};
-    std::memcpy(text.data(), boot.data(), std::min(boot.size(), text.size()));
-    return text;
-}
-
-struct flock range(short type, off_t start) noexcept {
+struct flock range(short type, off_t start, off_t size = 1) noexcept {
     struct flock what {};
     what.l_type = type;
     what.l_whence = SEEK_SET;
     what.l_start = start;
-    what.l_len = 1;
+    what.l_len = size;
     return what;
 }
 
@@ -116,7 +112,12 @@ std::string LockFile::load() {
         throw FileError(Errc::corrupt, "the file is none of a lock");
     }
     current_ = {header.offset, header.size};
-    if (header.boot != padded(boot_id())) return {};
+    if (header.boot != boot_id() && !somebody_lives()) {
+        if (is_local(fd_)) return {};
+        throw FileError(Errc::not_supported,
+                        "the lock's file is of another boot, and on a file system that may be "
+                        "another machine's");
+    }
     std::string state(header.size, '\0');
     const ssize_t size =
         ::pread(fd_.get(), state.data(), state.size(), static_cast<off_t>(header.offset));
@@ -136,7 +137,7 @@ void LockFile::store(std::string_view state) {
         ::pwrite(fd_.get(), state.data(), state.size(), static_cast<off_t>(next.offset));
     if (body >= 0 && body != static_cast<ssize_t>(state.size())) errno = ENOSPC;
     if (body != static_cast<ssize_t>(state.size())) raise("cannot write", "the lock's file");
-    Header header{.magic = magic, .boot = padded(boot_id())};
+    Header header{.magic = magic, .boot = boot_id()};
     header.offset = next.offset;
     header.size = next.size;
     const ssize_t head = ::pwrite(fd_.get(), &header, sizeof header, 0);
@@ -156,11 +157,20 @@ void LockFile::remove(const Directory& directory, const std::string& name) {
 void LockFile::mark_alive(std::string_view token) {
     struct flock alive = range(F_RDLCK, byte_of(token));
     if (::fcntl(fd_.get(), F_OFD_SETLK, &alive) != 0) raise("cannot lock", "the lock's file");
+    marked_ = true;
 }
 
 bool LockFile::is_alive(std::string_view token) const noexcept {
     struct flock alive = range(F_WRLCK, byte_of(token));
     return ::fcntl(fd_.get(), F_OFD_GETLK, &alive) != 0 || alive.l_type != F_UNLCK;
+}
+
+// Then whoever wrote it did so since this kernel was started, whatever it takes for the boot's
+// name.
+bool LockFile::somebody_lives() const {
+    struct flock any = range(F_WRLCK, 1, 0);
+    if (::fcntl(fd_.get(), F_OFD_GETLK, &any) != 0) raise("cannot lock", "the lock's file");
+    return any.l_type != F_UNLCK || marked_;
 }
 
 void LockFile::touch() const noexcept { ::futimens(fd_.get(), nullptr); }

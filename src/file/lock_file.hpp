@@ -42,8 +42,10 @@ class LockFile {
     // Somebody has unlinked it, and it is nobody's lock any more.
     [[nodiscard]] bool is_removed() const noexcept;
 
-    // Inside. The state; empty: none, or one of an earlier boot. load() comes before store().
-    // Throws FileError: `corrupt`, or what it cannot do, and has not done but for Family::unknown.
+    // Inside. The state; empty: none, or one of an earlier boot. A state with another boot's name
+    // is one of this boot if anybody has a mark on the file. load() comes before store().
+    // Throws FileError: `corrupt`, or what it cannot do, and has not done but for Family::unknown;
+    // `not_supported`: nobody can tell which boot the state is of.
     [[nodiscard]] std::string load();
     void store(std::string_view state);
     void remove(const Directory& directory, const std::string& name);
@@ -62,9 +64,11 @@ class LockFile {
     };
 
     explicit LockFile(int fd) noexcept : fd_{fd} {}
+    [[nodiscard]] bool somebody_lives() const;
 
     Descriptor fd_;
     bool reads_ = false;
+    bool marked_ = false;  // by this object, which the kernel does not tell us of
     Extent current_{};
 };
 

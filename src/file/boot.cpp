@@ -1,0 +1,44 @@
+#include "file/boot.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <leaselock/error.hpp>
+
+#include "file/descriptor.hpp"
+#include "file/failure.hpp"
+
+namespace leaselock::file {
+namespace {
+
+constexpr const char* source = "/proc/sys/kernel/random/boot_id";
+constexpr std::size_t digits = 36;
+
+[[noreturn]] void fail(std::string_view why) {
+    throw FileError(Errc::not_supported,
+                    fmt::format("'{}' {}, and without it nobody knows which locks are of an "
+                                "earlier boot: this process needs a whole /proc",
+                                source, why));
+}
+
+BootId read_boot() {
+    const Descriptor file{::open(source, O_RDONLY | O_CLOEXEC)};
+    if (!file && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) fail("is not there");
+    if (!file) raise("cannot open", source);
+    BootId id{};
+    const ssize_t size = ::read(file.get(), id.data(), digits);
+    if (size < 0) raise("cannot read", source);
+    if (size != static_cast<ssize_t>(digits)) fail("is cut off");
+    return id;
+}
+
+}  // namespace
+
+const BootId& boot_id() {
+    static const BootId id = read_boot();
+    return id;
+}
+
+}  // namespace leaselock::file
