@@ -40,7 +40,7 @@ const char* text(Errc code) noexcept {
         case Errc::too_many_in_flight: return "too many commands wait for an answer";
         case Errc::command_timed_out: return "no answer in time";
         case Errc::connection_lost: return "the connection broke before the answer";
-        case Errc::protocol_error: return "the answer cannot be read";
+        case Errc::protocol_error: return "no answer that the request can have";
         case Errc::unexpected_reply: return "unexpected answer";
         case Errc::lost: return "the lock is lost";
         case Errc::fenced_off: return "fenced off";

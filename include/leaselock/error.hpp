@@ -62,8 +62,8 @@ enum class Errc : int {
     // unknown
     command_timed_out = 401,  // sent, and no answer in time
     connection_lost = 402,    // sent, and the connection broke before the answer
-    protocol_error = 403,     // the answer cannot be read
-    unexpected_reply = 404,   // the answer can be read and makes no sense, or is an unlisted error
+    protocol_error = 403,     // the answer cannot be read, or is none that the request can have
+    unexpected_reply = 404,   // the answer is an error that is not listed here
     // lost
     lost = 501,        // the lease ended, or the lock is not ours any more
     fenced_off = 502,  // the resource has seen a younger holder's fencing token, or this is none

@@ -3,6 +3,8 @@
 #include <new>
 #include <utility>
 
+#include "manager/reply_check.hpp"
+
 namespace leaselock::detail {
 
 AcquireTask::AcquireTask(std::shared_ptr<Core> core, LeasePtr lease, const LockOptions& options,
@@ -71,6 +73,7 @@ Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
             return give_up ? acquisition_->stop() : acquisition_->start(now);
         }
         case Last::submitted: {
+            check_reply(acquisition_->operation());
             const Acquisition::Next next = acquisition_->answered(now);
             return next.step == Acquisition::Step::sleep && over ? acquisition_->stop() : next;
         }

@@ -11,6 +11,7 @@
 
 #include "manager/core.hpp"
 #include "manager/event.hpp"
+#include "manager/reply_check.hpp"
 #include "manager/validation.hpp"
 
 namespace leaselock::detail {
@@ -137,6 +138,7 @@ std::vector<std::string> keys_of(const Core& core, const std::vector<std::string
     const std::string& prefix = core.options().prefix;
     std::vector<std::string> keys;
     for (const std::string& full : found) {
+        if (!full.starts_with(prefix)) continue;
         const std::string_view key = std::string_view{full}.substr(prefix.size());
         if (check_key(prefix, key, ignored)) keys.emplace_back(key);
     }
@@ -160,6 +162,7 @@ bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
     backend.submit(all);
     for (Operation* const each : all) {
         if (!backend.pump(*each, Clock::time_point::max())) backend.detach(*each);
+        check_reply(*each);
     }
     for (std::size_t i = 0; i < keys.size(); ++i) {
         // Others need the connection, too.

@@ -38,6 +38,10 @@ constexpr std::size_t most_side_keys = 4;
 
 bool has_share(const Request& request) noexcept { return request.share.of != 0; }
 
+bool takes_place(const Request& request, std::string_view channel) noexcept {
+    return request.verb == Verb::acquire && request.listener != nullptr && !channel.empty();
+}
+
 bool ends_latch(const Request& request) noexcept {
     return detail::is_latch(request.share) && request.verb == Verb::release &&
            request.token.starts_with(latch_mark);
@@ -155,8 +159,18 @@ bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
     return element.type() == Type::integer && reply.fencing_token < fence_end;
 }
 
-// Not granted: {0, now, holder, pttl, fence, place}; without a holder it is another one's turn.
-bool decode_held(wire::ReplyView answer, Reply& reply) {
+// Whether this holder can stand in the way of the request: nobody is in his own, and a latch that
+// is not open in that of those alone that wait for it.
+bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
+    if (detail::is_latch(request.share)) {
+        return request.share.count == 0 && reply.holder.starts_with(latch_mark);
+    }
+    return has_share(request) || reply.kept || reply.holder != request.token;
+}
+
+// Not granted: {0, now, holder, pttl, fence, place}; without a holder it is another one's turn. A
+// place is there if one was asked for, and only then.
+bool decode_held(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {
     const std::int64_t place = answer.at(5).integer();
     if (answer.size() != 6 || answer.at(5).type() != Type::integer || place < 0 || place > 2 ||
         !decode_fence(answer.at(4), reply)) {
@@ -164,16 +178,22 @@ bool decode_held(wire::ReplyView answer, Reply& reply) {
     }
     reply.queued = place > 0;
     reply.first = place == 2;
-    if (answer.at(2).type() != Type::nil) return decode_holder(answer, 2, reply);
+    if (answer.at(2).type() != Type::nil) {
+        if (!decode_holder(answer, 2, reply)) return false;
+        if (reply.outcome == Outcome::failed) return true;
+        return reply.queued == queues && is_in_the_way(request, reply);
+    }
     reply.outcome = Outcome::held;
-    return answer.at(3).type() == Type::integer && answer.at(3).integer() == 0 && !reply.first;
+    return answer.at(3).type() == Type::integer && answer.at(3).integer() == 0 && !reply.first &&
+           reply.queued == queues && !detail::is_latch(request.share);
 }
 
-// False if the answer is not one of the script's.
-bool decode_acquire(wire::ReplyView answer, Reply& reply) {
+// False if the answer is not one that the script gives to this request.
+bool decode_acquire(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {
     if (answer.type() == Type::integer) {
         reply.outcome = Outcome::granted;
-        return decode_fence(answer, reply) && reply.fencing_token > least_plain_grant;
+        return decode_fence(answer, reply) && reply.fencing_token > least_plain_grant &&
+               !detail::is_latch(request.share);
     }
     if (answer.at(0).type() != Type::integer) return false;
     const std::int64_t now = answer.at(1).integer();
@@ -183,11 +203,11 @@ bool decode_acquire(wire::ReplyView answer, Reply& reply) {
             reply.outcome = Outcome::granted;
             return answer.size() == 3 && decode_fence(answer.at(2), reply) &&
                    reply.fencing_token > 0;
-        case 0: return decode_held(answer, reply);
+        case 0: return decode_held(request, queues, answer, reply);
         case -1:
             fail(reply, Errc::stale, "the server's time was past the deadline of the command");
             return answer.size() == 2;
-        case -2: fail_conflict(reply); return answer.size() == 2;
+        case -2: fail_conflict(reply); return answer.size() == 2 && has_share(request);
         default: return false;
     }
 }
@@ -215,24 +235,24 @@ bool decode_flag(wire::ReplyView answer, Outcome yes, Reply& reply) noexcept {
 }
 
 // The flag alone, or with the server's time if that was asked for.
-bool decode_release(wire::ReplyView answer, Reply& reply) {
-    if (answer.size() == 0) return decode_flag(answer, Outcome::released, reply);
-    if (answer.size() == 2 && answer.at(0).type() == Type::integer &&
+bool decode_release(const Request& request, wire::ReplyView answer, Reply& reply) {
+    if (ends_latch(request) && answer.at(0).type() == Type::integer &&
         answer.at(0).integer() == -2) {
         fail_conflict(reply);
-        return answer.at(1).type() == Type::integer;
+        return answer.size() == 2 && answer.at(1).type() == Type::integer;
     }
+    if (!request.ask_time) return decode_flag(answer, Outcome::released, reply);
     const wire::ReplyView now = answer.at(1);
     reply.store_time = now.integer();
     return answer.size() == 2 && now.type() == Type::integer && reply.store_time > 0 &&
            reply.store_time < no_limit && decode_flag(answer.at(0), Outcome::released, reply);
 }
 
-bool decode_verb(Verb verb, wire::ReplyView answer, Reply& reply) {
-    switch (verb) {
-        case Verb::acquire: return decode_acquire(answer, reply);
+bool decode_verb(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {
+    switch (request.verb) {
+        case Verb::acquire: return decode_acquire(request, queues, answer, reply);
         case Verb::renew: return decode_flag(answer, Outcome::renewed, reply);
-        case Verb::release: return decode_release(answer, reply);
+        case Verb::release: return decode_release(request, answer, reply);
         case Verb::inspect: break;
     }
     return decode_inspect(answer, reply);
@@ -272,7 +292,7 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     if (request.verb == Verb::acquire) add({limit.data(), limit.size()});
     if (shared) add({shares.data(), shares.size()});
     if (shared && request.verb != Verb::release) add({all_shares.data(), all_shares.size()});
-    if (request.verb == Verb::acquire && request.listener != nullptr && !channel.empty()) {
+    if (takes_place(request, channel)) {
         add({place.data(), place.size()});
         add(channel);
     }
@@ -309,17 +329,19 @@ bool never_ran(wire::ReplyView answer) noexcept {
            text.starts_with("NOPERM");
 }
 
-std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply) {
+std::int64_t decode(const Request& request, std::string_view channel, wire::ReplyView answer,
+                    Reply& reply) {
     if (answer.is_error()) {
         fail(reply, classify(answer.text()), quote(answer.text()));
         reply.in_part = answer.text().starts_with(denied_in_script);
         return 0;
     }
-    if (!decode_verb(verb, answer, reply)) {
-        fail(reply, Errc::unexpected_reply, "the answer is none that the script gives");
+    if (!decode_verb(request, takes_place(request, channel), answer, reply)) {
+        reply.queued = reply.first = false;
+        fail(reply, Errc::protocol_error, "the answer is none that such a command can have");
         return 0;
     }
-    if (verb != Verb::acquire) return 0;
+    if (request.verb != Verb::acquire) return 0;
     return answer.type() == Type::integer ? answer.integer() : answer.at(1).integer();
 }
 
@@ -328,6 +350,11 @@ Errc classify(std::string_view error) noexcept {
         return error.starts_with(m.words);
     });
     return found == meanings.end() ? Errc::unexpected_reply : found->error;
+}
+
+std::int64_t whole_number(std::string_view text) noexcept {
+    std::int64_t value = -1;
+    return parse(text, value) ? value : -1;
 }
 
 std::int64_t leading_number(std::string_view text) noexcept {

@@ -38,13 +38,19 @@ struct HandOffMessage {
 // Whether the server refused the command for want of a right before it began.
 [[nodiscard]] bool never_ran(wire::ReplyView answer) noexcept;
 
-// Fills in `reply`. Gives the server's time in microseconds if the answer tells it, else 0.
-std::int64_t decode(Verb verb, wire::ReplyView answer, Reply& reply);
+// Fills in `reply`, of which nothing was filled in but `not_after`. Errc::protocol_error: `answer`
+// is none that the command of append_request for the request and the channel can have, so it is the
+// answer to something else, or a lie. Gives the server's time in microseconds if the answer tells
+// it, else 0.
+std::int64_t decode(const Request& request, std::string_view channel, wire::ReplyView answer,
+                    Reply& reply);
 
 // What an error of the server means, by its first words. Errc::unexpected_reply: not known, so it
 // may have done something.
 [[nodiscard]] Errc classify(std::string_view error) noexcept;
 
+// The text as a number in digits; -1 if it is none.
+[[nodiscard]] std::int64_t whole_number(std::string_view text) noexcept;
 // The digits that the text begins with; 0 if it begins with none.
 [[nodiscard]] std::int64_t leading_number(std::string_view text) noexcept;
 

@@ -17,6 +17,7 @@ namespace {
 
 using std::chrono::microseconds;
 using Severity = Finding::Severity;
+using Type = wire::ReplyView::Type;
 
 [[noreturn]] void give_up(const LinkSettings& settings, std::error_code error,
                           std::string_view why) {
@@ -65,9 +66,10 @@ bool log_in(wire::Connection& connection, const LinkSettings& settings, const Cl
     return !error;
 }
 
-// What is asked, and what there is to say if it is refused.
+// What is asked, what an answer looks like, and what there is to say if it is refused.
 struct Question {
     std::vector<std::string_view> words;
+    wire::ReplyView::Type answer;
     Severity severity;
     std::string_view subject;
     std::string_view advice;
@@ -82,16 +84,18 @@ std::vector<Question> questions(std::string_view channel) {
         "find out by looking that a lock was handed over to them, which takes longer";
     return {
         {{"INFO"},
+         Type::string,
          Severity::hint,
          "info",
          "give this user +info for as long as you check; what it tells is not looked at without"},
         {{"EVAL", "return 1", "0"},
+         Type::integer,
          Severity::problem,
          "eval",
          "give this user +eval: a server that was restarted needs the scripts"},
-        {{"PUBLISH", channel, ""}, Severity::hint, "publish", telling},
-        {{"PUBSUB", "NUMSUB", channel}, Severity::hint, "pubsub", telling},
-        {{"SUBSCRIBE", channel}, Severity::hint, "subscribe", telling}};
+        {{"PUBLISH", channel, ""}, Type::integer, Severity::hint, "publish", telling},
+        {{"PUBSUB", "NUMSUB", channel}, Type::array, Severity::hint, "pubsub", telling},
+        {{"SUBSCRIBE", channel}, Type::array, Severity::hint, "subscribe", telling}};
 }
 
 void ask(wire::Connection& connection, const LinkSettings& settings, Clock::time_point until,
@@ -106,6 +110,9 @@ void ask(wire::Connection& connection, const LinkSettings& settings, Clock::time
         if (answer.is_error()) {
             findings.push_back({question.severity, std::string{question.subject},
                                 quote(answer.text()), std::string{question.advice}});
+        } else if (answer.type() != question.answer) {
+            give_up(settings, Errc::protocol_error,
+                    fmt::format("the answer is none that {} has", question.words.front()));
         } else if (question.subject == "info") {
             judge_info(answer.text(), findings);
         }

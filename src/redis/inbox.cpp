@@ -158,7 +158,7 @@ std::error_code Inbox::confirm(Clock::time_point until) {
         return Errc::connect_failed;
     }
     if (answer.is_error()) return classify(answer.text());
-    return take(answer) ? std::error_code{} : Errc::protocol_error;
+    return is_subscribed(answer) ? std::error_code{} : Errc::protocol_error;
 }
 
 // To subscribe once more changes nothing, and its answer shows that the connection lives and still
@@ -174,9 +174,12 @@ void Inbox::read() noexcept {
     while (!ending_) {
         const wire::Received received = connection_.receive(answer, until);
         if (received == wire::Received::reply) {
-            if (!take(answer)) return;
-            asked = false;
-            until = clock_->now() + silence;
+            if (asked && is_subscribed(answer)) {
+                asked = false;
+            } else if (!take(answer)) {
+                return;
+            }
+            if (!asked) until = clock_->now() + silence;
         } else if (received == wire::Received::timed_out && !asked) {
             until = detail::saturating_add(clock_->now(), settings_.command_timeout);
             if (!ask(until)) return;
@@ -187,14 +190,19 @@ void Inbox::read() noexcept {
     }
 }
 
-// False: that is nothing that a subscriber is told.
+bool Inbox::is_subscribed(wire::ReplyView answer) const noexcept {
+    return answer.size() == 3 && answer.at(0).text() == "subscribe" &&
+           answer.at(1).text() == channel_ && answer.at(2).integer() == 1;
+}
+
+// False: that is nothing that a subscriber is told without asking.
 bool Inbox::take(wire::ReplyView answer) noexcept {
-    if (answer.size() != 3 || answer.at(1).text() != channel_) return false;
-    if (answer.at(0).text() == "message") {
-        deliver(answer.at(2).text());
-        return true;
+    if (answer.size() != 3 || answer.at(0).text() != "message" || answer.at(1).text() != channel_ ||
+        answer.at(2).type() != wire::ReplyView::Type::string) {
+        return false;
     }
-    return answer.at(0).text() == "subscribe";
+    deliver(answer.at(2).text());
+    return true;
 }
 
 void Inbox::confirmed() noexcept {

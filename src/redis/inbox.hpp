@@ -76,6 +76,7 @@ class Inbox {
     [[nodiscard]] std::error_code confirm(Clock::time_point until);
     [[nodiscard]] bool ask(Clock::time_point until) noexcept;
     void read() noexcept;
+    [[nodiscard]] bool is_subscribed(wire::ReplyView answer) const noexcept;
     [[nodiscard]] bool take(wire::ReplyView answer) noexcept;
     void confirmed() noexcept;
     void deliver(std::string_view message) noexcept;

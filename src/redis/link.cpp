@@ -136,10 +136,13 @@ std::int64_t Link::not_after(const Pending& pending) const noexcept {
     return (since_epoch(limit) + server_ahead_).count();
 }
 
+std::string_view Link::channel() const noexcept {
+    return inbox_ == nullptr ? std::string_view{} : inbox_->channel();
+}
+
 void Link::write(Pending& pending) {
     const std::int64_t limit = not_after(pending);
-    const std::string_view channel = inbox_ == nullptr ? std::string_view{} : inbox_->channel();
-    append_request(out_, pending.operation->request, pending.whole_script, limit, channel);
+    append_request(out_, pending.operation->request, pending.whole_script, limit, channel());
     pending.operation->reply.not_after = std::max(pending.operation->reply.not_after, limit);
     pending.state = State::written;
 }
@@ -198,7 +201,7 @@ void Link::settle(wire::ReplyView answer) {
         return;
     }
     Operation& operation = *pending.operation;
-    const std::int64_t server_time = decode(operation.request.verb, answer, operation.reply);
+    const std::int64_t server_time = decode(operation.request, channel(), answer, operation.reply);
     operation.reply.told =
         operation.reply.queued && inbox_ != nullptr && inbox_->lasts(pending.subscription);
     if (server_time != 0) {
@@ -208,8 +211,12 @@ void Link::settle(wire::ReplyView answer) {
         retire_ = retire_ || operation.reply.error == Errc::read_only;
         operation.reply.detail.insert(0, settings_.name + ": ");
     }
+    const bool out_of_step =
+        operation.reply.error == Errc::protocol_error && operation.reply.outcome == Outcome::failed;
     queue_.pop_front();
     complete(operation);
+    // The answers after it may be those of other commands, too.
+    if (out_of_step) fail(Errc::protocol_error);
 }
 
 // Our user may have been replaced by another, or have a new password; a new connection asks who we

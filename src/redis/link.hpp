@@ -82,6 +82,8 @@ class Link {
 
     // link.cpp: the queue.
     void append(Operation& operation, std::uint64_t subscription) LEASELOCK_REQUIRES(mutex_);
+    // On which hand-offs are told; empty: on none.
+    [[nodiscard]] std::string_view channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
     void flush() noexcept LEASELOCK_REQUIRES(mutex_);
     void take_out() noexcept LEASELOCK_REQUIRES(mutex_);

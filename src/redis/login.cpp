@@ -1,6 +1,8 @@
 #include "redis/login.hpp"
 
+#include <algorithm>
 #include <array>
+#include <fmt/core.h>
 #include <span>
 #include <vector>
 
@@ -39,10 +41,30 @@ Errc meaning(Step step, std::string_view text) noexcept {
     return step == Step::select ? Errc::invalid_url : Errc::connect_failed;
 }
 
-// What the server said, unless it repeats what it was told.
-std::string without_password(std::string_view text, const std::string& password) {
-    const bool repeats = !password.empty() && text.find(password) != std::string_view::npos;
-    return repeats ? "the server refused the login" : quote(text);
+// What the server said; of its words to AUTH the first alone, since it may repeat any part of what
+// it was told.
+std::string shown(Step step, std::string_view error) {
+    if (step != Step::auth) return quote(error);
+    const std::string_view code = error.substr(0, error.find(' '));
+    const bool is_code = code.size() <= 20 && std::all_of(code.begin(), code.end(), [](char c) {
+                             return c >= 'A' && c <= 'Z';
+                         });
+    return fmt::format("the server refused the login{}{}", is_code && !code.empty() ? ": " : "",
+                       is_code ? code : std::string_view{});
+}
+
+bool is_ok(wire::ReplyView answer) noexcept {
+    return answer.type() == wire::ReplyView::Type::status && answer.text() == "OK";
+}
+
+// What the server told as its time, in microseconds; 0 if it is none.
+std::int64_t time_of(wire::ReplyView answer) noexcept {
+    const std::int64_t seconds = whole_number(answer.at(0).text());
+    const std::int64_t us = whole_number(answer.at(1).text());
+    constexpr std::int64_t a_second = 1'000'000;
+    const bool is_time = answer.size() == 2 && seconds > 0 && seconds < no_limit / a_second &&
+                         us >= 0 && us < a_second;
+    return is_time ? seconds * a_second + us : 0;
 }
 
 // Why there was no answer.
@@ -72,20 +94,18 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
             return Errc::connect_failed;
         }
         if (answer.is_error()) {
-            why = without_password(answer.text(), credentials.password);
+            why = shown(step, answer.text());
             return meaning(step, answer.text());
         }
+        if (step != Step::time && !is_ok(answer)) {
+            why = "the server does not answer a login as a Redis does";
+            return Errc::connect_failed;
+        }
     }
-    const std::int64_t seconds = leading_number(answer.at(0).text());
-    const std::int64_t us = leading_number(answer.at(1).text());
-    constexpr std::int64_t a_second = 1'000'000;
-    if (answer.size() != 2 || seconds <= 0 || seconds >= no_limit / a_second || us < 0 ||
-        us >= a_second) {
-        why = "the server does not tell its time, so it is no Redis";
-        return Errc::connect_failed;
-    }
-    server_time = seconds * a_second + us;
-    return {};
+    server_time = time_of(answer);
+    if (server_time != 0) return {};
+    why = "the server does not tell its time, so it is no Redis";
+    return Errc::connect_failed;
 }
 
 bool speaks_tls(wire::Connection& connection, const wire::Endpoint& endpoint,

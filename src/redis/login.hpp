@@ -18,7 +18,8 @@ struct Credentials {
 
 // Sends AUTH (if there is a password), SELECT (if not 0) and TIME in one write and reads the
 // answers. Blocks until the deadline at most. No error: `server_time` is the server's, in
-// microseconds. Else `why` says what the server answered; the password is never in it.
+// microseconds. Else `why` says what the server answered, of its answer to AUTH the first word
+// alone: no part of the password is ever in it.
 [[nodiscard]] std::error_code log_in(wire::Connection& connection, const Credentials& credentials,
                                      Clock::time_point until, std::int64_t& server_time,
                                      std::string& why);

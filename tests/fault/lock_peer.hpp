@@ -25,7 +25,7 @@ struct Heard {
     std::string key{};
     std::string token{};
     std::string number{};     // ttl or keep, in ms
-    std::string not_after{};  // of an acquire
+    std::string not_after{};  // of an acquire; of a release: 1 asks for the time
     std::string place{};      // of an acquire that waits, in ms
 };
 
@@ -79,8 +79,12 @@ struct Heard {
             return Answer::reply(granted(is_number && digits.size() < 10 ? digits : "1"));
         }
         case Verb::inspect: return Answer::reply("*2\r\n:0\r\n:0\r\n");
-        default: return Answer::reply(":1\r\n");
+        case Verb::release:
+            if (call.not_after != "1") break;
+            return Answer::reply("*2\r\n:1\r\n:" + std::to_string(wall_clock_us()) + "\r\n");
+        default: break;
     }
+    return Answer::reply(":1\r\n");
 }
 
 class LockPeer {

@@ -1,6 +1,7 @@
 // Goal: whatever bytes a server sends, the outcome is one of those that the contract knows, and a
-// lock is granted by a grant alone. Method: the first byte chooses the question, the second how the
-// rest is cut into pieces; the rest comes from the server.
+// lock is granted by a grant alone, and nobody has a place who asked for none. Method: the first
+// byte chooses the question, the second how the rest is cut into pieces; the rest comes from the
+// server.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -34,7 +35,33 @@ bool says_released(wire::ReplyView answer) {
                                 says_one(answer.at(0)) && answer.at(1).type() == Type::integer);
 }
 
-void check(Verb verb, wire::ReplyView answer, const Reply& reply) {
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
+class Nobody final : public Listener {
+  public:
+    using Listener::Listener;
+    void handed_over(const HandOff&) noexcept override {}
+    void look() noexcept override {}
+};
+Nobody waiter{"key", "me/0123456789abcdef0123456789abcdef"};
+
+// The two lowest bits are the verb. With the third it does not wait, and asks no release for the
+// time; the two after that choose a share.
+Request question(unsigned byte) {
+    constexpr Share shares[]{exclusive, {1, 3}, detail::counting(2), detail::awaiting(2)};
+    const bool brief = (byte & 4U) != 0;
+    const auto verb = static_cast<Verb>(byte % 4);
+    const Share share = shares[byte / 8 % 4];
+    const bool ends_latch = verb == Verb::release && detail::is_latch(share);
+    return {.verb = verb,
+            .key = waiter.key(),
+            .token = ends_latch ? std::string_view{"latch:2"} : waiter.token(),
+            .share = share,
+            .ask_time = !brief,
+            .listener = brief ? nullptr : &waiter};
+}
+
+void check(const Request& request, wire::ReplyView answer, const Reply& reply) {
+    const Verb verb = request.verb;
     switch (reply.outcome) {
         case Outcome::granted:
             promise(verb == Verb::acquire && says_granted(answer), "granted by a grant alone");
@@ -55,8 +82,9 @@ void check(Verb verb, wire::ReplyView answer, const Reply& reply) {
             promise(reply.fencing_token < fence_limit, "fence in range");
             promise(reply.remaining.count() >= 0, "time that remains is not negative");
             promise(!reply.told, "the server does not know who is told");
-            promise(!reply.queued || (verb == Verb::acquire && answer.size() == 6),
-                    "a place is for who acquires");
+            promise(!reply.queued || (verb == Verb::acquire && answer.size() == 6 &&
+                                      request.listener != nullptr),
+                    "a place is for an acquire that asked for one");
             promise(reply.queued || !reply.first, "the first place is a place");
             break;
         case Outcome::failed:
@@ -64,6 +92,7 @@ void check(Verb verb, wire::ReplyView answer, const Reply& reply) {
                         family(reply.error) == Family::unavailable ||
                         family(reply.error) == Family::unknown,
                     "a failure has a family");
+            promise(!reply.queued && !reply.first, "a failure brings no place");
             promise(reply.detail.size() <= 1024 && fuzz::is_clean(reply.detail), "words are clean");
             break;
     }
@@ -85,7 +114,7 @@ void check_message(std::string_view text) {
 }
 
 // All outcomes of the bytes, as text.
-std::string outcomes(Verb verb, std::string_view bytes, std::size_t piece) {
+std::string outcomes(const Request& request, std::string_view bytes, std::size_t piece) {
     wire::Parser parser;
     std::string all;
     while (!bytes.empty()) {
@@ -96,9 +125,9 @@ std::string outcomes(Verb verb, std::string_view bytes, std::size_t piece) {
         while ((result = parser.next(answer)) == wire::Parser::Result::reply) {
             Reply reply;
             check_message(answer.text());
-            const std::int64_t now = redis::decode(verb, answer, reply);
+            const std::int64_t now = redis::decode(request, "channel", answer, reply);
             promise(now >= 0 && now < redis::no_limit, "a time that can be");
-            check(verb, answer, reply);
+            check(request, answer, reply);
             all += std::to_string(static_cast<int>(reply.outcome)) + ',' +
                    std::to_string(static_cast<int>(reply.error)) + ',' +
                    std::to_string(reply.fencing_token) + ',' + reply.holder + ',' + reply.detail +
@@ -117,10 +146,10 @@ std::string outcomes(Verb verb, std::string_view bytes, std::size_t piece) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     leaselock::fuzz::Input input{data, size};
-    const auto verb = static_cast<leaselock::Verb>(input.byte() % 4);
+    const leaselock::Request request = leaselock::question(input.byte());
     const std::size_t piece = input.byte() + 1;
-    const std::string whole = leaselock::outcomes(verb, input.rest(), input.rest().size());
-    const std::string cut = leaselock::outcomes(verb, input.rest(), piece);
+    const std::string whole = leaselock::outcomes(request, input.rest(), input.rest().size());
+    const std::string cut = leaselock::outcomes(request, input.rest(), piece);
     leaselock::fuzz::promise(whole == cut, "it does not matter how the bytes are cut");
     return 0;
 }

@@ -37,17 +37,32 @@ struct Decoded {
     Reply reply;
     std::int64_t server_time = 0;
 };
-Decoded decoded(Verb verb, const std::string& bytes) {
+Decoded decoded(const Request& request, const std::string& bytes) {
     Decoded result;
-    result.server_time = decode(verb, parsed(bytes), result.reply);
+    result.server_time = decode(request, "channel", parsed(bytes), result.reply);
     return result;
 }
-void expect_failed(Verb verb, const std::string& bytes, Errc error) {
-    const Reply reply = decoded(verb, bytes).reply;
+Decoded decoded(Verb verb, const std::string& bytes) { return decoded({.verb = verb}, bytes); }
+void expect_failed(const Request& request, const std::string& bytes, Errc error) {
+    const Reply reply = decoded(request, bytes).reply;
     EXPECT_EQ(reply.outcome, Outcome::failed) << bytes;
     EXPECT_EQ(reply.error, error) << bytes << reply.detail;
     EXPECT_FALSE(reply.detail.empty()) << bytes;
 }
+
+void expect_failed(Verb verb, const std::string& bytes, Errc error) {
+    expect_failed({.verb = verb}, bytes, error);
+}
+
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
+class Nobody final : public Listener {
+  public:
+    using Listener::Listener;
+    void handed_over(const HandOff&) noexcept override {}
+    void look() noexcept override {}
+};
+Nobody waiter{"key", "a/b"};
+const Request waiting{.verb = Verb::acquire, .token = "a/b", .listener = &waiter};
 
 const std::string now = integer(1'700'000'000'000'000);
 
@@ -69,9 +84,9 @@ TEST(RedisCodec, PlainNumberIsAGrantWhoseFenceIsTheServerTime) {
     EXPECT_EQ(reply.outcome, Outcome::granted);
     EXPECT_EQ(reply.fencing_token, 1'700'000'000'000'000U);
     EXPECT_EQ(server_time, 1'700'000'000'000'000);
-    expect_failed(Verb::acquire, integer(0), Errc::unexpected_reply);
-    expect_failed(Verb::acquire, integer(-1), Errc::unexpected_reply);
-    expect_failed(Verb::inspect, integer(1), Errc::unexpected_reply);
+    expect_failed(Verb::acquire, integer(0), Errc::protocol_error);
+    expect_failed(Verb::acquire, integer(-1), Errc::protocol_error);
+    expect_failed(Verb::inspect, integer(1), Errc::protocol_error);
 }
 
 TEST(RedisCodec, HeldCarriesHolderRemainingAndServerTime) {
@@ -90,8 +105,9 @@ TEST(RedisCodec, HeldCarriesHolderRemainingAndServerTime) {
 
 TEST(RedisCodec, HeldTellsWhetherThereIsAPlaceAndWhetherItIsTheFirst) {
     for (const std::int64_t place : {0, 1, 2}) {
+        const Request request = place == 0 ? Request{.verb = Verb::acquire} : waiting;
         const Reply reply =
-            decoded(Verb::acquire, held(bulk("a/b"), integer(9), integer(0), integer(place))).reply;
+            decoded(request, held(bulk("c/d"), integer(9), integer(0), integer(place))).reply;
         EXPECT_EQ(reply.outcome, Outcome::held) << place;
         EXPECT_EQ(reply.queued, place > 0) << place;
         EXPECT_EQ(reply.first, place == 2) << place;
@@ -99,8 +115,7 @@ TEST(RedisCodec, HeldTellsWhetherThereIsAPlaceAndWhetherItIsTheFirst) {
 }
 
 TEST(RedisCodec, FreeAndAnothersTurnIsHeldByNobody) {
-    const Reply reply =
-        decoded(Verb::acquire, held("$-1\r\n", integer(0), integer(7), integer(1))).reply;
+    const Reply reply = decoded(waiting, held("$-1\r\n", integer(0), integer(7), integer(1))).reply;
     EXPECT_EQ(reply.outcome, Outcome::held);
     EXPECT_TRUE(reply.holder.empty());
     EXPECT_EQ(reply.remaining, 0ms);
@@ -146,11 +161,13 @@ TEST(RedisCodec, StaleIsUnavailableAndBringsTheServerTime) {
 }
 
 TEST(RedisCodec, AnotherNumberOfSharesIsRefused) {
-    const auto [reply, server_time] = decoded(Verb::acquire, array(integer(-2), now));
+    const Request share{.verb = Verb::acquire, .share = {1, 3}};
+    const auto [reply, server_time] = decoded(share, array(integer(-2), now));
     EXPECT_EQ(reply.outcome, Outcome::failed);
     EXPECT_EQ(reply.error, Errc::conflicting_use);
     EXPECT_EQ(server_time, 1'700'000'000'000'000);
-    expect_failed(Verb::acquire, array(integer(-2)), Errc::unexpected_reply);
+    expect_failed(share, array(integer(-2)), Errc::protocol_error);
+    expect_failed(Verb::acquire, array(integer(-2), now), Errc::protocol_error);
 }
 
 TEST(RedisCodec, RenewAndReleaseAnswerYesOrLost) {
@@ -182,7 +199,7 @@ TEST(RedisCodec, KeyWithoutTtlIsCorrupt) {
                   Errc::corrupt);
 }
 
-TEST(RedisCodec, AnswersThatNoScriptGivesAreUnknown) {
+TEST(RedisCodec, AnswersThatNoScriptGivesAreProtocolErrors) {
     const std::string one = integer(1);
     const std::string nil = "$-1\r\n";
     const std::string too_large = integer(std::int64_t{1} << 53);
@@ -219,7 +236,7 @@ TEST(RedisCodec, AnswersThatNoScriptGivesAreUnknown) {
                                      array(integer(-1)),
                                      array(integer(-1), now, now),
                                      array(array(one), now, integer(5))}) {
-        expect_failed(Verb::acquire, wrong, Errc::unexpected_reply);
+        expect_failed(Verb::acquire, wrong, Errc::protocol_error);
     }
     for (const std::string& wrong :
          {one, nil, array(one), array(integer(0)), array(integer(0), one, one),
@@ -229,14 +246,53 @@ TEST(RedisCodec, AnswersThatNoScriptGivesAreUnknown) {
           array(one, bulk("x"), bulk("1"), one, one, one),
           array(one, bulk("x"), one, one, integer(-1), one),
           array(one, bulk("x"), one, one, one, nil)}) {
-        expect_failed(Verb::inspect, wrong, Errc::unexpected_reply);
+        expect_failed(Verb::inspect, wrong, Errc::protocol_error);
     }
     for (const Verb verb : {Verb::renew, Verb::release}) {
         for (const std::string& wrong : {integer(2), integer(-1), nil, bulk("1"), bulk("0"),
                                          std::string{"+OK\r\n"}, array(one), array()}) {
-            expect_failed(verb, wrong, Errc::unexpected_reply);
+            expect_failed(verb, wrong, Errc::protocol_error);
         }
     }
+}
+
+// Each is the answer to something else, and may be believed of that alone.
+TEST(RedisCodec, AnswersThatTheRequestCannotHaveAreProtocolErrors) {
+    const std::string nil = "$-1\r\n";
+    const std::string other = bulk("c/d");
+    const Request brief{.verb = Verb::acquire, .token = "a/b"};
+    for (const int place : {1, 2}) {
+        const std::string bytes = held(other, integer(9), integer(7), integer(place));
+        expect_failed(brief, bytes, Errc::protocol_error);
+        EXPECT_FALSE(decoded(brief, bytes).reply.queued);
+        EXPECT_EQ(decoded(waiting, bytes).reply.outcome, Outcome::held);
+        // Nobody hears by no channel.
+        Reply reply;
+        decode(waiting, {}, parsed(bytes), reply);
+        EXPECT_EQ(reply.error, Errc::protocol_error);
+    }
+    expect_failed(brief, held(nil, integer(0), integer(7), integer(1)), Errc::protocol_error);
+    expect_failed(waiting, held(other, integer(9), integer(7), integer(0)), Errc::protocol_error);
+    expect_failed(brief, held(bulk("a/b"), integer(9), integer(7), integer(0)),
+                  Errc::protocol_error);
+
+    const Request counts{.verb = Verb::acquire, .share = detail::counting(2)};
+    const Request awaits{.verb = Verb::acquire, .share = detail::awaiting(2)};
+    const std::string closed = held(bulk("latch:2"), integer(9), integer(7), integer(0));
+    EXPECT_EQ(decoded(awaits, closed).reply.outcome, Outcome::held);
+    expect_failed(counts, closed, Errc::protocol_error);
+    expect_failed(counts, now, Errc::protocol_error);
+    expect_failed(awaits, held(other, integer(9), integer(7), integer(0)), Errc::protocol_error);
+    expect_failed(awaits, held(nil, integer(0), integer(7), integer(0)), Errc::protocol_error);
+
+    const Request asks{.verb = Verb::release, .token = "a/b", .ask_time = true};
+    EXPECT_EQ(decoded(asks, array(integer(1), now)).reply.outcome, Outcome::released);
+    expect_failed(asks, integer(1), Errc::protocol_error);
+    expect_failed(asks, array(integer(-2), now), Errc::protocol_error);
+    expect_failed(Verb::release, array(integer(1), now), Errc::protocol_error);
+    const Request resets{.verb = Verb::release, .token = "latch:2", .share = detail::awaiting(2)};
+    EXPECT_EQ(decoded(resets, array(integer(-2), now)).reply.error, Errc::conflicting_use);
+    expect_failed(resets, array(integer(1), now), Errc::protocol_error);
 }
 
 // The texts are those of redis-server 7.0.

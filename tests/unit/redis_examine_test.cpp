@@ -73,18 +73,28 @@ TEST(ServerInfo, WordsOfTheServerAreCutAndClean) {
 
 class Examination : public ::testing::Test {
   protected:
-    // The peer logs everybody in, and answers that to INFO and `+OK` to all else.
+    // The peer logs everybody in, and answers that to INFO and as a Redis does to all else, but for
+    // the command of `lies_about_`.
     std::vector<Finding> examined(const Answer& info, Duration command_timeout = 20s) {
-        peer_.on_command([info](const ScriptedPeer::Command& command) {
+        peer_.on_command([info, lie = lies_about_](const ScriptedPeer::Command& command) {
             if (command.front() == "TIME") {
                 return Answer::reply("*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n");
             }
-            return command.front() == "INFO" ? info : Answer::reply("+OK\r\n");
+            const bool silent = info.bytes.empty() && info.then == Answer::Then::go_on;
+            return command.front() == "INFO" || silent ? info : honest(command, lie);
         });
         std::vector<Finding> findings;
         make_redis_backend({.url = peer_.url(), .command_timeout = command_timeout})
             ->examine(findings);
         return findings;
+    }
+    [[nodiscard]] static Answer honest(const ScriptedPeer::Command& command,
+                                       const std::string& lie) {
+        if (command.front() == lie) return Answer::reply("+OK\r\n");
+        if (command.front() == "PUBSUB") return Answer::reply("*2\r\n$1\r\nc\r\n:0\r\n");
+        if (command.front() != "SUBSCRIBE") return Answer::reply(":1\r\n");
+        return Answer::reply("*3\r\n$9\r\nsubscribe\r\n$" + std::to_string(command[1].size()) +
+                             "\r\n" + command[1] + "\r\n:1\r\n");
     }
     Errc error(const Answer& info, Duration command_timeout = 20s) {
         try {
@@ -97,6 +107,7 @@ class Examination : public ::testing::Test {
         return {};
     }
 
+    std::string lies_about_;
     ScriptedPeer peer_;
 };
 
@@ -119,6 +130,15 @@ TEST_F(Examination, ServerThatBreaksOffIsAnError) {
     EXPECT_EQ(error(Answer::silence(), 200ms), Errc::command_timed_out);
     EXPECT_EQ(error(Answer::close()), Errc::connection_lost);
     EXPECT_EQ(error(Answer::reply("garbage\r\n")), Errc::protocol_error);
+}
+
+TEST_F(Examination, AnswerThatTheCommandCannotHaveIsAnError) {
+    EXPECT_EQ(error(Answer::reply(":1\r\n")), Errc::protocol_error);
+    EXPECT_EQ(error(Answer::reply("$0\r\n\r\n")), Errc{});
+    for (const std::string lie : {"EVAL", "PUBLISH", "PUBSUB", "SUBSCRIBE"}) {
+        lies_about_ = lie;
+        EXPECT_EQ(error(Answer::reply("$0\r\n\r\n")), Errc::protocol_error) << lie;
+    }
 }
 
 }  // namespace

@@ -1,0 +1,35 @@
+#include "manager/reply_check.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+bool is_failure(Errc error) noexcept {
+    const Family its = family(error);
+    return its == Family::refused || its == Family::unavailable || its == Family::unknown;
+}
+
+bool is_outcome(Verb verb, const Reply& reply) noexcept {
+    switch (reply.outcome) {
+        case Outcome::granted: return verb == Verb::acquire;
+        case Outcome::held: return verb == Verb::acquire || verb == Verb::inspect;
+        case Outcome::free: return verb == Verb::inspect;
+        case Outcome::renewed: return verb == Verb::renew;
+        case Outcome::released: return verb == Verb::release;
+        case Outcome::lost: return verb == Verb::renew || verb == Verb::release;
+        case Outcome::failed: return is_failure(reply.error);
+    }
+    return false;
+}
+
+}  // namespace
+
+void check_reply(Operation& operation) noexcept {
+    Reply& reply = operation.reply;
+    const bool waits = operation.request.listener != nullptr && reply.outcome == Outcome::held;
+    const bool place_fits = waits || !(reply.queued || reply.first);
+    if (place_fits && is_outcome(operation.request.verb, reply)) return;
+    reply = Reply{};
+    reply.error = Errc::protocol_error;
+}
+
+}  // namespace leaselock::detail
