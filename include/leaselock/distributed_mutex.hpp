@@ -5,12 +5,14 @@
 //     leaselock::DistributedMutex a{locks, "account:1"}, b{locks, "account:2"};
 //     std::scoped_lock both{a, b};
 //
-// As any mutex it is not recursive, and is unlocked by the thread that locked it. The lock ends at
-// its ttl: ask ensure() before what cannot be undone.
+// As any mutex it is not recursive, and is unlocked by the thread that locked it: to every other
+// thread ensure(), fencing_token() and unlock() answer that it does not hold the mutex. The lock
+// ends at its ttl: ask ensure() before what cannot be undone.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -55,12 +57,15 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
         return try_lock_for(time - AnyClock::now());
     }
 
-    // Blocks for the answer, at most twice the command time-out. Never throws. Only for the thread
-    // that locked it.
+    // Sends the release, and does not wait for its answer; never throws. Does nothing on a thread
+    // that does not hold the mutex: the holder keeps it.
     void unlock() noexcept LEASELOCK_RELEASE();
 
-    // Of the lock that this thread holds. As ScopedDistributedLock.
+    // Whether this thread holds the lock: throws LockLost if the lock is lost, and on a thread that
+    // does not hold the mutex, whoever else does. Do not block.
     void ensure() const;
+    // Of the lock that this thread holds; 0 on a thread that does not hold the mutex, so a
+    // FenceGuard refuses whoever writes after unlock().
     [[nodiscard]] std::uint64_t fencing_token() const noexcept;
 
   private:
@@ -81,8 +86,10 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
 
     mutable detail::Mutex mutex_;
     detail::Condition turn_over_;
-    std::thread::id owner_ LEASELOCK_GUARDED_BY(mutex_){};
-    // Touched only by the thread whose turn it is.
+    // Written with mutex_ held. Read without it to compare with the calling thread only, which
+    // finds itself here only if it has written itself.
+    std::atomic<std::thread::id> owner_{};
+    // Touched only by the thread that is the owner.
     std::optional<ScopedDistributedLock> held_;
 };
 

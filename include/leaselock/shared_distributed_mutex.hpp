@@ -59,6 +59,7 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("shared_mutex") SharedDistributedMut
         LEASELOCK_TRY_ACQUIRE(true) {
         return try_lock_for(time - AnyClock::now());
     }
+    // Does nothing on a thread that does not write.
     void unlock() noexcept LEASELOCK_RELEASE();
 
     // The readers' side. Blocks until it is acquired, for ever if need be. Throws LockError, and
@@ -79,7 +80,7 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("shared_mutex") SharedDistributedMut
         LEASELOCK_TRY_ACQUIRE_SHARED(true) {
         return try_lock_shared_for(time - AnyClock::now());
     }
-    // Does not block, and never throws. Only for the thread that locked it.
+    // Does not block, and never throws. Does nothing on a thread that does not read.
     void unlock_shared() noexcept LEASELOCK_RELEASE_SHARED();
 
     // The writer of this thread becomes a reader; nobody writes in between. Blocks and costs as
@@ -88,7 +89,8 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("shared_mutex") SharedDistributedMut
     // others come in at the next renewal.
     void unlock_and_lock_shared() LEASELOCK_RELEASE() LEASELOCK_ACQUIRE_SHARED();
 
-    // Of the lock that this thread has, in either way. As ScopedDistributedLock.
+    // Of the lock that this thread has, in either way: on a thread that has none ensure() throws
+    // LockLost, and fencing_token() is 0. Do not block.
     void ensure() const;
     [[nodiscard]] std::uint64_t fencing_token() const;
 

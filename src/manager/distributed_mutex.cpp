@@ -11,13 +11,12 @@ DistributedMutex::DistributedMutex(LockManager& manager, std::string_view key,
 
 // Waits in slices of real time: how long a turn takes is not for a manual clock to say.
 bool DistributedMutex::take_turn(Clock::time_point until) {
-    const auto self = std::this_thread::get_id();
     const auto clock = boot_clock();
     mutex_.lock();
-    while (owner_ != std::thread::id{}) {
+    while (owner_.load(std::memory_order_relaxed) != std::thread::id{}) {
         const auto left = until - clock->now();
-        if (owner_ == self || left <= Clock::duration::zero()) {
-            const bool relock = owner_ == self && left > Clock::duration::zero();
+        if (is_mine() || left <= Clock::duration::zero()) {
+            const bool relock = is_mine() && left > Clock::duration::zero();
             mutex_.unlock();
             if (relock) {
                 throw std::system_error(
@@ -27,7 +26,7 @@ bool DistributedMutex::take_turn(Clock::time_point until) {
         }
         turn_over_.wait_for(mutex_, std::min<Clock::duration>(left, std::chrono::hours{1}));
     }
-    owner_ = self;
+    owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
     mutex_.unlock();
     return true;
 }
@@ -35,7 +34,7 @@ bool DistributedMutex::take_turn(Clock::time_point until) {
 void DistributedMutex::give_turn() noexcept {
     {
         const detail::MutexLock lock{mutex_};
-        owner_ = std::thread::id{};
+        owner_.store(std::thread::id{}, std::memory_order_relaxed);
     }
     turn_over_.notify_one();
 }
@@ -65,14 +64,16 @@ void DistributedMutex::lock() {
 
 bool DistributedMutex::try_lock() { return lock_within(std::chrono::milliseconds{0}); }
 
+// std::mutex leaves it undefined what another thread's unlock does. To throw would end the program
+// in the destructor of a guard that was moved to another thread.
 void DistributedMutex::unlock() noexcept {
+    if (!is_mine()) return;
     held_.reset();
     give_turn();
 }
 
 bool DistributedMutex::is_mine() const noexcept {
-    const detail::MutexLock lock{mutex_};
-    return owner_ == std::this_thread::get_id();
+    return owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
 ScopedDistributedLock DistributedMutex::downgrade() {
@@ -87,12 +88,12 @@ ScopedDistributedLock DistributedMutex::downgrade() {
 }
 
 void DistributedMutex::ensure() const {
-    if (!held_) throw LockLost(key_);
+    if (!is_mine() || !held_) throw LockLost(key_);
     held_->ensure();
 }
 
 std::uint64_t DistributedMutex::fencing_token() const noexcept {
-    return held_ ? held_->fencing_token() : 0;
+    return is_mine() && held_ ? held_->fencing_token() : 0;
 }
 
 }  // namespace leaselock

@@ -1,9 +1,11 @@
 // Goal: DistributedMutex is a standard TimedLockable, for the threads of a process and against
-// other holders. Method: the standard's own algorithms on it; where a wait has to end by itself, a
-// memory backend on the real clock with short times, which are bounded by ten times their value.
+// other holders, and answers for the calling thread alone. Method: the standard's own algorithms on
+// it, and threads that ask while another one holds it; where a wait has to end by itself, a memory
+// backend on the real clock with short times, which are bounded by ten times their value.
 #include <atomic>
 #include <future>
 #include <gtest/gtest.h>
+#include <latch>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -71,6 +73,86 @@ TEST(Mutex, SecondThreadBlocksUntilTheFirstUnlocks) {
     const auto fence = mutex.fencing_token();
     held.unlock();
     EXPECT_GT(second.get(), fence);
+}
+
+// On a thread of its own, which has ended when this returns.
+template <class Function>
+void on_another_thread(Function function) {
+    std::jthread{std::move(function)}.join();
+}
+
+TEST(Mutex, AnswersAThreadThatDoesNotHoldItByLockLostAndZero) {
+    ManagerWorld world;
+    DistributedMutex mutex{world.manager, "key"};
+    const std::unique_lock held{mutex};
+    on_another_thread([&] {
+        EXPECT_THROW(mutex.ensure(), LockLost);
+        EXPECT_EQ(mutex.fencing_token(), 0U);
+    });
+    EXPECT_NO_THROW(mutex.ensure());
+    EXPECT_GT(mutex.fencing_token(), 0U);
+}
+
+// What clang cannot follow: it holds nothing.
+void unlock_without_lock(DistributedMutex& mutex) LEASELOCK_UNCHECKED { mutex.unlock(); }
+
+TEST(Mutex, UnlockByAnotherThreadFreesNothing) {
+    ManagerWorld world;
+    DistributedMutex mutex{world.manager, "key"};
+    unlock_without_lock(mutex);
+    std::unique_lock held{mutex};
+    on_another_thread([&] {
+        unlock_without_lock(mutex);
+        EXPECT_FALSE(mutex.try_lock()) << "its turn is not over";
+    });
+    EXPECT_TRUE(world.other.inspect("key").held);
+    EXPECT_NO_THROW(mutex.ensure());
+    held.unlock();
+    EXPECT_FALSE(world.other.inspect("key").held);
+}
+
+TEST(Mutex, LateWriterThatAsksForItsTokenIsFencedOff) {
+    ManagerWorld world;
+    DistributedMutex mutex{world.manager, "key"};
+    FenceGuard resource;
+    { const std::unique_lock early{mutex}; }
+    std::latch written{1};
+    std::latch checked{1};
+    std::jthread later{[&] {
+        const std::unique_lock held{mutex};
+        EXPECT_TRUE(resource.admit(mutex.fencing_token()));
+        written.count_down();
+        checked.wait();
+    }};
+    written.wait();
+    EXPECT_FALSE(resource.admit(mutex.fencing_token())) << "this thread's section is over";
+    checked.count_down();
+}
+
+// For TSan: the holder writes what the others must not read.
+TEST(Mutex, ThreadsMayAskWhileOthersLockAndUnlock) {
+    ManagerWorld world;
+    DistributedMutex mutex{world.manager, "key"};
+    std::atomic<bool> over{false};
+    std::atomic<int> believed{0};
+    std::jthread asking{[&] {
+        while (!over) {
+            if (mutex.fencing_token() != 0) ++believed;
+            try {
+                mutex.ensure();
+                ++believed;
+            } catch (const LockLost&) {
+            }
+            unlock_without_lock(mutex);
+        }
+    }};
+    for (int i = 0; i < 500; ++i) {
+        const std::unique_lock held{mutex};
+        EXPECT_NO_THROW(mutex.ensure());
+    }
+    over = true;
+    asking.join();
+    EXPECT_EQ(believed, 0);
 }
 
 TEST(Mutex, ThreadsTakeTurnsAndOneOfThemContends) {

@@ -121,6 +121,33 @@ TEST(SharedMutex, WriterWhoseBackendDoesNotAnswerIsAReaderAllTheSame) {
     }
 }
 
+// What clang cannot follow: it holds nothing.
+void unlock_both_without_lock(SharedDistributedMutex& mutex) LEASELOCK_UNCHECKED {
+    mutex.unlock();
+    mutex.unlock_shared();
+}
+
+TEST(SharedMutex, AnswersForTheCallingThreadAloneAndUnlocksForNoOther) {
+    ManagerWorld world;
+    SharedDistributedMutex mutex{world.manager, "key"};
+    const auto expect_outsider = [&] {
+        std::jthread{[&] {
+            EXPECT_THROW(mutex.ensure(), LockLost);
+            EXPECT_EQ(mutex.fencing_token(), 0U);
+            unlock_both_without_lock(mutex);
+        }}.join();
+        EXPECT_TRUE(world.other.inspect("key").held);
+        EXPECT_NO_THROW(mutex.ensure());
+        EXPECT_GT(mutex.fencing_token(), 0U);
+    };
+    {
+        const std::unique_lock writing{mutex};
+        expect_outsider();
+    }
+    const std::shared_lock reading{mutex};
+    expect_outsider();
+}
+
 TEST(SharedMutex, WriterThatLostTheLockUnlocksAsAWriter) {
     ManagerWorld world;
     SharedDistributedMutex mutex{world.manager, "key"};
