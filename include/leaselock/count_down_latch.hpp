@@ -43,8 +43,9 @@ class LEASELOCK_EXPORT CountDownLatch {
     ~CountDownLatch() = default;
 
     // Counts down by one; nothing if it is open. One round trip, at most the command time-out; if
-    // the connection breaks it is said once more, and counts once. Throws LockError; of
-    // Family::unknown it may have been counted.
+    // the connection breaks it is sent once more, and counts once. Throws LockError. Of
+    // Family::unknown it may have been counted, and a second call would count again: ask count().
+    // That is also the answer if it comes after the ttl. Of any other family it was not counted.
     void count_down();
     void count_down(std::error_code& ec);
 

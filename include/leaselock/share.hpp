@@ -35,6 +35,9 @@ inline constexpr int latch_of_none = std::numeric_limits<int>::min();
     return share.of <= latch_of_none + max_permits ? share.of - latch_of_none : 0;
 }
 [[nodiscard]] constexpr bool is_latch(Share share) noexcept { return latch_of(share) != 0; }
+[[nodiscard]] constexpr bool is_counting(Share share) noexcept {
+    return is_latch(share) && share.count != 0;
+}
 
 }  // namespace detail
 

@@ -76,6 +76,42 @@ TEST(CountDownLatch, TroubleIsToldByItsFamily) {
     EXPECT_EQ(latch.count(), 1);
 }
 
+TEST(CountDownLatch, CountWhoseAnswerComesWithTheEndOfTheTtlIsUnknown) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 2, {.ttl = 10s}};
+    world.backend->on_pump([&](const Request& request) {
+        if (request.verb == Verb::acquire) world.clock->advance(10s - 50ms);
+    });
+    std::error_code ec;
+    latch.count_down(ec);
+    EXPECT_EQ(ec, Family::unknown) << ec.message();
+    world.backend->on_pump(nullptr);
+    EXPECT_EQ(latch.count(), 1) << "it was counted";
+}
+
+TEST(CountDownLatch, CountThatMayHaveRunIsUnknownWhateverTheRetryMeets) {
+    for (const Errc second : {Errc::connect_failed, Errc::access_denied, Errc::too_many_clients}) {
+        ManagerWorld world;
+        CountDownLatch latch{world.manager, "latch", 2};
+        world.backend->fail_next({.error = Errc::connection_lost, .runs = true});
+        world.backend->fail_next({.error = second});
+        std::error_code ec;
+        latch.count_down(ec);
+        EXPECT_EQ(ec, Family::unknown) << ec.message();
+        EXPECT_EQ(latch.count(), 1) << "it was counted";
+    }
+}
+
+TEST(CountDownLatch, CountThatWasNeverSentIsUnavailable) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 2};
+    world.backend->fail_next({.error = Errc::connect_failed});
+    std::error_code ec;
+    latch.count_down(ec);
+    EXPECT_EQ(ec, Errc::connect_failed);
+    EXPECT_EQ(latch.count(), 2);
+}
+
 TEST(CountDownLatch, WaitEndsAtItsTimeOrByItsStopToken) {
     ManagerWorld world;
     CountDownLatch latch{world.manager, "latch", 1, {.wait_timeout = 5s}};
