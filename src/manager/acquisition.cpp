@@ -25,12 +25,19 @@ Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
     return next(machine_.start(now), now);
 }
 
+// A token that may have a queue entry at the store, or the lock unseen, is polled for whoever
+// contends: nobody else can take what is its turn.
+bool Acquisition::polls() noexcept {
+    if (!in_line()) return true;
+    const bool contends = core_.local_queue().contend(*waiter_, told_);
+    return contends || machine_.owes();
+}
+
 Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now) noexcept {
     switch (action.step) {
         case AcquireMachine::Step::acquire: look(action, now); return {Step::submit};
         case AcquireMachine::Step::sleep:
-            if (!in_line()) return {Step::sleep, action.until};
-            if (core_.local_queue().contend(*waiter_, told_)) return {Step::sleep, action.until};
+            if (polls()) return {Step::sleep, action.until};
             return {Step::sleep, machine_.plan().deadline};
         case AcquireMachine::Step::done: break;
     }

@@ -57,6 +57,8 @@ class Acquisition {
 
     // Whether he stands in the local queue while he waits.
     [[nodiscard]] bool in_line() const noexcept;
+    // Whether the store is polled while it waits; else it waits for its turn in the local queue.
+    [[nodiscard]] bool polls() noexcept;
     Next next(const Action& action, Clock::time_point now) noexcept;
     void look(const Action& how, Clock::time_point now) noexcept;
     [[nodiscard]] Next judge(bool out_of_the_way, Clock::time_point now);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <gtest/gtest.h>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -97,6 +98,58 @@ TEST(LocalWaiters, StandBehindThoseOfOtherManagersWhoCameBeforeTheyContended) {
     EXPECT_TRUE(second.waits());
     next->release();
     EXPECT_TRUE(second.get().has_value());
+}
+
+// Two threads that poll for the first time at the same moment: the one that is first at the store
+// is second in the local queue.
+class Crossed {
+  public:
+    Crossed(WaitingWorld& world, const LockOptions& options) {
+        world.store->behind_next_look(
+            [&] { second_.emplace(world, world.manager, "key", options, 1); });
+        first_.emplace(world, world.manager, "key", options, 2);
+        EXPECT_EQ(world.looks(), 2U);
+        EXPECT_EQ(world.other.inspect("key").waiting, 2);
+    }
+    WaitingCall& first() { return *first_; }
+    WaitingCall& second() { return *second_; }
+
+  private:
+    std::optional<WaitingCall> second_;
+    std::optional<WaitingCall> first_;  // the last: it uses the other
+};
+
+// An entry for which nobody polls lasts for 3 s.
+const Clock::duration soon = 10 * patient.retry_delay.value();
+
+TEST(LocalWaiters, ThatStartTogetherDoNotLeaveTheKeyFreeWhereNothingIsTold) {
+    WaitingWorld world{Kind::silent};
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    Crossed waiters{world, patient};
+    holder->release();
+    ASSERT_TRUE(world.is_done_within(soon, waiters.first().call()));
+    waiters.first().get()->release();
+    EXPECT_TRUE(world.is_done_within(soon, waiters.second().call()));
+}
+
+TEST(LocalWaiters, ThatStartTogetherDoNotLeaveTheKeyFreeWhenItsHolderDies) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1s, .renewal = Renewal::off});
+    Crossed waiters{world, patient};
+    EXPECT_TRUE(world.is_done_within(1s + soon, waiters.first().call()));
+    EXPECT_FALSE(holder->owns_lock());
+}
+
+TEST(LocalWaiters, WhoseLockWasGrantedUnseenAsksForItFromTheLine) {
+    WaitingWorld world;
+    std::optional<WaitingCall> second;
+    world.store->behind_next_look([&] { second.emplace(world, world.manager, "key", patient, 1); });
+    world.backend->fail_next({.error = Errc::command_timed_out, .runs = true});
+    WaitingCall first{world, world.manager, "key", patient, 2};
+    EXPECT_TRUE(world.other.inspect("key").held);
+    ASSERT_TRUE(world.is_done_within(10s, first.call())) << "its ttl is an hour";
+    first.get()->release();
+    EXPECT_TRUE(second->get().has_value());
 }
 
 TEST(LocalWaiters, WhoIsCancelledInTheLineCostsTheStoreNothing) {

@@ -23,6 +23,7 @@ class QueueStore final : public Backend {
     enum class Kind {
         telling,    // as it is
         listening,  // hand-offs are told to those who called listen()
+        silent,     // there is a queue, and nothing is told
         queueless,  // there is no queue
     };
     using Hook = std::function<void()>;
@@ -78,7 +79,8 @@ class QueueStore final : public Backend {
         operation.reply = std::move(asked.reply);
         if (request.listener != nullptr) {
             waiter_ = request.listener;
-            if (kind_ == Kind::listening && listener_ != request.listener) {
+            const bool listens = kind_ == Kind::telling || listener_ == request.listener;
+            if (!listens) {
                 store_.forget(*request.listener);
                 operation.reply.told = false;
             }
@@ -119,6 +121,16 @@ struct WaitingWorld : ManagerWorld {
             clock->advance(std::chrono::milliseconds{10});
         }
         return clock->now() - from;
+    }
+    // Moves the time in small steps, at most so far. Whether the call is over.
+    template <class Result>
+    bool is_done_within(Clock::duration time, const std::future<Result>& call) const {
+        const auto until = clock->now() + time;
+        while (call.wait_for(std::chrono::milliseconds{1}) != std::future_status::ready) {
+            if (clock->now() >= until) return false;
+            clock->advance(std::chrono::milliseconds{10});
+        }
+        return true;
     }
 
     std::shared_ptr<QueueStore> store;
