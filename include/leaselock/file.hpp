@@ -38,8 +38,8 @@
 namespace leaselock {
 
 struct FileOptions {
-    // Where the locks are: an absolute path. Made, for its owner alone, if it is not there; its own
-    // rights are those of the files in it, so whoever may write there may lock. Empty:
+    // Where the locks are: an absolute path. Made, for its owner alone, if it is not there. Whoever
+    // may write there may lock; files in it can be opened by nobody else. Empty:
     // default_lock_directory().
     std::string directory{};
     // The clock of the managers that use the backend. Never null.

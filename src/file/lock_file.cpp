@@ -46,26 +46,14 @@ off_t byte_of(std::string_view token) noexcept {
     return 1 + static_cast<off_t>(hash_of(token) >> 2U);
 }
 
-int open_flags(LockFile::Access access) noexcept {
-    return (access == LockFile::Access::read ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW;
-}
-
 }  // namespace
 
 LockFile::LockFile(const Directory& directory, const std::string& name, Access access)
     : reads_{access == Access::read} {
-    for (;;) {
-        fd_ = Descriptor{::openat(directory.fd(), name.c_str(), open_flags(access))};
-        if (fd_) return;
-        if (errno != ENOENT) raise("cannot open the lock's file", directory.path() + "/" + name);
-        if (access != Access::create) return;
-        fd_ = Descriptor{::openat(directory.fd(), name.c_str(),
-                                  open_flags(access) | O_CREAT | O_EXCL, directory.file_mode())};
-        if (fd_) {
-            (void)::fchmod(fd_.get(), directory.file_mode());
-            return;
-        }
-        if (errno != EEXIST) raise("cannot make the lock's file", directory.path() + "/" + name);
+    while (!fd_) {
+        fd_ = directory.open_file(name, reads_ ? O_RDONLY : O_RDWR);
+        if (fd_ || access != Access::create) return;
+        fd_ = directory.make_file(name);
     }
 }
 
@@ -149,9 +137,11 @@ void LockFile::store(std::string_view state) {
 }
 
 void LockFile::remove(const Directory& directory, const std::string& name) {
-    if (::unlinkat(directory.fd(), name.c_str(), 0) != 0 && errno != ENOENT) {
-        raise("cannot remove", directory.path() + "/" + name);
-    }
+    if (::unlinkat(directory.fd(), name.c_str(), 0) == 0 || errno == ENOENT) return;
+    const bool is_of_others = errno == EPERM || errno == EACCES;
+    if (!is_of_others) raise("cannot remove", directory.path() + "/" + name);
+    // In a directory with the sticky bit: it stays, and says that nobody holds the lock.
+    store({});
 }
 
 void LockFile::mark_alive(std::string_view token) {

@@ -48,6 +48,7 @@ class LockFile {
     // `not_supported`: nobody can tell which boot the state is of.
     [[nodiscard]] std::string load();
     void store(std::string_view state);
+    // Where only its owner may remove it, it stays without a state.
     void remove(const Directory& directory, const std::string& name);
 
     // Who has this token lives, until the file is closed. Throws FileError.

@@ -1,0 +1,170 @@
+# Goal: a lock directory that several users reach, or in which there is what no lock put there: whoever may not
+# write cannot hinder, nobody is refused by chance, and what is in the way of one lock is told by its name and
+# leaves the others alone. Method: commands as two users in directories of the test; that needs root, and a line
+# says so where the tests have other rights.
+import functools
+import os
+import shutil
+import socket
+
+import support
+from support import CliTest, PREFIX, main
+
+OTHER = 65534  # a user, and a group, who is not us
+
+
+def needs_root(test):
+    @functools.wraps(test)
+    def run(self):
+        if os.geteuid() != 0:
+            print(f"{test.__name__}: needs root, not looked at", flush=True)
+            return
+        test(self)
+    return run
+
+
+class Directory(CliTest):
+    @classmethod
+    def setUpClass(cls):
+        # Where another user may start it, too.
+        cls.programs = support.tempfile.mkdtemp(prefix="leaselock-")
+        os.chmod(cls.programs, 0o755)
+        cls.program = shutil.copy(support.PROGRAM, cls.programs)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.programs)
+
+    def url(self):
+        self.locks = self.file("locks")
+        return f"file:{self.locks}"
+
+    def make(self, mode, group=-1):
+        os.chmod(self.directory, 0o711)
+        os.mkdir(self.locks)
+        os.chown(self.locks, -1, group)
+        os.chmod(self.locks, mode)
+
+    def as_other(self, umask=0o022, groups=()):
+        """Options of a command that another user runs."""
+        return {"user": OTHER, "group": OTHER, "extra_groups": list(groups), "umask": umask,
+                "executable": self.program, "cwd": "/"}
+
+    def place_of(self, key):
+        return os.path.join(self.locks, PREFIX + key)
+
+    def mode(self, path):
+        return os.stat(path).st_mode & 0o7777
+
+    @needs_root
+    def test_who_may_only_read_cannot_open_a_file(self):
+        self.make(0o755)
+        self.hold()
+        names = os.listdir(self.locks)
+        self.assertIn(PREFIX + self.key, names)
+        for name in names:
+            self.assertEqual(self.mode(os.path.join(self.locks, name)), 0o600, name)
+
+    @needs_root
+    def test_rights_that_an_older_version_gave_to_readers_are_taken_away(self):
+        self.make(0o755)
+        holder = self.hold()
+        for name in os.listdir(self.locks):
+            os.chmod(os.path.join(self.locks, name), 0o644)
+        self.expect_complaint(75, self.key, "run", "-n", self.key, "--", "true")
+        for name in os.listdir(self.locks):
+            self.assertEqual(self.mode(os.path.join(self.locks, name)), 0o600, name)
+        self.touch("end")
+        self.assertEqual(self.finish(holder), (0, ""))
+
+    def test_group_and_others_have_what_they_have_in_the_directory(self):
+        for mode, of_files in (0o700, 0o600), (0o770, 0o660), (0o775, 0o660), (0o757, 0o606), (0o777, 0o666):
+            self.make(mode)
+            self.expect(0, "run", self.key, "--", "sh", "-c", f"stat -c %a {self.locks}/* {self.locks}/.fence >modes",
+                        umask=0o077)
+            self.assertEqual(set(self.lines("modes")), {f"{of_files:o}"}, f"{mode:o}")
+            shutil.rmtree(self.locks)
+
+    @needs_root
+    def test_group_of_the_directory_is_that_of_its_files(self):
+        for mode in 0o2770, 0o770:
+            self.make(mode, OTHER)
+            holder = self.hold()
+            result = self.expect(75, "run", "-n", self.key, "--", "true", **self.as_other())
+            self.assertIn(self.key, result.stderr)
+            self.touch("end")
+            self.assertEqual(self.finish(holder), (0, ""))
+            os.remove(self.file("end"))
+            os.remove(self.file("holder"))
+            self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other())
+            shutil.rmtree(self.locks)
+
+    @needs_root
+    def test_first_use_under_any_umask_leaves_a_directory_that_works(self):
+        for umask in 0o777, 0o477, 0o277, 0o177, 0o000:
+            os.chmod(self.directory, 0o777)
+            self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other(umask))
+            self.assertEqual(self.mode(self.locks), 0o700, f"{umask:o}")
+            self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other())
+            shutil.rmtree(self.locks)
+            self.assertEqual([name for name in os.listdir(self.directory) if name.startswith(".")], [])
+
+    @needs_root
+    def test_file_that_was_made_under_any_umask_is_in_nobodys_way(self):
+        os.chmod(self.directory, 0o777)
+        for umask in 0o777, 0o277:
+            holder = self.start("run", self.key, "--", "sh", "-c", "echo; read end", stdin=support.subprocess.PIPE,
+                                **self.as_other(umask))
+            holder.stdout.readline()
+            self.expect(75, "run", "-n", self.key, "--", "true", **self.as_other())
+            self.assertEqual(self.finish(holder)[0], 1)
+
+    @needs_root
+    def test_sticky_directory_lets_everybody_release_what_another_has_made(self):
+        self.make(0o1777)
+        holder = self.hold()
+        waiter = self.start("run", "-w", "30s", self.key, "--", "true", **self.as_other())
+        support.poll_until(lambda: self.json("status", self.key)["waiting"] == 1, "a waiter")
+        self.touch("end")
+        self.assertEqual(self.finish(holder), (0, ""))
+        self.assertEqual(self.finish(waiter), (0, ""))
+        self.assertEqual(self.json("list"), [])
+        self.expect(0, "run", "-n", self.key, "--", "true")
+        self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other())
+
+    def junk(self):
+        """One of each kind that is no file of a lock; a name, and what the message calls it."""
+        self.make(0o700)
+        os.mkdir(self.place_of("directory"))
+        os.mkfifo(self.place_of("FIFO"))
+        os.symlink("/etc/passwd", self.place_of("link"))
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(self.place_of("socket"))
+        return "directory", "FIFO", "link", "socket"
+
+    def test_what_is_no_file_is_told_by_its_name(self):
+        for kind in self.junk():
+            for words in ("status", kind), ("run", kind, "--", "true"), ("release", "--force", kind):
+                result = self.expect(69, *words)
+                self.assertIn(self.place_of(kind), result.stderr)
+                self.assertIn(f"is a {kind}", result.stderr)
+
+    def test_list_goes_on_with_the_rest(self):
+        self.junk()
+        with open(self.place_of("letter"), "w", encoding="utf-8") as file:
+            file.write("a letter")
+        self.hold()
+        self.assertEqual([lock["key"] for lock in self.json("list")], [self.key])
+
+    @needs_root
+    def test_list_goes_on_without_what_it_may_not_read(self):
+        self.make(0o1777)
+        with open(self.place_of("foreign"), "w", encoding="utf-8"):
+            os.chmod(self.place_of("foreign"), 0o600)
+        self.hold()
+        result = self.expect(0, "list", "--json", **self.as_other())
+        self.assertEqual([lock["key"] for lock in support.json.loads(result.stdout)], [self.key])
+
+
+if __name__ == "__main__":
+    main()
