@@ -7,7 +7,8 @@
 //
 // As any mutex it is not recursive, and is unlocked by the thread that locked it: to every other
 // thread ensure(), fencing_token() and unlock() answer that it does not hold the mutex. The lock
-// ends at its ttl: ask ensure() before what cannot be undone.
+// ends at its ttl: ask ensure() before what cannot be undone. Its copy in a child process
+// (leaselock/copies.hpp) is nobody's, and lock() throws LockError{forked}.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -22,6 +23,7 @@
 
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -70,6 +72,9 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
 
   private:
     friend class SharedDistributedMutex;
+    [[nodiscard]] bool is_in_child() const noexcept { return origin_.is_in_child(); }
+    // Throws LockError{forked}.
+    void refuse_in_child() const;
     // Whether this thread has it, or is acquiring it.
     [[nodiscard]] bool is_mine() const noexcept;
     // Unlocks it, and gives the lock, which is a reader's now. Throws LockLost; then it is locked
@@ -83,6 +88,7 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     LockManager& manager_;
     const std::string key_;
     const detail::KeptOptions options_;
+    const detail::Origin origin_{};
 
     mutable detail::Mutex mutex_;
     detail::Condition turn_over_;

@@ -107,6 +107,8 @@ class LEASELOCK_EXPORT LockOwner {
   private:
     [[nodiscard]] OwnedLock enter(std::string_view key, const LockOptions& options,
                                   const std::stop_token& stop);
+    // Throws LockError{forked}.
+    void refuse_in_child() const;
 
     LockManager& manager_;
     const std::shared_ptr<detail::OwnedKeys> keys_;

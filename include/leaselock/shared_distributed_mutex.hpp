@@ -24,6 +24,7 @@
 
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/distributed_mutex.hpp>
 #include <leaselock/lock_manager.hpp>
@@ -95,6 +96,8 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("shared_mutex") SharedDistributedMut
     [[nodiscard]] std::uint64_t fencing_token() const;
 
   private:
+    using Readers = std::map<std::thread::id, ScopedDistributedLock>;
+
     [[nodiscard]] bool share_within(Duration time) LEASELOCK_UNCHECKED;
     [[nodiscard]] bool reads() const;
     void refuse_readers() const;
@@ -106,7 +109,7 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("shared_mutex") SharedDistributedMut
 
     mutable detail::Mutex mutex_;
     // Nothing is destroyed under the mutex.
-    std::map<std::thread::id, ScopedDistributedLock> readers_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::AtHome<Readers> readers_ LEASELOCK_GUARDED_BY(mutex_){};
 };
 
 }  // namespace leaselock

@@ -23,6 +23,7 @@ AcquireTask::~AcquireTask() {
 // The task may be done, and gone, before add() returns, and with it the last but one who knows the
 // reactor.
 bool AcquireTask::start(Failure& failure) {
+    if (!core_->of_this_process(failure)) return false;
     const std::shared_ptr<Reactor> reactor = reactor_;
     if (!Reactor::start(reactor)) {
         failure.set(Errc::no_thread, "the system gives no thread");

@@ -9,6 +9,11 @@ DistributedMutex::DistributedMutex(LockManager& manager, std::string_view key,
                                    const LockOptions& options)
     : manager_{manager}, key_{key}, options_{options} {}
 
+// Whose turn it was is the parent's affair, and its mutex may be locked for ever.
+void DistributedMutex::refuse_in_child() const {
+    if (is_in_child()) throw LockError(Errc::forked, "the child makes mutexes of its own");
+}
+
 // Waits in slices of real time: how long a turn takes is not for a manual clock to say.
 bool DistributedMutex::take_turn(Clock::time_point until) {
     const auto clock = boot_clock();
@@ -40,6 +45,7 @@ void DistributedMutex::give_turn() noexcept {
 }
 
 bool DistributedMutex::lock_within(Duration time) {
+    refuse_in_child();
     const auto clock = boot_clock();
     const auto until = detail::saturating_add(clock->now(), time.value());
     if (!take_turn(until)) return false;
@@ -73,7 +79,7 @@ void DistributedMutex::unlock() noexcept {
 }
 
 bool DistributedMutex::is_mine() const noexcept {
-    return owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    return !is_in_child() && owner_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
 ScopedDistributedLock DistributedMutex::downgrade() {

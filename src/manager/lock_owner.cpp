@@ -16,8 +16,13 @@ LockOwner::LockOwner(LockManager& manager)
     : manager_{manager}, keys_{std::make_shared<OwnedKeys>()} {}
 LockOwner::~LockOwner() = default;
 
+void LockOwner::refuse_in_child() const {
+    if (keys_->is_in_child()) throw LockError(Errc::forked, "the child makes owners of its own");
+}
+
 OwnedLock LockOwner::enter(std::string_view key, const LockOptions& options,
                            const std::stop_token& stop) {
+    refuse_in_child();
     detail::Core& core = *detail::ManagerAccess::core(manager_);
     detail::Failure failure;
     if (!detail::check_key(core.options().prefix, key, failure) ||
@@ -78,6 +83,7 @@ std::optional<OwnedLock> LockOwner::acquire(std::string_view key, const LockOpti
 }
 
 std::size_t LockOwner::levels(std::string_view key, std::string_view backend) const {
+    refuse_in_child();
     detail::Failure failure;
     const Backend* const where =
         detail::ManagerAccess::core(manager_)->backend_for(backend, failure);
@@ -112,6 +118,7 @@ std::chrono::milliseconds OwnedLock::remaining() const noexcept {
 
 std::stop_token OwnedLock::lost() {
     if (key_ == nullptr) return {};
+    if (keys_->is_in_child()) return key_->lock->lost();
     const detail::MutexLock lock{key_->losing};
     return key_->lock->lost();
 }
@@ -139,7 +146,7 @@ ReleaseResult OwnedLock::release() noexcept {
 
 ReleaseResult OwnedLock::release(std::error_code& ec) noexcept {
     ec.clear();
-    if (key_ == nullptr) return ReleaseResult::not_held;
+    if (key_ == nullptr || keys_->is_in_child()) return ReleaseResult::not_held;
     const bool held = owns_lock();
     if (auto last = leave()) return last->release(ec);
     return held ? ReleaseResult::released : ReleaseResult::lost;

@@ -18,9 +18,9 @@ OwnedKeys::Entry OwnedKeys::enter(KeyPtr& key, const Clock& clock,
     const std::stop_callback on_stop{stop, ring};
     const MutexLock lock{mutex_};
     for (;;) {
-        const auto found = table_.find(key);
-        if (found == table_.end()) {
-            table_.insert(std::move(node));
+        const auto found = table_->find(key);
+        if (found == table_->end()) {
+            table_->insert(std::move(node));
             return Entry::first;
         }
         if ((*found)->lock) {
@@ -57,25 +57,26 @@ void OwnedKeys::acquired(const KeyPtr& key, ScopedDistributedLock lock) noexcept
 void OwnedKeys::not_acquired(const KeyPtr& key) noexcept {
     Table::node_type node;  // what goes out of the table is destroyed without the mutex
     const MutexLock lock{mutex_};
-    node = table_.extract(table_.find(key));
+    node = table_->extract(table_->find(key));
     changed_.notify_all();
 }
 
 // Whoever comes behind the last level acquires anew, while this one's release is under way.
 std::optional<ScopedDistributedLock> OwnedKeys::leave(const KeyPtr& key) noexcept {
+    if (is_in_child()) return std::nullopt;
     Table::node_type node;
     {
         const MutexLock lock{mutex_};
         if (--key->levels > 0) return std::nullopt;
-        node = table_.extract(table_.find(key));
+        node = table_->extract(table_->find(key));
     }
     return std::move(key->lock);
 }
 
 std::size_t OwnedKeys::levels(const Backend* backend, std::string_view key) const {
     const MutexLock lock{mutex_};
-    const auto found = table_.find(Name{backend, key});
-    return found == table_.end() ? 0 : (*found)->levels;
+    const auto found = table_->find(Name{backend, key});
+    return found == table_->end() ? 0 : (*found)->levels;
 }
 
 }  // namespace leaselock::detail

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 
@@ -54,9 +55,13 @@ class OwnedKeys {
                               Failure& failure);
     void acquired(const KeyPtr& key, ScopedDistributedLock lock) noexcept;
     void not_acquired(const KeyPtr& key) noexcept;
-    // One level less. Of the last one: the lock, which is nobody's any more.
+    // One level less. Of the last one: the lock, which is nobody's any more. None in a child, where
+    // this is the parent's.
     [[nodiscard]] std::optional<ScopedDistributedLock> leave(const KeyPtr& key) noexcept;
     [[nodiscard]] std::size_t levels(const Backend* backend, std::string_view key) const;
+
+    // Made by another process: of the rest nothing is to be called but leave().
+    [[nodiscard]] bool is_in_child() const noexcept { return origin_.is_in_child(); }
 
   private:
     using Name = std::pair<const Backend*, std::string_view>;
@@ -72,9 +77,10 @@ class OwnedKeys {
     // A tree, since a node that was made before can be put in without memory.
     using Table = std::set<KeyPtr, ByName>;
 
+    const Origin origin_{};
     mutable Mutex mutex_;
     Condition changed_;
-    Table table_ LEASELOCK_GUARDED_BY(mutex_);
+    AtHome<Table> table_ LEASELOCK_GUARDED_BY(mutex_){};
 };
 
 }  // namespace leaselock::detail

@@ -62,6 +62,7 @@ void Reactor::ring(Task& task) noexcept {
 }
 
 void Reactor::abandon(Task* task) noexcept {
+    if (origin_.is_in_child()) return;
     {
         const MutexLock lock{mutex_};
         if (task->state_ != Task::State::outside && task->state_ != Task::State::done) {

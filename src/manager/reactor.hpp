@@ -16,6 +16,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 #include "manager/due_heap.hpp"
@@ -82,6 +83,7 @@ class Reactor {
     // Something came for that task: a step is due. Nothing for one that is done, or not added.
     void ring(Task& task) noexcept;
     // Nobody wants it any more: its continuation does not run, and it is destroyed when it is done.
+    // In a child it is left where it is.
     void abandon(Task* task) noexcept;
 
   private:
@@ -114,6 +116,7 @@ class Reactor {
     void wait() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] Lane& lane_of(Backend& backend) LEASELOCK_REQUIRES(mutex_);
 
+    const Origin origin_{};
     const std::shared_ptr<Clock> clock_;
     Waker waker_;
     std::stop_source stopped_;

@@ -40,6 +40,7 @@
 #include <stop_token>
 #include <utility>
 
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock::detail {
@@ -70,7 +71,7 @@ class AsioWaits {
         one.emplace(what, std::move(wait));
         {
             const MutexLock lock{mutex_};
-            if (!closed_) waiting_.merge(one);
+            if (!closed_) waiting_->merge(one);
         }
         give_up(one);
     }
@@ -96,13 +97,15 @@ class AsioWaits {
         Map::node_type node_;
     };
 
-    // The context is being destroyed: destroys all handlers, and lets nobody wait any more.
+    // The context is being destroyed: destroys all handlers, and lets nobody wait any more. In a
+    // child the handlers are the parent's, and stay where they are.
     void close() {
+        if (origin_.is_in_child()) return;
         Map all;
         {
             const MutexLock lock{mutex_};
             closed_ = true;
-            all.swap(waiting_);
+            all.swap(*waiting_);
             while (taken_ != 0) none_taken_.wait(mutex_);
         }
         give_up(all);
@@ -114,7 +117,7 @@ class AsioWaits {
     }
     [[nodiscard]] Map::node_type take(const void* what) {
         const MutexLock lock{mutex_};
-        Map::node_type node = waiting_.extract(what);
+        Map::node_type node = waiting_->extract(what);
         if (!node.empty()) ++taken_;
         return node;
     }
@@ -123,9 +126,10 @@ class AsioWaits {
         if (--taken_ == 0) none_taken_.notify_all();
     }
 
+    const Origin origin_{};
     Mutex mutex_;
     Condition none_taken_;
-    Map waiting_ LEASELOCK_GUARDED_BY(mutex_);
+    AtHome<Map> waiting_ LEASELOCK_GUARDED_BY(mutex_){};
     int taken_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     bool closed_ LEASELOCK_GUARDED_BY(mutex_) = false;
 };
@@ -139,10 +143,14 @@ class AsioService final : public net::execution_context::service {
     explicit AsioService(net::execution_context& context)
         : net::execution_context::service{context} {}
 
-    const std::shared_ptr<AsioWaits> waits = std::make_shared<AsioWaits>();
+    std::shared_ptr<AsioWaits> waits = std::make_shared<AsioWaits>();
 
   private:
     void shutdown() override { waits->close(); }
+    // The context goes on in the child, and nobody waits there yet.
+    void notify_fork(net::execution_context::fork_event event) override {
+        if (event == net::execution_context::fork_child) waits = std::make_shared<AsioWaits>();
+    }
 };
 
 // An executor that does not tell its context has to see to it itself that it outlives its handlers.

@@ -1,0 +1,60 @@
+// What the tests of copies of a process share: a store of each kind, with a manager, a guard and a
+// backend that were made before the copy.
+//
+// Thread-safety: for the thread of its test.
+#pragma once
+
+#include <chrono>
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <leaselock/copies.hpp>
+#include <leaselock/leaselock.hpp>
+#include <leaselock/redis.hpp>
+
+#include "support/poll_until.hpp"
+#include "support/process_copy.hpp"
+#include "support/redis_server.hpp"
+#include "support/temp_dir.hpp"
+
+namespace leaselock::support {
+
+using namespace std::chrono_literals;
+
+enum class Kind { memory, files, redis };
+
+class CopiedStore : public ::testing::TestWithParam<Kind> {
+  protected:
+    // Of the test's store; of memory there is another one with each.
+    [[nodiscard]] std::shared_ptr<Backend> make_backend() {
+        switch (GetParam()) {
+            case Kind::memory: return std::make_shared<MemoryBackend>();
+            case Kind::files: return make_file_backend({.directory = directory_.file("locks")});
+            case Kind::redis: break;
+        }
+        if (!server_) server_.emplace();
+        return make_redis_backend(
+            {.url = server_->url(), .connect_timeout = 20s, .command_timeout = 20s});
+    }
+    // All processes call themselves the same, as those of one configuration do.
+    [[nodiscard]] static LockManager manager_on(std::shared_ptr<Backend> backend) {
+        LockManager locks{{.prefix = {}, .owner = "worker"}};
+        locks.register_backend("store", std::move(backend));
+        locks.set_default_backend("store");
+        return locks;
+    }
+
+    TempDir directory_;
+    std::optional<RedisServer> server_;
+    std::shared_ptr<Backend> backend_ = make_backend();
+    LockManager locks_ = manager_on(backend_);
+    std::optional<ScopedDistributedLock> lock_ = locks_.acquire("key", {.ttl = 10min});
+    std::error_code ec_;
+};
+
+}  // namespace leaselock::support
