@@ -25,7 +25,7 @@
 #include <vector>
 
 #include <leaselock/detail/export.hpp>
-#include <leaselock/detail/loss_signal.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
@@ -90,7 +90,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedLockSet {
     void drop() noexcept;
 
     std::vector<ScopedDistributedLock> locks_;
-    std::unique_ptr<detail::LossSignal> lost_{};
+    std::stop_source lost_{std::nostopstate};
+    detail::Origin origin_{};
 };
 
 // The same; nothing if one of them is contended. Throws LockError for all else.

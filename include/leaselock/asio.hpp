@@ -29,6 +29,7 @@
 #include <string_view>
 
 #include <leaselock/detail/asio_operation.hpp>
+#include <leaselock/detail/kept_options.hpp>
 
 namespace leaselock {
 inline namespace LEASELOCK_ASIO_NAMES {
@@ -39,19 +40,20 @@ using AcquireSignature = void(std::exception_ptr, std::optional<ScopedDistribute
 // ScopedDistributedLock::release.
 using ReleaseSignature = void(ReleaseResult);
 
-// Does not block. The key is copied; the manager, and the texts of the options, live until the call
+// Does not block. The key and the texts of the options are copied; the manager lives until the call
 // begins, which is at the co_await for tokens like use_awaitable and deferred. `stop` is one more
 // way to end the wait. May throw bad_alloc.
 template <detail::net::completion_token_for<AcquireSignature> Token>
 auto async_acquire(LockManager& locks, std::string_view key, const LockOptions& options,
                    std::stop_token stop, Token&& token) {
     return detail::net::async_initiate<Token, AcquireSignature>(
-        [&locks, key = std::string{key}, options, stop = std::move(stop)]<class H>(H&& handler) {
+        [&locks, key = std::string{key}, kept = detail::KeptOptions{options},
+         stop = std::move(stop)]<class H>(H&& handler) {
             using Operation = detail::AsioOperation<AcquireAwaitable, std::decay_t<H>>;
             auto ends = detail::asio_stop(handler);
             Operation::start(std::forward<H>(handler), std::move(ends), stop,
                              [&](std::stop_token any) {
-                                 return locks.async_acquire(key, options, std::move(any));
+                                 return locks.async_acquire(key, kept.value(), std::move(any));
                              });
         },
         token);

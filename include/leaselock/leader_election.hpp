@@ -30,7 +30,7 @@
 #include <leaselock/async.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
-#include <leaselock/detail/loss_signal.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
@@ -60,9 +60,10 @@ class [[nodiscard]] LEASELOCK_EXPORT Leadership {
     // The fencing token. Stays what it was when the leadership is over.
     [[nodiscard]] std::uint64_t term() const noexcept { return lock_.fencing_token(); }
 
-    // Fires once when the leadership ends: when it is lost, as ScopedDistributedLock::lost(); or by
-    // resign() or the destructor, on their thread, before others can lead. The first call may throw
-    // bad_alloc, and LockError{no_thread}.
+    // Fires once when the leadership ends: when it is lost, as ScopedDistributedLock::lost(), on
+    // the manager's thread; or by resign(), an assignment or the destructor, on their thread,
+    // before others can lead. A callback may destroy this object, but for one that its destructor
+    // calls. The first call may throw bad_alloc, and LockError{no_thread}.
     [[nodiscard]] std::stop_token ended();
 
     // Lets the next candidate lead. A release: see ScopedDistributedLock::release().
@@ -73,7 +74,8 @@ class [[nodiscard]] LEASELOCK_EXPORT Leadership {
     void end() noexcept;
 
     ScopedDistributedLock lock_;
-    std::unique_ptr<detail::LossSignal> ended_{};
+    std::stop_source ended_{std::nostopstate};
+    detail::Origin origin_{};
 };
 
 // Who leads.

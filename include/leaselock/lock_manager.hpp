@@ -88,8 +88,8 @@ class LEASELOCK_EXPORT LockManager {
                                                      std::error_code& ec);
 
     // acquire without a thread that blocks: see <leaselock/async.hpp>, which has to be included.
-    // The key is copied; key_template lives as long as the lock. Do not block, but for reading the
-    // clock and for memory.
+    // The key and the texts of the options are copied. Do not block, but for reading the clock and
+    // for memory.
     AcquireAwaitable async_acquire(std::string_view key, const LockOptions& options = {},
                                    std::stop_token stop = {});
     AcquireAwaitable async_acquire(std::string_view key, const LockOptions& options,

@@ -62,8 +62,9 @@ enum class Renewal : std::uint8_t {
 };
 
 // Options of one call. Trivially destructible on purpose (g++ 12 destroys any other aggregate
-// argument twice inside co_await), so its texts are views: `backend` must live as long as the call,
-// `key_template` as long as the lock.
+// argument twice inside co_await), so its texts are views, which must live as long as the call that
+// is given them; what is needed later is copied. For a coroutine, the call ends where async_acquire
+// returns.
 struct LockOptions {
     // How long the backend keeps the lock if the holder goes silent. 10 ms to 24 h. Unset: the
     // manager's default_ttl. Shorter frees the lock of a dead holder sooner; longer forgives more.

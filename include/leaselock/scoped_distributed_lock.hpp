@@ -131,8 +131,14 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
 
   private:
     friend class LockManager;
+    friend class Leadership;
+    friend class ScopedLockSet;
     friend class detail::AsyncAcquire;
     explicit ScopedDistributedLock(detail::LeasePtr lease) noexcept : lease_{std::move(lease)} {}
+    // One more guard of the same lock. Whichever releases first, releases it.
+    [[nodiscard]] ScopedDistributedLock same() noexcept;
+    // That source fires by a loss, too. Throws as lost().
+    void pass_loss_on(std::stop_source to);
 
     detail::LeasePtr lease_;
 };

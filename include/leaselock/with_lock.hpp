@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <leaselock/detail/kept_options.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 
@@ -58,15 +59,14 @@ decltype(auto) with_lock(LockManager& manager, std::string_view key, Function&& 
 
 // A callable that runs `function` under the lock whenever it is called. `key` is a text, or a
 // function of the call's arguments that gives one. The manager must outlive the callable; the
-// options' `backend` is copied.
+// options' texts are copied.
 template <class Key, class Function>
 [[nodiscard]] auto synchronized(LockManager& manager, Key key, const LockOptions& options,
                                 Function function) {
     return
-        [&manager, key = std::move(key), options, backend = std::string(options.backend),
+        [&manager, key = std::move(key), kept = detail::KeptOptions{options},
          function = std::move(function)]<class... Args>(Args&&... args) mutable -> decltype(auto) {
-            LockOptions call = options;
-            call.backend = backend;
+            const LockOptions call = kept.value();
             const auto run = [&]() -> decltype(auto) {
                 return std::invoke(function, std::forward<Args>(args)...);
             };

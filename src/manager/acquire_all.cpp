@@ -85,6 +85,7 @@ ScopedLockSet& ScopedLockSet::operator=(ScopedLockSet&& other) noexcept {
         drop();
         locks_ = std::move(other.locks_);
         lost_ = std::move(other.lost_);
+        origin_ = other.origin_;
     }
     return *this;
 }
@@ -92,7 +93,6 @@ ScopedLockSet& ScopedLockSet::operator=(ScopedLockSet&& other) noexcept {
 ScopedLockSet::~ScopedLockSet() { drop(); }
 
 void ScopedLockSet::drop() noexcept {
-    lost_.reset();
     while (!locks_.empty()) locks_.pop_back();
 }
 
@@ -107,12 +107,12 @@ std::chrono::milliseconds ScopedLockSet::remaining() const noexcept {
 }
 
 std::stop_token ScopedLockSet::lost() {
-    if (lost_ == nullptr) {
-        auto signal = std::make_unique<detail::LossSignal>();
-        for (auto& lock : locks_) signal->watch(lock.lost());
+    if (!lost_.stop_possible() || origin_.is_in_child()) {
+        std::stop_source signal;
+        for (auto& lock : locks_) lock.pass_loss_on(signal);
         lost_ = std::move(signal);
     }
-    return lost_->token();
+    return lost_.get_token();
 }
 
 void ScopedLockSet::ensure() const {

@@ -7,9 +7,10 @@
 namespace leaselock::detail {
 
 void Acquisition::end() noexcept {
-    if (waiter_ == nullptr) return;
-    core_.local_queue().leave(*waiter_);
-    if (std::exchange(known_, false)) lease_.backend().forget(*waiter_);
+    Waiter* const waiter = std::exchange(waiter_, nullptr);
+    if (waiter == nullptr) return;
+    core_.local_queue().leave(*waiter);
+    if (std::exchange(known_, false)) lease_.backend().forget(*waiter);
 }
 
 // Those who want shares may have them at the same time, so each takes a place of his own.

@@ -96,13 +96,11 @@ AcquireAwaitable LockManager::async_acquire(std::string_view key, const LockOpti
 }
 
 ReleaseAwaitable ScopedDistributedLock::async_release() {
-    if (lease_ != nullptr) lease_->add_owner();
-    return {detail::LeasePtr{lease_.get()}, nullptr};
+    return {std::move(same().lease_), nullptr};
 }
 
 ReleaseAwaitable ScopedDistributedLock::async_release(std::error_code& ec) {
-    if (lease_ != nullptr) lease_->add_owner();
-    return {detail::LeasePtr{lease_.get()}, &ec};
+    return {std::move(same().lease_), &ec};
 }
 
 }  // namespace leaselock

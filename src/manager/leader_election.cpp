@@ -22,38 +22,46 @@ std::optional<Leadership> leadership_of(std::optional<ScopedDistributedLock> loc
 
 }  // namespace
 
+// The former leadership ends when this object has the new one: its callbacks may destroy this.
 Leadership& Leadership::operator=(Leadership&& other) noexcept {
     if (this != &other) {
-        end();
+        const Leadership former{std::move(*this)};
         lock_ = std::move(other.lock_);
         ended_ = std::move(other.ended_);
+        origin_ = other.origin_;
     }
     return *this;
 }
 
 Leadership::~Leadership() { end(); }
 
+// A callback may destroy this object, and the source with it. In a child the callbacks are the
+// parent's, and do not run.
 void Leadership::end() noexcept {
-    if (ended_ != nullptr) ended_->fire();
+    if (origin_.is_in_child()) return;
+    std::stop_source kept = ended_;
+    kept.request_stop();
 }
 
 std::stop_token Leadership::ended() {
-    if (ended_ == nullptr) {
-        auto signal = std::make_unique<detail::LossSignal>();
-        signal->watch(lock_.lost());
+    if (!ended_.stop_possible() || origin_.is_in_child()) {
+        std::stop_source signal;
+        lock_.pass_loss_on(signal);
         ended_ = std::move(signal);
     }
-    return ended_->token();
+    return ended_.get_token();
 }
 
 ReleaseResult Leadership::resign() noexcept {
-    end();
-    return lock_.release();
+    std::error_code ignored;
+    return resign(ignored);
 }
 
+// A callback may destroy this object, and its guard releases then.
 ReleaseResult Leadership::resign(std::error_code& ec) noexcept {
+    ScopedDistributedLock lock = lock_.same();
     end();
-    return lock_.release(ec);
+    return lock.release(ec);
 }
 
 LeaderElection::LeaderElection(LockManager& manager, std::string_view name,

@@ -19,8 +19,8 @@ void LeaseDrop::operator()(Lease* lease) const noexcept {
 LeasePtr Lease::make(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
                      const LockOptions& options) {
     const ManagerOptions& manager = core->options();
-    const std::size_t bytes =
-        manager.prefix.size() + key.size() + manager.owner.size() + 1 + token_digits;
+    const std::size_t bytes = manager.prefix.size() + key.size() + manager.owner.size() + 1 +
+                              token_digits + options.key_template.size();
     TemplateCounts& counts = core->keeper().table().counts_of(options.key_template);
     LeasePtr lease{new (bytes) Lease{std::move(core), backend, key, options}};
     lease->hold.counts = &counts;
@@ -31,7 +31,7 @@ Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
              const LockOptions& options) noexcept
     : core_{std::move(core)},
       backend_{&backend},
-      key_template_{options.key_template},
+      template_bytes_{options.key_template.size()},
       share_{options.share} {
     const ManagerOptions& manager = core_->options();
     prefix_bytes_ = static_cast<std::uint16_t>(manager.prefix.size());
@@ -43,6 +43,7 @@ Lease::Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
     out = std::copy(manager.owner.begin(), manager.owner.end(), out);
     *out++ = '/';
     write_random_digits(out);
+    std::copy(options.key_template.begin(), options.key_template.end(), out + token_digits);
 }
 
 Lease::~Lease() {
@@ -93,16 +94,25 @@ bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept
     return deadline_.compare_exchange_strong(expected, to.time_since_epoch().count());
 }
 
+// False: it is over, and nobody was to be notified of that.
+bool Lease::can_watch() {
+    if (origin().is_in_child() || (watch == nullptr && !held())) return false;
+    if (watch == nullptr) core_->watch(*this);
+    return true;
+}
+
 // No callback runs here, on its caller's thread, which may have locked what the callback wants: a
 // watch is the Notifier's to fire, and what is over already gives a signal that nobody else has.
 std::stop_token Lease::lost_signal() {
-    if (origin().is_in_child() || (watch == nullptr && !held())) {
-        std::stop_source gone;
-        if (!released_) gone.request_stop();
-        return gone.get_token();
-    }
-    if (watch == nullptr) core_->watch(*this);
-    return watch->source.get_token();
+    if (can_watch()) return watch->source.get_token();
+    std::stop_source gone;
+    if (!released_) gone.request_stop();
+    return gone.get_token();
+}
+
+void Lease::pass_loss_on(std::stop_source to) {
+    if (can_watch() && core_->notifier().pass_on(*watch, to)) return;
+    if (!released_) to.request_stop();
 }
 
 Request Lease::release_request(Clock::time_point now) const noexcept {

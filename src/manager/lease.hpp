@@ -54,7 +54,9 @@ class Lease {
     [[nodiscard]] std::string_view token() const noexcept {
         return {text() + key_bytes_, token_bytes_};
     }
-    [[nodiscard]] std::string_view key_template() const noexcept { return key_template_; }
+    [[nodiscard]] std::string_view key_template() const noexcept {
+        return {text() + key_bytes_ + token_bytes_, template_bytes_};
+    }
     [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
     [[nodiscard]] Clock::time_point granted_at() const noexcept { return granted_at_; }
     [[nodiscard]] Backend& backend() const noexcept { return *backend_; }
@@ -89,6 +91,8 @@ class Lease {
     // Fires when the lock is lost, on the Notifier's thread. May throw bad_alloc, and
     // LockError{no_thread}.
     [[nodiscard]] std::stop_token lost_signal();
+    // That source, which nobody else has yet, fires with it. Throws as lost_signal().
+    void pass_loss_on(std::stop_source to);
     // A release whose answer is waited for, by a thread or by a coroutine. The lease outlives it.
     class Release {
       public:
@@ -167,17 +171,18 @@ class Lease {
         ::operator delete(lease);
     }
 
-    // Key and token lie behind one another, right behind the object.
+    // Key, token and template lie one after the other, right after the object.
     [[nodiscard]] const char* text() const noexcept {
         return reinterpret_cast<const char*>(this + 1);
     }
+    [[nodiscard]] bool can_watch();
     [[nodiscard]] Clock::duration left() const noexcept;
     [[nodiscard]] bool end_hold(Clock::time_point now) noexcept;
     bool renew(std::chrono::milliseconds ttl, Clock::time_point now, Failure& failure);
 
     std::shared_ptr<Core> core_;
     Backend* backend_;
-    std::string_view key_template_;
+    std::size_t template_bytes_;
     Share share_;
     std::atomic<bool> is_reader_{false};  // by downgrade()
     std::uint64_t fencing_token_ = 0;

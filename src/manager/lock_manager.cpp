@@ -211,6 +211,15 @@ std::stop_token ScopedDistributedLock::lost() {
     return lease_ == nullptr ? std::stop_token{} : lease_->lost_signal();
 }
 
+ScopedDistributedLock ScopedDistributedLock::same() noexcept {
+    if (lease_ != nullptr) lease_->add_owner();
+    return ScopedDistributedLock{detail::LeasePtr{lease_.get()}};
+}
+
+void ScopedDistributedLock::pass_loss_on(std::stop_source to) {
+    if (lease_ != nullptr) lease_->pass_loss_on(std::move(to));
+}
+
 std::uint64_t ScopedDistributedLock::fencing_token() const noexcept {
     return lease_ == nullptr ? 0 : lease_->fencing_token();
 }

@@ -44,6 +44,12 @@ void Notifier::watch(Lease& lease, std::unique_ptr<Watch> watch) {
     if (due < next_look_) waker_.wake();
 }
 
+bool Notifier::pass_on(Watch& watch, const std::stop_source& to) {
+    const MutexLock lock{mutex_};
+    if (watch.listed) watch.others.push_back(to);
+    return watch.listed;
+}
+
 void Notifier::forget(Watch& watch) noexcept {
     const MutexLock lock{mutex_};
     if (watch.listed) unlist(watch);
@@ -109,9 +115,11 @@ bool Notifier::fire_next() {
             continue;
         }
         std::stop_source source = first.source;  // the watch may go away
+        std::vector<std::stop_source> others = std::move(first.others);
         unlist(first);
         const MutexUnlock unlocked{mutex_};
         source.request_stop();
+        for (std::stop_source& each : others) each.request_stop();
         return true;
     }
     return false;

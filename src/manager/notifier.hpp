@@ -15,6 +15,7 @@
 #include <memory>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
@@ -31,6 +32,7 @@ struct Watch {
     explicit Watch(const Lease& what) : lease{&what} {}
 
     std::stop_source source{};
+    std::vector<std::stop_source> others{};  // that fire, too
     const Lease* const lease;
     bool listed = false;      // in the Notifier's heap,
     std::uint32_t place = 0;  // and where
@@ -54,6 +56,8 @@ class Notifier {
     // From now on the loss of that lease is notified, once. It has no watch yet, and gets this one.
     // May throw bad_alloc.
     void watch(Lease& lease, std::unique_ptr<Watch> watch);
+    // That source fires, too. False: too late, nothing is going to. May throw bad_alloc.
+    [[nodiscard]] bool pass_on(Watch& watch, const std::stop_source& to);
     // Not any more. The lease may go away when this returns.
     void forget(Watch& watch) noexcept;
     // The deadline of that lease came nearer than it was, or is over.

@@ -12,17 +12,19 @@ namespace leaselock::detail {
 
 class KeptOptions {
   public:
-    explicit KeptOptions(const LockOptions& options) : backend_{options.backend}, value_{options} {
-        value_.backend = backend_;
-    }
-    KeptOptions(const KeptOptions&) = delete;
-    KeptOptions& operator=(const KeptOptions&) = delete;
-    ~KeptOptions() = default;
+    explicit KeptOptions(const LockOptions& options)
+        : options_{options}, backend_{options.backend}, key_template_{options.key_template} {}
 
-    [[nodiscard]] const LockOptions& value() const noexcept { return value_; }
+    // As they were given. They view this object.
+    [[nodiscard]] LockOptions value() const noexcept {
+        LockOptions options = options_;
+        options.backend = backend_;
+        options.key_template = key_template_;
+        return options;
+    }
     // For a call that waits so long, or not at all.
     [[nodiscard]] LockOptions waiting(Duration time) const noexcept {
-        LockOptions options = value_;
+        LockOptions options = value();
         options.wait = time.value().count() > 0;
         options.wait_timeout.reset();
         if (options.wait) options.wait_timeout = time;
@@ -30,14 +32,15 @@ class KeptOptions {
     }
     // For one that waits as the options say, and for ever if they say nothing of it.
     [[nodiscard]] LockOptions waiting() const noexcept {
-        LockOptions options = value_;
+        LockOptions options = value();
         if (!options.wait && !options.wait_timeout) options.wait_timeout = forever;
         return options;
     }
 
   private:
-    const std::string backend_;
-    LockOptions value_;
+    LockOptions options_;  // but for its views, which are of the caller's texts
+    std::string backend_;
+    std::string key_template_;
 };
 
 }  // namespace leaselock::detail
