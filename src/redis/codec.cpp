@@ -84,13 +84,25 @@ Script script_of(const Request& request) noexcept {
     return {scripts::inspect_text, scripts::inspect_sha1, inspect_keys};
 }
 
-// What a script did before that is done.
-constexpr std::string_view denied_in_script = "ERR The user executing the script";
-
 struct Meaning {
     std::string_view words;
     Errc error;
 };
+template <std::size_t Count>
+const Meaning* find(const std::array<Meaning, Count>& meanings, std::string_view error) noexcept {
+    const auto* const found = std::find_if(meanings.begin(), meanings.end(), [&](const Meaning& m) {
+        return error.starts_with(m.words);
+    });
+    return found == meanings.end() ? nullptr : found;
+}
+
+// Said in the midst of a script: what it did before that is done. First Redis 7.0 for a right that
+// is missing, then Redis 7.2 and Valkey; then both for a command that was renamed.
+constexpr std::array ends_of_scripts{
+    Meaning{"ERR The user executing the script", Errc::access_denied},
+    Meaning{"ERR ACL failure in script", Errc::access_denied},
+    Meaning{"ERR Unknown Redis command called from script", Errc::not_supported},
+    Meaning{"ERR Unknown command called from script", Errc::not_supported}};
 
 // By how an error begins.
 constexpr std::array meanings{
@@ -108,10 +120,10 @@ constexpr std::array meanings{
     Meaning{"ASK ", Errc::not_supported},
     Meaning{"CROSSSLOT", Errc::not_supported},
     Meaning{"ERR unknown command", Errc::not_supported},
+    Meaning{"ERR unknown subcommand", Errc::not_supported},
     Meaning{"NOAUTH", Errc::authentication_failed},
     Meaning{"WRONGPASS", Errc::authentication_failed},
     Meaning{"NOPERM", Errc::access_denied},
-    Meaning{denied_in_script, Errc::access_denied},
     Meaning{"WRONGTYPE", Errc::corrupt},
     Meaning{"CORRUPT", Errc::corrupt},
 };
@@ -333,7 +345,7 @@ std::int64_t decode(const Request& request, std::string_view channel, wire::Repl
                     Reply& reply) {
     if (answer.is_error()) {
         fail(reply, classify(answer.text()), quote(answer.text()));
-        reply.in_part = answer.text().starts_with(denied_in_script);
+        reply.in_part = find(ends_of_scripts, answer.text()) != nullptr;
         return 0;
     }
     if (!decode_verb(request, takes_place(request, channel), answer, reply)) {
@@ -346,10 +358,9 @@ std::int64_t decode(const Request& request, std::string_view channel, wire::Repl
 }
 
 Errc classify(std::string_view error) noexcept {
-    const auto* const found = std::find_if(meanings.begin(), meanings.end(), [&](const Meaning& m) {
-        return error.starts_with(m.words);
-    });
-    return found == meanings.end() ? Errc::unexpected_reply : found->error;
+    const Meaning* found = find(meanings, error);
+    if (found == nullptr) found = find(ends_of_scripts, error);
+    return found == nullptr ? Errc::unexpected_reply : found->error;
 }
 
 std::int64_t whole_number(std::string_view text) noexcept {

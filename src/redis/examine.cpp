@@ -56,10 +56,9 @@ bool log_in(wire::Connection& connection, const LinkSettings& settings, const Cl
     const microseconds after = wall_clock();
     if (!error) {
         judge_clock(microseconds{server_time}, before, after, findings);
-    } else if (error == Errc::access_denied) {
-        findings.push_back({Severity::problem, "login", why,
-                            "give this user the rights to TIME, and to SELECT for a database "
-                            "other than 0"});
+    } else if (error == Errc::access_denied || error == Errc::not_supported) {
+        findings.push_back({Severity::problem, "login", error.message() + ": " + why,
+                            "let this user have TIME, and SELECT for a database other than 0"});
     } else {
         give_up(settings, error, why);
     }

@@ -2,6 +2,7 @@
 // lacks, and finds nothing where all is well. Method: real servers, set up wrongly one by one; each
 // right of the README's least-privilege user is taken away in turn. README.md names each finding.
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
@@ -60,6 +61,14 @@ Subjects subjects_of(const std::vector<Finding>& findings) {
         EXPECT_FALSE(finding.advice.empty()) << finding.subject;
     }
     return subjects;
+}
+
+// Redis 7.0 says of a script that it lacks a right, and Valkey, as Redis from 7.2 on, which.
+void expect_named(const Finding& finding, const std::string& right) {
+    const bool is_new = std::getenv("LEASELOCK_TEST_SERVER") != nullptr;
+    if (!is_new || finding.subject == "info") return;
+    const std::string named = right[0] == '+' ? '\'' + right.substr(1) + "' command" : "a key";
+    EXPECT_NE(finding.found.find(named), std::string::npos) << right << ": " << finding.found;
 }
 
 // A server that keeps what it is told.
@@ -187,7 +196,9 @@ TEST_F(RedisCheck, EachRightThatIsMissingShowsAtTheVerbsThatNeedIt) {
         server_.command(words);
         subjects.emplace_back(right == "+time" ? "login" : "info");
         if (right == "+eval") subjects.emplace_back("eval");
-        EXPECT_EQ(subjects_of(check_as_locker(server_.url())), subjects) << right;
+        const std::vector<Finding> findings = check_as_locker(server_.url());
+        EXPECT_EQ(subjects_of(findings), subjects) << right;
+        for (const Finding& finding : findings) expect_named(finding, right);
         EXPECT_EQ(support::keys_without_ttl(server_), Subjects{}) << right;
     }
     EXPECT_EQ(rights.size() + 7 + 5, locker_acl().size())

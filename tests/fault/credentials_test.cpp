@@ -117,6 +117,22 @@ TEST_F(Row51Credentials, UserThatIsReplacedOnALiveConnectionIsNotNoticed) {
     EXPECT_EQ(auths(), 2);
 }
 
+// What a script was denied may be done in part, so it is not sent again by itself; the next call is
+// by whoever the callback names.
+TEST_F(Row51Credentials, UserWhoLacksARightInsideAScriptIsReplacedForTheNextCall) {
+    set_user("locker-2", "second");
+    EXPECT_EQ(
+        server_.cli("ACL", "SETUSER", "locker-1", "reset", "on", ">first", "~*", "+@all", "-set"),
+        "OK");
+    say("locker-1", "first");
+    LockManager locks = manager();
+    std::error_code ec;
+    EXPECT_FALSE(locks.acquire("key", {}, ec));
+    EXPECT_EQ(ec, Errc::access_denied);
+    say("locker-2", "second");
+    expect_works(locks);
+}
+
 TEST_F(Row51Credentials, ManyCallersShareTheOneNewLogin) {
     set_user("locker-1", "first");
     set_user("locker-2", "second");

@@ -1,6 +1,7 @@
 #include "support/redis_server.hpp"
 
 #include <chrono>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
 #include <sstream>
@@ -15,6 +16,11 @@ namespace leaselock::support {
 namespace {
 
 using namespace std::chrono_literals;
+
+std::string program() {
+    const char* const named = std::getenv("LEASELOCK_TEST_SERVER");
+    return named == nullptr ? "redis-server" : named;
+}
 
 std::string readable(const wire::ReplyView& reply) {
     using Type = wire::ReplyView::Type;
@@ -42,7 +48,7 @@ RedisServer::RedisServer(std::vector<std::string> arguments, WallClock wall_cloc
         port_ = free_port();
         if (start()) return;
     }
-    throw std::runtime_error("redis-server does not start: " + log_end());
+    throw std::runtime_error(program() + " does not start: " + log_end());
 }
 
 std::string RedisServer::url() const { return "redis://127.0.0.1:" + std::to_string(port_); }
@@ -85,7 +91,7 @@ void RedisServer::write_clock_shift() {
 
 // Whether it answers in time. An end before that means that the port was taken, or a bad argument.
 bool RedisServer::start() {
-    std::vector<std::string> words{"redis-server", "--port", std::to_string(port_)};
+    std::vector<std::string> words{program(), "--port", std::to_string(port_)};
     const std::vector<std::string> own{
         "--bind", "127.0.0.1",    "--unixsocket", socket_path(), "--save",
         "",       "--appendonly", "no",           "--dir",       directory_.path().string()};
@@ -161,7 +167,7 @@ std::string RedisServer::log_end() const {
     text << file.rdbuf();
     const std::string all = text.str();
     constexpr std::size_t enough = 1000;
-    if (all.empty()) return "it said nothing; is it in PATH?";
+    if (all.empty()) return "it said nothing; is it there? ./dev test fetches what is missing";
     return all.size() > enough ? all.substr(all.size() - enough) : all;
 }
 

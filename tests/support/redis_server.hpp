@@ -1,6 +1,6 @@
-// A real redis-server (from PATH) of a test's own: on a free port of 127.0.0.1 and on a unix socket
-// in a private directory, with nothing persisted. It is gone when the object is, and also when the
-// test program dies.
+// A real redis-server of a test's own, from PATH, or the one that LEASELOCK_TEST_SERVER names, as a
+// valkey-server: on a free port of 127.0.0.1 and on a unix socket in a private directory, with
+// nothing persisted. It is gone when the object is, and also when the test program dies.
 //
 // Thread-safety: command() and cli() may be called by all threads at once, the rest by one. The
 // thread that starts a server must outlive it: the kernel ends the server with that thread.

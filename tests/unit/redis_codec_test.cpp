@@ -295,7 +295,7 @@ TEST(RedisCodec, AnswersThatTheRequestCannotHaveAreProtocolErrors) {
     expect_failed(resets, array(integer(1), now), Errc::protocol_error);
 }
 
-// The texts are those of redis-server 7.0.
+// The texts are those of redis-server 7.0, and where they differ those of Redis 7.2 and Valkey 9.
 TEST(RedisCodec, EachErrorOfAServerHasItsMeaning) {
     const std::string in_script = " script: 6f1ed002ab5595859014ebf0951522d9, on @user_script:9.";
     const std::vector<std::tuple<std::string, Errc>> meanings{
@@ -327,6 +327,15 @@ TEST(RedisCodec, EachErrorOfAServerHasItsMeaning) {
          Errc::access_denied},
         {"ERR The user executing the script can't access at least one of the keys" + in_script,
          Errc::access_denied},
+        {"ERR ACL failure in script: User me has no permissions to run the 'hset' command" +
+             in_script,
+         Errc::access_denied},
+        {"ERR ACL failure in script: No permissions to access a key script: on @user_script:1.",
+         Errc::access_denied},
+        {"NOPERM User me has no permissions to run the 'evalsha' command", Errc::access_denied},
+        {"ERR Unknown Redis command called from script" + in_script, Errc::not_supported},
+        {"ERR Unknown command called from script script: on @user_script:1.", Errc::not_supported},
+        {"ERR unknown subcommand 'numsub'. Try PUBSUB HELP.", Errc::not_supported},
         {"WRONGTYPE Operation against a key holding the wrong kind of value" + in_script,
          Errc::corrupt},
         {"CORRUPT the fencing token of the key is not one", Errc::corrupt},

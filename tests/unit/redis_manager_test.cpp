@@ -115,14 +115,23 @@ TEST_F(RedisManager, OwesNothingWhereNothingCanHaveHappened) {
     }
 }
 
-// A script that was denied a right in its middle has done what it did before.
-TEST_F(RedisManager, ReleasesAfterAScriptThatWasDeniedARight) {
+// A script that was denied a right in its middle, or a command, has done what it did before.
+TEST_F(RedisManager, ReleasesAfterAScriptThatWasEndedInItsMiddle) {
+    const std::vector<std::pair<std::string, Errc>> ends{
+        {"The user executing the script can't run this command", Errc::access_denied},
+        {"ACL failure in script: User u has no permissions to run the 'set' command",
+         Errc::access_denied},
+        {"Unknown Redis command called from script", Errc::not_supported},
+        {"Unknown command called from script", Errc::not_supported}};
     LockManager locks = manager();
-    lock_peer_.script(
-        {Answer::reply("-ERR The user executing the script can't run this command\r\n")});
-    EXPECT_FALSE(locks.acquire("key", {}, ec_));
-    EXPECT_EQ(ec_, Errc::access_denied);
-    EXPECT_TRUE(hears("ar")) << heard();
+    std::string expected;
+    for (const auto& [text, error] : ends) {
+        lock_peer_.script({Answer::reply("-ERR " + text + " script: on @user_script:1.\r\n")});
+        EXPECT_FALSE(locks.acquire("key", {}, ec_));
+        EXPECT_EQ(ec_, error);
+        expected += "ar";
+        EXPECT_TRUE(hears(expected)) << heard();
+    }
 }
 
 TEST_F(RedisManager, TriesAgainWithTheServersTimeAfterStale) {
