@@ -28,6 +28,11 @@ using namespace std::chrono_literals;
 
 enum class Kind { memory, files, redis };
 
+[[nodiscard]] inline std::string name_of(Kind kind) {
+    if (kind == Kind::memory) return "Memory";
+    return kind == Kind::files ? "Files" : "Redis";
+}
+
 class CopiedStore : public ::testing::TestWithParam<Kind> {
   protected:
     // Of the test's store; of memory there is another one with each.

@@ -147,14 +147,7 @@ TEST_P(Copies, WaiterOfTheParentIsNotifiedAfterAChildDestroyedItsBackend) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, Copies, ::testing::Values(Kind::memory, Kind::files, Kind::redis),
-                         [](const auto& store) {
-                             switch (store.param) {
-                                 case Kind::memory: return std::string{"Memory"};
-                                 case Kind::files: return std::string{"Files"};
-                                 case Kind::redis: break;
-                             }
-                             return std::string{"Redis"};
-                         });
+                         [](const auto& store) { return name_of(store.param); });
 
 }  // namespace
 }  // namespace leaselock::support
