@@ -31,8 +31,9 @@ bool find(Core& core, std::string_view key, std::string_view backend, Place& pla
     return place.backend != nullptr;
 }
 
-Request look(std::string_view full_key, Clock::time_point now) noexcept {
-    return {.verb = Verb::inspect, .key = full_key, .submitted = now};
+Request look(std::string_view full_key, Clock::time_point now,
+             Clock::time_point deadline = Clock::time_point::max()) noexcept {
+    return {.verb = Verb::inspect, .key = full_key, .submitted = now, .deadline = deadline};
 }
 
 bool failed(const Reply& reply, std::string_view key, Failure& failure) {
@@ -129,8 +130,9 @@ bool end_latch(Core& core, std::string_view key, std::string_view backend, int c
 
 namespace {
 
-// How many looks leave in one write.
+// How many looks leave in one write, and how long all of a list may take.
 constexpr std::size_t batch_size = 64;
+constexpr std::chrono::minutes longest_list{1};
 
 // What is left of the keys that have no prefix any more and may be a lock's.
 std::vector<std::string> keys_of(const Core& core, const std::vector<std::string>& found) {
@@ -150,25 +152,32 @@ std::vector<std::string> keys_of(const Core& core, const std::vector<std::string
 
 // Looks at some keys at once; adds those that are held. What is no lock is left out.
 bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
-             std::vector<ListedLock>& locks, Failure& failure) {
+             Clock::time_point until, std::vector<ListedLock>& locks, Failure& failure) {
     const Clock::time_point now = core.clock().now();
+    if (now >= until) {
+        failure.set(Errc::command_timed_out,
+                    fmt::format("list: {} locks were found within {} s, and not all keys were "
+                                "looked at: name fewer",
+                                locks.size(), std::chrono::seconds{longest_list}.count()));
+        return false;
+    }
     std::deque<std::string> full_keys;
     std::deque<Operation> looks;
     std::vector<Operation*> all;
     for (const std::string& key : keys) {
         full_keys.push_back(core.options().prefix + key);
-        all.push_back(&looks.emplace_back(look(full_keys.back(), now)));
+        all.push_back(&looks.emplace_back(look(full_keys.back(), now, until)));
     }
     backend.submit(all);
     for (Operation* const each : all) {
-        if (!backend.pump(*each, Clock::time_point::max())) backend.detach(*each);
+        if (!each->done() && !backend.pump(*each, until)) backend.detach(*each);
         check_reply(*each);
     }
     for (std::size_t i = 0; i < keys.size(); ++i) {
         // Others need the connection, too.
         std::optional<Operation> again;
         if (looks[i].reply.error == Errc::too_many_in_flight) {
-            core.run(backend, again.emplace(look(full_keys[i], core.clock().now())));
+            core.run(backend, again.emplace(look(full_keys[i], core.clock().now(), until)));
         }
         const Reply& reply = again ? again->reply : looks[i].reply;
         const bool no_lock = reply.outcome == Outcome::failed &&
@@ -196,10 +205,11 @@ std::vector<ListedLock> list(Core& core, std::string_view pattern, std::string_v
     if (backend == nullptr) failure.raise();
     const std::vector<std::string> keys =
         keys_of(core, backend->list(core.options().prefix, pattern));
+    const Clock::time_point until = saturating_add(core.clock().now(), longest_list);
     std::vector<ListedLock> locks;
     for (std::span<const std::string> rest{keys}; !rest.empty();) {
         const std::size_t count = std::min(rest.size(), batch_size);
-        if (!look_at(core, *backend, rest.first(count), locks, failure)) failure.raise();
+        if (!look_at(core, *backend, rest.first(count), until, locks, failure)) failure.raise();
         rest = rest.subspan(count);
     }
     return locks;

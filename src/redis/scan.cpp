@@ -20,10 +20,23 @@ using Type = wire::ReplyView::Type;
 // How many keys the server looks at for one command: some 100 us of its time.
 constexpr std::string_view piece = "1000";
 
+// A walk has an end, whatever the server says: after so many command time-outs, or so many keys.
+constexpr int most_timeouts = 60;
+constexpr std::size_t most_keys = 1'000'000;
+
+bool is_cursor(wire::ReplyView element) noexcept {
+    const std::string_view text = element.text();
+    return element.type() == Type::string && !text.empty() && text.size() <= 20 &&
+           text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 class Walk {
   public:
     Walk(const LinkSettings& settings, std::shared_ptr<Clock> clock)
-        : settings_{settings}, clock_{std::move(clock)}, connection_{clock_} {}
+        : settings_{settings},
+          clock_{std::move(clock)},
+          ends_{detail::saturating_add(clock_->now(), settings.command_timeout * most_timeouts)},
+          connection_{clock_} {}
 
     void connect() {
         const auto time = std::min(settings_.connect_timeout, settings_.command_timeout);
@@ -41,18 +54,27 @@ class Walk {
                                                     match,  "COUNT", piece};
         std::string out;
         wire::append_command(out, words);
-        const auto until = detail::saturating_add(clock_->now(), settings_.command_timeout);
+        const Clock::time_point now = clock_->now();
+        if (now >= ends_) {
+            fail(Errc::command_timed_out,
+                 fmt::format("the walk through all keys has no end after {} command time-outs",
+                             most_timeouts));
+        }
+        const auto until = detail::saturating_add(now, settings_.command_timeout);
         (void)connection_.send(out, until);  // if that fails, so does the answer
         const wire::Reply answer = receive_answer(connection_, settings_, until);
         if (answer.is_error()) fail(classify(answer.text()), quote(answer.text()));
         const wire::ReplyView found = answer.at(1);
-        if (answer.size() != 2 || answer.at(0).type() != Type::string ||
-            found.type() != Type::array) {
-            fail(Errc::unexpected_reply, "the answer is none that SCAN gives");
+        if (answer.size() != 2 || !is_cursor(answer.at(0)) || found.type() != Type::array) {
+            fail(Errc::protocol_error, "the answer is none that SCAN has");
         }
         for (std::size_t i = 0; i < found.size(); ++i) {
             const std::string_view key = found.at(i).text();
             if (key_fault(key).empty()) keys.emplace_back(key);
+        }
+        if (keys.size() > most_keys) {
+            fail(Errc::invalid_option,
+                 fmt::format("the pattern finds more than {} keys: name fewer", most_keys));
         }
         cursor_ = answer.at(0).text();
         return cursor_ != "0";
@@ -65,6 +87,7 @@ class Walk {
 
     const LinkSettings& settings_;
     const std::shared_ptr<Clock> clock_;
+    const Clock::time_point ends_;
     wire::Connection connection_;
     std::string cursor_ = "0";
 };

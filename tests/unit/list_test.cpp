@@ -1,5 +1,6 @@
 // Goal: list() tells the locks that match and nothing else, by pieces, and the same on both
-// backends. Method: a real redis-server with keys of all sorts; patterns by chance on both.
+// backends, whatever others have stored; and it ends. Method: a real redis-server with keys and
+// values of all sorts; patterns by chance on both; a server and a store without an end.
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <memory>
@@ -9,8 +10,10 @@
 
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
+#include <leaselock/testing/manual_clock.hpp>
 
 #include "support/redis_server.hpp"
+#include "support/scripted_peer.hpp"
 
 namespace leaselock {
 namespace {
@@ -105,6 +108,124 @@ TEST_F(List, TroubleIsToldByItsFamily) {
     server_.resume();
     EXPECT_EQ(locks.list("*", {}, ec_).size(), 1U) << ec_.message();
     EXPECT_EQ(ec_, std::error_code{});
+}
+
+// One of them would be more than an answer may be, and so ended all of the list.
+TEST_F(List, ValueLongerThanAnyLockIsCorruptAndLeftOut) {
+    hold("p:lock");
+    server_.cli("SET", "p:long", std::string(1024, 'x'), "PX", "3600000");
+    server_.cli("SET", "p:too-long", std::string(1025, 'x'), "PX", "3600000");
+    server_.cli("SET", "p:huge", std::string(3'000'000, 'x'), "PX", "3600000");
+    LockManager locks = manager("p:");
+    EXPECT_EQ(keys_of(locks.list()), (Keys{"lock", "long"}));
+    EXPECT_TRUE(locks.inspect("long").owner.empty());
+    EXPECT_FALSE(locks.try_acquire("long"));
+    for (const std::string key : {"too-long", "huge"}) {
+        (void)locks.inspect(key, {}, ec_);
+        EXPECT_EQ(ec_, Errc::corrupt) << key;
+        (void)locks.force_release(key, {}, ec_);
+        EXPECT_EQ(ec_, Errc::corrupt) << key;
+        EXPECT_FALSE(locks.try_acquire(key, {}, ec_));
+        EXPECT_EQ(ec_, Errc::corrupt) << key;
+        EXPECT_FALSE(locks.try_acquire(key, {.share = shared}, ec_));
+        EXPECT_EQ(ec_, Errc::corrupt) << key;
+    }
+    EXPECT_EQ(server_.cli("STRLEN", "p:huge"), "3000000") << "left alone";
+    EXPECT_TRUE(locks.try_acquire("lock-2")) << "the connection has not ended";
+}
+
+// A server whose walk through its keys has no end: each piece has so many of them.
+class EndlessWalk : public ::testing::Test {
+  protected:
+    void walk_by(int keys) {
+        peer_.on_command([keys, next = 0](const support::ScriptedPeer::Command& command) mutable {
+            using support::Answer;
+            if (command[0] == "TIME") {
+                return Answer::reply("*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n");
+            }
+            std::string answer = "*2\r\n$1\r\n7\r\n*" + std::to_string(keys) + "\r\n";
+            for (int i = 0; i < keys; ++i) {
+                const std::string key = "hazel:lock:" + std::to_string(next++);
+                answer += "$" + std::to_string(key.size()) + "\r\n" + key + "\r\n";
+            }
+            return Answer::reply(answer);
+        });
+    }
+    std::error_code listed(std::chrono::milliseconds command_timeout) {
+        LockManager locks{{.backend = "redis"}};
+        locks.register_backend(
+            "redis", make_redis_backend({.url = peer_.url(), .command_timeout = command_timeout}));
+        std::error_code ec;
+        EXPECT_TRUE(locks.list("*", {}, ec).empty());
+        return ec;
+    }
+
+    support::ScriptedPeer peer_;
+};
+
+TEST_F(EndlessWalk, IsEndedAfterSixtyCommandTimeOuts) {
+    walk_by(1);
+    std::error_code ec;
+    auto start = boot_clock()->now();
+    // On a busy machine 20 ms may be too short for the login.
+    while ((ec = listed(20ms)) == Errc::connect_failed) start = boot_clock()->now();
+    EXPECT_EQ(ec, Errc::command_timed_out);
+    EXPECT_LT(boot_clock()->now() - start, 61 * 20ms * 10);
+}
+
+TEST_F(EndlessWalk, IsEndedAfterAMillionKeys) {
+    walk_by(4000);
+    EXPECT_EQ(listed(1min), Errc::invalid_option);
+    EXPECT_LT(peer_.commands().size(), 300U);
+}
+
+TEST_F(EndlessWalk, WithACursorThatIsNoneIsAProtocolError) {
+    for (const std::string cursor : {"$1\r\nx\r\n", "$0\r\n\r\n", ":7\r\n", "$-1\r\n"}) {
+        peer_.on_command([cursor](const support::ScriptedPeer::Command& command) {
+            return support::Answer::reply(command[0] == "TIME"
+                                              ? "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"
+                                              : "*2\r\n" + cursor + "*0\r\n");
+        });
+        EXPECT_EQ(listed(20s), Errc::protocol_error) << cursor;
+    }
+}
+
+// Each answer takes 10 s.
+class Slow final : public Backend {
+  public:
+    explicit Slow(std::shared_ptr<testing::ManualClock> clock) : clock_{std::move(clock)} {}
+    using Backend::submit;
+    void submit(std::span<Operation* const> operations) noexcept override {
+        clock_->advance(10s);
+        ++writes;
+        for (Operation* const each : operations) {
+            each->reply.outcome = Outcome::free;
+            each->complete();
+        }
+    }
+    bool pump(Operation&, Clock::time_point) noexcept override { return true; }
+    void detach(Operation&) noexcept override {}
+    std::vector<std::string> list(std::string_view prefix, std::string_view) override {
+        std::vector<std::string> keys;
+        for (int i = 0; i < 10'000; ++i) keys.push_back(std::string(prefix) + std::to_string(i));
+        return keys;
+    }
+
+    int writes = 0;
+
+  private:
+    std::shared_ptr<testing::ManualClock> clock_;
+};
+
+TEST(ListOfASlowStore, IsEndedAfterAMinute) {
+    const auto clock = std::make_shared<testing::ManualClock>();
+    const auto store = std::make_shared<Slow>(clock);
+    LockManager locks{{.backend = "slow", .clock = clock}};
+    locks.register_backend("slow", store);
+    std::error_code ec;
+    EXPECT_TRUE(locks.list("*", {}, ec).empty());
+    EXPECT_EQ(ec, Errc::command_timed_out);
+    EXPECT_EQ(store->writes, 6);
 }
 
 // Only a backend that says so can tell.

@@ -7,6 +7,7 @@ local call = redis.call
 local holder = call('GET', KEYS[1])
 local waiting = call('LLEN', KEYS[3])
 if not holder then return {0, waiting} end
+if #holder > 1024 then return redis.error_reply('CORRUPT the key holds more than a lock does') end
 local fence = tonumber(call('GET', KEYS[2]) or 0)
 if not (fence and fence >= 0 and fence < 9007199254740992) then
   return redis.error_reply('CORRUPT the fencing token of the key is not one')
