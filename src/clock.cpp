@@ -4,6 +4,8 @@
 
 #include <leaselock/clock.hpp>
 
+#include "undying.hpp"
+
 namespace leaselock {
 namespace {
 
@@ -41,8 +43,8 @@ class BootClock final : public Clock {
 }  // namespace
 
 std::shared_ptr<Clock> boot_clock() {
-    static const std::shared_ptr<Clock> clock = std::make_shared<BootClock>();
-    return clock;
+    static const detail::Undying<std::shared_ptr<Clock>> clock{std::make_shared<BootClock>()};
+    return *clock;
 }
 
 }  // namespace leaselock

@@ -3,6 +3,8 @@
 #include <leaselock/error.hpp>
 #include <leaselock/printable.hpp>
 
+#include "undying.hpp"
+
 namespace leaselock {
 namespace {
 
@@ -132,13 +134,13 @@ std::string holder_text(std::string_view key, std::string_view owner,
 }  // namespace
 
 const std::error_category& error_category() noexcept {
-    static const CodeCategory category;
-    return category;
+    static const detail::Undying<CodeCategory> category;
+    return *category;
 }
 
 const std::error_category& family_category() noexcept {
-    static const FamilyCategory category;
-    return category;
+    static const detail::Undying<FamilyCategory> category;
+    return *category;
 }
 
 Error::Error(std::error_code code, std::string_view text)
