@@ -89,9 +89,10 @@ ReleaseTask::ReleaseTask(LeasePtr lease) noexcept
 // Where there is no reactor any more, its manager is gone: what is left is to wait for the answer.
 // As above, the task may be gone before add() returns.
 bool ReleaseTask::start() {
+    Core& core = lease_->core();
+    if (core.origin().is_in_child()) return false;
     const std::shared_ptr<Reactor> reactor = reactor_;
     const bool runs = Reactor::start(reactor);
-    Core& core = lease_->core();
     if (!release_.begin(core.clock().now())) return false;
     try {
         if (runs && reactor->add(*this)) return true;

@@ -140,11 +140,15 @@ TEST_F(CopiedFaces, OwnerHoldsNothing) {
 TEST_F(CopiedFaces, LeadershipAndSetOfLocksAreOverAndNoCallbackRuns) {
     LeaderElection election{locks_, "leader"};
     auto lead = election.campaign();
+    LeaderElection other{locks_, "other leader"};
+    auto second = other.campaign();
     auto all = acquire_all(locks_, {"a", "b"});
     auto lock = locks_.acquire("c");
     std::atomic<int> calls{0};
     const auto count = [&] { ++calls; };
     std::optional<std::stop_callback<decltype(count)>> on_end{std::in_place, lead->ended(), count};
+    std::optional<std::stop_callback<decltype(count)>> on_second{std::in_place, second->ended(),
+                                                                 count};
     std::optional<std::stop_callback<decltype(count)>> on_loss{std::in_place, all->lost(), count};
     std::optional<std::stop_callback<decltype(count)>> on_lost{std::in_place, lock->lost(), count};
     EXPECT_EQ(in_copy(Copying::fork,
@@ -160,6 +164,7 @@ TEST_F(CopiedFaces, LeadershipAndSetOfLocksAreOverAndNoCallbackRuns) {
                           found.expect(refuses([&] { (void)election.campaign(); }), "campaign");
                           found.expect(refuses([&] { (void)election.leader(); }), "leader");
                           lead.reset();
+                          second.reset();
                           all.reset();
                           lock.reset();
                           locks_ = LockManager{};
@@ -168,6 +173,7 @@ TEST_F(CopiedFaces, LeadershipAndSetOfLocksAreOverAndNoCallbackRuns) {
                       }),
               "");
     EXPECT_TRUE(lead->leads());
+    EXPECT_TRUE(second->leads());
     EXPECT_TRUE(all->owns_lock());
     EXPECT_EQ(calls, 0);
 }
@@ -229,6 +235,64 @@ TEST_F(CopiedFaces, CoroutineThatWaitsMayBeDestroyedAndStartsNothing) {
     }
 }
 
+// Does something when a certain thread asks for the time, once.
+class WatchedClock final : public Clock {
+  public:
+    time_point now() const noexcept override {
+        if (std::this_thread::get_id() == thread_.load() && !done_.exchange(true)) work_();
+        return real_->now();
+    }
+    bool sleep_until(time_point until, const std::stop_token& stop) override {
+        return real_->sleep_until(until, stop);
+    }
+    void sleep_until(time_point until, Waker& waker) override { real_->sleep_until(until, waker); }
+
+    void on_now(std::thread::id thread, std::function<void()> work) {
+        work_ = std::move(work);
+        thread_ = thread;
+    }
+    [[nodiscard]] bool is_done() const noexcept { return done_; }
+
+  private:
+    const std::shared_ptr<Clock> real_ = boot_clock();
+    std::function<void()> work_;
+    std::atomic<std::thread::id> thread_{};
+    mutable std::atomic<bool> done_{false};
+};
+
+// The thread that drives coroutines asks for the time with its mutex locked, and the child is made
+// at that moment.
+TEST_F(CopiedFaces, ChildDestroysCoroutinesThoughTheMutexOfTheirThreadIsLocked) {
+    const auto clock = std::make_shared<WatchedClock>();
+    LockManager locks{{.clock = clock}};
+    auto taken = locks.acquire("key");
+    std::atomic<int> got{0};
+    Owned waiting = hold(locks, "key", got);
+    std::atomic<std::thread::id> driver{};
+    const auto note = [&](std::optional<ScopedDistributedLock> lock, std::error_code) {
+        driver = std::this_thread::get_id();
+        lock.reset();
+    };
+    locks.async_acquire("other", {}, {}, note);
+    ASSERT_TRUE(poll_until([&] { return driver.load() != std::thread::id{}; }));
+    std::string wrong = "no copy was made";
+    clock->on_now(driver, [&] {
+        wrong = in_copy(Copying::fork, [&] {
+            Findings found;
+            waiting.destroy();
+            std::optional<ReleaseResult> result;
+            const Owned release = let_go(*taken, result);
+            found.expect(result == ReleaseResult::not_held, "released");
+            return found.text();
+        });
+    });
+    locks.async_acquire("other", {}, {}, note);
+    ASSERT_TRUE(poll_until([&] { return clock->is_done(); }, 1min));
+    taken.reset();
+    EXPECT_TRUE(poll_until([&] { return got == 1; }));
+    EXPECT_EQ(wrong, "");
+}
+
 // Some of the threads hold a mutex when a child is made.
 TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
     std::optional<LockOwner> owner{std::in_place, locks_};
@@ -262,7 +326,14 @@ TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
                                  });
         }
     });
-    constexpr int children = 60;
+    busy.emplace_back([&] {
+        while (!ends) {
+            const auto level = owner->acquire("owned");
+        }
+    });
+    std::atomic<int> got{0};
+    Owned waiting = hold(locks_, "mine", got);
+    constexpr int children = 100;
     int done = 0;
     for (std::string wrong; done < children && wrong.empty(); done += wrong.empty() ? 1 : 0) {
         wrong = in_copy(Copying::fork, [&] {
@@ -275,6 +346,7 @@ TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
             found.expect(locks_.stats().acquired == 0, "stats");
             lock.reset();
             owned.reset();
+            waiting.destroy();
             owner.reset();
             mutex.reset();
             shared.reset();
@@ -288,6 +360,8 @@ TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
     EXPECT_TRUE(poll_until([&] { return pending == 0; }));
     EXPECT_EQ(done, children);
     EXPECT_TRUE(lock->owns_lock());
+    lock.reset();
+    EXPECT_TRUE(poll_until([&] { return got == 1; }));
 }
 
 }  // namespace
