@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fmt/core.h>
 #include <span>
 #include <vector>
 
@@ -43,14 +42,13 @@ Errc meaning(Step step, std::string_view text) noexcept {
 
 // What the server said; of its words to AUTH the first alone, since it may repeat any part of what
 // it was told.
-std::string shown(Step step, std::string_view error) {
+std::string shown(Step step, std::string_view error, std::string_view password) {
     if (step != Step::auth) return quote(error);
     const std::string_view code = error.substr(0, error.find(' '));
-    const bool is_code = code.size() <= 20 && std::all_of(code.begin(), code.end(), [](char c) {
-                             return c >= 'A' && c <= 'Z';
-                         });
-    return fmt::format("the server refused the login{}{}", is_code && !code.empty() ? ": " : "",
-                       is_code ? code : std::string_view{});
+    const bool is_code =
+        code.size() <= 20 && password.find(code) == std::string_view::npos &&
+        std::all_of(code.begin(), code.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    return "the server refused the login" + (is_code ? ": " + std::string(code) : "");
 }
 
 bool is_ok(wire::ReplyView answer) noexcept {
@@ -94,7 +92,7 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
             return Errc::connect_failed;
         }
         if (answer.is_error()) {
-            why = shown(step, answer.text());
+            why = shown(step, answer.text(), credentials.password);
             return meaning(step, answer.text());
         }
         if (step != Step::time && !is_ok(answer)) {

@@ -38,18 +38,17 @@ std::size_t checked_in_flight(int value) {
                     fmt::format("max_in_flight = {}, allowed are 1 to {}", value, most_in_flight));
 }
 
-// Option texts are shown only if they look like options.
-std::string shown(std::string_view text) {
-    const bool plain =
-        text.size() <= 32 &&
-        text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789-.") == std::string_view::npos;
-    return plain ? fmt::format("'{}'", text) : "(not shown)";
+// Names of options are shown only if they look like names, and values never.
+std::string shown(std::string_view name) {
+    const bool plain = name.size() <= 32 && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") ==
+                                                std::string_view::npos;
+    return plain ? fmt::format("'{}'", name) : "(not shown)";
 }
 
 microseconds parsed_time(std::string_view name, std::string_view text, std::string_view allowed) {
     if (const auto value = wire::parse_duration(text)) return *value;
     throw LockError(Errc::invalid_url,
-                    fmt::format("URL option {} = {}, allowed are {}", name, shown(text), allowed));
+                    fmt::format("URL option {} is wrong, allowed are {}", name, allowed));
 }
 
 int parsed_number(std::string_view name, std::string_view text) {
@@ -57,8 +56,8 @@ int parsed_number(std::string_view name, std::string_view text) {
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error == std::errc{} && stop == end) return value;
-    throw LockError(Errc::invalid_url, fmt::format("URL option {} = {}, allowed are 1 to {}", name,
-                                                   shown(text), most_in_flight));
+    throw LockError(Errc::invalid_url, fmt::format("URL option {} is wrong, allowed are 1 to {}",
+                                                   name, most_in_flight));
 }
 
 // The URL speaks where the field is silent.
@@ -82,9 +81,8 @@ bool take_tls_option(const std::pair<std::string, std::string>& option, TlsOptio
     const std::string& value = option.second;
     if (name == "verify") {
         if (value != "on" && value != "off") {
-            throw LockError(Errc::invalid_url, fmt::format("URL option verify = {}, allowed are on "
-                                                           "and off",
-                                                           shown(value)));
+            throw LockError(Errc::invalid_url,
+                            "URL option verify is wrong, allowed are on and off");
         }
         if (!tls.verify) tls.verify = value == "on";
         return true;
@@ -187,6 +185,8 @@ LinkSettings settings_of(const RedisOptions& given) {
     }
     const wire::Url url = wire::parse_url(given.url);
     const RedisOptions options = merged(url, given);
+    wire::Url shown_url = url;
+    shown_url.password = options.password;
     return {
         .endpoint = {.host = url.host,
                      .port = url.port,
@@ -196,7 +196,7 @@ LinkSettings settings_of(const RedisOptions& given) {
                         .password = options.password,
                         .database = url.database},
         .ask_credentials = asking(options, url.database),
-        .name = wire::masked(url),
+        .name = wire::masked(shown_url),
         .connect_timeout =
             checked("connect_timeout", options.connect_timeout.value_or(default_timeout)),
         .command_timeout =

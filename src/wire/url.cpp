@@ -51,24 +51,24 @@ class UrlParser {
     Url parse(std::string_view text) {
         const std::size_t scheme_end = text.find("://");
         if (scheme_end == std::string_view::npos) {
-            fail("has no scheme", "", schemes);
+            fail("has no scheme", schemes);
         }
         const std::string_view scheme = text.substr(0, scheme_end);
         const bool is_unix = scheme == "redis+unix";
         url_.tls = scheme == "rediss";
         if (!is_unix && !url_.tls && scheme != "redis") {
-            fail("scheme is unknown:", scheme, schemes);
+            fail("scheme " + named(scheme) + "is unknown", schemes);
         }
         std::string_view rest = text.substr(scheme_end + 3);
         const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
         rest.remove_prefix(authority.size());
         // What is before that may be a part of a password, and be shown in a message or even used.
         if (rest.find('@') != std::string_view::npos) {
-            fail("has an '@' behind the host", "",
+            fail("has an '@' behind the host",
                  "%40 there; a '/', '?' or '#' in a password is percent-encoded too");
         }
         if (rest.find('#') != std::string_view::npos) {
-            fail("has a fragment", "", "none; a '#' in a password is written %23");
+            fail("has a fragment", "none; a '#' in a password is written %23");
         }
 
         const std::string_view host_and_port = read_user(authority);
@@ -84,20 +84,25 @@ class UrlParser {
     }
 
   private:
-    [[noreturn]] void fail(std::string_view what, std::string_view value,
-                           std::string_view allowed) const {
+    // What is wrong is shown by its name and never by its value: where a sign is missing or one too
+    // many, any part may be one of the password.
+    [[noreturn]] void fail(std::string_view what, std::string_view allowed) const {
         std::string text = "URL ";
         text += what;
-        if (!value.empty()) {
-            text += " '" + encode(value, "-._~:/?=&+[],;!$*()") + "'";
-        }
         text += "; allowed: ";
         text += allowed;
         throw LockError(make_error_code(Errc::invalid_url), text);
     }
+    // In quotes, with a space after it, if it looks like a name.
+    static std::string named(std::string_view text) {
+        constexpr std::size_t longest = 32;
+        if (text.empty() || text.size() > longest || !has_only(text, alphanumeric, "-._+")) {
+            return {};
+        }
+        return "'" + std::string(text) + "' ";
+    }
 
-    // `shown` is the value for messages; empty where it is secret.
-    std::string decode(std::string_view part, std::string_view text, std::string_view shown) const {
+    std::string decode(std::string_view part, std::string_view text) const {
         std::string out;
         for (std::size_t i = 0; i < text.size(); ++i) {
             if (text[i] != '%') {
@@ -109,14 +114,13 @@ class UrlParser {
             const auto [end, error] =
                 std::from_chars(hex.data(), hex.data() + hex.size(), byte, 16);
             if (hex.size() != 2 || end != hex.data() + 2 || error != std::errc{}) {
-                fail(std::string(part) + " has a bad percent-escape", shown,
-                     "% and two hex digits");
+                fail(std::string(part) + " has a bad percent-escape", "% and two hex digits");
             }
             out += static_cast<char>(byte);
             i += 2;
         }
         if (out.find('\0') != std::string::npos) {
-            fail(std::string(part) + " has a NUL byte", shown, "any other byte");
+            fail(std::string(part) + " has a NUL byte", "any other byte");
         }
         return out;
     }
@@ -127,9 +131,9 @@ class UrlParser {
         if (at == std::string_view::npos) return authority;
         std::string_view user = authority.substr(0, at);
         if (const auto password = cut(user, ':')) {
-            url_.password = decode("password", *password, "");
+            url_.password = decode("password", *password);
         }
-        url_.username = decode("user", user, user);
+        url_.username = decode("user", user);
         return authority.substr(at + 1);
     }
 
@@ -139,49 +143,48 @@ class UrlParser {
         if (text.starts_with('[')) {
             const std::optional<std::string_view> behind = cut(host, ']');
             if (!behind || (!behind->empty() && !behind->starts_with(':'))) {
-                fail("host is not an IPv6 address in brackets:", text,
-                     "[address] or [address]:port");
+                fail("host is not an IPv6 address in brackets", "[address] or [address]:port");
             }
             read_ipv6(host.substr(1));
             if (!behind->empty()) port = behind->substr(1);
         } else {
             port = cut(host, ':');
             if (port && port->find(':') != std::string_view::npos) {
-                fail("host has more than one ':':", text, "an IPv6 address in brackets");
+                fail("host has more than one ':'", "an IPv6 address in brackets");
             }
-            if (host.empty()) fail("host is empty", "", "a name or an address");
+            if (host.empty()) fail("host is empty", "a name or an address");
             if (!has_only(host, alphanumeric, "-._")) {
-                fail("host has a byte that none may have:", host, "letters, digits, '-', '.', '_'");
+                fail("host has a byte that none may have", "letters, digits, '-', '.', '_'");
             }
             url_.host = host;
         }
         if (port) {
-            url_.port = static_cast<std::uint16_t>(number("port is wrong:", *port, 1, 65535));
+            url_.port = static_cast<std::uint16_t>(number("port is wrong", *port, 1, 65535));
         }
     }
 
     // An interface may follow, as in fe80::1%25eth0.
     void read_ipv6(std::string_view text) {
-        const std::string decoded = decode("host", text, text);
+        const std::string decoded = decode("host", text);
         std::string_view address = decoded;
         const std::optional<std::string_view> interface = cut(address, '%');
         in6_addr unused{};
         if (::inet_pton(AF_INET6, std::string(address).c_str(), &unused) != 1 ||
             (interface && (interface->empty() || !has_only(*interface, alphanumeric, "-._")))) {
-            fail("host is not an IPv6 address:", text, "an IPv6 address in the brackets");
+            fail("host is not an IPv6 address", "an IPv6 address in the brackets");
         }
         url_.host = decoded;
     }
 
     void read_unix_path(std::string_view host, std::string_view path) {
-        if (!host.empty()) fail("has a host before the path:", host, "redis+unix:///path");
-        if (path.size() < 2) fail("path is empty", "", "the absolute path of a unix socket");
-        url_.unix_path = decode("path", path, path);
+        if (!host.empty()) fail("has a host before the path", "redis+unix:///path");
+        if (path.size() < 2) fail("path is empty", "the absolute path of a unix socket");
+        url_.unix_path = decode("path", path);
     }
 
     void read_database(std::string_view text) {
         url_.database = static_cast<int>(
-            number("database is wrong:", text, 0, std::numeric_limits<std::int32_t>::max()));
+            number("database is wrong", text, 0, std::numeric_limits<std::int32_t>::max()));
     }
 
     std::int64_t number(std::string_view what, std::string_view text, std::int64_t least,
@@ -190,8 +193,7 @@ class UrlParser {
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
         if (!has_only(text, digits) || end != text.data() + text.size() || error != std::errc{} ||
             value < least || value > most) {
-            fail(what, text.empty() ? "(nothing)" : text,
-                 std::to_string(least) + " to " + std::to_string(most));
+            fail(what, std::to_string(least) + " to " + std::to_string(most));
         }
         return value;
     }
@@ -205,21 +207,22 @@ class UrlParser {
             std::string_view raw_name = item;
             const std::optional<std::string_view> raw_value = cut(raw_name, '=');
             if (!raw_value || raw_name.empty()) {
-                fail("option is not name=value:", item, "?name=value&name=value");
+                fail("option is not name=value", "?name=value&name=value");
             }
-            const std::string name = decode("option", raw_name, raw_name);
+            const std::string name = decode("option", raw_name);
             const auto same = [&](const auto& other) { return other.first == name; };
             const bool is_database = is_unix && name == "db";
             if ((is_database && has_database) ||
                 std::any_of(url_.options.begin(), url_.options.end(), same)) {
-                fail("option is given twice:", name, "each option once");
+                fail("option " + named(name) + "is given twice", "each option once");
             }
             if (is_database) {
                 has_database = true;
                 read_database(*raw_value);
             } else {
-                const std::string part = "option " + encode(name, "-._~");
-                url_.options.emplace_back(name, decode(part, *raw_value, ""));
+                std::string part = "option " + named(name);
+                if (part.ends_with(' ')) part.pop_back();
+                url_.options.emplace_back(name, decode(part, *raw_value));
             }
         }
     }
@@ -233,9 +236,12 @@ Url parse_url(std::string_view text) { return UrlParser{}.parse(text); }
 
 std::string masked(const Url& url) {
     std::string out = url.tls ? "rediss://" : url.unix_path.empty() ? "redis://" : "redis+unix://";
-    out += encode(url.username, "-._~");
-    if (!url.password.empty()) out += ":***";
-    if (!url.username.empty() || !url.password.empty()) out += '@';
+    // A user alone is of no use to Redis: it was meant as the password.
+    if (!url.password.empty()) {
+        out += encode(url.username, "-._~") + ":***@";
+    } else if (!url.username.empty()) {
+        out += "***@";
+    }
     const std::string database = std::to_string(url.database);
     if (!url.unix_path.empty()) return out + encode(url.unix_path, "-._~/") + "?db=" + database;
     const bool is_ipv6 = url.host.find(':') != std::string::npos;

@@ -113,6 +113,9 @@ TEST_F(RedisLogin, OfAnAnswerToAuthTheFirstWordAloneIsShown) {
         EXPECT_EQ(why_.find("3cr"), std::string::npos) << why_;
         EXPECT_NE(why_.find("the server refused the login"), std::string::npos) << why_;
     }
+    answer({"-SESAME\r\n"});
+    EXPECT_EQ(log_in_with({.username = "u", .password = "SESAME"}), Errc::authentication_failed);
+    EXPECT_EQ(why_, "the server refused the login");
     answer({"-WRONGPASS invalid username-password pair or user is disabled.\r\n"});
     EXPECT_EQ(log_in_with({.username = "u", .password = "s3cret"}), Errc::authentication_failed);
     EXPECT_EQ(why_, "the server refused the login: WRONGPASS");

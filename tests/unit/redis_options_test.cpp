@@ -91,5 +91,22 @@ TEST(RedisSettings, UnreadableInTheUrlAreRefused) {
     }
 }
 
+TEST(RedisSettings, ValueOfAnOptionIsNotShown) {
+    for (const std::string name : {"password", "pasword", "connect_timeout", "command_timeout",
+                                   "spin", "max_in_flight", "verify"}) {
+        const std::string text =
+            refusal({.url = "rediss://h?" + name + "=sesame"}, Errc::invalid_url);
+        EXPECT_TRUE(mentions(text, name)) << text;
+        EXPECT_FALSE(mentions(text, "sesame")) << text;
+    }
+    EXPECT_FALSE(mentions(refusal({.url = "redis://h?s3same=1"}, Errc::invalid_url), "s3same"));
+}
+
+TEST(RedisSettings, NameShowsTheUserWhereThereIsAPassword) {
+    EXPECT_EQ(settings_of({.url = "redis://sesame@h"}).name, "redis://***@h:6379/0");
+    EXPECT_EQ(settings_of({.url = "redis://app@h", .password = "sesame"}).name,
+              "redis://app:***@h:6379/0");
+}
+
 }  // namespace
 }  // namespace leaselock::redis
