@@ -4,10 +4,13 @@
 // Thread-safety: for the thread of its test.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <functional>
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -32,6 +35,34 @@ enum class Kind { memory, files, redis };
     if (kind == Kind::memory) return "Memory";
     return kind == Kind::files ? "Files" : "Redis";
 }
+
+// One that is not ours, and knows nothing of copies: it does whatever it is asked, and counts.
+class UsersBackend final : public Backend {
+  public:
+    using Backend::submit;
+
+    void submit(std::span<Operation* const> operations) noexcept override {
+        for (Operation* const operation : operations) {
+            ++calls;
+            if (on_call) on_call();
+            switch (operation->request.verb) {
+                case Verb::acquire: operation->reply.outcome = Outcome::granted; break;
+                case Verb::renew: operation->reply.outcome = Outcome::renewed; break;
+                case Verb::release: operation->reply.outcome = Outcome::released; break;
+                case Verb::inspect: operation->reply.outcome = Outcome::free; break;
+            }
+            operation->reply.fencing_token = static_cast<std::uint64_t>(calls.load());
+            operation->complete();
+        }
+    }
+    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
+        return true;
+    }
+    void detach(Operation& /*operation*/) noexcept override {}
+
+    std::atomic<int> calls{0};
+    std::function<void()> on_call{};
+};
 
 class CopiedStore : public ::testing::TestWithParam<Kind> {
   protected:

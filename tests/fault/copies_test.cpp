@@ -146,6 +146,22 @@ TEST_P(Copies, WaiterOfTheParentIsNotifiedAfterAChildDestroyedItsBackend) {
     store->forget(place);
 }
 
+TEST(CopiedBackend, OfAUserIsNotCalledInTheChild) {
+    const auto store = std::make_shared<UsersBackend>();
+    EXPECT_EQ(in_copy(Copying::fork,
+                      [&] {
+                          Findings found;
+                          LockManager own;
+                          own.register_backend("store", store);
+                          std::error_code ec;
+                          const auto lock = own.acquire("key", {.backend = "store"}, ec);
+                          found.expect(!lock && ec == Errc::forked, "acquire: " + ec.message());
+                          found.expect(store->calls == 0, "called");
+                          return found.text();
+                      }),
+              "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, Copies, ::testing::Values(Kind::memory, Kind::files, Kind::redis),
                          [](const auto& store) { return name_of(store.param); });
 

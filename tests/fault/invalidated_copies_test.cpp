@@ -107,6 +107,27 @@ TEST_P(InvalidatedCopies, WaitingCallEndsWithForked) {
               "");
 }
 
+// Not for its guard, nor for a call that was under way.
+TEST(InvalidatedBackend, OfAUserIsNotCalledAnyMore) {
+    EXPECT_EQ(in_copy(Copying::fork,
+                      [] {
+                          Findings found;
+                          const auto store = std::make_shared<UsersBackend>();
+                          LockManager locks{{.backend = "store"}};
+                          locks.register_backend("store", store);
+                          auto lock = locks.acquire("key");
+                          found.expect(lock && store->calls == 1, "not acquired");
+                          store->on_call = invalidate_copies;
+                          std::error_code ec;
+                          const auto late = locks.acquire("other", {}, ec);
+                          found.expect(!late && ec == Errc::forked, "granted: " + ec.message());
+                          lock.reset();
+                          found.expect(store->calls == 2, "called");
+                          return found.text();
+                      }),
+              "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, InvalidatedCopies,
                          ::testing::Values(Kind::memory, Kind::files, Kind::redis),
                          [](const auto& store) { return name_of(store.param); });
