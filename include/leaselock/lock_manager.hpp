@@ -49,9 +49,9 @@ class LEASELOCK_EXPORT LockManager {
     LockManager(LockManager&&) noexcept;
     LockManager& operator=(LockManager&&) noexcept;
     // Guards that are left hold nothing any more: their lost() fires, and they still release.
-    // Blocks until the releases that are owed are delivered, at most for `shutdown_timeout` and
-    // what a connection that is just being made takes; and for callbacks that are under way, at
-    // most as long again.
+    // Coroutines and callbacks that wait go on with Errc::cancelled. Blocks until they have, until
+    // the releases that are owed are delivered, and for callbacks that are under way: at most for
+    // `shutdown_timeout` in all, and what a connection that is just being made takes.
     ~LockManager();
 
     // Throws LockError: invalid_option if the name is empty or taken or the backend is null,

@@ -133,7 +133,9 @@ void Reactor::advance(Task& task) noexcept {
     } else {
         task.state_ = Task::State::waiting;
         waiting_.add(task, wait.until);  // there is room since add()
-        if (std::exchange(task.rung_, false)) make_ready(task);
+        // stop() wakes those that wait, and this one did not yet.
+        const bool missed_the_stop = stopping_ && !give_up;
+        if (std::exchange(task.rung_, false) || missed_the_stop) make_ready(task);
     }
 }
 

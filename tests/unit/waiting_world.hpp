@@ -32,6 +32,8 @@ class QueueStore final : public Backend {
 
     // Once, when the next waiter's look has been done and he does not know its answer yet.
     void behind_next_look(Hook hook) { put(behind_look_, std::move(hook)); }
+    // Once, in the next listen().
+    void before_listen(Hook hook) { put(before_listen_, std::move(hook)); }
     // Once, when the next waiter is to be forgotten.
     void before_forget(Hook hook) { put(before_forget_, std::move(hook)); }
     // The newest waiter that has looked.
@@ -49,6 +51,7 @@ class QueueStore final : public Backend {
     void detach(Operation& /*operation*/) noexcept override {}
     void listen(Listener& listener) noexcept override {
         ++listens_;
+        run(before_listen_);
         if (kind_ != Kind::listening) return;
         listener_ = &listener;
         listener.look();
@@ -93,6 +96,7 @@ class QueueStore final : public Backend {
     MemoryBackend store_;
     std::mutex mutex_;  // guards the hooks
     Hook behind_look_;
+    Hook before_listen_;
     Hook before_forget_;
     std::atomic<Listener*> waiter_{nullptr};
     std::atomic<Listener*> listener_{nullptr};
