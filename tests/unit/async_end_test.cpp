@@ -19,7 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = QueueStore::Kind;
 
-const LockOptions patient{.ttl = 1h, .wait_timeout = forever};
+// Polls each second, which is more than its manager has for its end.
+const LockOptions patient{.ttl = 1h, .wait_timeout = forever, .retry_delay = 1min};
 
 TEST(AsyncEnd, WaitThatBeginsWhileItsManagerGoesAwayIsCancelled) {
     WaitingWorld world{Kind::silent};
