@@ -22,6 +22,7 @@
 
 #include <coroutine>
 #include <memory>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <string_view>
@@ -118,7 +119,12 @@ class CallbackAcquire {
     static void finish(void*, void* what) {
         const std::unique_ptr<CallbackAcquire> self{static_cast<CallbackAcquire*>(what)};
         std::error_code ec;
-        auto lock = self->acquire_.take(ec);
+        std::optional<ScopedDistributedLock> lock;
+        try {
+            lock = self->acquire_.take(ec);
+        } catch (const std::bad_alloc&) {
+            ec = Errc::out_of_memory;
+        }
         self->callback_(std::move(lock), ec);
     }
 

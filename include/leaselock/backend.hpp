@@ -59,6 +59,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -180,10 +181,15 @@ class Operation {
     // For the backend: `reply` is filled in. Exactly once; afterwards the backend does not touch
     // the operation any more.
     void complete() noexcept { done_.store(true, std::memory_order_release); }
-    void fail(Errc error, std::string detail) noexcept {
+    // Without memory for it the text is left out.
+    void fail(Errc error, std::string_view detail) noexcept {
         reply.outcome = Outcome::failed;
         reply.error = error;
-        reply.detail = std::move(detail);
+        try {
+            reply.detail = detail;
+        } catch (const std::bad_alloc&) {
+            reply.detail.clear();
+        }
         complete();
     }
 

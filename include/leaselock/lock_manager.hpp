@@ -96,7 +96,8 @@ class LEASELOCK_EXPORT LockManager {
                                    std::stop_token stop, std::error_code& ec);
     // Ends in callback(std::optional<ScopedDistributedLock>, std::error_code), which is called once
     // and must not throw: on the manager's thread for coroutines, or before this returns if the
-    // call is refused. May throw bad_alloc; then it is not called.
+    // call is refused. May throw bad_alloc; then it is not called. Where memory ran out later the
+    // code is Errc::out_of_memory, and nothing is held.
     template <class Callback>
     requires std::is_invocable_v<Callback&, std::optional<ScopedDistributedLock>, std::error_code>
     void async_acquire(std::string_view key, const LockOptions& options, std::stop_token stop,

@@ -212,11 +212,7 @@ bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
 }
 
 void FileBackend::detach(Operation& operation) noexcept {
-    try {
-        operation.fail(Errc::busy, "another process is inside the lock's file and does not go on");
-    } catch (const std::bad_alloc&) {
-        operation.fail(Errc::busy, {});
-    }
+    operation.fail(Errc::busy, "another process is inside the lock's file and does not go on");
 }
 
 void FileBackend::forget(Listener& listener) noexcept {

@@ -44,25 +44,30 @@ bool Watch::add(Listener& listener, const LockFile& file) noexcept {
     if (known != numbers_.end() && !watched_.at(known->second).file.is_removed()) return true;
     drop(listener);
     try {
-        return start() && add_new(listener, file);
+        if (!start()) return false;
     } catch (const std::bad_alloc&) {
-        drop(listener);
         return false;
     }
+    return add_new(listener, file);
 }
 
-bool Watch::add_new(Listener& listener, const LockFile& file) {
+bool Watch::add_new(Listener& listener, const LockFile& file) noexcept {
     const Number number = ::inotify_add_watch(events_.get(), file.path().data(), what_is_told);
     if (number < 0) return false;
-    numbers_.emplace(&listener, number);
-    auto found = watched_.find(number);
-    if (found == watched_.end()) {
-        found = watched_.emplace(number, Watched{file.reopen()}).first;
+    bool is_added = false;
+    try {
+        Watched& watched = watched_.try_emplace(number).first->second;
+        if (!watched.file) watched.file = file.reopen();
+        if (watched.file) {
+            numbers_.emplace(&listener, number);
+            watched.listeners.push_back(&listener);
+            is_added = true;
+        }
+    } catch (const std::bad_alloc&) {
+        numbers_.erase(&listener);
     }
-    found->second.listeners.push_back(&listener);
-    if (found->second.file) return true;
-    drop(listener);
-    return false;
+    if (!is_added) drop_if_idle(number);
+    return is_added;
 }
 
 void Watch::forget(const Listener& listener) noexcept {
@@ -80,9 +85,10 @@ void Watch::drop(const Listener& listener) noexcept {
 }
 
 void Watch::drop_if_idle(Number number) noexcept {
-    if (!watched_.at(number).listeners.empty()) return;
+    const auto found = watched_.find(number);
+    if (found != watched_.end() && !found->second.listeners.empty()) return;
     ::inotify_rm_watch(events_.get(), number);
-    watched_.erase(number);
+    if (found != watched_.end()) watched_.erase(found);
 }
 
 void Watch::run() noexcept {

@@ -38,13 +38,14 @@ class Watch {
 
   private:
     struct Watched {
-        LockFile file;  // of its own: locks of one opening do not hold each other off
+        LockFile file{};  // of its own: locks of one opening do not hold each other off
         std::vector<Listener*> listeners{};
     };
     using Number = int;  // of the kernel's, for a watched file
 
     [[nodiscard]] bool start() LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool add_new(Listener& listener, const LockFile& file) LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool add_new(Listener& listener, const LockFile& file) noexcept
+        LEASELOCK_REQUIRES(mutex_);
     void drop(const Listener& listener) noexcept LEASELOCK_REQUIRES(mutex_);
     void drop_if_idle(Number number) noexcept LEASELOCK_REQUIRES(mutex_);
     void run() noexcept;

@@ -127,8 +127,13 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
     try {
         Lane& lane = lane_of(lease.backend());
         Renewal& renewal = lane.renewals.emplace_back(&lease, request);
+        try {
+            lane.batch.push_back(&renewal.operation);
+        } catch (...) {
+            lane.renewals.pop_back();
+            throw;
+        }
         ++in_flight_;
-        lane.batch.push_back(&renewal.operation);
     } catch (const std::bad_alloc&) {
         // Not sent: as a renewal that failed.
         Renewal none{&lease, request};

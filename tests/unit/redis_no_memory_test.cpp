@@ -117,6 +117,15 @@ TEST_P(RedisNoMemory, FailsAloneOnAnOpenConnection) {
     EXPECT_LT(n, 1000);
 }
 
+TEST(OperationNoMemory, FailureIsToldWithoutItsText) {
+    Call call{Verb::inspect};
+    allocations_left = 0;
+    call.operation.fail(Errc::busy, "a text that is longer than a short string can hold");
+    allocations_left = -1;
+    EXPECT_TRUE(call.operation.done());
+    EXPECT_EQ(call.operation.reply.error, Errc::busy);
+}
+
 INSTANTIATE_TEST_SUITE_P(Verbs, RedisNoMemory,
                          ::testing::Values(Verb::acquire, Verb::release, Verb::inspect),
                          [](const auto& verb) {
