@@ -6,7 +6,8 @@
 
 namespace leaselock::cli {
 
-// With its quotes. JSON is UTF-8, and keys are any bytes: what is none becomes U+FFFD.
+// With its quotes, and \uXXXX for what is not printable(). JSON is UTF-8, and keys are any bytes:
+// what is none becomes U+FFFD.
 [[nodiscard]] std::string json_string(std::string_view text);
 
 }  // namespace leaselock::cli

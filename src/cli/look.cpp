@@ -55,8 +55,7 @@ void print_findings(const std::vector<Finding>& findings) {
     for (const Finding& finding : findings) {
         text += fmt::format("{}: {}\n  {}\n  -> {}\n",
                             finding.severity == Finding::Severity::problem ? "problem" : "hint",
-                            printable(finding.subject), printable(finding.found),
-                            printable(finding.advice));
+                            finding.subject, finding.found, finding.advice);
     }
     print_text(text.empty() ? "all is well\n" : text);
 }

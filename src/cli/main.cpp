@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <new>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <unistd.h>
@@ -42,9 +43,8 @@ bool is_usage(const std::error_code& code) {
            code == Errc::conflicting_use;
 }
 
-// One line, also where a text of the user's is in it.
 int fail(int status, const std::exception& why, std::string_view advice = {}) {
-    complain(printable(why.what()).append(advice));
+    complain(std::string(why.what()).append(advice));
     return status;
 }
 

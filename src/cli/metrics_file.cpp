@@ -77,8 +77,7 @@ MetricsAtEnd::~MetricsAtEnd() {
     try {
         write_metrics(locks_, path_);
     } catch (const std::exception& error) {
-        complain(fmt::format("cannot write the metrics to '{}': {}", printable(path_),
-                             printable(error.what())));
+        complain(fmt::format("cannot write the metrics to '{}': {}", path_, error.what()));
     }
 }
 

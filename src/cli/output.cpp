@@ -7,6 +7,8 @@
 #include <system_error>
 #include <unistd.h>
 
+#include <leaselock/printable.hpp>
+
 #include "cli/duration.hpp"
 #include "cli/json.hpp"
 
@@ -43,7 +45,7 @@ std::string json_array(const std::vector<Record>& records, std::string_view sepa
 
 std::string plain_value(const Value& value) {
     const auto* const text = std::get_if<std::string>(&value);
-    return text != nullptr ? printable(*text) : json_value(value);
+    return text != nullptr ? printable(*text, "\\") : json_value(value);
 }
 
 std::string table_value(const Value& value) {
@@ -65,15 +67,6 @@ std::size_t width(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
     }));
-}
-
-// How many bytes of a control character the text begins with: ASCII's have one; U+0080 to U+009F,
-// of which some terminals take U+009B for the beginning of a command, have two.
-std::size_t control_at(std::string_view text) noexcept {
-    if (is_control(text[0])) return 1;
-    const bool c1 = text.size() > 1 && text[0] == '\xc2' &&
-                    (static_cast<unsigned char>(text[1]) & 0xE0U) == 0x80U;
-    return c1 ? 2 : 0;
 }
 
 void print_table(const std::vector<Record>& records) {
@@ -137,22 +130,9 @@ void print_text(std::string_view text) {
 }
 
 void complain(std::string_view text) {
-    const std::string line = fmt::format("leaselock: {}\n", text);
+    const std::string line = fmt::format("leaselock: {}\n", printable(text));
     // Where standard error is closed there is nobody to tell.
     if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
-}
-
-std::string printable(std::string_view text) {
-    std::string result;
-    while (!text.empty()) {
-        const std::size_t size = control_at(text);
-        for (const char c : text.substr(0, size)) {
-            result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        }
-        if (size == 0) result.append(text[0] == '\\' ? 2 : 1, text[0]);
-        text.remove_prefix(std::max<std::size_t>(size, 1));
-    }
-    return result;
 }
 
 }  // namespace leaselock::cli

@@ -33,14 +33,12 @@ void print_json_line(const std::vector<Record>& records);
 void print_one(Format format, const Record& record);
 void print_text(std::string_view text);
 
-// One line on standard error, behind the name of the program.
+// One line on standard error, after the name of the program; the text is made printable().
 void complain(std::string_view text);
 
 // ASCII's control characters, with which a text could play tricks on a terminal or a table.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {
     return (c >= '\0' && c < ' ') || c == '\x7f';
 }
-// The text with \xHH for control characters and \\ for a backslash.
-[[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace leaselock::cli

@@ -67,7 +67,7 @@ class Run {
 
 int Run::until_the_end() {
     if (child_.error() != 0) {
-        complain(fmt::format("cannot run '{}': {}", printable(options_.command[0]),
+        complain(fmt::format("cannot run '{}': {}", options_.command[0],
                              std::generic_category().message(child_.error())));
         terminal_.take_back_from(child_.pid());
         (void)lock_.release();

@@ -157,7 +157,7 @@ int print_snapshots(Store& store, const Options& options, TopModel& model) {
     const std::shared_ptr<Clock> clock = boot_clock();
     for (int looks = 1;; ++looks) {
         if (const auto& outage = model.outage()) {
-            complain(printable(outage->why));
+            complain(outage->why);
         } else {
             print_snapshot(options, model);
         }

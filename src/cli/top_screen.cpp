@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <leaselock/printable.hpp>
 #include <leaselock/share.hpp>
 
 #include "cli/duration.hpp"

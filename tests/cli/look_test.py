@@ -74,6 +74,22 @@ class Look(CliTest):
         self.assertIn("a\\xc2\\x9bb\u20ac", self.on_terminal("status", "a\u009bb\u20ac"))
         self.assertEqual(self.json("status", "grün €")["key"], "grün €")
 
+    def test_bytes_of_a_holder_do_not_command_the_terminal(self):
+        # ESC, BEL, a new line, CSI as a character and as a byte, a turn of the direction of writing.
+        owner = b"me\x1b[31m\x1b]0;title\x07\n\xc2\x9b2J\x9b\xe2\x80\xae"
+        self.server.ask("SET", PREFIX + self.key, owner + b"/" + 32 * b"0", "PX", 600_000)
+        shown = r"me\x1b[31m\x1b]0;title\x07\x0a\xc2\x9b2J\x9b\xe2\x80\xae"
+        self.assertIn(shown, self.on_terminal("status", self.key))
+        for words in (("status", self.key), ("list",), ("top", "--count", "1")):
+            self.assertIn(shown, self.expect(0, *words).stdout)
+        self.expect_complaint(75, f"holder {shown},", "run", "-n", self.key, "--", "true")
+        for words, code in ((("status", self.key), 0), (("list",), 0), (("top", "--count", "1"), 0),
+                            (("wait", "-w", "0", self.key), 75)):
+            said = self.expect(code, *words, "--json").stdout
+            self.assertRegex(said, r"\A[ -~\n]+\Z")
+            self.assertIn(r"\u001b]0;title\u0007\u000a\u009b2J\ufffd\u202e", said)
+        self.assertIn(shown, self.expect(0, "release", "--force", self.key).stdout)
+
     def test_wait_ends_when_the_lock_is_free(self):
         self.assertEqual(self.expect(0, "wait", self.key).stdout, "")
         holder = self.hold()

@@ -194,10 +194,10 @@ class Top(CliTest):
         self.put(b"esc\x1b[2Jkey\x9b2J", owner=b"o\x1b]0;title\x07")
         self.put("csi\x9b2Jkey€")
         top = self.top()
-        top.await_lines(r"^csi\\xc2\\x9b2Jkey€ ", r"^esc\\x1b\[2Jkey\?2J +o\\x1b\]0;title\\x07 ")
+        top.await_lines(r"^csi\\xc2\\x9b2Jkey€ ", r"^esc\\x1b\[2Jkey\\x9b2J +o\\x1b\]0;title\\x07 ")
         self.assertNotIn("\x1b[2J", top.screen.raw)
         top = self.top(LC_ALL="C")
-        top.await_lines(r"^csi\\xc2\\x9b2Jkey\?\?\? ", r"^esc\\x1b\[2Jkey\?2J +o\\x1b\]0;title\\x07 ")
+        top.await_lines(r"^csi\\xc2\\x9b2Jkey\?\?\? ", r"^esc\\x1b\[2Jkey\\x9b2J +o\\x1b\]0;title\\x07 ")
 
     def test_ends_and_leaves_the_terminal_as_it_was(self):
         for end, status in ((lambda top: top.press("q"), 0), (lambda top: top.press("\x03"), 130),
