@@ -58,8 +58,8 @@ class Machine(CliTest):
 
     def test_kills_of_many_leave_nothing_held(self):
         for _ in range(10):
-            process = self.start("run", self.key, "--", "sh", "-c", "echo $$ >>log; sleep 60")
             lines = len(self.lines("log"))
+            process = self.start("run", self.key, "--", "sh", "-c", "echo $$ >>log; sleep 60")
             poll_until(lambda: len(self.lines("log")) > lines or process.poll() is not None)
             process.kill()
             process.wait()
