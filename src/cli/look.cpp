@@ -30,13 +30,20 @@ std::uint64_t slots_of(const LockInfo& info) {
                : 0;
 }
 
-// The holder's release, said by somebody else. Whether it held the lock, or one of so many shares.
+// What a token may have of a key that has so many shares: how many it has of them nobody knows but
+// its holder, so it is to give back as many as there are.
+Share all_of(int of) {
+    if (of <= 0) return exclusive;
+    return of == unlimited ? shared : Share{of, of};
+}
+
+// The holder's release, said by somebody else. Whether it held the lock, or shares of it.
 bool release_by_token(Store& store, const Options& options, int of) {
     const std::string full_key = store.prefix + options.key;
     Operation operation{{.verb = Verb::release,
                          .key = full_key,
                          .token = options.token,
-                         .share = of > 0 ? Share{1, of} : exclusive,
+                         .share = all_of(of),
                          .submitted = boot_clock()->now()}};
     store.backend->submit(operation);
     if (!store.backend->pump(operation, Clock::time_point::max())) {
