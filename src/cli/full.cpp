@@ -4,7 +4,8 @@
 
 namespace leaselock::cli {
 
-std::shared_ptr<Backend> redis_backend(const std::string& url, char** /*words*/) {
+std::shared_ptr<Backend> redis_backend(const std::string& url,
+                                       const std::vector<std::string>& /*words*/) {
     return make_redis_backend({.url = url});
 }
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <leaselock/backend.hpp>
 
@@ -14,6 +15,7 @@ namespace leaselock::cli {
 // `words` are the program's, as main() has them. Does no I/O in `leaselock-full`; in `leaselock` it
 // does not return, unless by LockError{not_supported} since there is no `leaselock-full`. Throws
 // LockError for a URL that is wrong.
-[[nodiscard]] std::shared_ptr<Backend> redis_backend(const std::string& url, char** words);
+[[nodiscard]] std::shared_ptr<Backend> redis_backend(const std::string& url,
+                                                     const std::vector<std::string>& words);
 
 }  // namespace leaselock::cli

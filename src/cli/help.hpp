@@ -9,7 +9,7 @@ inline constexpr const char* all =
 Exit status: 0 done; 1 nothing to release, or the doctor found a problem; 64 wrong usage; 69 the
 backend cannot be reached or does not serve; 71 no process can be started, or the output not be
 written; 75 somebody else holds the lock; 79 the lock was lost; 126 the command cannot be run; 127
-it is not found; 128+N ended by signal N. `run` ends as its command does.
+it is not found; 128+N, as shells show it, ended by signal N. `run` ends as its command does.
 
 Examples:
   leaselock run -n nightly-report -- ./report.sh --all
@@ -20,7 +20,8 @@ inline constexpr const char* shared =
     R"(Where the locks are: --url URL, --prefix PREFIX, --config FILE; see leaselock --help.)";
 
 inline constexpr const char* run =
-    R"(The command has LEASELOCK_KEY, LEASELOCK_TOKEN (for `leaselock release --token`) and
+    R"(A KEY that begins with - has a -- of its own: leaselock run -- -k -- COMMAND.
+The command has LEASELOCK_KEY, LEASELOCK_TOKEN (for `leaselock release --token`) and
 LEASELOCK_FENCE (a number that rises with each grant) in its environment.
 
 Examples:

@@ -2,12 +2,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <fmt/core.h>
 #include <iterator>
 #include <limits>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include <leaselock/lock_options.hpp>
 #include <leaselock/version.hpp>
@@ -52,13 +54,32 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, const std::str
                 const std::optional<milliseconds> duration = parse_duration(text);
                 if (!duration) {
                     throw CLI::ValidationError(
-                        fmt::format("{} '{}' is no duration, say for example 500ms, 30s, 5m or 2h",
-                                    name.substr(0, name.find(',')), text));
+                        fmt::format("{} is no duration, say for example 500ms, 30s, 5m or 2h",
+                                    name.substr(0, name.find(','))));
                 }
                 set(*duration);
             },
             what)
         ->type_name("DURATION");
+}
+
+// CLI11's own would show the value, and it may be a password in the wrong place.
+template <class Set>
+CLI::Option* add_number(CLI::App& app, const std::string& name, int least, int most,
+                        const std::string& what, Set set) {
+    return app.add_option_function<std::string>(
+        name,
+        [=](const std::string& text) {
+            int number = 0;
+            const char* const end = text.data() + text.size();
+            const auto [parsed, error] = std::from_chars(text.data(), end, number);
+            if (error != std::errc{} || parsed != end || number < least || number > most) {
+                throw CLI::ValidationError(fmt::format(
+                    "{} is not in range {} to {}", name.substr(name.rfind(',') + 1), least, most));
+            }
+            set(number);
+        },
+        what);
 }
 
 CLI::Option* add_wait(CLI::App& app, Options& options) {
@@ -100,21 +121,19 @@ void add_run(CLI::App& app, Options& options) {
     CLI::Option* const shared = sub.add_flag_callback(
         "--shared", [&run] { run.share = leaselock::shared; },
         "A reader's share: beside other readers, and never beside one who has it without this");
-    sub.add_option_function<int>(
-           "--slots",
-           [&run](int count) {
-               run.share = {1, count};
-           },
-           "One of so many slots: at most so many commands at once; all say the same number")
-        ->check(CLI::Range(1, max_permits).description(""))
+    add_number(sub, "--slots", 1, max_permits,
+               "One of so many slots: at most so many commands at once; all say the same number",
+               [&run](int count) {
+                   run.share = {1, count};
+               })
         ->excludes(shared)
         ->type_name("N");
     add_duration(sub, "--min-hold", "Keep the lock at least so long, from its acquisition on",
                  [&run](milliseconds d) { run.min_hold = d; });
-    sub.add_option("-E,--conflict-exit-code", run.if_held,
-                   "The exit status if somebody else holds the lock (default: 75); with 0 nothing "
-                   "is said about it")
-        ->check(CLI::Range(0, 255).description(""))
+    add_number(sub, "-E,--conflict-exit-code", 0, 255,
+               "The exit status if somebody else holds the lock (default: 75); with 0 nothing "
+               "is said about it",
+               [&run](int status) { run.if_held = status; })
         ->type_name("CODE");
     add_duration(
         sub, "--grace",
@@ -145,8 +164,9 @@ void add_top(CLI::App& app, Options& options) {
                      }
                      options.top.interval = d;
                  });
-    sub.add_option("--count", options.top.count, "Look so many times (default: without end)")
-        ->check(CLI::Range(1, std::numeric_limits<int>::max()).description(""))
+    add_number(sub, "--count", 1, std::numeric_limits<int>::max(),
+               "Look so many times (default: without end)",
+               [&options](int count) { options.top.count = count; })
         ->type_name("N");
 }
 
@@ -196,17 +216,50 @@ void add_store(CLI::App& app, StoreOptions& store) {
 
 // The words for CLI11, the last one first, as it wants them. What stands in LEASELOCK_URL goes
 // before all others, so that the command line wins over it, and it over the configuration file.
-std::vector<std::string> words_of(int argc, char** argv) {
-    std::vector<std::string> words(argv + 1, argv + argc);
+std::vector<std::string> words_of(const std::vector<std::string>& given) {
+    std::vector<std::string> words(std::next(given.begin()), given.end());
     const char* const url = std::getenv("LEASELOCK_URL");
     if (url != nullptr && *url != '\0') words.insert(words.begin(), fmt::format("--url={}", url));
     return words;
 }
 
-// Takes the command, which is for nobody to look into, from the words.
+// Where user and password of a URL stand in a text: from the first to the second; the same if there
+// are none.
+std::pair<std::size_t, std::size_t> user_in(std::string_view text) {
+    const std::size_t scheme = text.find("://");
+    const std::size_t host = text.rfind('@');
+    if (host == text.npos || scheme >= host) return {0, 0};
+    return {scheme + 3, host};
+}
+
+std::string without_user(std::string text) {
+    const auto [begin, end] = user_in(text);
+    return text.replace(begin, end - begin, end - begin, '*');
+}
+
+// Others see our arguments in the list of processes: a password, and an owner token, are
+// overwritten there. What is for the command is for the command to hide.
+void hide_secrets(char** argv) {
+    bool is_token = false;
+    for (char** word = argv; *word != nullptr && std::string_view{*word} != "--"; ++word) {
+        const std::string_view text{*word};
+        auto [begin, end] = user_in(text);
+        if (is_token || text.starts_with("--token=")) {
+            begin = is_token ? 0 : text.find('=') + 1;
+            end = text.size();
+        }
+        std::fill(*word + begin, *word + end, '*');
+        is_token = !is_token && text == "--token";
+    }
+}
+
+// Takes the command, which is for nobody to look into, from the words. A key that begins with - has
+// a mark of its own before it.
 std::vector<std::string> take_command(std::vector<std::string>& words) {
-    const auto mark = std::find(words.begin(), words.end(), "--");
+    auto mark = std::find(words.begin(), words.end(), "--");
     if (mark == words.end() || std::find(words.begin(), mark, "run") == mark) return {};
+    const bool key_follows = words.end() - mark > 2 && mark[1].starts_with('-') && mark[2] == "--";
+    if (key_follows) mark += 2;
     std::vector<std::string> command(std::next(mark), words.end());
     words.erase(mark, words.end());
     return command;
@@ -220,8 +273,7 @@ void check(const Options& options) {
             fmt::format("key '{}' has a control character: choose one without", options.key));
     }
     if (options.action != Action::run && !options.run.command.empty()) {
-        throw UsageError(fmt::format("a command, '{}', is for leaselock run KEY -- COMMAND",
-                                     options.run.command[0]));
+        throw UsageError("a command is for leaselock run KEY -- COMMAND");
     }
     if (options.action == Action::run && options.run.command.empty()) {
         throw UsageError("no command: say leaselock run KEY -- COMMAND [ARGUMENT...]");
@@ -244,11 +296,36 @@ std::string help_hint(const CLI::App& app) {
                           : fmt::format("leaselock {} --help", chosen.front()->get_name());
 }
 
+// The name of an option, without a value that stands in the same word.
+std::string name_of(std::string_view word) {
+    return std::string(word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2));
+}
+
+// What is wrong, without a word of the user's that may be a password, or have one in it.
+std::string text_of(const CLI::App& app, const CLI::Error& error) {
+    for (const std::string& word : app.remaining(true)) {
+        if (word.size() < 2 || word[0] != '-') continue;
+        return fmt::format(
+            "option {} is not known; a key that begins with - goes after a -- of its own",
+            name_of(word));
+    }
+    const std::string text = error.what();
+    if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+        return "too many arguments; the command of run goes after --";
+    }
+    if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+        return text.substr(0, text.find(" = "));
+    }
+    if (dynamic_cast<const CLI::FileError*>(&error) != nullptr) return without_user(text);
+    return text;
+}
+
 }  // namespace
 
 std::optional<Options> parse_options(int argc, char** argv) {
     Options options;
-    options.store.words = argv;
+    options.store.words.assign(argv, argv + argc);
+    hide_secrets(argv);
     CLI::App app{"Distributed locks on the command line"};
     app.name("leaselock");
     app.formatter(std::make_shared<Usage>());
@@ -260,7 +337,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
     add_run(app, options);
     add_others(app, options);
     try {
-        std::vector<std::string> words = words_of(argc, argv);
+        std::vector<std::string> words = words_of(options.store.words);
         options.run.command = take_command(words);
         std::reverse(words.begin(), words.end());
         app.parse(std::move(words));
@@ -268,7 +345,7 @@ std::optional<Options> parse_options(int argc, char** argv) {
         app.exit(asked);
         return {};
     } catch (const CLI::Error& error) {
-        throw UsageError(fmt::format("{} (see {})", error.what(), help_hint(app)));
+        throw UsageError(fmt::format("{} (see {})", text_of(app, error), help_hint(app)));
     }
     check(options);
     return options;

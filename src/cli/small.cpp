@@ -12,12 +12,15 @@
 namespace leaselock::cli {
 namespace {
 
-[[noreturn]] void become_full(char** words) {
+[[noreturn]] void become_full(std::vector<std::string> words) {
+    std::vector<char*> pointers;
+    for (std::string& word : words) pointers.push_back(word.data());
+    pointers.push_back(nullptr);
     std::error_code ec;
     const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe", ec);
     const std::string full = (own.parent_path() / "leaselock-full").string();
     if (!ec) {
-        ::execv(full.c_str(), words);
+        ::execv(full.c_str(), pointers.data());
         ec.assign(errno, std::generic_category());
     }
     throw LockError(Errc::not_supported,
@@ -28,7 +31,8 @@ namespace {
 
 }  // namespace
 
-std::shared_ptr<Backend> redis_backend(const std::string& /*url*/, char** words) {
+std::shared_ptr<Backend> redis_backend(const std::string& /*url*/,
+                                       const std::vector<std::string>& words) {
     become_full(words);
 }
 

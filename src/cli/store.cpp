@@ -27,7 +27,8 @@ std::optional<std::string> directory_of(std::string_view url) {
 }
 
 // Whoever names none has the locks of this machine.
-std::shared_ptr<Backend> backend_for(const std::string& url, char** words) {
+std::shared_ptr<Backend> backend_for(const std::string& url,
+                                     const std::vector<std::string>& words) {
     if (url.empty()) return make_file_backend();
     if (auto directory = directory_of(url)) {
         return make_file_backend({.directory = std::move(*directory)});

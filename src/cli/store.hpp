@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/lock_manager.hpp>
@@ -13,7 +14,7 @@ namespace leaselock::cli {
 struct StoreOptions {
     std::string url{};
     std::optional<std::string> prefix{};
-    char** words = nullptr;  // of the command line, for another program to run with
+    std::vector<std::string> words{};  // of the command line, for another program to run with
 };
 
 struct Store {

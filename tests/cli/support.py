@@ -132,17 +132,17 @@ class CliTest(unittest.TestCase):
             pass
 
     def call(self, *words, **options):
-        """Runs the command to its end, in a group of its own: it may stop its group."""
+        """Runs the command to its end, in a session of its own: it may stop its group, and has no terminal."""
         options = {"env": self.environment, "text": True, "capture_output": True,
                    "timeout": LIMIT, "cwd": self.directory, "stdin": subprocess.DEVNULL,
-                   "process_group": 0} | options
+                   "start_new_session": True} | options
         return subprocess.run([PROGRAM, *words], **options)
 
     def start(self, *words, **options):
         """Starts the command beside the test; it is gone with it."""
         options = {"env": self.environment, "text": True, "stdout": subprocess.PIPE,
                    "stderr": subprocess.PIPE, "cwd": self.directory,
-                   "stdin": subprocess.DEVNULL, "process_group": 0} | options
+                   "stdin": subprocess.DEVNULL, "start_new_session": True} | options
         process = subprocess.Popen([PROGRAM, *words], **options)
         self.addCleanup(self.end, process)
         return process
@@ -171,6 +171,7 @@ class CliTest(unittest.TestCase):
         result = self.expect(code, *words, **options)
         self.assertRegex(result.stderr, r"\Aleaselock: [^\n]+\n\Z")
         self.assertIn(text, result.stderr)
+        return result.stderr
 
     def json(self, *words, code=0):
         return json.loads(self.expect(code, *words, "--json").stdout)

@@ -1,15 +1,17 @@
 # Goal: what is wrong with a call is said in one line, which tells what to do, and nothing is done.
 # Method: wrong calls, to a server that would serve them.
 import os
+import signal
 
-from support import CliTest, main
+from support import CliTest, main, poll_until
 
 
 class Usage(CliTest):
     def refuse(self, text, *words):
-        self.expect_complaint(64, text, *words)
+        said = self.expect_complaint(64, text, *words)
         self.assertFalse(os.path.exists(self.file("ran")))
         self.assertEqual(self.server.ask("DBSIZE"), 0)
+        return said
 
     def test_a_wrong_call_is_refused(self):
         run = ("--", "touch", "ran")
@@ -57,6 +59,66 @@ class Usage(CliTest):
         self.refuse("control character", "release", "--force", "a\x7f")
         self.refuse("key has", "status", "")
         self.refuse("key has", "wait", 600 * "k")
+
+    def test_a_key_that_begins_with_a_dash_has_a_mark_before_it(self):
+        key = "-k"
+        for words in (("run", "-k", "--", "touch", "ran"), ("run", "-k"), ("status", "-k"),
+                      ("release", "--force", "-k")):
+            self.refuse("a key that begins with - goes after a -- of its own", *words)
+        self.refuse("KEY is required", "run", "--", "-k")
+        told = self.expect(0, "run", "-n", "--", key, "--", "sh", "-c", 'echo "$LEASELOCK_KEY" "$@"', "--", "--", "-x")
+        self.assertEqual(told.stdout, "-k -- -x\n")
+        self.assertEqual(self.expect(0, "status", "--", key).stdout.split("\t")[:2], [key, "false"])
+        self.expect(0, "wait", "--", "--a-key")
+        self.expect_complaint(1, "'--a-key' is not held", "release", "--force", "--", "--a-key")
+        self.server.ask("FLUSHALL")
+
+    def test_nothing_that_may_be_a_password_is_said(self):
+        url = "redis://me:secret@h"
+        for words in (("--pasword", "secret", "list"), ("list", "--pasword", "secret"),
+                      ("list", "--pasword=secret"), ("list", "-psecret"), ("-psecret", "list"),
+                      ("run", "-psecret", "key", "--", "touch", "ran"),
+                      (url, "list"), ("--urll", url, "list"), ("list", f"--urll={url}"), ("list", "a", url),
+                      ("run", "key", url), ("list", "--json=secret"), ("list", "--", "a", "secret"),
+                      ("--config", url, "list"), (url,), ("status", "key", "--", url)):
+            self.assertNotIn("secret", self.refuse("", *words))
+        for option in ("--ttl", "-w", "--min-hold", "--grace", "--slots", "--conflict-exit-code"):
+            for words in ((option, url), (f"{option}={url}",)):
+                self.assertNotIn("secret", self.refuse(option, "run", *words, "key", "--", "touch", "ran"))
+        self.refuse("option --pasword is not known", "list", "--pasword=secret")
+        self.refuse("option -p is not known", "list", "-psecret")
+
+    def test_secrets_among_the_arguments_are_overwritten(self):
+        url = self.server.url.replace("://", "://me:secret@")
+        self.server.ask("ACL", "SETUSER", "me", "on", ">secret", "~*", "&*", "+@all")
+        for option in (("--url", url), (f"--url={url}",)):
+            process = self.start(*option, "run", "key", "--", "sh", "-c",
+                                 "echo held >>holder; until [ -e end ]; do sleep 0.01; done", "secret")
+            self.await_line("holder", "held")
+            seen = self.arguments(process).split(b"\0")
+            self.touch("end")
+            self.assertEqual(self.finish(process), (0, ""))
+            self.assertEqual([word for word in seen if b"secret" in word], [b"secret"])
+            self.assertIn(url.replace("me:secret", 9 * "*"), seen[1].decode() + seen[2].decode())
+            os.remove(self.file("end"))
+            os.remove(self.file("holder"))
+        # It waits for the lock that it looks at, so that it can be looked at.
+        self.server.process.send_signal(signal.SIGSTOP)
+        try:
+            for option in (("--token", "me/secret"), ("--token=me/secret",)):
+                process = self.start("release", *option, "key")
+                hides = lambda: b"*********" in self.arguments(process)
+                poll_until(hides, "arguments without a secret")
+                self.assertNotIn(b"secret", self.arguments(process))
+                self.end(process)
+        finally:
+            self.server.process.send_signal(signal.SIGCONT)
+        self.server.ask("FLUSHALL")
+
+    @staticmethod
+    def arguments(process):
+        with open(f"/proc/{process.pid}/cmdline", "rb") as file:
+            return file.read()
 
     def test_a_wrong_place_is_refused(self):
         self.refuse("redis://...", "--url", "http://x", "list")
