@@ -21,10 +21,13 @@ LockOptions lock_options(const Options& options) {
 // The signal that wants us to end, if one is there; 0: none.
 int request_to_end(Signals& signals) {
     while (const std::optional<Signal> signal = signals.next()) {
-        if (signal->number == SIGTSTP) {
-            signals.stop_job();
-        } else if (signal->number != SIGCHLD && signal->number != SIGCONT) {
-            return signal->number;
+        switch (signal->number) {
+            case SIGTSTP: (void)signals.stop_job(); break;
+            case SIGCHLD:
+            case SIGCONT:
+            case SIGTTIN:
+            case SIGTTOU: break;
+            default: return signal->number;
         }
     }
     return 0;

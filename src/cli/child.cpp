@@ -54,7 +54,7 @@ struct Becoming {
     if (::getppid() != what.parent) ::_exit(exit_code::cannot_run);
     if (what.own_group) {
         ::setpgid(0, 0);
-        terminal.lend_to(::getpid());
+        if (terminal.lends_unasked()) terminal.lend_to(::getpid());
     }
     signals.restore();
     ::execvpe(what.words[0], what.words, what.environment);
@@ -93,20 +93,20 @@ Child::Child(const Plan& plan, const Signals& signals, const Terminal& terminal)
     error_ = read_error(from.get());
 }
 
-void Child::send(int signal) const noexcept {
+bool Child::send(int signal) const noexcept {
     // A number may belong to somebody else when all that had it are gone.
-    if (has_ended_ && is_group_gone()) return;
-    ::kill(own_group_ ? -pid_ : pid_, signal);
+    if (has_ended_ && is_group_gone()) return true;
+    return ::kill(own_group_ ? -pid_ : pid_, signal) == 0 || errno != EPERM;
 }
 
 void Child::look() noexcept {
     int status = 0;
     for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0;) {
         if (pid != pid_) continue;
-        is_stopped_ = WIFSTOPPED(status);
+        stopped_by_ = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
         has_ended_ = WIFEXITED(status) || WIFSIGNALED(status);
         if (WIFEXITED(status)) status_ = WEXITSTATUS(status);
-        if (WIFSIGNALED(status)) status_ = exit_code::signalled + WTERMSIG(status);
+        if (WIFSIGNALED(status)) status_ = exit_code::by_signal(WTERMSIG(status));
     }
 }
 

@@ -30,29 +30,31 @@ class Child {
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
     // To the process group, or to the process alone if it has none of its own. Nothing happens if
-    // all of them are gone.
-    void send(int signal) const noexcept;
+    // all of them are gone. False: all that are left run as another user, and get no signal of
+    // ours.
+    bool send(int signal) const noexcept;
     // So that a signal that was sent to a command that is stopped gets there. That it was stopped
-    // may be told only behind the signal.
+    // may be reported only after the signal.
     void go_on() noexcept {
         look();
-        if (is_stopped_) send(SIGCONT);
+        if (stopped_by_ != 0) send(SIGCONT);
     }
 
-    // Learns what became of it, behind each SIGCHLD.
+    // Learns what became of it, after each SIGCHLD.
     void look() noexcept;
-    [[nodiscard]] bool is_stopped() const noexcept { return is_stopped_; }
+    // The signal by which it is stopped; 0: it is not.
+    [[nodiscard]] int stopped_by() const noexcept { return stopped_by_; }
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
     // Whether nobody whom it has left behind is in its process group.
     [[nodiscard]] bool is_group_gone() const noexcept;
-    // Its exit status, or 128 and the signal that ended it.
+    // Its exit status, or exit_code::by_signal.
     [[nodiscard]] int status() const noexcept { return status_; }
 
   private:
     pid_t pid_ = -1;
     bool own_group_;
     int error_ = 0;
-    bool is_stopped_ = false;
+    int stopped_by_ = 0;
     bool has_ended_ = false;
     int status_ = 0;
 };

@@ -12,6 +12,8 @@ inline constexpr int not_acquired = 75;  // somebody else holds the lock
 inline constexpr int lost = 79;          // the lock was lost while the command ran
 inline constexpr int cannot_run = 126;   // as shells say it
 inline constexpr int not_found = 127;
-inline constexpr int signalled = 128;  // and the signal
+
+// Instead of an exit status: the program ends by that signal, so that whoever waits for it sees so.
+[[nodiscard]] constexpr int by_signal(int number) noexcept { return -number; }
 
 }  // namespace leaselock::cli::exit_code

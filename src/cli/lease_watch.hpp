@@ -35,8 +35,9 @@ class LeaseWatch {
         return {Step::terminate, left};
     }
 
-    // Whether the command was told to end.
+    // Whether the command was told to end, and whether it was killed.
     [[nodiscard]] bool has_told() const noexcept { return phase_ != Phase::held; }
+    [[nodiscard]] bool has_killed() const noexcept { return phase_ == Phase::killed; }
 
   private:
     enum class Phase : std::uint8_t { held, terminating, killed };

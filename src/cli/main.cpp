@@ -15,6 +15,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/run.hpp"
+#include "cli/signals.hpp"
 #include "cli/store.hpp"
 #include "cli/top.hpp"
 #include "cli/usage_error.hpp"
@@ -85,4 +86,8 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace leaselock::cli
 
-int main(int argc, char** argv) { return leaselock::cli::main(argc, argv); }
+int main(int argc, char** argv) {
+    const int status = leaselock::cli::main(argc, argv);
+    if (status < 0) leaselock::cli::end_by(-status);
+    return status;
+}

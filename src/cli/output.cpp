@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fmt/core.h>
+#include <poll.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -129,8 +130,10 @@ void print_text(std::string_view text) {
     }
 }
 
-void complain(std::string_view text) {
+void complain(std::string_view text, IfFull if_full) {
     const std::string line = fmt::format("leaselock: {}\n", printable(text));
+    pollfd error{STDERR_FILENO, POLLOUT, 0};
+    if (if_full == IfFull::drop && ::poll(&error, 1, 0) != 1) return;
     // Where standard error is closed there is nobody to tell.
     if (::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
 }

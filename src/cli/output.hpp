@@ -33,8 +33,10 @@ void print_json_line(const std::vector<Record>& records);
 void print_one(Format format, const Record& record);
 void print_text(std::string_view text);
 
-// One line on standard error, after the name of the program; the text is made printable().
-void complain(std::string_view text);
+// One line on standard error, after the name of the program; the text is made printable(). Blocks
+// until there is room for it, or drops it where there is none at once.
+enum class IfFull { wait, drop };
+void complain(std::string_view text, IfFull if_full = IfFull::wait);
 
 // ASCII's control characters, with which a text could play tricks on a terminal or a table.
 [[nodiscard]] constexpr bool is_control(char c) noexcept {

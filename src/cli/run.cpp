@@ -1,11 +1,17 @@
 #include "cli/run.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <fmt/core.h>
 #include <functional>
+#include <optional>
+#include <signal.h>
 #include <stop_token>
+#include <string>
 #include <system_error>
 
+#include <leaselock/clock.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 
@@ -51,9 +57,16 @@ class Run {
         return child_.has_ended() && (!watch_.has_told() || child_.is_group_gone());
     }
     void look_at_lease();
+    [[nodiscard]] std::chrono::milliseconds lease_left() const;
     void look_at_command();
+    void heed_stop(int number);
+    void heed(const Signal& signal);
     void pass_on(const Signal& signal);
+    void send(int number);
+    void share_terminal();
+    [[nodiscard]] ReleaseResult let_go();
     [[nodiscard]] int release();
+    void repeat_the_keys(bool had_terminal, int status) const;
 
     const RunOptions& options_;
     Signals& signals_;
@@ -63,14 +76,26 @@ class Run {
     LeaseWatch watch_;
     Terminal terminal_;
     Child child_;
+    // Of a command that is stopped and that nobody continues: the lease that it had then.
+    std::optional<Clock::time_point> stands_until_{};
+    int not_sent_ = 0;           // the last signal that could not be sent
+    int passed_on_ = 0;          // the last signal
+    bool others_stand_ = false;  // in our process group, for want of the terminal
 };
+
+// While the command runs, nobody is waited for who does not read.
+void say(const std::string& text) { complain(text, IfFull::drop); }
+
+std::string describe(int status) {
+    return status < 0 ? fmt::format("signal {}", -status) : fmt::format("{}", status);
+}
 
 int Run::until_the_end() {
     if (child_.error() != 0) {
         complain(fmt::format("cannot run '{}': {}", options_.command[0],
                              std::generic_category().message(child_.error())));
         terminal_.take_back_from(child_.pid());
-        (void)lock_.release();
+        (void)let_go();
         return child_.error() == ENOENT ? exit_code::not_found : exit_code::cannot_run;
     }
     look_at_lease();
@@ -78,63 +103,146 @@ int Run::until_the_end() {
         events_.wait();
         (void)events_.rang();
         look_at_lease();
-        while (const std::optional<Signal> signal = signals_.next()) pass_on(*signal);
+        while (const std::optional<Signal> signal = signals_.next()) heed(*signal);
+        // Somebody who is out of reach is seen when the others of the group are gone.
+        if (watch_.has_killed() && !has_ended()) send(SIGKILL);
     }
-    terminal_.take_back_from(child_.pid());
-    return release();
+    const bool had_terminal = terminal_.take_back_from(child_.pid());
+    const int status = release();
+    repeat_the_keys(had_terminal, status);
+    return status;
 }
 
+std::chrono::milliseconds Run::lease_left() const {
+    const auto left = lock_.remaining();
+    if (!stands_until_) return left;
+    const auto stands =
+        std::chrono::ceil<std::chrono::milliseconds>(*stands_until_ - boot_clock()->now());
+    return std::clamp(stands, std::chrono::milliseconds{0}, left);
+}
+
+// The signal first: a standard error that is full must not hold it up.
 void Run::look_at_lease() {
     if (has_ended()) return;
-    const auto left = lock_.remaining();
+    const auto left = lease_left();
     const auto [step, alarm] = watch_.look(left, events_.is_time());
     if (alarm.count() > 0) events_.set_alarm(alarm);
     if (step == LeaseWatch::Step::nothing) return;
     if (step == LeaseWatch::Step::kill) {
-        complain(fmt::format("lock '{}' is lost: SIGKILL to the command", lock_.key()));
-        child_.send(SIGKILL);
+        send(SIGKILL);
+        say(fmt::format("lock '{}' is {}: SIGKILL to the command", lock_.key(),
+                        stands_until_ ? "given up" : "lost"));
     } else {
-        complain(fmt::format("lock '{}' cannot be prolonged: SIGTERM to the command, SIGKILL in {}",
-                             lock_.key(), format_duration(left)));
-        child_.send(SIGTERM);
+        send(SIGTERM);
         child_.go_on();
+        say(fmt::format(
+            "lock '{}' {}: SIGTERM to the command, SIGKILL in {}", lock_.key(),
+            stands_until_ ? "is given up, for the command does not go on" : "cannot be prolonged",
+            format_duration(left)));
     }
 }
 
 void Run::look_at_command() {
     child_.look();
-    if (!child_.is_stopped() || !terminal_.is_there()) return;
-    terminal_.take_back_from(child_.pid());
-    signals_.stop_job();
+    const int number = child_.stopped_by();
+    if (number == 0) {
+        stands_until_.reset();
+    } else if (!watch_.has_told() && !stands_until_) {
+        heed_stop(number);
+    }
+}
+
+// It must not stand still with the lock unless somebody wants that: by Ctrl-Z, as a job of a shell,
+// or by a signal of his own.
+void Run::heed_stop(int number) {
+    const bool wants_terminal = number == SIGTTIN || number == SIGTTOU;
+    if (wants_terminal && terminal_.lend_to(child_.pid())) {
+        child_.send(SIGCONT);
+        return;
+    }
+    // What stops the command stops us, too, but for a signal that we block.
+    if (options_.foreground && number != SIGTTOU) return;
+    if (terminal_.is_there()) {
+        terminal_.take_back_from(child_.pid());
+        if (signals_.stop_job()) return;
+        // Where no shell controls jobs the keys of a terminal stop nobody.
+        if (number == SIGTSTP) child_.send(SIGCONT);
+    }
+    if (!wants_terminal) return;
+    const auto left = lock_.remaining();
+    stands_until_ = boot_clock()->now() + left;
+    complain(
+        fmt::format("the command is stopped, for it may not use the terminal: if nobody "
+                    "continues it, lock '{}' is given up in {}",
+                    lock_.key(), format_duration(left)));
+}
+
+void Run::heed(const Signal& signal) {
+    switch (signal.number) {
+        case SIGCHLD: return look_at_command();
+        case SIGTTIN:
+        case SIGTTOU: return share_terminal();
+        default: return pass_on(signal);
+    }
 }
 
 void Run::pass_on(const Signal& signal) {
-    if (signal.number == SIGCHLD) return look_at_command();
     // We may have been stopped for longer than the lease.
     if (signal.number == SIGCONT) {
         look_at_lease();
-        terminal_.lend_to(child_.pid());
+        if (terminal_.lends_unasked()) terminal_.lend_to(child_.pid());
     }
     // The terminal has told the command, too, if that is in our process group.
     if (options_.foreground && signal.from_kernel) return;
-    child_.send(signal.number);
+    passed_on_ = signal.number;
+    send(signal.number);
     if (signal.number != SIGTSTP) child_.go_on();
 }
 
-int Run::release() {
-    const bool held = lock_.owns_lock() && !watch_.has_told();
+void Run::send(int number) {
+    if (child_.send(number) || not_sent_ == number) return;
+    not_sent_ = number;
+    say(fmt::format(
+        "the command runs as another user, and cannot be sent signal {}{}", number,
+        watch_.has_told() ? fmt::format(": it may go on without lock '{}'", lock_.key()) : ""));
+}
+
+// Another of our process group was stopped since the terminal is lent.
+void Run::share_terminal() {
+    others_stand_ = true;
+    if (terminal_.lends_unasked() || !terminal_.take_back_from(child_.pid())) return;
+    others_stand_ = false;
+    ::kill(0, SIGCONT);
+}
+
+// What a key of the terminal that was lent has ended it would have ended with us, and with the
+// script that we are in.
+void Run::repeat_the_keys(bool had_terminal, int status) const {
+    if (!had_terminal) return;
+    if (others_stand_) ::kill(0, SIGCONT);
+    for (const int number : {SIGINT, SIGQUIT}) {
+        if (status == exit_code::by_signal(number) && passed_on_ != number) ::kill(0, number);
+    }
+}
+
+ReleaseResult Run::let_go() {
     std::error_code why;
-    const ReleaseResult result = held ? lock_.release(why) : ReleaseResult::lost;
+    const ReleaseResult result = lock_.release(why);
     if (result == ReleaseResult::unknown) {
         complain(fmt::format("lock '{}' may stay held until its ttl is over: {}", lock_.key(),
                              why.message()));
     }
-    if (result != ReleaseResult::lost) return child_.status();
+    return result;
+}
+
+int Run::release() {
+    const bool held = lock_.owns_lock() && !watch_.has_told();
+    if (held && let_go() != ReleaseResult::lost) return child_.status();
     if (!watch_.has_told()) {
         complain(
             fmt::format("lock '{}' was lost before the command ended, with {}: it may not "
                         "have run alone",
-                        lock_.key(), child_.status()));
+                        lock_.key(), describe(child_.status())));
     }
     return exit_code::lost;
 }
@@ -143,11 +251,13 @@ int Run::release() {
 
 int run(Store& store, const Options& options) {
     const MetricsAtEnd metrics{store.locks, options.run.metrics_file};
-    Signals signals{options.run.foreground};
+    // Where the command has a process group of its own, one of ours may be stopped for want of the
+    // terminal, and we are not to be.
+    Signals signals = options.run.foreground ? Signals{true} : Signals{false, {SIGTTIN, SIGTTOU}};
     Events events{signals};
     try {
         Acquired acquired = acquire(store, options, signals, events);
-        if (acquired.signal != 0) return exit_code::signalled + acquired.signal;
+        if (acquired.signal != 0) return exit_code::by_signal(acquired.signal);
         return Run{options.run, signals, events, *acquired.lock}.until_the_end();
     } catch (const LockNotAcquired& held) {
         if (options.run.if_held != exit_code::done) complain(held.what());

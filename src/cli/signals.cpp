@@ -1,7 +1,9 @@
 #include "cli/signals.hpp"
 
 #include <array>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 namespace leaselock::cli {
 namespace {
@@ -12,6 +14,13 @@ constexpr std::array<int, 2> job_control{SIGTSTP, SIGCONT};
 bool is_ignored(int number) {
     struct sigaction action {};
     return ::sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+sigset_t only(int number) {
+    sigset_t one;
+    ::sigemptyset(&one);
+    ::sigaddset(&one, number);
+    return one;
 }
 
 }  // namespace
@@ -43,13 +52,31 @@ std::optional<Signal> Signals::next() noexcept {
     return Signal{static_cast<int>(info.ssi_signo), info.ssi_code > 0};
 }
 
-void Signals::stop_job() const noexcept {
-    sigset_t stop;
-    ::sigemptyset(&stop);
-    ::sigaddset(&stop, SIGTSTP);
+bool Signals::stop_job() const noexcept {
+    sigset_t before;
+    const sigset_t stop = only(SIGTSTP);
+    const sigset_t go_on = only(SIGCONT);
+    ::sigprocmask(SIG_BLOCK, &go_on, &before);
     ::sigprocmask(SIG_UNBLOCK, &stop, nullptr);
     ::kill(0, SIGTSTP);
-    ::sigprocmask(SIG_BLOCK, &stop, nullptr);
+    // The stop has dropped what was pending before.
+    sigset_t pending;
+    const bool was_continued = ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGCONT) == 1;
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    return was_continued;
+}
+
+void end_by(int number) noexcept {
+    ::prctl(PR_SET_DUMPABLE, 0);
+    struct sigaction standard {};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(number, &standard, nullptr);
+    const sigset_t one = only(number);
+    ::sigprocmask(SIG_UNBLOCK, &one, nullptr);
+    ::raise(number);
+    // The first process of a container is ended by no signal of its own.
+    constexpr int signalled = 128;
+    ::_exit(signalled + number);
 }
 
 }  // namespace leaselock::cli

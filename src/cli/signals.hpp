@@ -33,9 +33,9 @@ class Signals {
     // Does not block. Nothing: there is none.
     [[nodiscard]] std::optional<Signal> next() noexcept;
 
-    // Stops us and all of our process group, as Ctrl-Z does. Returns when we go on, which SIGCONT
-    // tells; at once where nobody is there who could continue us.
-    void stop_job() const noexcept;
+    // Stops us and all of our process group, as Ctrl-Z does, and returns when somebody has
+    // continued us. False at once: nobody is there who could, so the kernel does not stop us.
+    [[nodiscard]] bool stop_job() const noexcept;
 
     // For the process that becomes the command: it has the signals that we were given.
     void restore() const noexcept { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
@@ -44,5 +44,8 @@ class Signals {
     sigset_t before_{};
     Descriptor queue_;
 };
+
+// Ends the program by this signal, without a core of ours for one that ended the command.
+[[noreturn]] void end_by(int number) noexcept;
 
 }  // namespace leaselock::cli

@@ -14,17 +14,18 @@ bool is_pipe(int fd) {
 
 }  // namespace
 
-Terminal::Terminal(bool lend) : ours_{::getpgrp()} {
-    if (!lend || ::isatty(STDIN_FILENO) == 0 || is_pipe(STDOUT_FILENO)) return;
-    device_ = Descriptor{::open("/dev/tty", O_RDWR | O_CLOEXEC)};
-}
+Terminal::Terminal(bool may_lend)
+    : ours_{::getpgrp()},
+      may_lend_{may_lend},
+      lends_unasked_{may_lend && ::isatty(STDIN_FILENO) == 1 && !is_pipe(STDOUT_FILENO)},
+      device_{::open("/dev/tty", O_RDWR | O_CLOEXEC)} {}
 
-void Terminal::lend_to(pid_t group) const noexcept {
-    if (device_ && ::tcgetpgrp(device_.get()) == ours_) ::tcsetpgrp(device_.get(), group);
-}
+bool Terminal::lend_to(pid_t group) const noexcept { return may_lend_ && pass(ours_, group); }
 
-void Terminal::take_back_from(pid_t group) const noexcept {
-    if (device_ && ::tcgetpgrp(device_.get()) == group) ::tcsetpgrp(device_.get(), ours_);
+bool Terminal::take_back_from(pid_t group) const noexcept { return pass(group, ours_); }
+
+bool Terminal::pass(pid_t from, pid_t to) const noexcept {
+    return device_ && ::tcgetpgrp(device_.get()) == from && ::tcsetpgrp(device_.get(), to) == 0;
 }
 
 }  // namespace leaselock::cli

@@ -120,12 +120,12 @@ void Watch::heed_signals() {
         if (signal->number == SIGCHLD) continue;
         if (signal->number == SIGTSTP) {
             screen_->leave();
-            signals_.stop_job();
+            (void)signals_.stop_job();
         }
         if (signal->number == SIGTSTP || signal->number == SIGCONT || signal->number == SIGWINCH) {
             screen_->renew();
         } else {
-            end(exit_code::signalled + signal->number);
+            end(exit_code::by_signal(signal->number));
         }
     }
 }
@@ -136,7 +136,8 @@ void Watch::heed_keys() {
         if (step == TopControls::Step::look) look();
         if (step == TopControls::Step::quit) end(exit_code::done);
     }
-    if (TopScreen::is_gone()) end(exit_code::done);
+    // The signal may be ignored, or come a moment later.
+    if (TopScreen::is_gone()) end(exit_code::by_signal(SIGHUP));
 }
 
 void print_snapshot(const Options& options, const TopModel& model) {
@@ -182,6 +183,7 @@ int top(Store& store, const Options& options) {
     Watch watch{store, options, std::move(model), signals, std::move(screen)};
     const int status = watch.until_the_end();
     // A look changes nothing, and cannot be called off: nobody is to wait for it.
+    if (watch.is_looking() && status < 0) end_by(-status);
     if (watch.is_looking()) std::_Exit(status);
     return status;
 }

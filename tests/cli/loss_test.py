@@ -1,10 +1,11 @@
 # Goal: a command whose lock is taken away is ended as soon as that is known, and its user hears of it.
 # Method: the key is deleted, freed by force or outlived; leaselock is stopped meanwhile.
+import os
 import signal
 import time
 
 from loss_support import LossTest
-from support import PREFIX, main, poll_until
+from support import LIMIT, PREFIX, main, poll_until
 
 
 class Loss(LossTest):
@@ -37,6 +38,22 @@ class Loss(LossTest):
         poll_until(lambda: self.token() is None, "the end of the lease")
         process.send_signal(signal.SIGCONT)
         self.assert_lost(process, "is lost: SIGKILL")
+
+    def test_ends_the_command_though_nobody_reads_what_is_said(self):
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        os.set_blocking(theirs, False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                os.write(theirs, bytes(4096))
+        os.set_blocking(theirs, True)
+        process = self.start("run", "--ttl", "1s", self.key, "--", "sh", "-c",
+                             "trap '' TERM; echo $$ >>log; while :; do sleep 0.01; done", stderr=theirs)
+        pid = int(poll_until(lambda: self.lines("log"), "the command")[0])
+        self.server.ask("DEL", PREFIX + self.key)
+        self.await_end(pid)
+        self.assertEqual(process.wait(LIMIT), 79)
 
     def test_is_told_if_the_command_has_ended_meanwhile(self):
         process = self.start_command("", "--ttl", "1h")

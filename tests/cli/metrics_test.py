@@ -69,7 +69,7 @@ class Metrics(CliTest):
                             "echo >started; sleep 1000")
         poll_until(lambda: os.path.exists(self.file("started")), "the command")
         waiter.terminate()
-        self.assertEqual(self.finish(waiter)[0], 128 + 15)
+        self.assertEqual(self.finish(waiter)[0], -15)
         self.assertEqual(self.outcomes()["acquired"], 1)
 
     def test_replace_the_file_as_a_whole(self):

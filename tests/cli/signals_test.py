@@ -1,13 +1,17 @@
 # Goal: a signal ends the wait, or goes to the command and what it has started, once; and a command
 # does not outlive leaselock. Method: signals by pid, to commands that note what they get.
 import os
+import shutil
 import signal
+import subprocess
 import sys
 
-from support import PREFIX, CliTest, main, poll_until
+from support import LIMIT, PREFIX, CliTest, main, poll_until
 
 FORWARDED = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1,
              signal.SIGUSR2, signal.SIGALRM]
+
+NOBODY = 65534
 
 # Notes each signal in the file `log`, behind a name; ends when the file `end` is there, or its
 # directory is no more.
@@ -65,7 +69,7 @@ class Signals(CliTest):
             queue = "{%s%s}:ll:q" % (PREFIX, self.key)
             poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
             waiter.send_signal(number)
-            self.assertEqual(self.finish(waiter), (128 + number, ""))
+            self.assertEqual(self.finish(waiter), (-number, ""))
             poll_until(lambda: self.server.ask("LLEN", queue) == 0, "nobody that waits")
         self.touch("end")
         self.assertEqual(self.finish(holder), (0, ""))
@@ -95,7 +99,7 @@ class Signals(CliTest):
             self.await_line("holder", "held")
             os.remove(self.file("holder"))
             process.send_signal(number)
-            self.assertEqual(self.finish(process), (128 + number, ""))
+            self.assertEqual(self.finish(process), (-number, ""))
 
     def test_go_to_the_command_alone_in_the_foreground_mode(self):
         process, child, grandchild = self.start_family("--foreground")
@@ -116,7 +120,7 @@ class Signals(CliTest):
         poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
         waiter.send_signal(signal.SIGHUP)
         waiter.send_signal(signal.SIGUSR1)
-        self.assertEqual(self.finish(waiter), (128 + signal.SIGUSR1, ""))
+        self.assertEqual(self.finish(waiter), (-signal.SIGUSR1, ""))
         self.touch("end")
         self.assertEqual(self.finish(holder), (0, ""))
         os.remove(self.file("end"))
@@ -149,6 +153,34 @@ class Signals(CliTest):
         self.await_end(child)
         self.touch("end")
         self.await_end(grandchild)
+
+    def test_that_cannot_be_sent_are_told(self):
+        if os.geteuid() != 0:
+            return  # nobody else can make a program that becomes root
+        become_root = shutil.copy(shutil.which("setpriv"), self.directory)
+        os.chmod(become_root, 0o4755)
+        locks = self.file("locks")
+        os.mkdir(locks)
+        os.chmod(self.directory, 0o755)
+        os.chown(locks, NOBODY, NOBODY)
+        as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": [],
+                     "env": self.environment | {"LEASELOCK_URL": f"file:{locks}"}}
+        line = "leaselock: the command runs as another user, and cannot be sent signal {}"
+        as_root = f"{become_root} --ruid 0 --euid 0 sh -c 'echo started; read line'"
+        for command in (f"exec {as_root}", f"{as_root} <&3 & wait"):
+            process = self.start("run", "--ttl", "3s", self.key, "--", "sh", "-c", f"exec 3<&0; {command}",
+                                 stdin=subprocess.PIPE, **as_nobody)
+            self.assertEqual(process.stdout.readline(), "started\n")
+            if command.startswith("exec"):
+                process.terminate()
+                self.assertEqual(process.stderr.readline(), line.format(15) + "\n")
+            self.expect(0, "release", "--force", self.key, **as_nobody)
+            said = {process.stderr.readline(), process.stderr.readline()}
+            self.assertEqual(said, {line.format(9) + f": it may go on without lock '{self.key}'\n",
+                                    f"leaselock: lock '{self.key}' is lost: SIGKILL to the command\n"})
+            self.assertIsNone(process.poll())
+            process.stdin.close()
+            self.assertEqual(process.wait(LIMIT), 79)
 
     def test_are_not_needed_to_hear_of_children_where_those_are_ignored(self):
         self.expect(7, "run", self.key, "--", "sh", "-c", "exit 7",

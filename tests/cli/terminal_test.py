@@ -21,13 +21,14 @@ class Terminal(CliTest):
         self.environment["PS1"] = ""
         self.shown = ""
 
-    def shell(self, script, *options):
-        """Bash, in front of a new terminal, runs the script."""
+    def shell(self, script, *options, program="bash"):
+        """A shell, in front of a new terminal, runs the script."""
         pid, self.keys = pty.fork()
         if pid == 0:
             gone_with_us()
             os.chdir(self.directory)
-            os.execvpe("bash", ["bash", "--norc", *options, "-c", script], self.environment)
+            os.execvpe(program, [program, *options, "-c", script], self.environment)
+        self.pid = pid
         os.set_blocking(self.keys, False)
         self.addCleanup(os.close, self.keys)
         self.addCleanup(os.waitpid, pid, 0)
@@ -131,9 +132,114 @@ class Terminal(CliTest):
         self.press(b"\x1a")
         self.await_text(f"stopped {128 + signal.SIGTSTP}")
         poll_until(lambda: os.tcgetpgrp(self.keys) == group, "that it is in front again")
-        self.press(b"\x03")
-        self.await_text(f"ended {128 + signal.SIGINT}")
+        self.press(b"\x1c")
+        self.await_text(f"ended {128 + signal.SIGQUIT}")
         self.assertFalse(os.path.exists(self.file("ran")))
+
+    def test_ends_the_script_that_the_command_is_in(self):
+        # As it does if the command stands there alone: the shell has to get the key too, and to see
+        # that the key has ended the command.
+        ready = "sh -c 'echo ready; exec sleep 600'"
+        loop = "for i in 1 2 3; do echo begun; {}; done; echo goes on"
+        for shell in ("bash", "dash"):
+            for command in (ready, f"$RUN -- {ready}", f"$RUN --foreground -- {ready}"):
+                self.shown = ""
+                self.shell(loop.format(command), program=shell)
+                self.await_text("ready")
+                self.press(b"\x03")
+                self.assert_shell_ended()
+                self.assertEqual(self.shown.count("begun"), 1, self.shown)
+                self.assertNotIn("goes on", self.shown)
+        holder = self.hold()
+        self.shell(loop.format("$RUN -- true"))
+        queue = "{%s%s}:ll:q" % (PREFIX, self.key)
+        poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
+        self.press(b"\x03")
+        self.assert_shell_ended()
+        self.assertIsNone(holder.poll())
+
+    def assert_shell_ended(self):
+        """By the key."""
+        ended = lambda: os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        status = poll_until(ended, f"the end of the shell; shown: {self.shown}")
+        self.shows("")
+        self.assertIn((status.si_code, status.si_status),
+                      [(os.CLD_KILLED, signal.SIGINT), (os.CLD_EXITED, 128 + signal.SIGINT)])
+
+    def test_does_not_end_the_script_if_somebody_else_sends_the_signal(self):
+        self.shell(f"$RUN -- sh -c 'kill -INT $PPID; exec sleep 600'; echo ended $?; "
+                   "$RUN -- sh -c 'kill -TERM $$'; echo ended $?")
+        self.await_text(f"ended {128 + signal.SIGINT}\n")
+        self.await_text(f"ended {128 + signal.SIGTERM}\n")
+
+    def script(self, text):
+        with open(self.file("command.sh"), "w", encoding="utf-8") as file:
+            file.write(text)
+        return "sh command.sh"
+
+    def test_is_lent_to_a_command_that_wants_it(self):
+        # In a pipeline, and where standard input is something else, it stays with us at first.
+        for options in ([JOBS], []):
+            for wants, script in (("", "$RUN -- {} | cat"), ("", "echo | $RUN -- {} 2>&1"),
+                                  ("stty -echo; stty echo\n", "$RUN -- {} | cat")):
+                self.shown = ""
+                command = self.script(f"{wants}read line </dev/tty; echo read $line; exec sleep 600")
+                self.shell(script.format(command) + "; echo not this one", *options)
+                self.press(b"for the command\n")
+                self.await_text("\nread for the command")
+                self.press(b"\x03")
+                self.assert_shell_ended()
+                poll_until(lambda: self.token() is None, "the release")
+
+    def test_goes_to_whoever_of_a_pipeline_wants_it_now(self):
+        read = "read line </dev/tty; echo read $line"
+        command = self.script(f"{read} >&2; echo; until [ -e end ]; do sleep 0.01; done; "
+                              f"{read} >&2; exec sleep 600")
+        self.shell(f"$RUN -- {command} | sh -c 'read go; {read}; touch end; exec sleep 600'", JOBS)
+        for word in ("one", "two", "three"):
+            self.press(f"{word}\n".encode())
+            self.await_text(f"\nread {word}")
+
+    def test_stops_the_job_whose_command_wants_it_in_the_background(self):
+        in_background = "& while [ -z \"$(jobs -s)\" ]; do sleep 0.01; done; echo stands; read line; fg; echo ended $?"
+        for words, pipe in (("", ""), ("--foreground", ""), ("", "| cat")):
+            for wants in ("read line </dev/tty", "stty -echo; stty echo"):
+                self.shown = ""
+                command = self.script(f"echo pid $$; {wants}; echo done $line")
+                self.shell(f"$RUN {words} -- {command} {pipe} {in_background}", JOBS)
+                pid = int(self.await_text(r"pid (\d+)\n")[1])
+                self.await_text("stands")
+                self.await_stop(pid)
+                self.press(b"go on\n")
+                if wants.startswith("read"):
+                    self.press(b"a line\n")
+                    self.await_text("done a line")
+                self.await_text("ended 0")
+
+    def test_does_not_leave_the_lock_with_a_command_that_nobody_continues(self):
+        # In the background, and the shell that could bring it to the front is gone.
+        for script in ("read line </dev/tty", "stty -echo </dev/tty"):
+            self.shown = ""
+            self.shell(f"( ($RUN --ttl 3s -- sh -c 'echo pid $$; {script}'; echo ended $?) & )\n"
+                       "read line", JOBS)
+            pid = int(self.await_text(r"pid (\d+)\n")[1])
+            self.await_text(rf"the command is stopped.* lock '{self.key}' is given up in \d\.\ds\n")
+            self.await_stop(pid)
+            self.await_text("is given up, for the command does not go on: SIGTERM")
+            self.await_text("ended 79")
+            self.assertFalse(self.is_running(pid))
+            self.assertIsNone(self.token())
+
+    def test_stops_nobody_where_no_shell_controls_jobs(self):
+        command = self.python("import signal\n"
+                              "signal.signal(signal.SIGCONT, lambda *_: print('continued'))\n"
+                              "print('ready')\nprint('read', input())\n")
+        self.shell(f"exec $RUN -- {command}")
+        self.await_text("ready")
+        self.press(b"\x1a")
+        self.await_text("continued")
+        self.press(b"a line\n")
+        self.await_text("read a line")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class OnTerminal:
 
         self.process = test.start(
             *words, program=program, stdin=theirs, stdout=theirs, stderr=theirs,
-            process_group=None, preexec_fn=in_front,
+            start_new_session=False, preexec_fn=in_front,
             env=test.environment | {"TERM": "vt100", "LC_ALL": "C.UTF-8"} | environment)
         os.close(theirs)
         os.set_blocking(self.ours, False)
@@ -200,9 +200,9 @@ class Top(CliTest):
         top.await_lines(r"^csi\\xc2\\x9b2Jkey\?\?\? ", r"^esc\\x1b\[2Jkey\\x9b2J +o\\x1b\]0;title\\x07 ")
 
     def test_ends_and_leaves_the_terminal_as_it_was(self):
-        for end, status in ((lambda top: top.press("q"), 0), (lambda top: top.press("\x03"), 130),
-                            (lambda top: top.process.terminate(), 143),
-                            (lambda top: top.process.send_signal(signal.SIGHUP), 129)):
+        for end, status in ((lambda top: top.press("q"), 0), (lambda top: top.press("\x03"), -signal.SIGINT),
+                            (lambda top: top.process.terminate(), -signal.SIGTERM),
+                            (lambda top: top.process.send_signal(signal.SIGHUP), -signal.SIGHUP)):
             top = self.top()
             top.await_lines("^locks: 0")
             self.assertNotEqual(termios.tcgetattr(top.ours), top.before)
@@ -215,7 +215,7 @@ class Top(CliTest):
             top = OnTerminal(self, "-c", f'{ignore} exec "$0" top', PROGRAM, program="bash")
             top.await_lines("^locks: 0")
             top.hang_up()
-            self.assertEqual(top.process.wait(LIMIT), 0 if ignore else 129)
+            self.assertEqual(top.process.wait(LIMIT), -signal.SIGHUP)
 
     def test_stops_and_goes_on(self):
         top = OnTerminal(self, "-mc", '"$0" top --interval 1h; echo stopped $?; stty -a; read line; fg; '
