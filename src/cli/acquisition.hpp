@@ -17,8 +17,9 @@ struct Acquired {
     int signal = 0;  // that came first; then there is no lock
 };
 
-// For the main thread. A backend that is not there is told at once; one that goes away later is
-// waited for. Throws LockNotAcquired, LockError, and LockLost
+// For the main thread. A backend that is not there at first is waited for as long as the user says,
+// and told at once if he says nothing, or that nothing is waited for; one that is busy at first, or
+// goes away later, is waited for. Throws LockNotAcquired, LockError, and LockLost
 // if it was taken away again at once.
 [[nodiscard]] Acquired acquire(Store& store, const Options& options, Signals& signals,
                                Events& events);

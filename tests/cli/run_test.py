@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
+import threading
 
-from support import PREFIX, PROGRAM, CliTest, main, poll_until
+from support import LIMIT, PREFIX, PROGRAM, CliTest, Server, main, poll_until
 
 
 class Run(CliTest):
     def test_ends_as_the_command_does(self):
         for status in (0, 1, 7, 75, 79, 255):
             self.expect(status, "run", self.key, "--", "sh", "-c", f"exit {status}")
-        self.expect(128 + 9, "run", self.key, "--", "sh", "-c", "kill -KILL $$")
-        self.expect(128 + 15, "run", self.key, "--", "sh", "-c", "kill -TERM $$")
+        self.expect(-9, "run", self.key, "--", "sh", "-c", "kill -KILL $$")
+        self.expect(-15, "run", self.key, "--", "sh", "-c", "kill -TERM $$")
 
     def test_holds_the_lock_while_the_command_runs_and_no_longer(self):
         told = self.expect(0, "run", self.key, "--", "redis-cli", "-s", self.server.path, "GET",
@@ -139,10 +140,51 @@ class Run(CliTest):
 
     def test_says_if_the_backend_is_not_there(self):
         nowhere = "redis+unix://" + self.file("nowhere")
-        for wait in ([], ["-n"], ["-w", "1h"]):
+        for wait in ([], ["-n"], ["-w", "1ms"]):
             self.expect_complaint(69, "does the server run", "--url", nowhere, "run", *wait,
                                   self.key, "--", "touch", "ran")
+        said = self.expect(69, "--url", nowhere, "run", "-w", "300ms", self.key, "--", "touch", "ran").stderr
+        self.assertRegex(said, r"\Aleaselock: [^\n]+; waiting for it\nleaselock: [^\n]+ does the server run[^\n]+\n\Z")
         self.assertFalse(os.path.exists(self.file("ran")))
+
+    def test_waits_for_a_server_that_is_not_there_yet(self):
+        server = Server()
+        self.addCleanup(server.close)
+        server.kill()
+        os.remove(server.path)
+        waiter = self.start("--url", server.url, "run", "-w", "1h", self.key, "--", "echo", "ran")
+        self.assertIn("; waiting for it", waiter.stderr.readline())
+        self.assertIsNone(waiter.poll())
+        server.start()
+        self.assertEqual(waiter.communicate(timeout=LIMIT), ("ran\n", ""))
+        self.assertEqual(waiter.returncode, 0)
+
+    def test_waits_for_a_server_that_is_busy(self):
+        self.server.ask("CONFIG", "SET", "busy-reply-threshold", "10")
+        for wait in ((), ("-w", "1h")):
+            busy = threading.Thread(target=self.be_busy)
+            busy.start()
+            poll_until(self.is_busy, "a server that is busy")
+            self.expect_complaint(69, "BUSY", "run", "-n", self.key, "--", "touch", "ran")
+            waiter = self.start("run", *wait, self.key, "--", "echo", "ran")
+            self.assertRegex(waiter.stderr.readline(), "BUSY .*; waiting for it")
+            self.assertIsNone(waiter.poll())
+            self.server.ask("SCRIPT", "KILL")
+            busy.join()
+            self.assertEqual(waiter.communicate(timeout=LIMIT), ("ran\n", ""))
+            self.assertEqual(waiter.returncode, 0)
+        self.assertFalse(os.path.exists(self.file("ran")))
+
+    def be_busy(self):
+        with self.assertRaisesRegex(AssertionError, "killed"):
+            self.server.ask("EVAL", "while true do end", "0")
+
+    def is_busy(self):
+        try:
+            self.server.ask("PING")
+            return False
+        except AssertionError as error:
+            return "BUSY" in str(error)
 
     def test_leaves_alone_what_is_no_lock(self):
         self.server.ask("SADD", PREFIX + self.key, "member")
