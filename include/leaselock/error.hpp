@@ -38,21 +38,22 @@ enum class Errc : int {
     invalid_url = 205,            // the URL does not parse, or has an option that is not known
     invalid_template = 206,       // a run-time key template, or its values, are wrong
     authentication_failed = 207,  // no password, or a wrong one
-    access_denied = 208,          // the user lacks a right that the scripts need
+    access_denied = 208,          // the user lacks a right that the scripts, or the files, need
     corrupt = 209,                // something that is not a lock lies under the key; left alone
-    not_supported = 210,          // the server does not know a command that is needed
+    not_supported = 210,          // the server, or the system, lacks what is needed
     tls_failed = 211,             // no TLS with that server: its certificate, its version, ours
     forked = 212,                 // the manager or backend was made before a fork
     conflicting_use = 213,        // the key has another number of shares now, or another kind
+    directory_unusable = 214,     // a lock directory that is full, read-only, missing or damaged
     // unavailable
     connect_failed = 301,       // no connection within the time-out
     loading = 302,              // the server is reading its data, or lost its master
     read_only = 303,            // the server is a replica
-    out_of_memory = 304,        // the server is at its maxmemory
+    out_of_memory = 304,        // the server is at its maxmemory; the kernel, or we, have none
     not_enough_replicas = 305,  // min-replicas-to-write is not met
-    busy = 306,                 // the server is running somebody's long script
+    busy = 306,                 // somebody's long script, or a process that stands still inside
     misconfigured = 307,        // the server cannot persist and refuses writes
-    too_many_clients = 308,     // the server is at its maxclients
+    too_many_clients = 308,     // the server is at its maxclients; no descriptor is left
     cluster_down = 309,         // the cluster node does not serve this slot now
     stale = 310,                // the command arrived after the time for which it was meant
     granted_too_late = 311,     // the grant took so long that nothing of the lease was left

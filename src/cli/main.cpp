@@ -49,12 +49,13 @@ int fail(int status, const std::exception& why, std::string_view advice = {}) {
     return status;
 }
 
-int fail(const Error& error) {
+int fail(const Error& error, bool on_a_server) {
     if (is_usage(error.code())) return fail(exit_code::usage, error);
     if (error.code() == Errc::lost) return fail(exit_code::lost, error);
-    const bool nobody_there = error.code() == Errc::connect_failed;
+    if (error.code() != Errc::connect_failed) return fail(exit_code::backend, error);
     return fail(exit_code::backend, error,
-                nobody_there ? "; does the server run, and is --url or LEASELOCK_URL right?" : "");
+                on_a_server ? "; does the server run, and is --url or LEASELOCK_URL right?"
+                            : "; is --url or LEASELOCK_URL right?");
 }
 
 // The number of a standard stream that is closed must not become that of a connection, or what we
@@ -69,13 +70,14 @@ void keep_standard_streams() noexcept {
 
 int main(int argc, char** argv) {
     keep_standard_streams();
+    std::optional<Options> options;
     try {
-        const std::optional<Options> options = parse_options(argc, argv);
+        options = parse_options(argc, argv);
         return options ? act(*options) : exit_code::done;
     } catch (const UsageError& error) {
         return fail(exit_code::usage, error);
     } catch (const Error& error) {
-        return fail(error);
+        return fail(error, options && is_on_a_server(options->store));
     } catch (const std::system_error& error) {
         return fail(exit_code::system, error);
     } catch (const std::bad_alloc& error) {

@@ -12,9 +12,10 @@
 namespace leaselock::cli {
 namespace {
 
+constexpr std::string_view scheme = "file:";
+
 // file:/path, or with two slashes before it. The path is taken as it is.
 std::optional<std::string> directory_of(std::string_view url) {
-    constexpr std::string_view scheme = "file:";
     if (!url.starts_with(scheme)) return std::nullopt;
     url.remove_prefix(scheme.size());
     if (url.starts_with("//")) url.remove_prefix(2);
@@ -37,6 +38,10 @@ std::shared_ptr<Backend> backend_for(const std::string& url,
 }
 
 }  // namespace
+
+bool is_on_a_server(const StoreOptions& options) {
+    return !options.url.empty() && !options.url.starts_with(scheme);
+}
 
 Store open_store(const StoreOptions& options) {
     std::shared_ptr<Backend> backend = backend_for(options.url, options.words);

@@ -23,6 +23,7 @@ struct Store {
     LockManager locks;
 };
 
+[[nodiscard]] bool is_on_a_server(const StoreOptions& options);
 // Does no I/O. Throws UsageError, and LockError for a URL or a prefix that is wrong.
 [[nodiscard]] Store open_store(const StoreOptions& options);
 

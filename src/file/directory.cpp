@@ -5,13 +5,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <linux/magic.h>
 #include <memory>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -19,50 +17,14 @@
 #include <utility>
 
 #include <leaselock/error.hpp>
-#include <leaselock/file.hpp>
 
 #include "file/failure.hpp"
 #include "file/names.hpp"
+#include "file/place.hpp"
+#include "file/write_at.hpp"
 
-namespace leaselock {
-
-std::string default_lock_directory() {
-    const bool run_lock = ::access("/run/lock", W_OK | X_OK) == 0;
-    return fmt::format("{}/leaselock-{}", run_lock ? "/run/lock" : "/tmp", ::geteuid());
-}
-
-namespace file {
+namespace leaselock::file {
 namespace {
-
-constexpr const char* fence_name = ".fence";
-// Several bytes behind the token: who makes the file writes there, not where others may be already.
-constexpr off_t fence_file_size = 16;
-
-// Under a name of its own first, since a umask may take rights of the owner's away.
-void make_directory(const std::string& path) {
-    const std::size_t end = path.find_last_not_of('/');
-    const std::size_t slash = path.find_last_of('/', end);
-    std::string draft = path.substr(0, slash) + "/.leaselock-XXXXXX";
-    const bool made =
-        ::mkdtemp(draft.data()) != nullptr && ::chmod(draft.c_str(), 0700) == 0 &&
-        ::renameat2(AT_FDCWD, draft.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0;
-    if (made) return;
-    const int error = errno;
-    ::rmdir(draft.c_str());
-    errno = error;
-    if (error != EEXIST) raise("cannot make the lock directory", path);
-}
-
-Descriptor open_directory(const std::string& path, bool ours) {
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (ours ? O_NOFOLLOW : 0);
-    Descriptor fd{::open(path.c_str(), flags)};
-    if (!fd && errno == ENOENT) {
-        make_directory(path);
-        fd = Descriptor{::open(path.c_str(), flags)};
-    }
-    if (!fd) raise("cannot open the lock directory", path);
-    return fd;
-}
 
 // Of those who may write to the directory, and of nobody else.
 mode_t mode_of_files(mode_t directory) noexcept {
@@ -92,14 +54,6 @@ std::string draft_name() {
     return fmt::format("{}{:016x}", draft_mark, number);
 }
 
-void check_owner(const std::string& path, const struct stat& found) {
-    if (found.st_uid == ::geteuid() && (found.st_mode & (S_IWGRP | S_IWOTH)) == 0) return;
-    throw FileError(Errc::access_denied,
-                    fmt::format("lock directory '{}' belongs to user {} and has mode {:o}, allowed "
-                                "is one of user {} that nobody else may write to",
-                                path, found.st_uid, found.st_mode & 07777U, ::geteuid()));
-}
-
 struct Close {
     void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
@@ -107,38 +61,12 @@ struct Close {
 }  // namespace
 
 Directory::Directory(std::string path, bool ours)
-    : path_{std::move(path)}, fd_{open_directory(path_, ours)} {
+    : path_{std::move(path)}, fd_{ours ? open_own_directory(path_) : open_directory(path_)} {
     struct stat found {};
     if (::fstat(fd_.get(), &found) != 0) raise("cannot look at the lock directory", path_);
-    if (ours) check_owner(path_, found);
     file_mode_ = mode_of_files(found.st_mode);
     gives_group_ = (found.st_mode & S_ISGID) != 0;
     group_ = found.st_gid;
-    map_fence();
-}
-
-Directory::~Directory() {
-    if (fence_ != nullptr) ::munmap(fence_, sizeof *fence_);
-}
-
-void Directory::map_fence() {
-    Descriptor file;
-    while (!file) {
-        file = open_file(fence_name, O_RDWR);
-        if (!file) file = make_file(fence_name);
-    }
-    struct stat found {};
-    const std::uint64_t none = 0;
-    // Written, so that the memory is there.
-    if (::fstat(file.get(), &found) != 0 ||
-        (found.st_size < fence_file_size &&
-         ::pwrite(file.get(), &none, sizeof none, sizeof none) < 0)) {
-        raise("cannot write", path_of(fence_name));
-    }
-    void* const memory =
-        ::mmap(nullptr, sizeof none, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-    if (memory == MAP_FAILED) raise("cannot map", path_ + "/" + fence_name);
-    fence_ = static_cast<std::uint64_t*>(memory);
 }
 
 bool Directory::is_removed() const noexcept { return file::is_removed(fd_); }
@@ -177,16 +105,16 @@ bool Directory::mend_own(const std::string& name) const noexcept {
            ::fchmodat(fd_.get(), name.c_str(), file_mode_, 0) == 0;
 }
 
-Descriptor Directory::make_file(const std::string& name) const {
+Descriptor Directory::make_file(const std::string& name, std::string_view content) const {
     constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-    if (is_ours_alone()) {
+    if (is_ours_alone() && content.empty()) {
         Descriptor file{::openat(fd_.get(), name.c_str(), flags, file_mode_)};
         if (!file && errno != EEXIST) raise("cannot make", path_of(name));
         return file;
     }
     for (;;) {
         const std::string draft = draft_name();
-        Descriptor file = make_draft(draft);
+        Descriptor file = make_draft(draft, content);
         if (::renameat2(fd_.get(), draft.c_str(), fd_.get(), name.c_str(), RENAME_NOREPLACE) == 0) {
             return file;
         }
@@ -198,18 +126,21 @@ Descriptor Directory::make_file(const std::string& name) const {
     }
 }
 
-Descriptor Directory::make_draft(const std::string& draft) const {
+Descriptor Directory::make_draft(const std::string& draft, std::string_view content) const {
     Descriptor file{
         ::openat(fd_.get(), draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode_)};
     if (!file) raise("cannot make a file in", path_);
     const bool needs_group = (file_mode_ & 0060U) != 0 && (file_mode_ & 0006U) == 0;
     const bool has_group =
         gives_group_ || !needs_group || ::fchown(file.get(), static_cast<uid_t>(-1), group_) == 0;
-    if (has_group && ::fchmod(file.get(), file_mode_) == 0) return file;
+    if (has_group && ::fchmod(file.get(), file_mode_) == 0 &&
+        (content.empty() || wrote_at(file, content, 0))) {
+        return file;
+    }
     const int error = errno;
     ::unlinkat(fd_.get(), draft.c_str(), 0);
     errno = error;
-    raise("cannot give the rights of its directory to a file in", path_);
+    raise("cannot make a file in", path_);
 }
 
 void Directory::sweep(const std::string& draft) const noexcept {
@@ -218,20 +149,6 @@ void Directory::sweep(const std::string& draft) const noexcept {
     const auto made = std::chrono::system_clock::from_time_t(found.st_ctime);
     if (std::chrono::system_clock::now() - made > longest_draft) {
         ::unlinkat(fd_.get(), draft.c_str(), 0);
-    }
-}
-
-detail::Fences Directory::fences() const noexcept {
-    const auto wall = std::chrono::system_clock::now().time_since_epoch();
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(wall).count();
-    return {.last = std::atomic_ref{*fence_}.load(),
-            .at_least = static_cast<std::uint64_t>(std::max<std::int64_t>(us, 0))};
-}
-
-void Directory::publish(std::uint64_t fence) noexcept {
-    const std::atomic_ref shared{*fence_};
-    std::uint64_t last = shared.load();
-    while (last < fence && !shared.compare_exchange_weak(last, fence)) {
     }
 }
 
@@ -273,5 +190,4 @@ void Directory::examine(std::vector<Finding>& findings) const {
     }
 }
 
-}  // namespace file
-}  // namespace leaselock
+}  // namespace leaselock::file

@@ -26,14 +26,15 @@ class FileError : public std::runtime_error {
         case EACCES:
         case EPERM:
         case ELOOP: return Errc::access_denied;
-        case EROFS: return Errc::read_only;
-        case ENOSPC:
-        case EDQUOT: return Errc::misconfigured;
         case EMFILE:
         case ENFILE: return Errc::too_many_clients;
         case ENOLCK:
         case ENOMEM: return Errc::out_of_memory;
-        default: return Errc::connect_failed;
+        case EOPNOTSUPP:
+        case ENOSYS: return Errc::not_supported;
+        case ENOENT:
+        case ENOTDIR: return Errc::connect_failed;
+        default: return Errc::directory_unusable;
     }
 }
 
@@ -42,6 +43,13 @@ class FileError : public std::runtime_error {
     const int error = errno;
     throw FileError(errc_of(error),
                     fmt::format("{} '{}': {}", what, name, std::generic_category().message(error)));
+}
+
+// Of the file that the one who reads it has opened.
+[[noreturn]] inline void raise(std::string_view what) {
+    const int error = errno;
+    throw FileError(errc_of(error),
+                    fmt::format("{}: {}", what, std::generic_category().message(error)));
 }
 
 }  // namespace leaselock::file

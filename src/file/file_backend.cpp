@@ -156,26 +156,24 @@ std::string place_of(std::string_view key, std::string_view token) {
     return fmt::format("{}\n{}", key, token);
 }
 
-// A FileError is for this backend alone.
-template <class Work>
-void told_outside(const Work& work) {
-    try {
-        work();
-    } catch (const FileError& error) {
-        throw LockError(error.code(), error.what());
-    }
-}
+// Two processes of one user in two directories would not exclude each other, so there is no other
+// default.
+constexpr const char* default_advice =
+    "; if some processes of this user cannot use the default, name all of them another by "
+    "FileOptions::directory, or by LEASELOCK_URL=file:/DIRECTORY for the command";
 
 }  // namespace
 
 FileBackend::FileBackend(FileOptions options) : options_{checked(std::move(options))} {}
 
+std::string FileBackend::path() const {
+    return options_.directory.empty() ? default_lock_directory() : options_.directory;
+}
+
 std::shared_ptr<Directory> FileBackend::directory() {
     const MutexLock lock{mutex_};
     if (directory_ == nullptr || directory_->is_removed()) {
-        const bool ours = options_.directory.empty();
-        directory_ =
-            std::make_shared<Directory>(ours ? default_lock_directory() : options_.directory, ours);
+        directory_ = std::make_shared<Directory>(path(), options_.directory.empty());
     }
     return directory_;
 }
@@ -212,7 +210,7 @@ bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
 }
 
 void FileBackend::detach(Operation& operation) noexcept {
-    operation.fail(Errc::busy, "another process is inside the lock's file and does not go on");
+    fail(operation, Errc::busy, "another process is inside the lock's file and does not go on");
 }
 
 void FileBackend::forget(Listener& listener) noexcept {
@@ -237,11 +235,39 @@ bool FileBackend::run(Operation& operation) noexcept {
         }
         operation.complete();
     } catch (const FileError& error) {
-        operation.fail(error.code(), error.what());
+        fail(operation, error.code(), error.what());
     } catch (const std::bad_alloc&) {
         operation.fail(Errc::out_of_memory, {});
     }
     return true;
+}
+
+std::string FileBackend::explain(Errc code, std::string_view why) const {
+    const bool another_may_do = code == Errc::access_denied || code == Errc::directory_unusable;
+    const bool advises = options_.directory.empty() && another_may_do;
+    return fmt::format("{}{}", why, advises ? default_advice : "");
+}
+
+// In the text is always the file of which it speaks.
+void FileBackend::fail(Operation& operation, Errc code, std::string_view why) const noexcept {
+    try {
+        const std::string all = explain(code, why);
+        const std::string file = path() + '/' + name_of(operation.request.key);
+        const bool names_it = all.find(path()) != std::string::npos;
+        operation.fail(code, names_it ? all : fmt::format("'{}': {}", file, all));
+    } catch (const std::bad_alloc&) {
+        operation.fail(code, {});
+    }
+}
+
+// A FileError is for this backend alone.
+template <class Work>
+void FileBackend::told_outside(const Work& work) const {
+    try {
+        work();
+    } catch (const FileError& error) {
+        throw LockError(error.code(), explain(error.code(), error.what()));
+    }
 }
 
 bool FileBackend::run_in(Shard& shard, Operation& operation) {
@@ -285,7 +311,10 @@ FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, boo
     const bool may_hand_over = request.verb != Verb::acquire || request.share.of != 0;
     bury(entry, request.submitted, may_hand_over, is_alive);
     const std::size_t waited = places(entry);
-    detail::Fences fences = directory.fences();
+    const std::uint64_t floor = entry.fencing_token;
+    const bool may_grant =
+        request.verb == Verb::acquire || (request.verb != Verb::inspect && waited > 0);
+    detail::Fences fences = may_grant ? directory.fences(floor) : detail::Fences{.last = floor};
     run_verb(record, request, operation.reply, fences, is_alive);
     if (request.verb == Verb::inspect) return {};
 
@@ -293,7 +322,7 @@ FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, boo
         (marked || request.verb == Verb::acquire) && entry.knows(request.token, request.submitted);
     if (stays && !marked) file.mark_alive(request.token);
     // Before anybody can see it: who is killed here leaves a gap, and no token twice.
-    directory.publish(fences.last);
+    if (fences.last != floor) directory.publish(fences.last);
     if (entry.is_over(request.submitted)) {
         file.remove(directory, name_of(request.key));
     } else if (const std::string state = encode(record); state != before) {

@@ -50,8 +50,13 @@ class FileBackend final : public Backend {
     // How long somebody may be inside a file that we want to enter.
     static constexpr std::chrono::milliseconds patience{1000};
 
+    [[nodiscard]] std::string path() const;
     [[nodiscard]] std::shared_ptr<Directory> directory();
+    [[nodiscard]] std::string explain(Errc code, std::string_view why) const;
+    template <class Work>
+    void told_outside(const Work& work) const;
     [[nodiscard]] Shard& shard_of(std::string_view key) noexcept;
+    void fail(Operation& operation, Errc code, std::string_view why) const noexcept;
     // False: somebody is inside the file, and nothing was done.
     [[nodiscard]] bool run(Operation& operation) noexcept;
     [[nodiscard]] bool run_in(Shard& shard, Operation& operation) LEASELOCK_REQUIRES(shard.mutex);

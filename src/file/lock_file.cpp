@@ -16,6 +16,7 @@
 #include "file/failure.hpp"
 #include "file/file_system.hpp"
 #include "file/names.hpp"
+#include "file/write_at.hpp"
 
 namespace leaselock::file {
 namespace {
@@ -76,7 +77,7 @@ bool LockFile::enter() {
     struct flock inside = range(reads_ ? F_RDLCK : F_WRLCK, 0);
     for (int i = 0; i < tries; ++i) {
         if (::fcntl(fd_.get(), F_OFD_SETLK, &inside) == 0) return true;
-        if (errno != EAGAIN && errno != EACCES) raise("cannot lock", "the lock's file");
+        if (errno != EAGAIN && errno != EACCES) raise("cannot lock it");
     }
     return false;
 }
@@ -91,7 +92,7 @@ bool LockFile::is_removed() const noexcept { return file::is_removed(fd_); }
 std::string LockFile::load() {
     Header header;
     const ssize_t got = ::pread(fd_.get(), &header, sizeof header, 0);
-    if (got < 0) raise("cannot read", "the lock's file");
+    if (got < 0) raise("cannot read it");
     current_ = {};
     // Empty, or left by who was killed before his first header.
     if (got == 0 || (header.magic == std::array<char, 16>{} && header.size == 0)) return {};
@@ -109,7 +110,7 @@ std::string LockFile::load() {
     std::string state(header.size, '\0');
     const ssize_t size =
         ::pread(fd_.get(), state.data(), state.size(), static_cast<off_t>(header.offset));
-    if (size < 0) raise("cannot read", "the lock's file");
+    if (size < 0) raise("cannot read it");
     if (static_cast<std::uint64_t>(size) != header.size) {
         throw FileError(Errc::corrupt, "the lock's file was cut off");
     }
@@ -121,15 +122,12 @@ void LockFile::store(std::string_view state) {
     const Extent next{
         current_.size == 0 || fits_before ? first_offset : current_.offset + current_.size,
         state.size()};
-    const ssize_t body =
-        ::pwrite(fd_.get(), state.data(), state.size(), static_cast<off_t>(next.offset));
-    if (body >= 0 && body != static_cast<ssize_t>(state.size())) errno = ENOSPC;
-    if (body != static_cast<ssize_t>(state.size())) raise("cannot write", "the lock's file");
+    if (!wrote_at(fd_, state, static_cast<off_t>(next.offset))) raise("cannot write it");
     Header header{.magic = magic, .boot = boot_id()};
     header.offset = next.offset;
     header.size = next.size;
     const ssize_t head = ::pwrite(fd_.get(), &header, sizeof header, 0);
-    if (head < 0 && errno == ENOSPC) raise("cannot write", "the lock's file");
+    if (head < 0 && errno == ENOSPC) raise("cannot write it");
     if (head != sizeof header) {
         throw FileError(Errc::unexpected_reply, "the lock's file may have been written, or not");
     }
@@ -146,7 +144,7 @@ void LockFile::remove(const Directory& directory, const std::string& name) {
 
 void LockFile::mark_alive(std::string_view token) {
     struct flock alive = range(F_RDLCK, byte_of(token));
-    if (::fcntl(fd_.get(), F_OFD_SETLK, &alive) != 0) raise("cannot lock", "the lock's file");
+    if (::fcntl(fd_.get(), F_OFD_SETLK, &alive) != 0) raise("cannot lock it");
     marked_ = true;
 }
 
@@ -159,7 +157,7 @@ bool LockFile::is_alive(std::string_view token) const noexcept {
 // name.
 bool LockFile::somebody_lives() const {
     struct flock any = range(F_WRLCK, 1, 0);
-    if (::fcntl(fd_.get(), F_OFD_GETLK, &any) != 0) raise("cannot lock", "the lock's file");
+    if (::fcntl(fd_.get(), F_OFD_GETLK, &any) != 0) raise("cannot lock it");
     return any.l_type != F_UNLCK || marked_;
 }
 

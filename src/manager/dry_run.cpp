@@ -65,6 +65,7 @@ bool is_verdict(Errc error) noexcept {
         case Errc::access_denied:
         case Errc::corrupt:
         case Errc::not_supported:
+        case Errc::directory_unusable:
         case Errc::read_only:
         case Errc::out_of_memory:
         case Errc::not_enough_replicas:

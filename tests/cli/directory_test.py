@@ -132,6 +132,91 @@ class Directory(CliTest):
         self.expect(0, "run", "-n", self.key, "--", "true")
         self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other())
 
+    def as_root_of(self, script):
+        """The output of a script that sees mounts of its own. $L is the command, which is told no place; in
+        its private /run/lock and /tmp nothing is yet."""
+        environment = {name: value for name, value in os.environ.items() if name != "LEASELOCK_URL"}
+        setup = ("mount -t tmpfs -o mode=1777 none /run/lock; mount -t tmpfs none /mnt; mkdir /mnt/full /mnt/cwd; "
+                 "cp $L /mnt/leaselock; L=/mnt/leaselock; cd /mnt/cwd; "
+                 "readonly='mount -o remount,ro,bind /run/lock'; ")
+        words = ["unshare", "-m", "sh", "-ec", setup + script]
+        result = support.subprocess.run(words, env=environment | {"L": self.program}, text=True, timeout=support.LIMIT,
+                                        capture_output=True, cwd=self.directory)
+        self.assertEqual(result.returncode, 0, result)
+        return result.stdout.splitlines()
+
+    holds = "$L run k -- sh -c 'echo >held; until [ -e end ]; do sleep 0.01; done' & until [ -e held ]; do sleep 0.01; done; "
+    ends = "touch end; wait; "
+
+    @needs_root
+    def test_default_is_refused_where_it_cannot_be_written_and_no_other_is_taken(self):
+        said = self.as_root_of(
+            self.holds +
+            "unshare -m sh -c \"mount --bind /run/lock /run/lock; $readonly; $L run -n k -- echo ran; echo $?; "
+            "$L run -n other -- echo ran; echo \\$?\" 2>&1;" + self.ends + "ls -A /tmp | grep leaselock-0 || true")
+        text = "\n".join(said)
+        self.assertNotIn("ran", said)
+        self.assertIn("/run/lock/leaselock-0", text)
+        self.assertIn("LEASELOCK_URL=file:/", text)
+        self.assertIn("Read-only file system", text)
+
+    @needs_root
+    def test_default_goes_by_the_place_and_not_by_what_we_may_do(self):
+        said = self.as_root_of(
+            "chmod 755 /run/lock; mount -t tmpfs -o mode=1777 none /tmp; " + self.holds +
+            "ls -d /tmp/leaselock-0; ls -A /run/lock; $L run -n k -- true || echo $?; " + self.ends)
+        self.assertEqual(said, ["/tmp/leaselock-0", "75"])
+
+    @needs_root
+    def test_default_is_refused_in_the_private_tmp_of_a_service(self):
+        said = self.as_root_of(
+            "chmod 755 /run/lock; mkdir -p /mnt/systemd-private-1-x.service/tmp; "
+            "mount --bind /mnt/systemd-private-1-x.service/tmp /tmp; "
+            "$L run -n k -- echo ran 2>&1 || echo $?; ls -A /tmp")
+        self.assertEqual(said[1:], ["69"])
+        self.assertIn("LEASELOCK_URL=file:/", said[0])
+        self.assertIn("private", said[0])
+
+    @needs_root
+    def test_full_file_system_is_told_in_time(self):
+        """None of the waits has an end of its own."""
+        for fill, options in (("cat /dev/zero >/mnt/full/fill 2>/dev/null || true", "size=64k"),
+                              ("i=0; while touch /mnt/full/$i 2>/dev/null; do i=$((i+1)); done", "nr_inodes=20")):
+            said = self.as_root_of(
+                f"mount -t tmpfs -o {options} none /mnt/full; export LEASELOCK_URL=file:/mnt/full/d; $L run k0 -- true; " + self.holds +
+                fill + "; for n in '' -n; do $L run $n other -- echo ran 2>&1 || echo $?; done; " + self.ends +
+                "rm -f /mnt/full/[0-9f]*; $L run -n k -- echo room")
+            self.assertEqual([said[1], *said[3:]], ["69", "69", "room"])
+            self.assertIn("/mnt/full/d/hazel:lock:other'", said[0])
+            self.assertIn("No space left on device", said[0])
+            self.assertNotIn("server", said[0])
+
+    @needs_root
+    def test_read_only_file_system_is_told_in_time(self):
+        said = self.as_root_of(
+            "mount -t tmpfs none /mnt/full; export LEASELOCK_URL=file:/mnt/full/d; $L run k0 -- true; mount -o remount,ro /mnt/full; "
+            "for n in '' -n; do $L run $n k -- echo ran 2>&1 || echo $?; done; $L status k >/dev/null; $L list")
+        self.assertEqual(said[1::2], ["69", "69"])
+        self.assertIn("/mnt/full/d/", said[0])
+        self.assertIn("Read-only file system", said[0])
+        self.assertNotIn("server", said[0])
+
+    def test_limit_of_the_size_of_files_is_told_and_no_signal_comes(self):
+        self.expect(0, "run", "-n", self.key, "--", "true")
+        result = support.subprocess.run(
+            ["sh", "-c", 'ulimit -f 0; "$0" run "$1" -- true', support.PROGRAM, self.key], env=self.environment,
+            text=True, capture_output=True, timeout=support.LIMIT)
+        self.assertEqual(result.returncode, 69, result)
+        self.assertIn(self.locks, result.stderr)
+        self.assertIn("File too large", result.stderr)
+
+    def test_no_error_of_a_directory_speaks_of_a_server(self):
+        self.touch("file")
+        for url in f"file:{self.file('a/b')}", f"file:{self.file('file')}":
+            result = self.expect(69, "--url", url, "run", "k", "--", "true")
+            self.assertNotIn("server", result.stderr)
+            self.assertIn(url.removeprefix("file:"), result.stderr)
+
     def junk(self):
         """One of each kind that is no file of a lock; a name, and what the message calls it."""
         self.make(0o700)

@@ -1,0 +1,160 @@
+#include "file/fence_file.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <string>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/error.hpp>
+
+#include "file/directory.hpp"
+#include "file/failure.hpp"
+#include "file/write_at.hpp"
+
+namespace leaselock::file {
+namespace {
+
+using detail::MutexLock;
+using std::chrono::microseconds;
+
+constexpr const char* name = ".fence";
+constexpr std::uint64_t largest = (std::uint64_t{1} << 53U) - 1;  // that JSON and Lua know exactly
+// How far the wall clock may be ahead before the base is raised, and how far behind what was given
+// before that is not believed.
+constexpr std::uint64_t slack = 1'000'000;
+constexpr std::uint64_t farthest = std::uint64_t{24} * 3600 * 1'000'000;
+// What a hand-over to very many is ahead of the clock.
+constexpr std::uint64_t soon = 10'000;
+
+template <class Time>
+std::uint64_t in_us(Time time) noexcept {
+    const auto us = std::chrono::duration_cast<microseconds>(time.time_since_epoch()).count();
+    return us > 0 ? static_cast<std::uint64_t>(us) : 0;
+}
+std::uint64_t since_boot() noexcept { return in_us(boot_clock()->now()); }
+std::uint64_t wall() noexcept { return in_us(std::chrono::system_clock::now()); }
+
+bool can_be(std::uint64_t token) noexcept { return token <= largest && token <= wall() + farthest; }
+
+[[noreturn]] void refuse(const std::string& why) { throw FileError(Errc::directory_unusable, why); }
+
+void nap() {
+    Waker nobody;
+    const auto clock = boot_clock();
+    clock->sleep_until(clock->now() + microseconds{50}, nobody);
+}
+
+// One process changes the base at a time. One that is stopped there holds up only those for whom
+// the base is too low, which it is at the first use since a boot.
+class Turn {
+  public:
+    explicit Turn(const Descriptor& file) noexcept : file_{file} {
+        for (int tries = 0; tries < 100 && !taken_; ++tries) {
+            taken_ = set(F_WRLCK);
+            if (!taken_) nap();
+        }
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { (void)set(F_UNLCK); }
+    explicit operator bool() const noexcept { return taken_; }
+
+  private:
+    [[nodiscard]] bool set(short type) const noexcept {
+        struct flock what {};
+        what.l_type = type;
+        what.l_len = 1;
+        return ::fcntl(file_.get(), F_OFD_SETLK, &what) == 0;
+    }
+
+    const Descriptor& file_;
+    bool taken_ = false;
+};
+
+}  // namespace
+
+std::string FenceFile::path() const { return directory_.path() + '/' + name; }
+
+void FenceFile::open() {
+    constexpr Content none;
+    file_ = {};
+    while (!file_) {
+        file_ = directory_.open_file(name, O_RDWR);
+        if (file_) return;
+        file_ = directory_.make_file(name, {reinterpret_cast<const char*>(&none), sizeof none});
+    }
+}
+
+// What is far ahead of the clock is somebody's mistake, and would stay for ever.
+void FenceFile::read() {
+    const ssize_t got = ::pread(file_.get(), &content_, sizeof content_, 0);
+    if (got < 0) raise("cannot read", path());
+    if (got != sizeof content_) {
+        refuse(fmt::format("'{}' was cut off; remove it while no lock of its directory is held",
+                           path()));
+    }
+    const std::uint64_t next = std::max(content_.last, content_.base + since_boot());
+    if (content_.base <= largest && can_be(next)) return;
+    refuse(
+        fmt::format("'{}' says that fencing token {} was given, more than a day ahead of the "
+                    "clock: set that if it is wrong, or remove the file while no lock of its "
+                    "directory is held",
+                    path(), next));
+}
+
+void FenceFile::write(std::uint64_t number, off_t at) {
+    write_at(file_, {reinterpret_cast<const char*>(&number), sizeof number}, at, path());
+}
+
+bool FenceFile::gives() const {
+    return content_.base + since_boot() > std::max(content_.last, given_);
+}
+
+void FenceFile::raise_base() {
+    const Turn turn{file_};
+    read();
+    if (!turn) {
+        if (gives()) return;
+        throw FileError(Errc::busy,
+                        fmt::format("another process is inside '{}' and does not go on", path()));
+    }
+    const std::uint64_t now = since_boot();
+    const std::uint64_t next =
+        std::max({wall(), content_.last + 1, given_ + 1, content_.base + now});
+    content_.base = next - std::min(next, now);
+    write(content_.base, offsetof(Content, base));
+}
+
+detail::Fences FenceFile::fences(std::uint64_t floor) {
+    if (!can_be(floor)) {
+        refuse(
+            fmt::format("the lock's file says that fencing token {} was given, more than a day "
+                        "ahead of the clock",
+                        floor));
+    }
+    const MutexLock lock{mutex_};
+    if (!file_ || is_removed(file_)) open();
+    read();
+    if (!gives() || content_.base + since_boot() + slack < wall()) raise_base();
+    given_ = std::max(given_, content_.last);
+    return {.last = floor, .at_least = content_.base + since_boot()};
+}
+
+// The next one has to be above it for whatever process, so the clock has to be.
+void FenceFile::publish(std::uint64_t token) {
+    const MutexLock lock{mutex_};
+    given_ = std::max(given_, token);
+    while (!gives()) {
+        if (content_.base + since_boot() + soon < given_) {
+            raise_base();
+        } else {
+            nap();
+        }
+    }
+    write(given_, offsetof(Content, last));
+}
+
+}  // namespace leaselock::file
