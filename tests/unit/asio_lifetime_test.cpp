@@ -4,6 +4,7 @@
 // Built for asio and for Boost.Asio, and run under sanitizers.
 #include <thread>
 
+#include "support/process_copy.hpp"
 #include "unit/asio_world.hpp"
 
 namespace leaselock {
@@ -45,6 +46,52 @@ TEST_F(AsioLifetime, WaitOfADestroyedContextIsEnded) {
     ASSERT_TRUE(asked(2));
     context_.reset();
     EXPECT_TRUE(poll_until([&] { return locks_.stats().contended == 1; }));
+}
+
+TEST_F(AsioLifetime, HandlersOfTheParentStayWhereTheyAreInAChild) {
+    auto held = locks_.acquire("key");
+    const auto alive = std::make_shared<int>(0);
+    std::atomic<int> called{0};
+    async_acquire(locks_, "key", patient,
+                  here([&, alive](const std::exception_ptr&, const Lock&) { ++called; }));
+    ASSERT_TRUE(asked(2));
+    EXPECT_EQ(in_copy(support::Copying::fork,
+                      [&] {
+                          support::Findings found;
+                          context_.reset();
+                          found.expect(called == 0, "called");
+                          found.expect(alive.use_count() > 1, "destroyed");
+                          return found.text();
+                      }),
+              "");
+    held->release();
+    EXPECT_TRUE(poll_until([&] {
+        context_->restart();
+        context_->poll();
+        return called == 1;
+    }));
+}
+
+// The parent has used the context before, and has no thread yet: so the child may have some.
+TEST_F(AsioLifetime, ContextThatIsToldOfAForkGoesOnInTheChild) {
+    async_acquire(locks_, "", {}, here([](const std::exception_ptr&, const Lock&) {}));
+    context_->poll();
+    EXPECT_EQ(in_copy(support::Copying::fork,
+                      [&] {
+                          support::Findings found;
+                          context_->notify_fork(net::execution_context::fork_child);
+                          LockManager own;
+                          const auto held = own.acquire("key");
+                          const auto alive = std::make_shared<int>(0);
+                          async_acquire(own, "key", patient,
+                                        here([alive](const std::exception_ptr&, const Lock&) {}));
+                          found.expect(poll_until([&] { return own.inspect("key").waiting == 1; }),
+                                       "none");
+                          context_.reset();
+                          found.expect(alive.use_count() == 1, "the handler is there still");
+                          return found.text();
+                      }),
+              "");
 }
 
 TEST_F(AsioLifetime, CallThatBeginsWhileItsContextIsDestroyedIsGivenUp) {
