@@ -1,30 +1,32 @@
 # bash completion for leaselock. Keys are not asked of the server: that could take long.
 _leaselock() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= i
-    local commands='run status list top wait release doctor bench'
+    local commands='run status list top wait release doctor bench init'
     local shared='--url --prefix --config --help -h'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; ++i)); do
         case ${COMP_WORDS[i]} in
             --) [[ $command == run ]] && { _leaselock_command "$((i + 1))"; return; } ;;
             --url | --prefix | --config) ((++i)) ;;
-            run | status | list | top | wait | release | doctor | bench)
+            run | status | list | top | wait | release | doctor | bench | init)
                 [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
         esac
     done
     case $previous in
         --config | --metrics-file) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
+        --group) mapfile -t COMPREPLY < <(compgen -g -- "$word") && return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'redis:// rediss:// redis+unix:// file:/' -- "$word") && return ;;
         --prefix | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --token | --interval | --count | --time) return ;;
     esac
     local words
     case $command in
         '') words="$commands $shared --version" ;;
-        run) words="$shared --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --metrics-file --" ;;
+        run) words="$shared --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --verbose -v --metrics-file --" ;;
         wait) words="$shared --json --wait -w" ;;
         release) words="$shared --json --token --force" ;;
         top) words="$shared --json --interval --count" ;;
         bench) words="$shared --json --time" ;;
+        init) words="$shared --json --group" ;;
         *) words="$shared --json" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

@@ -5,7 +5,7 @@ function __leaselock_in
 end
 
 complete -c leaselock -f
-set -l none 'not __fish_seen_subcommand_from run status list top wait release doctor bench'
+set -l none 'not __fish_seen_subcommand_from run status list top wait release doctor bench init'
 complete -c leaselock -n $none -a run -d 'Run a command while a lock is held'
 complete -c leaselock -n $none -a status -d 'Tell who holds a lock'
 complete -c leaselock -n $none -a list -d 'Tell which locks are held'
@@ -14,6 +14,7 @@ complete -c leaselock -n $none -a wait -d 'Wait until a lock is free'
 complete -c leaselock -n $none -a release -d 'Free a lock that somebody holds'
 complete -c leaselock -n $none -a doctor -d 'Look for what is amiss at the backend'
 complete -c leaselock -n $none -a bench -d 'Measure how fast locks are at this backend'
+complete -c leaselock -n $none -a init -d 'Make a directory in which users share locks'
 complete -c leaselock -n $none -l version -d 'The version'
 
 set -l ours 'not contains -- -- (commandline -opc)'
@@ -22,7 +23,7 @@ complete -c leaselock -n $ours -l prefix -x -d 'Put before every key'
 complete -c leaselock -n $ours -l config -r -F -d 'A TOML file with options'
 complete -c leaselock -n $ours -s h -l help -d 'Help, with examples'
 
-complete -c leaselock -n '__leaselock_in status list top wait release doctor bench' -l json -d 'JSON instead of a table'
+complete -c leaselock -n '__leaselock_in status list top wait release doctor bench init' -l json -d 'JSON instead of a table'
 complete -c leaselock -n '__leaselock_in top' -l interval -x -d 'From one look to the next'
 complete -c leaselock -n '__leaselock_in top' -l count -x -d 'Look so many times'
 complete -c leaselock -n '__leaselock_in bench' -l time -x -d 'How long to measure each'
@@ -35,6 +36,9 @@ complete -c leaselock -n '__leaselock_in run' -l min-hold -x -d 'Keep the lock a
 complete -c leaselock -n '__leaselock_in run' -s E -l conflict-exit-code -x -d 'Exit status if the lock is held'
 complete -c leaselock -n '__leaselock_in run' -l grace -x -d 'SIGTERM so long before SIGKILL'
 complete -c leaselock -n '__leaselock_in run' -l foreground -d 'Leave the command in our process group'
+complete -c leaselock -n '__leaselock_in init' -l group -x -a '(__fish_complete_groups)' -d 'Whose members share them'
+complete -c leaselock -n '__leaselock_in init' -F
+complete -c leaselock -n '__leaselock_in run' -s v -l verbose -d 'Say where the locks are'
 complete -c leaselock -n '__leaselock_in run' -l metrics-file -r -F -d 'Write metrics to this file at the end'
 complete -c leaselock -n '__leaselock_in release' -l token -x -d 'Free it if this token holds it'
 complete -c leaselock -n '__leaselock_in release' -l force -d 'Free it whoever holds it'

@@ -53,6 +53,14 @@ struct FileOptions {
 // /tmp of a service of systemd (access_denied).
 [[nodiscard]] LEASELOCK_EXPORT std::string default_lock_directory();
 
+// Makes a directory in which the members of a group, by its name or its number, share locks: of
+// mode 2770, and with its files from the start. Does nothing if it is there and is such a one.
+// Throws LockError: invalid_option for a path that is not absolute or a group that is not known,
+// access_denied if we may not make it or give it to the group, connect_failed without a place for
+// it, directory_unusable if something else is there, with what to do.
+LEASELOCK_EXPORT void make_shared_lock_directory(const std::string& directory,
+                                                 const std::string& group);
+
 // Does no I/O. Throws LockError{invalid_option}. Operations that find somebody inside the same file
 // who does not go on, since his process was stopped there, end after 1 s with Errc::busy; a list
 // leaves its key out if that is too long for a file's name, 255 bytes. For errors of the file

@@ -65,6 +65,14 @@ Examples:
   leaselock bench
   leaselock --url redis://db:6379 bench --time 5s --json)";
 
+inline constexpr const char* init =
+    R"(Without it the locks are those of one user. The members of the group may take and free locks in
+DIRECTORY, by the URL that is printed; nobody else may. It is made with mode 2770.
+
+Examples:
+  leaselock init /var/lib/app/locks --group app
+  LEASELOCK_URL=file:/var/lib/app/locks leaselock run backup -- ./backup.sh)";
+
 inline constexpr const char* doctor = R"(Examples:
   leaselock doctor
   leaselock --url redis://db:6379 doctor --json)";

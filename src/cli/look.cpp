@@ -10,6 +10,7 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
+#include <leaselock/printable.hpp>
 
 #include "cli/exit_code.hpp"
 #include "cli/output.hpp"
@@ -57,14 +58,14 @@ bool release_by_token(Store& store, const Options& options, int of) {
 }
 
 // A block for each finding: they are sentences, and too long for a table.
-void print_findings(const std::vector<Finding>& findings) {
-    std::string text;
+void print_findings(const std::string& place, const std::vector<Finding>& findings) {
+    std::string text = fmt::format("locks are in {}\n", printable(place));
     for (const Finding& finding : findings) {
         text += fmt::format("{}: {}\n  {}\n  -> {}\n",
                             finding.severity == Finding::Severity::problem ? "problem" : "hint",
                             finding.subject, finding.found, finding.advice);
     }
-    print_text(text.empty() ? "all is well\n" : text);
+    print_text(findings.empty() ? text + "all is well\n" : text);
 }
 
 Record finding_record(const Finding& finding) {
@@ -89,8 +90,9 @@ Record lock_record(const std::string& key, const LockInfo& info) {
 }
 
 int status(Store& store, const Options& options) {
-    print_one(choose_format(options.json),
-              lock_record(options.key, store.locks.inspect(options.key)));
+    Record record = lock_record(options.key, store.locks.inspect(options.key));
+    if (!store.directory.empty()) record.push_back({"directory", store.directory});
+    print_one(choose_format(options.json), record);
     return exit_code::done;
 }
 
@@ -142,12 +144,19 @@ int doctor(Store& store, const Options& options) {
     const std::vector<Finding> findings = store.locks.check();
     const Format format = choose_format(options.json);
     std::vector<Record> records;
+    if (!store.directory.empty()) {
+        records.push_back({{"severity", "info"},
+                           {"subject", "directory"},
+                           {"found", "locks are in " + store.directory},
+                           {"advice", ""}});
+    }
     bool problem = false;
     for (const Finding& finding : findings) {
         records.push_back(finding_record(finding));
         problem = problem || finding.severity == Finding::Severity::problem;
     }
-    format == Format::table ? print_findings(findings) : print_all(format, records);
+    format == Format::table ? print_findings(place_of(options.store), findings)
+                            : print_all(format, records);
     return problem ? exit_code::not_so : exit_code::done;
 }
 

@@ -11,6 +11,7 @@
 
 #include "cli/bench.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/init.hpp"
 #include "cli/look.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
@@ -24,6 +25,7 @@ namespace leaselock::cli {
 namespace {
 
 int act(const Options& options) {
+    if (options.action == Action::init) return init(options);
     Store store = open_store(options.store);
     switch (options.action) {
         case Action::run: return run(store, options);
@@ -34,6 +36,7 @@ int act(const Options& options) {
         case Action::release: return release(store, options);
         case Action::doctor: return doctor(store, options);
         case Action::bench: return bench(store, options);
+        case Action::init: break;
     }
     return exit_code::usage;
 }
@@ -52,10 +55,9 @@ int fail(int status, const std::exception& why, std::string_view advice = {}) {
 int fail(const Error& error, bool on_a_server) {
     if (is_usage(error.code())) return fail(exit_code::usage, error);
     if (error.code() == Errc::lost) return fail(exit_code::lost, error);
-    if (error.code() != Errc::connect_failed) return fail(exit_code::backend, error);
+    const bool no_server = on_a_server && error.code() == Errc::connect_failed;
     return fail(exit_code::backend, error,
-                on_a_server ? "; does the server run, and is --url or LEASELOCK_URL right?"
-                            : "; is --url or LEASELOCK_URL right?");
+                no_server ? "; does the server run, and is --url or LEASELOCK_URL right?" : "");
 }
 
 // The number of a standard stream that is closed must not become that of a connection, or what we

@@ -17,6 +17,7 @@
 #include "cli/duration.hpp"
 #include "cli/help.hpp"
 #include "cli/output.hpp"
+#include "cli/url_text.hpp"
 #include "cli/usage_error.hpp"
 
 namespace leaselock::cli {
@@ -143,6 +144,7 @@ void add_run(CLI::App& app, Options& options) {
     sub.add_flag("--foreground", run.foreground,
                  "Leave the command in our process group: it may read from the terminal, and "
                  "signals go to it alone");
+    sub.add_flag("-v,--verbose", run.verbose, "Say on standard error where the locks are");
     sub.add_option("--metrics-file", run.metrics_file,
                    "Write metrics to this file at the end, for node_exporter's textfile collector")
         ->type_name("FILE");
@@ -180,6 +182,15 @@ void add_release(CLI::App& app, Options& options) {
     sub.add_flag("--force", options.force, "Free it whoever holds it")->excludes(token);
 }
 
+void add_init(CLI::App& app, Options& options) {
+    CLI::App& sub = add_subcommand(app, options, Action::init, "init",
+                                   "Make a directory in which users share locks", help::init);
+    sub.add_option("DIRECTORY", options.init.directory, "Where")->required()->type_name("");
+    sub.add_option("--group", options.init.group, "Whose members share them, a name or a number")
+        ->required()
+        ->type_name("GROUP");
+}
+
 void add_others(CLI::App& app, Options& options) {
     add_key(add_subcommand(app, options, Action::status, "status", "Tell who holds a lock",
                            help::status),
@@ -199,6 +210,7 @@ void add_others(CLI::App& app, Options& options) {
                                      "Measure how fast locks are at this backend", help::bench);
     add_duration(bench, "--time", "How long to measure each, 10ms to 1m (default: 1s)",
                  [&options](milliseconds d) { options.bench_time = d; });
+    add_init(app, options);
 }
 
 void add_store(CLI::App& app, StoreOptions& store) {
@@ -221,20 +233,6 @@ std::vector<std::string> words_of(const std::vector<std::string>& given) {
     const char* const url = std::getenv("LEASELOCK_URL");
     if (url != nullptr && *url != '\0') words.insert(words.begin(), fmt::format("--url={}", url));
     return words;
-}
-
-// Where user and password of a URL stand in a text: from the first to the second; the same if there
-// are none.
-std::pair<std::size_t, std::size_t> user_in(std::string_view text) {
-    const std::size_t scheme = text.find("://");
-    const std::size_t host = text.rfind('@');
-    if (host == text.npos || scheme >= host) return {0, 0};
-    return {scheme + 3, host};
-}
-
-std::string without_user(std::string text) {
-    const auto [begin, end] = user_in(text);
-    return text.replace(begin, end - begin, end - begin, '*');
 }
 
 // Others see our arguments in the list of processes: a password, and an owner token, are
@@ -266,9 +264,7 @@ std::vector<std::string> take_command(std::vector<std::string>& words) {
 }
 
 void check(const Options& options) {
-    const bool has_key = options.action != Action::list && options.action != Action::top &&
-                         options.action != Action::doctor && options.action != Action::bench;
-    if (has_key && std::any_of(options.key.begin(), options.key.end(), is_control)) {
+    if (std::any_of(options.key.begin(), options.key.end(), is_control)) {
         throw UsageError(
             fmt::format("key '{}' has a control character: choose one without", options.key));
     }

@@ -13,7 +13,7 @@
 
 namespace leaselock::cli {
 
-enum class Action { run, status, list, top, wait, release, doctor, bench };
+enum class Action { run, status, list, top, wait, release, doctor, bench, init };
 
 struct RunOptions {
     std::vector<std::string> command{};
@@ -23,12 +23,18 @@ struct RunOptions {
     Share share{};
     int if_held = exit_code::not_acquired;
     bool foreground = false;
+    bool verbose = false;
     std::string metrics_file{};  // empty: none is written
 };
 
 struct TopOptions {
     std::chrono::milliseconds interval = std::chrono::seconds{1};
     int count = 0;  // of looks; 0: without end
+};
+
+struct InitOptions {
+    std::string directory{};
+    std::string group{};
 };
 
 struct Options {
@@ -43,6 +49,7 @@ struct Options {
     std::chrono::milliseconds bench_time = std::chrono::seconds{1};  // for each measurement
     RunOptions run{};
     TopOptions top{};
+    InitOptions init{};
 };
 
 // Nothing: the user has asked for help, or for the version, and has it. Throws UsageError.

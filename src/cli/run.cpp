@@ -250,6 +250,7 @@ int Run::release() {
 }  // namespace
 
 int run(Store& store, const Options& options) {
+    if (options.run.verbose) complain("locks are in " + place_of(options.store));
     const MetricsAtEnd metrics{store.locks, options.run.metrics_file};
     // Where the command has a process group of its own, one of ours may be stopped for want of the
     // terminal, and we are not to be.

@@ -7,6 +7,7 @@
 #include <leaselock/file.hpp>
 
 #include "cli/full.hpp"
+#include "cli/url_text.hpp"
 #include "cli/usage_error.hpp"
 
 namespace leaselock::cli {
@@ -27,7 +28,11 @@ std::optional<std::string> directory_of(std::string_view url) {
     return std::string(url);
 }
 
-// Whoever names none has the locks of this machine.
+// Whoever names none has the locks of this machine. Empty: they are on a server.
+std::string directory_for(const std::string& url) {
+    return url.empty() ? default_lock_directory() : directory_of(url).value_or("");
+}
+
 std::shared_ptr<Backend> backend_for(const std::string& url,
                                      const std::vector<std::string>& words) {
     if (url.empty()) return make_file_backend();
@@ -43,13 +48,18 @@ bool is_on_a_server(const StoreOptions& options) {
     return !options.url.empty() && !options.url.starts_with(scheme);
 }
 
+std::string place_of(const StoreOptions& options) {
+    const std::string directory = directory_for(options.url);
+    return directory.empty() ? without_user(options.url) : directory;
+}
+
 Store open_store(const StoreOptions& options) {
     std::shared_ptr<Backend> backend = backend_for(options.url, options.words);
     ManagerOptions manager{.backend = "store"};
     if (options.prefix) manager.prefix = *options.prefix;
     LockManager locks{manager};
     locks.register_backend(manager.backend, backend);
-    return {manager.prefix, std::move(backend), std::move(locks)};
+    return {manager.prefix, std::move(backend), std::move(locks), directory_for(options.url)};
 }
 
 }  // namespace leaselock::cli

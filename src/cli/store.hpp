@@ -21,9 +21,12 @@ struct Store {
     std::string prefix;
     std::shared_ptr<Backend> backend;  // for what a manager does not do
     LockManager locks;
+    std::string directory;  // in which the locks are; empty: they are on a server
 };
 
 [[nodiscard]] bool is_on_a_server(const StoreOptions& options);
+// For people, and without a password.
+[[nodiscard]] std::string place_of(const StoreOptions& options);
 // Does no I/O. Throws UsageError, and LockError for a URL or a prefix that is wrong.
 [[nodiscard]] Store open_store(const StoreOptions& options);
 

@@ -153,6 +153,10 @@ void Directory::sweep(const std::string& draft) const noexcept {
 }
 
 std::vector<std::string> Directory::names() const {
+    // Then it may read none of the files, and would see no lock.
+    if (::faccessat(fd_.get(), ".", W_OK, AT_EACCESS) != 0 && errno != EROFS) {
+        raise("cannot look at the locks of", path_);
+    }
     const int copy = ::openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (copy < 0) raise("cannot open the lock directory", path_);
     const std::unique_ptr<DIR, Close> all{::fdopendir(copy)};

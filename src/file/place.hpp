@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <sys/types.h>
 
 #include "file/descriptor.hpp"
 
@@ -16,5 +17,8 @@ namespace leaselock::file {
 // In a place where everybody may make directories: refuses a link, one that somebody else has made
 // or may write to, and a place that other processes of the user do not see.
 [[nodiscard]] Descriptor open_own_directory(const std::string& path);
+
+// Makes one for a group, with its files, if it is not there.
+void make_shared_directory(const std::string& path, gid_t group);
 
 }  // namespace leaselock::file

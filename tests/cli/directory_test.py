@@ -64,6 +64,8 @@ class Directory(CliTest):
         self.assertIn(PREFIX + self.key, names)
         for name in names:
             self.assertEqual(self.mode(os.path.join(self.locks, name)), 0o600, name)
+        # Nothing is no answer of theirs.
+        self.expect(69, "list", **self.as_other())
 
     @needs_root
     def test_rights_that_an_older_version_gave_to_readers_are_taken_away(self):
@@ -216,6 +218,46 @@ class Directory(CliTest):
             result = self.expect(69, "--url", url, "run", "k", "--", "true")
             self.assertNotIn("server", result.stderr)
             self.assertIn(url.removeprefix("file:"), result.stderr)
+
+    @needs_root
+    def test_users_share_the_locks_of_a_directory_that_init_has_made(self):
+        os.chmod(self.directory, 0o711)
+        result = self.expect(0, "init", "locks", "--group", str(OTHER), umask=0o077)
+        self.assertEqual(result.stdout, f"{self.url()}\n")
+        self.assertEqual(self.mode(self.locks), 0o2770)
+        fence = os.stat(os.path.join(self.locks, ".fence"))
+        self.assertEqual((fence.st_gid, fence.st_mode & 0o7777), (OTHER, 0o660))
+        self.expect(0, "init", self.locks, "--group", str(OTHER))
+        holder = self.hold()
+        self.expect(75, "run", "-n", self.key, "--", "true", **self.as_other(0o077))
+        self.touch("end")
+        self.assertEqual(self.finish(holder), (0, ""))
+        self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other(0o077))
+        self.expect(0, "run", "-n", self.key, "--", "true", umask=0o077)
+        stranger = self.as_other() | {"user": OTHER - 1, "group": OTHER - 1}
+        self.expect(69, "run", "-n", self.key, "--", "true", **stranger)
+        self.expect(69, "list", **stranger)
+        self.assertEqual(sorted(os.listdir(self.directory)), ["end", "holder", "locks"])
+
+    def test_init_says_what_is_wrong(self):
+        self.expect_complaint(64, "'no such group'", "init", self.locks, "--group", "no such group")
+        self.expect_complaint(64, "--group", "init", self.locks)
+        self.expect_complaint(69, self.file("a/b"), "init", self.file("a/b"), "--group", str(os.getegid()))
+        self.make(0o700)
+        self.expect_complaint(69, "is there already", "init", self.locks, "--group", str(os.getegid()))
+        self.assertEqual(self.mode(self.locks), 0o700)
+
+    def test_status_doctor_and_run_say_where_the_locks_are(self):
+        self.assertEqual(self.json("status", self.key)["directory"], self.locks)
+        self.assertTrue(self.expect(0, "status", self.key).stdout.endswith(f"\t{self.locks}\n"))
+        self.assertIn(f"locks are in {self.locks}", self.expect(0, "doctor").stdout)
+        self.assertEqual([each["severity"] for each in self.json("doctor")], ["info"])
+        self.assertEqual(self.expect(0, "run", "-v", self.key, "--", "true").stderr,
+                         f"leaselock: locks are in {self.locks}\n")
+        self.assertEqual(self.expect(0, "run", self.key, "--", "true").stderr, "")
+        result = self.expect(69, "--url", "redis://me:secret@127.0.0.1:1/0", "run", "-n", "-v", self.key, "--", "true")
+        self.assertIn("@127.0.0.1:1/0", result.stderr)
+        self.assertNotIn("secret", result.stderr)
 
     def junk(self):
         """One of each kind that is no file of a lock; a name, and what the message calls it."""
