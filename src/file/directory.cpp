@@ -1,18 +1,14 @@
 #include "file/directory.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <linux/magic.h>
 #include <memory>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 #include <utility>
 
@@ -172,26 +168,6 @@ std::vector<std::string> Directory::names() const {
         }
     }
     return names;
-}
-
-void Directory::examine(std::vector<Finding>& findings) const {
-    struct statfs system {};
-    if (::fstatfs(fd_.get(), &system) != 0) raise("cannot look at the lock directory", path_);
-    constexpr std::array<std::uint32_t, 7> remote{
-        NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC, SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC,
-        CEPH_SUPER_MAGIC, V9FS_MAGIC,      FUSE_SUPER_MAGIC};
-    if (std::ranges::find(remote, static_cast<std::uint32_t>(system.f_type)) != remote.end()) {
-        findings.push_back({.subject = "directory",
-                            .found = fmt::format("{} is on a file system of other machines", path_),
-                            .advice = "use a directory of this machine, or Redis for several"});
-    }
-    struct stat found {};
-    if (::fstat(fd_.get(), &found) == 0 && (found.st_mode & S_IWOTH) != 0) {
-        findings.push_back({.severity = Finding::Severity::hint,
-                            .subject = "directory",
-                            .found = fmt::format("everybody may write to {}", path_),
-                            .advice = "leave it to a group: anybody can free these locks"});
-    }
 }
 
 }  // namespace leaselock::file

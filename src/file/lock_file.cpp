@@ -117,6 +117,12 @@ std::string LockFile::load() {
     return state;
 }
 
+bool LockFile::is_of_another_boot() const {
+    Header header;
+    return ::pread(fd_.get(), &header, sizeof header, 0) == sizeof header &&
+           header.magic == magic && header.size > 0 && header.boot != boot_id() && somebody_lives();
+}
+
 void LockFile::store(std::string_view state) {
     const bool fits_before = first_offset + state.size() <= current_.offset;
     const Extent next{

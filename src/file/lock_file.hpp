@@ -51,6 +51,9 @@ class LockFile {
     // Where only its owner may remove it, it stays without a state.
     void remove(const Directory& directory, const std::string& name);
 
+    // Whether the state was written by a process that sees another boot id, and holds.
+    [[nodiscard]] bool is_of_another_boot() const;
+
     // Who has this token lives, until the file is closed. Throws FileError.
     void mark_alive(std::string_view token);
     // Whether anybody has said so, but by this object.

@@ -2,60 +2,16 @@
 # write cannot hinder, nobody is refused by chance, and what is in the way of one lock is told by its name and
 # leaves the others alone. Method: commands as two users in directories of the test; that needs root, and a line
 # says so where the tests have other rights.
-import functools
 import os
 import shutil
 import socket
 
 import support
-from support import CliTest, PREFIX, main
-
-OTHER = 65534  # a user, and a group, who is not us
-
-
-def needs_root(test):
-    @functools.wraps(test)
-    def run(self):
-        if os.geteuid() != 0:
-            print(f"{test.__name__}: needs root, not looked at", flush=True)
-            return
-        test(self)
-    return run
+from support import PREFIX, main
+from users import OTHER, UsersTest, needs_mounts, needs_root
 
 
-class Directory(CliTest):
-    @classmethod
-    def setUpClass(cls):
-        # Where another user may start it, too.
-        cls.programs = support.tempfile.mkdtemp(prefix="leaselock-")
-        os.chmod(cls.programs, 0o755)
-        cls.program = shutil.copy(support.PROGRAM, cls.programs)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.programs)
-
-    def url(self):
-        self.locks = self.file("locks")
-        return f"file:{self.locks}"
-
-    def make(self, mode, group=-1):
-        os.chmod(self.directory, 0o711)
-        os.mkdir(self.locks)
-        os.chown(self.locks, -1, group)
-        os.chmod(self.locks, mode)
-
-    def as_other(self, umask=0o022, groups=()):
-        """Options of a command that another user runs."""
-        return {"user": OTHER, "group": OTHER, "extra_groups": list(groups), "umask": umask,
-                "executable": self.program, "cwd": "/"}
-
-    def place_of(self, key):
-        return os.path.join(self.locks, PREFIX + key)
-
-    def mode(self, path):
-        return os.stat(path).st_mode & 0o7777
-
+class Directory(UsersTest):
     @needs_root
     def test_who_may_only_read_cannot_open_a_file(self):
         self.make(0o755)
@@ -134,25 +90,12 @@ class Directory(CliTest):
         self.expect(0, "run", "-n", self.key, "--", "true")
         self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other())
 
-    def as_root_of(self, script):
-        """The output of a script that sees mounts of its own. $L is the command, which is told no place; in
-        its private /run/lock and /tmp nothing is yet."""
-        environment = {name: value for name, value in os.environ.items() if name != "LEASELOCK_URL"}
-        setup = ("mount -t tmpfs -o mode=1777 none /run/lock; mount -t tmpfs none /mnt; mkdir /mnt/full /mnt/cwd; "
-                 "cp $L /mnt/leaselock; L=/mnt/leaselock; cd /mnt/cwd; "
-                 "readonly='mount -o remount,ro,bind /run/lock'; ")
-        words = ["unshare", "-m", "sh", "-ec", setup + script]
-        result = support.subprocess.run(words, env=environment | {"L": self.program}, text=True, timeout=support.LIMIT,
-                                        capture_output=True, cwd=self.directory)
-        self.assertEqual(result.returncode, 0, result)
-        return result.stdout.splitlines()
-
     holds = "$L run k -- sh -c 'echo >held; until [ -e end ]; do sleep 0.01; done' & until [ -e held ]; do sleep 0.01; done; "
     ends = "touch end; wait; "
 
-    @needs_root
+    @needs_mounts
     def test_default_is_refused_where_it_cannot_be_written_and_no_other_is_taken(self):
-        said = self.as_root_of(
+        said = self.with_mounts(
             self.holds +
             "unshare -m sh -c \"mount --bind /run/lock /run/lock; $readonly; $L run -n k -- echo ran; echo $?; "
             "$L run -n other -- echo ran; echo \\$?\" 2>&1;" + self.ends + "ls -A /tmp | grep leaselock-0 || true")
@@ -162,16 +105,16 @@ class Directory(CliTest):
         self.assertIn("LEASELOCK_URL=file:/", text)
         self.assertIn("Read-only file system", text)
 
-    @needs_root
+    @needs_mounts
     def test_default_goes_by_the_place_and_not_by_what_we_may_do(self):
-        said = self.as_root_of(
+        said = self.with_mounts(
             "chmod 755 /run/lock; mount -t tmpfs -o mode=1777 none /tmp; " + self.holds +
             "ls -d /tmp/leaselock-0; ls -A /run/lock; $L run -n k -- true || echo $?; " + self.ends)
         self.assertEqual(said, ["/tmp/leaselock-0", "75"])
 
-    @needs_root
+    @needs_mounts
     def test_default_is_refused_in_the_private_tmp_of_a_service(self):
-        said = self.as_root_of(
+        said = self.with_mounts(
             "chmod 755 /run/lock; mkdir -p /mnt/systemd-private-1-x.service/tmp; "
             "mount --bind /mnt/systemd-private-1-x.service/tmp /tmp; "
             "$L run -n k -- echo ran 2>&1 || echo $?; ls -A /tmp")
@@ -179,12 +122,12 @@ class Directory(CliTest):
         self.assertIn("LEASELOCK_URL=file:/", said[0])
         self.assertIn("private", said[0])
 
-    @needs_root
+    @needs_mounts
     def test_full_file_system_is_told_in_time(self):
         """None of the waits has an end of its own."""
         for fill, options in (("cat /dev/zero >/mnt/full/fill 2>/dev/null || true", "size=64k"),
                               ("i=0; while touch /mnt/full/$i 2>/dev/null; do i=$((i+1)); done", "nr_inodes=20")):
-            said = self.as_root_of(
+            said = self.with_mounts(
                 f"mount -t tmpfs -o {options} none /mnt/full; export LEASELOCK_URL=file:/mnt/full/d; $L run k0 -- true; " + self.holds +
                 fill + "; for n in '' -n; do $L run $n other -- echo ran 2>&1 || echo $?; done; " + self.ends +
                 "rm -f /mnt/full/[0-9f]*; $L run -n k -- echo room")
@@ -193,9 +136,9 @@ class Directory(CliTest):
             self.assertIn("No space left on device", said[0])
             self.assertNotIn("server", said[0])
 
-    @needs_root
+    @needs_mounts
     def test_read_only_file_system_is_told_in_time(self):
-        said = self.as_root_of(
+        said = self.with_mounts(
             "mount -t tmpfs none /mnt/full; export LEASELOCK_URL=file:/mnt/full/d; $L run k0 -- true; mount -o remount,ro /mnt/full; "
             "for n in '' -n; do $L run $n k -- echo ran 2>&1 || echo $?; done; $L status k >/dev/null; $L list")
         self.assertEqual(said[1::2], ["69", "69"])
