@@ -8,7 +8,9 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <stop_token>
 #include <string>
 #include <system_error>
@@ -58,22 +60,23 @@ TEST_F(CopiedFaces, MutexIsLockedByNobody) {
     }};
     ASSERT_TRUE(poll_until([&] { return begun.load(); }));
     std::optional<DistributedMutex> mine{std::in_place, locks_, "mine"};
-    mine->lock();
+    std::unique_lock holds{*mine};
     EXPECT_EQ(in_copy(Copying::fork,
                       [&] {
                           Findings found;
-                          found.expect(refuses([&] { mutex.lock(); }), "locked");
+                          found.expect(refuses([&] { const std::lock_guard locked{mutex}; }),
+                                       "locked");
                           found.expect(refuses([&] { (void)mutex.try_lock(); }), "tried");
                           found.expect(refuses([&] { (void)mutex.try_lock_for(1h); }), "for");
                           found.expect(mine->fencing_token() == 0, "mine");
-                          mine->unlock();
+                          holds.unlock();
                           std::destroy_at(&mutex);
                           mine.reset();
                           return found.text();
                       }),
               "");
     mine->ensure();
-    mine->unlock();
+    holds.unlock();
     taken.reset();
     first.join();
     second.join();
@@ -81,23 +84,24 @@ TEST_F(CopiedFaces, MutexIsLockedByNobody) {
 
 TEST_F(CopiedFaces, SharedMutexIsReadByNobody) {
     SharedDistributedMutex mutex{locks_, "shared"};
-    mutex.lock_shared();
+    std::shared_lock reader{mutex};
     std::thread writer{[&] { const std::lock_guard lock{mutex}; }};
     ASSERT_TRUE(wait_for("shared", 1));
-    EXPECT_EQ(in_copy(Copying::fork,
-                      [&] {
-                          Findings found;
-                          found.expect(refuses([&] { mutex.lock(); }), "locked");
-                          found.expect(refuses([&] { mutex.lock_shared(); }), "read");
-                          found.expect(refuses([&] { (void)mutex.try_lock(); }), "tried");
-                          found.expect(mutex.fencing_token() == 0, "a token");
-                          mutex.unlock_shared();
-                          std::destroy_at(&mutex);
-                          return found.text();
-                      }),
-              "");
+    EXPECT_EQ(
+        in_copy(Copying::fork,
+                [&] {
+                    Findings found;
+                    found.expect(refuses([&] { const std::lock_guard locked{mutex}; }), "locked");
+                    found.expect(refuses([&] { const std::shared_lock reads{mutex}; }), "read");
+                    found.expect(refuses([&] { (void)mutex.try_lock(); }), "tried");
+                    found.expect(mutex.fencing_token() == 0, "a token");
+                    reader.unlock();
+                    std::destroy_at(&mutex);
+                    return found.text();
+                }),
+        "");
     mutex.ensure();
-    mutex.unlock_shared();
+    reader.unlock();
     writer.join();
 }
 
@@ -315,8 +319,7 @@ TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
     busy.emplace_back([&] {
         while (!ends) {
             const std::lock_guard both{*mutex};
-            shared->lock_shared();
-            shared->unlock_shared();
+            const std::shared_lock reads{*shared};
             if (pending > 8) continue;
             ++pending;
             locks_.async_acquire("other", {.wait_timeout = 1min}, {},
@@ -338,8 +341,8 @@ TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
     for (std::string wrong; done < children && wrong.empty(); done += wrong.empty() ? 1 : 0) {
         wrong = in_copy(Copying::fork, [&] {
             Findings found;
-            found.expect(refuses([&] { mutex->lock(); }), "mutex");
-            found.expect(refuses([&] { shared->lock_shared(); }), "shared");
+            found.expect(refuses([&] { const std::lock_guard locked{*mutex}; }), "mutex");
+            found.expect(refuses([&] { const std::shared_lock reads{*shared}; }), "shared");
             found.expect(refuses([&] { (void)owner->acquire("levels"); }), "owner");
             found.expect(refuses([&] { (void)locks_.acquire("other"); }), "manager");
             found.expect(lock->lost().stop_requested(), "lost");
