@@ -19,11 +19,17 @@ bool Acquisition::in_line() const noexcept { return lease_.share() == exclusive;
 // Whoever finds others of this manager waiting has nothing to look for before it is his turn.
 Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
     const Clock::time_point deadline = machine_.plan().deadline;
-    LocalQueue& queue = core_.local_queue();
-    if (waiter_ != nullptr && in_line() && queue.busy() && now < deadline && queue.join(*waiter_)) {
+    if (waiter_ != nullptr && in_line() && now < deadline && stands_behind_others()) {
         return {Step::sleep, deadline};
     }
     return next(machine_.start(now), now);
+}
+
+// Many tasks begin before the first of them is answered, and would all get an entry at the store.
+bool Acquisition::stands_behind_others() noexcept {
+    LocalQueue& queue = core_.local_queue();
+    if (begins_ == Begins::in_line) return !queue.contend(*waiter_, true);
+    return queue.busy() && queue.join(*waiter_);
 }
 
 // A token that may have a queue entry at the store, or the lock unseen, is polled for whoever

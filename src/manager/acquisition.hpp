@@ -33,10 +33,18 @@ class Acquisition {
         Clock::time_point until{};
     };
 
+    // When it enters the local queue: where nobody is there, at once, or after a poll in vain.
+    enum class Begins : std::uint8_t { in_line, at_the_store };
+
     // `waiter` is null if the plan does not wait.
     Acquisition(Core& core, Lease& lease, const AcquireMachine::Plan& plan, Waiter* waiter,
-                Failure& failure) noexcept
-        : core_{core}, lease_{lease}, machine_{plan}, waiter_{waiter}, failure_{failure} {}
+                Begins begins, Failure& failure) noexcept
+        : core_{core},
+          lease_{lease},
+          machine_{plan},
+          waiter_{waiter},
+          begins_{begins},
+          failure_{failure} {}
     Acquisition(const Acquisition&) = delete;
     Acquisition& operator=(const Acquisition&) = delete;
     ~Acquisition() { end(); }
@@ -59,6 +67,7 @@ class Acquisition {
     [[nodiscard]] bool in_line() const noexcept;
     // Whether the store is polled while it waits; else it waits for its turn in the local queue.
     [[nodiscard]] bool polls() noexcept;
+    [[nodiscard]] bool stands_behind_others() noexcept;
     Next next(const Action& action, Clock::time_point now) noexcept;
     void look(const Action& how, Clock::time_point now) noexcept;
     [[nodiscard]] Next judge(bool out_of_the_way, Clock::time_point now);
@@ -71,6 +80,7 @@ class Acquisition {
     Lease& lease_;
     AcquireMachine machine_;
     Waiter* waiter_;
+    const Begins begins_;
     Failure& failure_;
     std::optional<Operation> look_{};      // the newest one
     std::optional<Operation> clearing_{};  // a release of ours that was in its way

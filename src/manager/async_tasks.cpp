@@ -70,7 +70,8 @@ Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
         case Last::nothing: {
             const AcquireMachine::Plan plan = core_->plan(options_, *lease_, begin_);
             Waiter* const waiter = plan.wait ? this : nullptr;
-            acquisition_.emplace(*core_, *lease_, plan, waiter, failure_);
+            acquisition_.emplace(*core_, *lease_, plan, waiter, Acquisition::Begins::in_line,
+                                 failure_);
             return give_up ? acquisition_->stop() : acquisition_->start(now);
         }
         case Last::submitted: {

@@ -3,10 +3,14 @@
 // a clock that stands still, and the record of what came to the store.
 #include <deque>
 #include <gtest/gtest.h>
+#include <latch>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include <leaselock/async.hpp>
 
 #include "support/poll_until.hpp"
 #include "unit/waiting_world.hpp"
@@ -150,6 +154,34 @@ TEST(LocalWaiters, WhoseLockWasGrantedUnseenAsksForItFromTheLine) {
     ASSERT_TRUE(world.is_done_within(10s, first.call())) << "its ttl is an hour";
     first.get()->release();
     EXPECT_TRUE(second->get().has_value());
+}
+
+TEST(LocalWaiters, TasksThatBeginTogetherTakeOneEntryAtTheStore) {
+    WaitingWorld world;
+    auto holder = world.other.acquire("key", {.ttl = 1h});
+    std::latch begun{1};
+    std::latch all_have_polled{1};
+    const auto call = [&](const std::string& key, auto callback) {
+        world.manager.async_acquire(key, patient, {}, std::move(callback));
+    };
+    call("first", [&](auto, std::error_code) { begun.wait(); });
+    constexpr int count = 100;
+    std::vector<int> order;  // of the one thread that calls back
+    std::latch served{count};
+    for (int i = 0; i < count; ++i) {
+        call("key", [&, i](auto lock, std::error_code) {
+            if (lock) order.push_back(i);
+            served.count_down();
+        });
+    }
+    call("last", [&](auto, std::error_code) { all_have_polled.count_down(); });
+    begun.count_down();
+    all_have_polled.wait();
+    EXPECT_EQ(world.other.inspect("key").waiting, 1);
+    EXPECT_EQ(world.looks(), 3U);
+    holder->release();
+    served.wait();
+    EXPECT_EQ(order, in_order(count));
 }
 
 TEST(LocalWaiters, WhoIsCancelledInTheLineCostsTheStoreNothing) {
