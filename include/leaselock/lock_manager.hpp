@@ -51,7 +51,8 @@ class LEASELOCK_EXPORT LockManager {
     // Guards that are left hold nothing any more: their lost() fires, and they still release.
     // Coroutines and callbacks that wait go on with Errc::cancelled. Blocks until they have, until
     // the releases that are owed are delivered, and for callbacks that are under way: at most for
-    // `shutdown_timeout` in all, and what a connection that is just being made takes.
+    // `shutdown_timeout` in all, and what a connection that is just being made takes. Guards that
+    // are destroyed right after share what is left of that time.
     ~LockManager();
 
     // Throws LockError: invalid_option if the name is empty or taken or the backend is null,

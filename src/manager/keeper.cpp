@@ -53,9 +53,18 @@ void Keeper::post(LeasePtr lease) noexcept {
     const LeasePtr kept{&posted};
     if (cleanup_.add(lease)) {
         if (!looking_) waker_.wake();
-    } else if (!operation.done()) {
-        posted.duty.via->detach(operation);
+    } else {
+        read_answer(posted);
     }
+}
+
+// The thread has ended, and the process may end next. If answers are unread then, the kernel resets
+// the connection, and the server drops what it has not read of further releases.
+void Keeper::read_answer(Lease& lease) noexcept {
+    Operation& operation = *lease.duty.operation;
+    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
+    if (!operation.done()) (void)lease.duty.via->pump(operation, stop_by);
+    if (!operation.done()) lease.duty.via->detach(operation);
 }
 
 void Keeper::take_over(LeasePtr lease, Errc error) noexcept {

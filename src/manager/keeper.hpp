@@ -41,7 +41,8 @@ class Keeper {
 
     [[nodiscard]] HoldTable& table() noexcept { return table_; }
     [[nodiscard]] Cleanup& cleanup() noexcept { return cleanup_; }
-    // Submits the release that the lease owes, and sees to its answer. Does not wait.
+    // Submits the release that the lease owes, and sees to its answer. Does not wait, but after
+    // stop() for the answer, until that deadline.
     void post(LeasePtr lease) noexcept;
     // Takes over a lease whose release was tried and has to be repeated.
     void take_over(LeasePtr lease, Errc error) noexcept;
@@ -72,6 +73,7 @@ class Keeper {
     [[nodiscard]] Clock::time_point tend(Clock::time_point now) noexcept;
     void shut_down() noexcept;
 
+    void read_answer(Lease& lease) noexcept;
     void renew(Lease& lease, Clock::time_point now) noexcept;
     void send_release(Lease& lease, Clock::time_point now) noexcept;
     void submit() noexcept;

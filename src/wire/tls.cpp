@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
+#include <atomic>
 #include <climits>
 #include <filesystem>
 #include <new>
@@ -16,6 +17,18 @@
 
 namespace leaselock::wire {
 namespace {
+
+// OpenSSL cleans up at the end of the process, before static objects of the program that were made
+// earlier release their locks. If nobody has used it so far it is told not to; else all that is
+// left of TLS fails from then on, and its memory is not given back.
+std::atomic<bool> has_ended{false};
+
+void start_openssl() {
+    static const bool begun = OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1 &&
+                              OPENSSL_atexit([] { has_ended = true; }) == 1;
+    if (!begun) throw std::bad_alloc();
+    if (has_ended) throw LockError(Errc::tls_failed, "OpenSSL has been shut down");
+}
 
 int length(std::string_view bytes) noexcept {
     return static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
@@ -117,11 +130,16 @@ std::string handshake_fault(unsigned long error) {
 
 }  // namespace
 
-void TlsContext::Free::operator()(ssl_ctx_st* raw) const noexcept { SSL_CTX_free(raw); }
-void Tls::Free::operator()(ssl_st* raw) const noexcept { SSL_free(raw); }
+void TlsContext::Free::operator()(ssl_ctx_st* raw) const noexcept {
+    if (!has_ended) SSL_CTX_free(raw);
+}
+void Tls::Free::operator()(ssl_st* raw) const noexcept {
+    if (!has_ended) SSL_free(raw);
+}
 
-TlsContext::TlsContext(TlsSettings settings)
-    : settings_{std::move(settings)}, raw_{SSL_CTX_new(TLS_client_method())} {
+TlsContext::TlsContext(TlsSettings settings) : settings_{std::move(settings)} {
+    start_openssl();
+    raw_.reset(SSL_CTX_new(TLS_client_method()));
     if (raw_ == nullptr) throw std::bad_alloc();
     SSL_CTX* const raw = raw_.get();
     ERR_clear_error();
@@ -154,7 +172,7 @@ Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& host)
     : context_{std::move(context)},
       name_{without_zone(
           context_->settings().server_name.empty() ? host : context_->settings().server_name)},
-      raw_{SSL_new(context_->raw())} {
+      raw_{has_ended ? nullptr : SSL_new(context_->raw())} {
     if (raw_ == nullptr) throw std::bad_alloc();
     in_ = BIO_new(BIO_s_mem());
     out_ = BIO_new(BIO_s_mem());
@@ -167,6 +185,7 @@ Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& host)
 
 Tls::Step Tls::handshake(std::string_view came, std::string& why) {
     const std::lock_guard lock{mutex_};
+    if (has_ended) return Step::failed;
     ERR_clear_error();
     if (!came.empty()) {
         if (!std::exchange(has_begun_, true) && !begins_record(came.front())) {
@@ -193,6 +212,7 @@ Tls::Step Tls::handshake(std::string_view came, std::string& why) {
 
 bool Tls::encrypt(std::string_view plain, std::string& out) {
     const std::lock_guard lock{mutex_};
+    if (has_ended) return false;
     ERR_clear_error();
     while (!plain.empty()) {
         const int n = SSL_write(raw_.get(), plain.data(), length(plain));
@@ -211,6 +231,7 @@ bool Tls::encrypt(std::string_view plain, std::string& out) {
 
 bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
     const std::lock_guard lock{mutex_};
+    if (has_ended) return false;
     ERR_clear_error();
     const int count = length(came);
     if (count > 0 && BIO_write(in_, came.data(), count) != count) return false;
@@ -230,6 +251,7 @@ bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
 
 bool Tls::has_partial() noexcept {
     const std::lock_guard lock{mutex_};
+    if (has_ended) return false;
     // A head whose body has not begun is in none of OpenSSL's buffers, but in its state.
     const bool waits_for_body = SSL_rstate_string(raw_.get()) == std::string_view{"RB"};
     return waits_for_body || SSL_has_pending(raw_.get()) == 1 || BIO_pending(in_) > 0;
