@@ -152,12 +152,17 @@ class Run(CliTest):
         self.addCleanup(server.close)
         server.kill()
         os.remove(server.path)
-        waiter = self.start("--url", server.url, "run", "-w", "1h", self.key, "--", "echo", "ran")
-        self.assertIn("; waiting for it", waiter.stderr.readline())
+        waiter = self.start("--url", server.url, "run", "-w", "1h", self.key, "--", "echo", "ran",
+                            stderr=self.said())
+        self.await_said("; waiting for it")
         self.assertIsNone(waiter.poll())
         server.start()
-        self.assertEqual(waiter.communicate(timeout=LIMIT), ("ran\n", ""))
+        self.assert_ran(waiter)
+
+    def assert_ran(self, waiter):
+        self.assertEqual(waiter.communicate(timeout=LIMIT), ("ran\n", None))
         self.assertEqual(waiter.returncode, 0)
+        self.assertEqual(len(self.lines("said")), 1)
 
     def test_waits_for_a_server_that_is_busy(self):
         self.server.ask("CONFIG", "SET", "busy-reply-threshold", "10")
@@ -166,13 +171,12 @@ class Run(CliTest):
             busy.start()
             poll_until(self.is_busy, "a server that is busy")
             self.expect_complaint(69, "BUSY", "run", "-n", self.key, "--", "touch", "ran")
-            waiter = self.start("run", *wait, self.key, "--", "echo", "ran")
-            self.assertRegex(waiter.stderr.readline(), "BUSY .*; waiting for it")
+            waiter = self.start("run", *wait, self.key, "--", "echo", "ran", stderr=self.said())
+            self.await_said("BUSY")
             self.assertIsNone(waiter.poll())
             self.server.ask("SCRIPT", "KILL")
             busy.join()
-            self.assertEqual(waiter.communicate(timeout=LIMIT), ("ran\n", ""))
-            self.assertEqual(waiter.returncode, 0)
+            self.assert_ran(waiter)
         self.assertFalse(os.path.exists(self.file("ran")))
 
     def be_busy(self):

@@ -169,15 +169,14 @@ class Signals(CliTest):
         as_root = f"{become_root} --ruid 0 --euid 0 sh -c 'echo started; read line'"
         for command in (f"exec {as_root}", f"{as_root} <&3 & wait"):
             process = self.start("run", "--ttl", "3s", self.key, "--", "sh", "-c", f"exec 3<&0; {command}",
-                                 stdin=subprocess.PIPE, **as_nobody)
+                                 stdin=subprocess.PIPE, stderr=self.said(), **as_nobody)
             self.assertEqual(process.stdout.readline(), "started\n")
             if command.startswith("exec"):
                 process.terminate()
-                self.assertEqual(process.stderr.readline(), line.format(15) + "\n")
+                self.await_line("said", line.format(15))
             self.expect(0, "release", "--force", self.key, **as_nobody)
-            said = {process.stderr.readline(), process.stderr.readline()}
-            self.assertEqual(said, {line.format(9) + f": it may go on without lock '{self.key}'\n",
-                                    f"leaselock: lock '{self.key}' is lost: SIGKILL to the command\n"})
+            self.await_line("said", f"leaselock: lock '{self.key}' is lost: SIGKILL to the command")
+            self.await_line("said", line.format(9) + f": it may go on without lock '{self.key}'")
             self.assertIsNone(process.poll())
             process.stdin.close()
             self.assertEqual(process.wait(LIMIT), 79)

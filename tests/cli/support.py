@@ -127,6 +127,17 @@ class CliTest(unittest.TestCase):
     def await_line(self, name, line):
         poll_until(lambda: line in self.lines(name), f"'{line}' in {name}")
 
+    def await_said(self, text, name="said"):
+        """A line of the file to which standard error goes."""
+        poll_until(lambda: any(text in line for line in self.lines(name)),
+                   f"'{text}' in {self.lines(name)}")
+
+    def said(self, name="said"):
+        """A new file, for standard error."""
+        file = open(self.file(name), "w", encoding="utf-8")
+        self.addCleanup(file.close)
+        return file
+
     def touch(self, name):
         with open(self.file(name), "w", encoding="utf-8"):
             pass

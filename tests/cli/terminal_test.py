@@ -205,7 +205,7 @@ class Terminal(CliTest):
         for words, pipe in (("", ""), ("--foreground", ""), ("", "| cat")):
             for wants in ("read line </dev/tty", "stty -echo; stty echo"):
                 self.shown = ""
-                command = self.script(f"echo pid $$; {wants}; echo done $line")
+                command = self.script(f"echo pid $$ >&2; {wants}; echo done $line")
                 self.shell(f"$RUN {words} -- {command} {pipe} {in_background}", JOBS)
                 pid = int(self.await_text(r"pid (\d+)\n")[1])
                 self.await_text("stands")
