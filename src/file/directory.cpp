@@ -69,9 +69,9 @@ bool Directory::is_removed() const noexcept { return file::is_removed(fd_); }
 
 Descriptor Directory::open_file(const std::string& name, int flags) const {
     flags |= O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    Descriptor file{::openat(fd_.get(), name.c_str(), flags)};
+    Descriptor file{::openat(fd_.get(), name.c_str(), flags, file_mode_)};
     if (!file && errno == EACCES && mend_own(name)) {
-        file = Descriptor{::openat(fd_.get(), name.c_str(), flags)};
+        file = Descriptor{::openat(fd_.get(), name.c_str(), flags, file_mode_)};
     }
     if (!file && errno == ENOENT) return file;
     const int error = errno;
@@ -101,13 +101,20 @@ bool Directory::mend_own(const std::string& name) const noexcept {
            ::fchmodat(fd_.get(), name.c_str(), file_mode_, 0) == 0;
 }
 
-Descriptor Directory::make_file(const std::string& name, std::string_view content) const {
-    constexpr int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
-    if (is_ours_alone() && content.empty()) {
-        Descriptor file{::openat(fd_.get(), name.c_str(), flags, file_mode_)};
-        if (!file && errno != EEXIST) raise("cannot make", path_of(name));
-        return file;
+Descriptor Directory::open_or_make_file(const std::string& name, std::string_view content) const {
+    // Nobody else can open it, and mend_own() sees to the umask.
+    const bool at_once = is_ours_alone() && content.empty();
+    Descriptor file = open_file(name, at_once ? O_RDWR | O_CREAT : O_RDWR);
+    if (!file && at_once) raise("cannot make", path_of(name));
+    while (!file) {
+        file = make_file(name, content);
+        if (!file) file = open_file(name, O_RDWR);
     }
+    return file;
+}
+
+// Not open: the name is taken.
+Descriptor Directory::make_file(const std::string& name, std::string_view content) const {
     for (;;) {
         const std::string draft = draft_name();
         Descriptor file = make_draft(draft, content);

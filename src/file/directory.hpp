@@ -35,10 +35,10 @@ class Directory {
     // link, and never waits. Rights of others that are too wide are taken away if the file is ours.
     // Throws FileError, `corrupt` for what is no regular file.
     [[nodiscard]] Descriptor open_file(const std::string& name, int flags) const;
-    // A new one, for reading and writing, with its rights and its content before others can open
-    // it. Not open: the name is taken. Throws FileError.
-    [[nodiscard]] Descriptor make_file(const std::string& name,
-                                       std::string_view content = {}) const;
+    // For reading and writing; a new one has its rights, and the content, before others can open
+    // it. Throws FileError.
+    [[nodiscard]] Descriptor open_or_make_file(const std::string& name,
+                                               std::string_view content = {}) const;
 
     [[nodiscard]] detail::Fences fences(std::uint64_t floor) { return fence_.fences(floor); }
     void publish(std::uint64_t fence) { fence_.publish(fence); }
@@ -51,6 +51,7 @@ class Directory {
     [[nodiscard]] std::string path_of(const std::string& name) const { return path_ + '/' + name; }
     [[nodiscard]] bool is_ours_alone() const noexcept { return (file_mode_ & 0077U) == 0; }
     [[nodiscard]] bool mend_own(const std::string& name) const noexcept;
+    [[nodiscard]] Descriptor make_file(const std::string& name, std::string_view content) const;
     [[nodiscard]] Descriptor make_draft(const std::string& draft, std::string_view content) const;
     void sweep(const std::string& draft) const noexcept;
 

@@ -80,12 +80,7 @@ std::string FenceFile::path() const { return directory_.path() + '/' + name; }
 
 void FenceFile::open() {
     constexpr Content none;
-    file_ = {};
-    while (!file_) {
-        file_ = directory_.open_file(name, O_RDWR);
-        if (file_) return;
-        file_ = directory_.make_file(name, {reinterpret_cast<const char*>(&none), sizeof none});
-    }
+    file_ = directory_.open_or_make_file(name, {reinterpret_cast<const char*>(&none), sizeof none});
 }
 
 // What is far ahead of the clock is somebody's mistake, and would stay for ever.

@@ -51,11 +51,8 @@ off_t byte_of(std::string_view token) noexcept {
 
 LockFile::LockFile(const Directory& directory, const std::string& name, Access access)
     : reads_{access == Access::read} {
-    while (!fd_) {
-        fd_ = directory.open_file(name, reads_ ? O_RDONLY : O_RDWR);
-        if (fd_ || access != Access::create) return;
-        fd_ = directory.make_file(name);
-    }
+    fd_ = access == Access::create ? directory.open_or_make_file(name)
+                                   : directory.open_file(name, reads_ ? O_RDONLY : O_RDWR);
 }
 
 std::array<char, 32> LockFile::path() const noexcept {

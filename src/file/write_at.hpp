@@ -14,7 +14,7 @@
 
 namespace leaselock::file {
 
-// All of it, or -1 with errno. Beyond the limit of the size of files (RLIMIT_FSIZE) it is EFBIG,
+// All of it, or not, with errno. Beyond the limit of the size of files (RLIMIT_FSIZE) it is EFBIG,
 // without the signal that would end the process.
 [[nodiscard]] inline bool wrote_at(const Descriptor& file, std::string_view bytes,
                                    off_t at) noexcept {
