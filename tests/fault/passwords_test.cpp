@@ -1,7 +1,7 @@
 // Goal: no message has a piece of a password, whatever a server says to the login and however a URL
 // is mistyped. Method: a peer that repeats the password, whole, cut or padded; URLs with one sign
 // too few or too many; each piece of four bytes is looked for.
-#include <algorithm>
+#include <fmt/core.h>
 #include <string>
 #include <vector>
 
@@ -25,7 +25,8 @@ TEST(Passwords, ServerThatRepeatsThemIsNotShownDoingSo) {
     const std::string half = password.substr(0, password.size() - 2);
     for (const std::string& words :
          {"-ERR bad AUTH: " + password, "-ERR bad AUTH: " + half + "... (truncated)",
-          "-ERR " + std::string(190, 'x') + password, '-' + password, '-' + half + ' ' + password,
+          "-ERR " + std::string(190, 'x') + password, '-' + password,
+          fmt::format("-{} {}", half, password),
           "-ERR unknown command 'AUTH', with args beginning with: 'u' '" + half + '\'',
           "-WRONGPASS " + password, "-NOAUTH " + password, "-NOPERM " + password}) {
         ScriptedPeer peer;
