@@ -56,7 +56,8 @@ class LEASELOCK_EXPORT LockManager {
     ~LockManager();
 
     // Throws LockError: invalid_option if the name is empty or taken or the backend is null,
-    // registry_frozen after the first use.
+    // registry_frozen after the first use, forked in a child for a manager of its parent. A backend
+    // of the parent is refused when it is used.
     void register_backend(std::string name, std::shared_ptr<Backend> backend);
     void register_backend(std::string name, std::shared_ptr<Backend> backend, std::error_code& ec);
     // Throws LockError: unknown_backend, registry_frozen.

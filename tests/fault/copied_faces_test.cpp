@@ -44,7 +44,16 @@ class CopiedFaces : public ::testing::Test {
         return poll_until([&] { return locks_.inspect(key).waiting == waiting; });
     }
 
+    // Whether the coroutine gets its lock.
+    [[nodiscard]] bool goes_on(const int& got) {
+        return poll_until([&] {
+            (void)loop_.run_one();
+            return got == 1;
+        });
+    }
+
     LockManager locks_;
+    Loop loop_;
     std::error_code ec_;
 };
 
@@ -206,8 +215,9 @@ TEST_F(CopiedFaces, SemaphoreLatchAndWrappersAreRefused) {
     EXPECT_EQ(latch.count(), 2);
 }
 
-Owned hold(LockManager& locks, const char* key, std::atomic<int>& got) {
-    const auto lock = co_await locks.async_acquire(key, {.wait_timeout = 1h});
+// It goes on where the test runs its loop.
+Owned hold(LockManager& locks, const char* key, Loop& loop, int& got) {
+    const auto lock = co_await locks.async_acquire(key, {.wait_timeout = 1h}).resume_on(loop);
     if (lock) ++got;
 }
 
@@ -216,10 +226,10 @@ Owned let_go(ScopedDistributedLock& lock, std::optional<ReleaseResult>& result) 
 }
 
 TEST_F(CopiedFaces, CoroutineThatWaitsMayBeDestroyedAndStartsNothing) {
-    std::atomic<int> got{0};
+    int got = 0;
     auto taken = locks_.acquire("key");
     {
-        Owned waiting = hold(locks_, "key", got);
+        Owned waiting = hold(locks_, "key", loop_, got);
         ASSERT_TRUE(wait_for("key", 1));
         EXPECT_EQ(in_copy(Copying::fork,
                           [&] {
@@ -235,7 +245,7 @@ TEST_F(CopiedFaces, CoroutineThatWaitsMayBeDestroyedAndStartsNothing) {
                           }),
                   "");
         taken.reset();
-        EXPECT_TRUE(poll_until([&] { return got == 1; }));
+        EXPECT_TRUE(goes_on(got));
     }
 }
 
@@ -270,8 +280,8 @@ TEST_F(CopiedFaces, ChildDestroysCoroutinesThoughTheMutexOfTheirThreadIsLocked) 
     const auto clock = std::make_shared<WatchedClock>();
     LockManager locks{{.clock = clock}};
     auto taken = locks.acquire("key");
-    std::atomic<int> got{0};
-    Owned waiting = hold(locks, "key", got);
+    int got = 0;
+    Owned waiting = hold(locks, "key", loop_, got);
     std::atomic<std::thread::id> driver{};
     const auto note = [&](std::optional<ScopedDistributedLock> lock, std::error_code) {
         driver = std::this_thread::get_id();
@@ -293,7 +303,7 @@ TEST_F(CopiedFaces, ChildDestroysCoroutinesThoughTheMutexOfTheirThreadIsLocked) 
     locks.async_acquire("other", {}, {}, note);
     ASSERT_TRUE(poll_until([&] { return clock->is_done(); }, 1min));
     taken.reset();
-    EXPECT_TRUE(poll_until([&] { return got == 1; }));
+    EXPECT_TRUE(goes_on(got));
     EXPECT_EQ(wrong, "");
 }
 
@@ -334,8 +344,8 @@ TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
             const auto level = owner->acquire("owned");
         }
     });
-    std::atomic<int> got{0};
-    Owned waiting = hold(locks_, "mine", got);
+    int got = 0;
+    Owned waiting = hold(locks_, "mine", loop_, got);
     constexpr int children = 100;
     int done = 0;
     for (std::string wrong; done < children && wrong.empty(); done += wrong.empty() ? 1 : 0) {
@@ -364,7 +374,7 @@ TEST_F(CopiedFaces, ChildOfABusyProcessEndsWhateverItDestroys) {
     EXPECT_EQ(done, children);
     EXPECT_TRUE(lock->owns_lock());
     lock.reset();
-    EXPECT_TRUE(poll_until([&] { return got == 1; }));
+    EXPECT_TRUE(goes_on(got));
 }
 
 }  // namespace

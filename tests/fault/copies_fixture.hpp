@@ -64,8 +64,12 @@ class UsersBackend final : public Backend {
     std::function<void()> on_call{};
 };
 
-class CopiedStore : public ::testing::TestWithParam<Kind> {
+// Nothing is made of it before the copy, so that the copy may have threads beside a sanitizer, too.
+class FreshStore : public ::testing::TestWithParam<Kind> {
   protected:
+    void SetUp() override {
+        if (GetParam() == Kind::redis) server_.emplace();
+    }
     // Of the test's store; of memory there is another one with each.
     [[nodiscard]] std::shared_ptr<Backend> make_backend() {
         switch (GetParam()) {
@@ -73,7 +77,6 @@ class CopiedStore : public ::testing::TestWithParam<Kind> {
             case Kind::files: return make_file_backend({.directory = directory_.file("locks")});
             case Kind::redis: break;
         }
-        if (!server_) server_.emplace();
         return make_redis_backend(
             {.url = server_->url(), .connect_timeout = 20s, .command_timeout = 20s});
     }
@@ -87,9 +90,20 @@ class CopiedStore : public ::testing::TestWithParam<Kind> {
 
     TempDir directory_;
     std::optional<RedisServer> server_;
-    std::shared_ptr<Backend> backend_ = make_backend();
-    LockManager locks_ = manager_on(backend_);
-    std::optional<ScopedDistributedLock> lock_ = locks_.acquire("key", {.ttl = 10min});
+};
+
+class CopiedStore : public FreshStore {
+  protected:
+    void SetUp() override {
+        FreshStore::SetUp();
+        backend_ = make_backend();
+        locks_ = manager_on(backend_);
+        lock_ = locks_.acquire("key", {.ttl = 10min});
+    }
+
+    std::shared_ptr<Backend> backend_;
+    LockManager locks_;
+    std::optional<ScopedDistributedLock> lock_;
     std::error_code ec_;
 };
 

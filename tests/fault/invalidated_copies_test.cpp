@@ -12,7 +12,7 @@
 namespace leaselock::support {
 namespace {
 
-class InvalidatedCopies : public CopiedStore {};
+class InvalidatedCopies : public FreshStore {};
 
 TEST_P(InvalidatedCopies, GuardHoldsNothingAndReleasesNothing) {
     EXPECT_EQ(in_copy(Copying::fork,
