@@ -61,6 +61,8 @@ Directory::Directory(std::string path, bool ours)
     struct stat found {};
     if (::fstat(fd_.get(), &found) != 0) raise("cannot look at the lock directory", path_);
     file_mode_ = mode_of_files(found.st_mode);
+    is_ours_alone_ = is_of_one_user() && found.st_uid == ::geteuid();
+    owner_ = found.st_uid;
     gives_group_ = (found.st_mode & S_ISGID) != 0;
     group_ = found.st_gid;
 }
@@ -95,15 +97,14 @@ Descriptor Directory::open_file(const std::string& name, int flags) const {
 // our rights away.
 bool Directory::mend_own(const std::string& name) const noexcept {
     struct stat found {};
-    return is_ours_alone() &&
-           ::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return is_ours_alone_ && ::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISREG(found.st_mode) && found.st_uid == ::geteuid() &&
            ::fchmodat(fd_.get(), name.c_str(), file_mode_, 0) == 0;
 }
 
 Descriptor Directory::open_or_make_file(const std::string& name, std::string_view content) const {
     // Nobody else can open it, and mend_own() sees to the umask.
-    const bool at_once = is_ours_alone() && content.empty();
+    const bool at_once = is_ours_alone_ && content.empty();
     Descriptor file = open_file(name, at_once ? O_RDWR | O_CREAT : O_RDWR);
     if (!file && at_once) raise("cannot make", path_of(name));
     while (!file) {
@@ -133,10 +134,12 @@ Descriptor Directory::make_draft(const std::string& draft, std::string_view cont
     Descriptor file{
         ::openat(fd_.get(), draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode_)};
     if (!file) raise("cannot make a file in", path_);
+    constexpr auto same = static_cast<uid_t>(-1);
     const bool needs_group = (file_mode_ & 0060U) != 0 && (file_mode_ & 0006U) == 0;
-    const bool has_group =
-        gives_group_ || !needs_group || ::fchown(file.get(), static_cast<uid_t>(-1), group_) == 0;
-    if (has_group && ::fchmod(file.get(), file_mode_) == 0 &&
+    const bool has_group = gives_group_ || !needs_group || ::fchown(file.get(), same, group_) == 0;
+    // Root in somebody's own directory would shut its owner out.
+    const bool has_owner = !is_of_one_user() || ::fchown(file.get(), owner_, same) == 0;
+    if (has_group && has_owner && ::fchmod(file.get(), file_mode_) == 0 &&
         (content.empty() || wrote_at(file, content, 0))) {
         return file;
     }
@@ -149,7 +152,7 @@ Descriptor Directory::make_draft(const std::string& draft, std::string_view cont
 void Directory::sweep(const std::string& draft) const noexcept {
     struct stat found {};
     if (::fstatat(fd_.get(), draft.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return;
-    const auto made = std::chrono::system_clock::from_time_t(found.st_ctime);
+    const auto made = std::chrono::system_clock::from_time_t(found.st_mtime);
     if (std::chrono::system_clock::now() - made > longest_draft) {
         ::unlinkat(fd_.get(), draft.c_str(), 0);
     }

@@ -49,7 +49,7 @@ class Directory {
 
   private:
     [[nodiscard]] std::string path_of(const std::string& name) const { return path_ + '/' + name; }
-    [[nodiscard]] bool is_ours_alone() const noexcept { return (file_mode_ & 0077U) == 0; }
+    [[nodiscard]] bool is_of_one_user() const noexcept { return (file_mode_ & 0077U) == 0; }
     [[nodiscard]] bool mend_own(const std::string& name) const noexcept;
     [[nodiscard]] Descriptor make_file(const std::string& name, std::string_view content) const;
     [[nodiscard]] Descriptor make_draft(const std::string& draft, std::string_view content) const;
@@ -58,7 +58,9 @@ class Directory {
     std::string path_;
     Descriptor fd_;
     mode_t file_mode_ = 0;
+    bool is_ours_alone_ = false;
     bool gives_group_ = false;  // by itself to what is made in it
+    uid_t owner_ = 0;
     gid_t group_ = 0;
     FenceFile fence_{*this};
 };

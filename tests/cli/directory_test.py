@@ -5,6 +5,7 @@
 import os
 import shutil
 import socket
+import time
 
 import support
 from support import PREFIX, main
@@ -76,6 +77,16 @@ class Directory(UsersTest):
             holder.stdout.readline()
             self.expect(75, "run", "-n", self.key, "--", "true", **self.as_other())
             self.assertEqual(self.finish(holder)[0], 1)
+
+    @needs_root
+    def test_root_does_not_shut_the_owner_of_a_directory_out(self):
+        self.make(0o700)
+        os.chown(self.locks, OTHER, OTHER)
+        holder = self.hold()
+        self.expect(75, "run", "-n", self.key, "--", "true", **self.as_other())
+        self.touch("end")
+        self.assertEqual(self.finish(holder), (0, ""))
+        self.expect(0, "run", "-n", self.key, "--", "true", **self.as_other())
 
     @needs_root
     def test_sticky_directory_lets_everybody_release_what_another_has_made(self):
@@ -161,6 +172,18 @@ class Directory(UsersTest):
             result = self.expect(69, "--url", url, "run", "k", "--", "true")
             self.assertNotIn("server", result.stderr)
             self.assertIn(url.removeprefix("file:"), result.stderr)
+
+    def test_what_a_killed_process_was_about_to_make_is_swept_and_in_nobodys_way(self):
+        self.make(0o2770)
+        drafts = [os.path.join(self.locks, f".new-{number:016x}") for number in range(2)]
+        for draft in drafts:
+            with open(draft, "w", encoding="utf-8"):
+                pass
+        two_minutes_ago = time.time() - 120
+        os.utime(drafts[0], (two_minutes_ago, two_minutes_ago))
+        self.expect(0, "run", "-n", self.key, "--", "true")
+        self.assertEqual(self.json("list"), [])
+        self.assertEqual([os.path.exists(draft) for draft in drafts], [False, True])
 
     @needs_root
     def test_users_share_the_locks_of_a_directory_that_init_has_made(self):
