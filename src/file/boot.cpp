@@ -14,7 +14,7 @@ namespace leaselock::file {
 namespace {
 
 constexpr const char* source = "/proc/sys/kernel/random/boot_id";
-constexpr std::size_t digits = 36;
+constexpr std::size_t id_bytes = 36;
 
 [[noreturn]] void fail(std::string_view why) {
     throw FileError(Errc::not_supported,
@@ -28,9 +28,9 @@ BootId read_boot() {
     if (!file && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) fail("is not there");
     if (!file) raise("cannot open", source);
     BootId id{};
-    const ssize_t size = ::read(file.get(), id.data(), digits);
+    const ssize_t size = ::read(file.get(), id.data(), id_bytes);
     if (size < 0) raise("cannot read", source);
-    if (size != static_cast<ssize_t>(digits)) fail("is cut off");
+    if (size != static_cast<ssize_t>(id_bytes)) fail("is cut off");
     return id;
 }
 

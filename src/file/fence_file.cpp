@@ -20,14 +20,14 @@ namespace {
 using detail::MutexLock;
 using std::chrono::microseconds;
 
-constexpr const char* name = ".fence";
+constexpr const char* fence_name = ".fence";
 constexpr std::uint64_t largest = (std::uint64_t{1} << 53U) - 1;  // that JSON and Lua know exactly
 // How far the wall clock may be ahead before the base is raised, and how far behind what was given
 // before that is not believed.
 constexpr std::uint64_t slack = 1'000'000;
 constexpr std::uint64_t farthest = std::uint64_t{24} * 3600 * 1'000'000;
 // What a hand-over to very many is ahead of the clock.
-constexpr std::uint64_t soon = 10'000;
+constexpr std::uint64_t a_moment = 10'000;
 
 template <class Time>
 std::uint64_t in_us(Time time) noexcept {
@@ -76,11 +76,12 @@ class Turn {
 
 }  // namespace
 
-std::string FenceFile::path() const { return directory_.path() + '/' + name; }
+std::string FenceFile::path() const { return directory_.path() + '/' + fence_name; }
 
 void FenceFile::open() {
     constexpr Content none;
-    file_ = directory_.open_or_make_file(name, {reinterpret_cast<const char*>(&none), sizeof none});
+    file_ = directory_.open_or_make_file(fence_name,
+                                         {reinterpret_cast<const char*>(&none), sizeof none});
 }
 
 // What is far ahead of the clock is somebody's mistake, and would stay for ever.
@@ -143,7 +144,7 @@ void FenceFile::publish(std::uint64_t token) {
     const MutexLock lock{mutex_};
     given_ = std::max(given_, token);
     while (!gives()) {
-        if (content_.base + since_boot() + soon < given_) {
+        if (content_.base + since_boot() + a_moment < given_) {
             raise_base();
         } else {
             nap();
