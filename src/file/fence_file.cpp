@@ -21,7 +21,8 @@ using detail::MutexLock;
 using std::chrono::microseconds;
 
 constexpr const char* fence_name = ".fence";
-constexpr std::uint64_t largest = (std::uint64_t{1} << 53U) - 1;  // that JSON and Lua know exactly
+constexpr std::uint64_t largest_token =
+    (std::uint64_t{1} << 53U) - 1;  // that JSON and Lua know exactly
 // How far the wall clock may be ahead before the base is raised, and how far behind what was given
 // before that is not believed.
 constexpr std::uint64_t slack = 1'000'000;
@@ -37,7 +38,9 @@ std::uint64_t in_us(Time time) noexcept {
 std::uint64_t since_boot() noexcept { return in_us(boot_clock()->now()); }
 std::uint64_t wall() noexcept { return in_us(std::chrono::system_clock::now()); }
 
-bool can_be(std::uint64_t token) noexcept { return token <= largest && token <= wall() + farthest; }
+bool can_be(std::uint64_t token) noexcept {
+    return token <= largest_token && token <= wall() + farthest;
+}
 
 [[noreturn]] void refuse(const std::string& why) { throw FileError(Errc::directory_unusable, why); }
 
@@ -93,7 +96,7 @@ void FenceFile::read() {
                            path()));
     }
     const std::uint64_t next = std::max(content_.last, content_.base + since_boot());
-    if (content_.base <= largest && can_be(next)) return;
+    if (content_.base <= largest_token && can_be(next)) return;
     refuse(
         fmt::format("'{}' says that fencing token {} was given, more than a day ahead of the "
                     "clock: set that if it is wrong, or remove the file while no lock of its "

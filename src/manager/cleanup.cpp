@@ -8,8 +8,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds first_backoff{50};
-constexpr milliseconds longest_backoff{5000};
+constexpr milliseconds first_wait{50};
+constexpr milliseconds longest_wait{5000};
 
 }  // namespace
 
@@ -94,8 +94,7 @@ bool Cleanup::answered(Lease& lease, Clock::time_point now) noexcept {
     } else if (lease.duty.attempts == 1 && reply.error == Errc::connection_lost) {
         lease.duty.next_try = now;  // a broken connection is replaced by the next command
     } else {
-        lease.duty.next_try =
-            now + jitter_(doubled(first_backoff, lease.duty.attempts, longest_backoff));
+        lease.duty.next_try = now + jitter_(doubled(first_wait, lease.duty.attempts, longest_wait));
     }
     lease.duty.operation.reset();
     return false;

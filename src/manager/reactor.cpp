@@ -10,7 +10,7 @@ namespace leaselock::detail {
 namespace {
 
 // How long the answers of one backend are waited for while others may have something to do.
-constexpr std::chrono::milliseconds slice{1};
+constexpr std::chrono::milliseconds turn{1};
 
 }  // namespace
 
@@ -184,7 +184,7 @@ void Reactor::wait() noexcept {
     for (Lane& lane : lanes_) {
         if (lane.first == nullptr) continue;
         flying = true;
-        lane.backend->pump(*lane.first->operation_, std::min(next, clock_->now() + slice));
+        lane.backend->pump(*lane.first->operation_, std::min(next, clock_->now() + turn));
     }
     if (!flying) clock_->sleep_until(next, waker_);
 }
