@@ -95,7 +95,8 @@ Holders& holders() {
     return all;
 }
 
-void hold_all() {
+// What is locked stays so until the end.
+void hold_all() LEASELOCK_UNCHECKED {
     Holders& all = holders();
     LockManager& locks = manager();
     all.guard = locks.acquire("guard", {.ttl = 1min});
