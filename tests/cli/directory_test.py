@@ -126,8 +126,8 @@ class Directory(UsersTest):
     @needs_mounts
     def test_default_is_refused_in_the_private_tmp_of_a_service(self):
         said = self.with_mounts(
-            "chmod 755 /run/lock; mkdir -p /mnt/systemd-private-1-x.service/tmp; "
-            "mount --bind /mnt/systemd-private-1-x.service/tmp /tmp; "
+            "chmod 755 /run/lock; mkdir -p /run/x/systemd-private-1-x.service/tmp; "
+            "mount --bind /run/x/systemd-private-1-x.service/tmp /tmp; "
             "$L run -n k -- echo ran 2>&1 || echo $?; ls -A /tmp")
         self.assertEqual(said[1:], ["69"])
         self.assertIn("LEASELOCK_URL=file:/", said[0])
@@ -136,24 +136,24 @@ class Directory(UsersTest):
     @needs_mounts
     def test_full_file_system_is_told_in_time(self):
         """None of the waits has an end of its own."""
-        for fill, options in (("cat /dev/zero >/mnt/full/fill 2>/dev/null || true", "size=64k"),
-                              ("i=0; while touch /mnt/full/$i 2>/dev/null; do i=$((i+1)); done", "nr_inodes=20")):
+        for fill, options in (("cat /dev/zero >/run/x/full/fill 2>/dev/null || true", "size=64k"),
+                              ("i=0; while touch /run/x/full/$i 2>/dev/null; do i=$((i+1)); done", "nr_inodes=20")):
             said = self.with_mounts(
-                f"mount -t tmpfs -o {options} none /mnt/full; export LEASELOCK_URL=file:/mnt/full/d; $L run k0 -- true; " + self.holds +
+                f"mount -t tmpfs -o {options} none /run/x/full; export LEASELOCK_URL=file:/run/x/full/d; $L run k0 -- true; " + self.holds +
                 fill + "; for n in '' -n; do $L run $n other -- echo ran 2>&1 || echo $?; done; " + self.ends +
-                "rm -f /mnt/full/[0-9f]*; $L run -n k -- echo room")
+                "rm -f /run/x/full/[0-9f]*; $L run -n k -- echo room")
             self.assertEqual([said[1], *said[3:]], ["69", "69", "room"])
-            self.assertIn("/mnt/full/d/hazel:lock:other'", said[0])
+            self.assertIn("/run/x/full/d/hazel:lock:other'", said[0])
             self.assertIn("No space left on device", said[0])
             self.assertNotIn("server", said[0])
 
     @needs_mounts
     def test_read_only_file_system_is_told_in_time(self):
         said = self.with_mounts(
-            "mount -t tmpfs none /mnt/full; export LEASELOCK_URL=file:/mnt/full/d; $L run k0 -- true; mount -o remount,ro /mnt/full; "
+            "mount -t tmpfs none /run/x/full; export LEASELOCK_URL=file:/run/x/full/d; $L run k0 -- true; mount -o remount,ro /run/x/full; "
             "for n in '' -n; do $L run $n k -- echo ran 2>&1 || echo $?; done; $L status k >/dev/null; $L list")
         self.assertEqual(said[1::2], ["69", "69"])
-        self.assertIn("/mnt/full/d/", said[0])
+        self.assertIn("/run/x/full/d/", said[0])
         self.assertIn("Read-only file system", said[0])
         self.assertNotIn("server", said[0])
 

@@ -89,19 +89,19 @@ class Findings(UsersTest):
 
     @needs_mounts
     def test_boot_id_of_its_own_is_a_hint(self):
-        self.environment["LEASELOCK_URL"] = "file:/mnt/cwd/locks"
+        self.environment["LEASELOCK_URL"] = "file:/run/x/cwd/locks"
         said = self.with_mounts(
-            "export LEASELOCK_URL=file:/mnt/cwd/locks; "
+            "export LEASELOCK_URL=file:/run/x/cwd/locks; "
             "$L run k -- sh -c 'echo >held; until [ -e end ]; do sleep 0.01; done' & until [ -e held ]; do sleep 0.01; done; "
             "echo 00000000-0000-0000-0000-000000000000 >id; mount --bind id /proc/sys/kernel/random/boot_id; "
             "$L run -n k -- true || echo $?; $L doctor; touch end; wait")
         self.assertEqual(said[0], "75")
-        self.assertRegex(said[2], f"^hint\tdirectory\t'/mnt/cwd/locks/{PREFIX}k' .* another boot id\t")
+        self.assertRegex(said[2], f"^hint\tdirectory\t'/run/x/cwd/locks/{PREFIX}k' .* another boot id\t")
 
     @needs_mounts
     def test_want_of_proc_is_a_problem(self):
         said = self.with_mounts(
-            "export LEASELOCK_URL=file:/mnt/cwd/locks; mount -t tmpfs none /proc; $L doctor || echo $?")
+            "export LEASELOCK_URL=file:/run/x/cwd/locks; mount -t tmpfs none /proc; $L doctor || echo $?")
         self.assertTrue(any("/proc" in line and line.startswith("problem") for line in said), said)
         self.assertEqual(said[-1], "1")
 

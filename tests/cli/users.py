@@ -65,11 +65,11 @@ class UsersTest(CliTest):
         return os.stat(path).st_mode & 0o7777
 
     def with_mounts(self, script):
-        """The output of a script that sees mounts of its own. $L is the command, which is told no place; in
-        its private /run/lock and /tmp nothing is yet."""
+        """The output of a script that sees mounts of its own. $L is the command, which is told no place;
+        in its /run/lock nothing is yet."""
         environment = {name: value for name, value in os.environ.items() if name != "LEASELOCK_URL"}
-        setup = ("mount -t tmpfs -o mode=1777 none /run/lock; mount -t tmpfs none /mnt; mkdir /mnt/full /mnt/cwd; "
-                 "cp $L /mnt/leaselock; L=/mnt/leaselock; cd /mnt/cwd; "
+        setup = ("mount -t tmpfs none /run; mkdir -m 1777 /run/lock; mkdir -p /run/x/full /run/x/cwd; "
+                 "cp $L /run/x/leaselock; L=/run/x/leaselock; cd /run/x/cwd; "
                  "readonly='mount -o remount,ro,bind /run/lock'; ")
         words = ["unshare", "-m", "sh", "-ec", setup + script]
         result = subprocess.run(words, env=environment | {"L": self.program}, text=True, timeout=support.LIMIT,
