@@ -16,7 +16,8 @@
 //   - one token, one acquisition: acquire with the token that holds the key is a retry. It answers
 //     `granted` with the same fencing token, and never shortens the lease.
 //   - no command but release ends a lease early, and none but acquire makes one. A store that
-//     knows for certain that the holder's process has ended may end its leases then.
+//     knows for certain that the holder's process has ended may end its leases then, but for what
+//     is left of their min_hold.
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
@@ -124,7 +125,10 @@ struct Request {
     std::string_view token{};          // the owner token: <owner>/<32 hex digits>; not for inspect
     std::chrono::milliseconds ttl{0};  // acquire, renew: how long the lease runs from now on
     std::chrono::milliseconds keep{
-        0};                 // release: the key stays taken so long (min_hold); 0 frees it
+        0};  // release: the key stays taken so long (the rest of min_hold); 0 frees it
+    // acquire: so long after the grant the key stays taken, at most for its lease, if the store
+    // sees that the holder's process has ended.
+    std::chrono::milliseconds min_hold{0};
     Share share{};          // not for inspect
     bool ask_time = false;  // release: whether the reply must tell the store's time
     bool unread = false;    // release: nobody is left to read the reply, or to send it once more

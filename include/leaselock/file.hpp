@@ -5,25 +5,27 @@
 //     locks.register_backend("machine", leaselock::make_file_backend());
 //     locks.set_default_backend("machine");
 //
-// A lock is a file that is there while somebody holds the lock or waits for it. Beside its lease a
-// holder has a lock of the kernel's on one byte of the file (an open-file-description lock, see
-// fcntl(2)), which ends with his process, however that ends. So the lock of a process that was
-// killed is free 100 ms after somebody has seen it, and not at the end of its ttl: these are for
-// what the kernel kills together with it, such as a command that it has started. A process that
+// A lock is a file that is there while somebody holds the lock or waits for it. Beside it each
+// backend that holds or waits has a FIFO in the directory, and on it a lock of the kernel's (an
+// open-file-description lock, see fcntl(2)), which ends with the process, however that ends. So the
+// lock of a process that was killed is free 100 ms after somebody has seen it, and not at the end
+// of its ttl: these are for what the kernel kills together with it, such as a command that it has
+// started. With a min_hold it stays for the rest of that, at most for its ttl. A process that
 // stands still loses its lock at the end of its ttl, as everywhere.
 //
-// Who waits has a place in a queue in that file and sleeps until the kernel tells him (inotify(7))
-// that somebody has let go of it, in whatever way. He still looks once a second, since his place
-// must be kept.
+// A waiter has a queue entry in that file and sleeps until the holder hands the lock over to it, or
+// the process before it has ended. It still polls once a second, since its entry must be kept.
+// What is handed over is held for 3 s at most until it is renewed.
 //
-// What it needs: Linux, a local file system (of which a check of the manager sees to it), and one
-// descriptor for each lock that is held or waited for. After a fork that is not followed by an exec
-// the child shares them, and a lock lives as long as the later of the two or its ttl, whichever is
-// the shorter. Nobody but leaselock may write into the directory. Time is CLOCK_BOOTTIME, so
-// containers that share a directory must share the kernel's time, too.
+// What it needs: Linux, a local file system (of which a check of the manager sees to it), and some
+// descriptors: two for the backend, two more once somebody waits, and one for each waiter. After a
+// fork that is not followed by an exec the child shares them, and a lock lives as long as the later
+// of the two or its ttl, whichever is the shorter. Nobody but leaselock may write into the
+// directory. Time is CLOCK_BOOTTIME, so containers that share a directory must share the kernel's
+// time, too. A reboot ends all locks, and their min_hold with them.
 //
 // Cost: some 10 system calls for an acquire or a release, in all 20 to 40 microseconds, and more
-// for each one who waits or has a share.
+// for each one that waits or has a share.
 //
 // Thread-safety: a backend may be used from all threads at once.
 #pragma once

@@ -15,6 +15,7 @@
 #include <leaselock/error.hpp>
 
 #include "file/failure.hpp"
+#include "file/member.hpp"
 #include "file/names.hpp"
 #include "file/place.hpp"
 #include "file/write_at.hpp"
@@ -41,6 +42,8 @@ const char* kind_of(mode_t mode) noexcept {
 }
 
 // Files that have their rights and not their name yet. Whoever is killed then leaves one.
+constexpr auto same_user = static_cast<uid_t>(-1);
+constexpr auto same_group = static_cast<gid_t>(-1);
 constexpr std::string_view draft_mark = ".new-";
 constexpr std::chrono::minutes longest_draft{1};
 
@@ -130,15 +133,28 @@ Descriptor Directory::make_file(const std::string& name, std::string_view conten
     }
 }
 
+// What the directory does not give by itself.
+bool Directory::needs_group() const noexcept {
+    return !gives_group_ && (file_mode_ & 0060U) != 0 && (file_mode_ & 0006U) == 0;
+}
+
+bool Directory::make_fifo(const std::string& name) const noexcept {
+    const auto give = [&](uid_t user, gid_t group) {
+        return ::fchownat(fd_.get(), name.c_str(), user, group, AT_SYMLINK_NOFOLLOW) == 0;
+    };
+    return ::mkfifoat(fd_.get(), name.c_str(), file_mode_) == 0 &&
+           (!needs_group() || give(same_user, group_)) &&
+           (!is_of_one_user() || owner_ == ::geteuid() || give(owner_, same_group)) &&
+           ::fchmodat(fd_.get(), name.c_str(), file_mode_, 0) == 0;
+}
+
 Descriptor Directory::make_draft(const std::string& draft, std::string_view content) const {
     Descriptor file{
         ::openat(fd_.get(), draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode_)};
     if (!file) raise("cannot make a file in", path_);
-    constexpr auto same = static_cast<uid_t>(-1);
-    const bool needs_group = (file_mode_ & 0060U) != 0 && (file_mode_ & 0006U) == 0;
-    const bool has_group = gives_group_ || !needs_group || ::fchown(file.get(), same, group_) == 0;
+    const bool has_group = !needs_group() || ::fchown(file.get(), same_user, group_) == 0;
     // Root in somebody's own directory would shut its owner out.
-    const bool has_owner = !is_of_one_user() || ::fchown(file.get(), owner_, same) == 0;
+    const bool has_owner = !is_of_one_user() || ::fchown(file.get(), owner_, same_group) == 0;
     if (has_group && has_owner && ::fchmod(file.get(), file_mode_) == 0 &&
         (content.empty() || wrote_at(file, content, 0))) {
         return file;
@@ -171,6 +187,7 @@ std::vector<std::string> Directory::names() const {
     while (const dirent* const each = ::readdir(all.get())) {
         const std::string name = each->d_name;
         if (name.starts_with(draft_mark)) sweep(name);
+        if (is_of_member(name)) sweep_member(*this, name);
         const bool may_be_file = each->d_type == DT_REG || each->d_type == DT_UNKNOWN;
         if (may_be_file && is_of_lock(name) &&
             ::faccessat(fd_.get(), name.c_str(), R_OK, AT_EACCESS) == 0) {

@@ -40,6 +40,10 @@ class Directory {
     [[nodiscard]] Descriptor open_or_make_file(const std::string& name,
                                                std::string_view content = {}) const;
 
+    // A new FIFO has the rights of a file from now on. Not before it had its name: nobody opens it
+    // who was not given that. False: errno says why.
+    [[nodiscard]] bool make_fifo(const std::string& name) const noexcept;
+
     [[nodiscard]] detail::Fences fences(std::uint64_t floor) { return fence_.fences(floor); }
     void publish(std::uint64_t fence) { fence_.publish(fence); }
 
@@ -50,6 +54,7 @@ class Directory {
   private:
     [[nodiscard]] std::string path_of(const std::string& name) const { return path_ + '/' + name; }
     [[nodiscard]] bool is_of_one_user() const noexcept { return (file_mode_ & 0077U) == 0; }
+    [[nodiscard]] bool needs_group() const noexcept;
     [[nodiscard]] bool mend_own(const std::string& name) const noexcept;
     [[nodiscard]] Descriptor make_file(const std::string& name, std::string_view content) const;
     [[nodiscard]] Descriptor make_draft(const std::string& draft, std::string_view content) const;

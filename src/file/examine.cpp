@@ -155,7 +155,7 @@ void look_at_files(const Directory& directory, Findings& findings) {
              "remove it: whoever wants the lock of that name is refused");
     }
     for (const std::string& name : names) {
-        const LockFile file{directory, name, LockFile::Access::read};
+        const LockFile file{directory, name, LockFile::Access::exists};
         if (!file || !file.is_of_another_boot()) continue;
         tell(findings, hint,
              fmt::format("'{}/{}' was written by a process that sees another boot id",

@@ -1,25 +1,21 @@
 #include "file/file_backend.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <fmt/core.h>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include <leaselock/detail/glob.hpp>
-#include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/error.hpp>
 
 #include "file/failure.hpp"
+#include "file/lock_file.hpp"
 #include "file/names.hpp"
-#include "file/survivors.hpp"
+#include "file/sweep.hpp"
 
 namespace leaselock {
 namespace file {
 namespace {
 
-using detail::LockEntry;
 using detail::MutexLock;
 
 FileOptions checked(FileOptions options) {
@@ -34,63 +30,10 @@ FileOptions checked(FileOptions options) {
     return options;
 }
 
-LockFile::Access access_for(Verb verb) noexcept {
-    switch (verb) {
-        case Verb::acquire: return LockFile::Access::create;
-        case Verb::inspect: return LockFile::Access::read;
-        default: return LockFile::Access::write;
-    }
-}
-
-std::size_t places(const LockEntry& entry) noexcept {
-    return entry.queue == nullptr ? 0 : entry.queue->size();
-}
-
-// Notes who gets the lock, for a process that will look.
-class Post final : public Listener {
-  public:
-    Post(std::string_view token, std::vector<Record::Message>& messages)
-        : Listener{{}, token}, message_{std::string(token), {}}, messages_{messages} {}
-    Post(const Post&) = delete;
-    Post& operator=(const Post&) = delete;
-    virtual ~Post() = default;
-    // Has room.
-    void handed_over(const HandOff& what) noexcept override {
-        message_.what = what;
-        messages_.push_back(std::move(message_));
-    }
-    void look() noexcept override {}
-
-  private:
-    Record::Message message_;
-    std::vector<Record::Message>& messages_;
-};
-
-// A request at a key, and the messages that come of it. Those for who waits for a latch are there
-// until he has gone: he has nothing of it by which he would be known.
-template <class IsAlive>
-void run_verb(Record& record, const Request& request, Reply& reply, detail::Fences& fences,
-              const IsAlive& is_alive) {
-    LockEntry& entry = record.entry;
-    std::deque<Post> posts;
-    record.messages.reserve(record.messages.size() + places(entry));
-    if (entry.queue != nullptr) {
-        entry.queue->set_listeners(
-            [&](std::string_view token) { return &posts.emplace_back(token, record.messages); });
-    }
-    detail::LockVerbs{entry, request, reply, fences}.run();
-    const bool latch = entry.shares != nullptr && entry.shares->of() < 0;
-    std::erase_if(record.messages, [&](const Record::Message& message) {
-        const bool due =
-            latch ? is_alive(message.token) : entry.knows(message.token, request.submitted);
-        return message.token == request.token || !due;
-    });
-}
-
 // Not for a lock: for somebody who is inside its file, which takes microseconds, and milliseconds
-// if he has lost the processor meanwhile.
+// if that process has lost the processor meanwhile, or if hundreds want in.
 struct Nap {
-    static constexpr std::chrono::microseconds longest{640};
+    static constexpr std::chrono::microseconds longest{16'000};
 
     void take(Clock& clock) {
         Waker nobody;
@@ -103,57 +46,13 @@ struct Nap {
 
 template <class Done>
 bool soon(Clock& clock, const Done& done) {
+    constexpr std::chrono::microseconds longest{640};
     Nap nap;
     while (!done()) {
-        if (nap.length >= Nap::longest) return false;
+        if (nap.length >= longest) return false;
         nap.take(clock);
     }
     return true;
-}
-
-// Of a name that does not tell it. Nothing: the file has gone, or somebody stands still inside.
-std::optional<std::string> key_in(const Directory& directory, const std::string& name,
-                                  Clock& real) {
-    LockFile file{directory, name, LockFile::Access::read};
-    if (!file || !soon(real, [&] { return file.enter(); })) return std::nullopt;
-    const std::string state = file.load();
-    if (state.empty()) return std::nullopt;
-    return decode(state).key;
-}
-
-// A file from the table of those that stay open, or a new one.
-class Lent {
-  public:
-    using Files = FileBackend::Files;
-
-    // May throw bad_alloc.
-    Lent(Files& files, std::string name) : files_{files}, node_{files.extract(name)} {
-        stays = !node_.empty();
-        if (stays) return;
-        files.reserve(files.size() + 1);
-        Files fresh;
-        fresh.try_emplace(std::move(name));
-        node_ = fresh.extract(fresh.begin());
-    }
-    Lent(const Lent&) = delete;
-    Lent& operator=(const Lent&) = delete;
-    ~Lent() {
-        if (stays && file()) files_.insert(std::move(node_));
-    }
-
-    [[nodiscard]] LockFile& file() noexcept { return node_.mapped().file; }
-    void set_latch(bool latch) noexcept { node_.mapped().latch = latch; }
-
-    bool stays = false;
-
-  private:
-    Files& files_;
-    Files::node_type node_;
-};
-
-// Neither a key nor a token has a line in it.
-std::string place_of(std::string_view key, std::string_view token) {
-    return fmt::format("{}\n{}", key, token);
 }
 
 // Two processes of one user in two directories would not exclude each other, so there is no other
@@ -170,16 +69,34 @@ std::string FileBackend::path() const {
     return options_.directory.empty() ? default_lock_directory() : options_.directory;
 }
 
-std::shared_ptr<Directory> FileBackend::directory() {
+// The directory cannot be removed without our member.
+Home FileBackend::home(bool with_self) {
     const MutexLock lock{mutex_};
-    if (directory_ == nullptr || directory_->is_removed()) {
-        directory_ = std::make_shared<Directory>(path(), options_.directory.empty());
+    Home& home = *home_;
+    const bool is_there = home.self != nullptr
+                              ? !home.self->is_removed()
+                              : home.directory != nullptr && !home.directory->is_removed();
+    if (!is_there) {
+        home.self.reset();
+        if (home.directory == nullptr || home.directory->is_removed()) {
+            home.directory = std::make_shared<Directory>(path(), options_.directory.empty());
+        }
     }
-    return directory_;
+    if (with_self && home.self == nullptr) {
+        home.self = std::make_shared<const Member>(home.directory);
+        sweep_some(home);
+    }
+    return home;
 }
 
-FileBackend::Shard& FileBackend::shard_of(std::string_view key) noexcept {
-    return (*shards_)[hash_of(key) % shard_count];
+void FileBackend::sweep_some(const Home& home) {
+    try {
+        for (const std::string& name : some_names(*home.directory, home.self->id())) {
+            if (is_of_member(name)) sweep_member(*home.directory, name);
+            if (is_of_lock(name)) (void)sweep(home, name);
+        }
+    } catch (const FileError&) {  // the next one does
+    }
 }
 
 void FileBackend::submit(std::span<Operation* const> operations) noexcept {
@@ -216,23 +133,11 @@ void FileBackend::detach(Operation& operation) noexcept {
 void FileBackend::forget(Listener& listener) noexcept {
     if (is_in_child()) return;
     watch_->forget(listener);
-    Shard& shard = shard_of(listener.key());
-    const MutexLock lock{shard.mutex};
-    try {
-        const auto found = shard.files.find(place_of(listener.key(), listener.token()));
-        if (found != shard.files.end() && found->second.latch) shard.files.erase(found);
-    } catch (const std::bad_alloc&) {
-        return;  // it stays open
-    }
 }
 
 bool FileBackend::run(Operation& operation) noexcept {
     try {
-        Shard& shard = shard_of(operation.request.key);
-        {
-            const MutexLock lock{shard.mutex};
-            if (!run_in(shard, operation)) return false;
-        }
+        if (!run_in_file(operation)) return false;
         operation.complete();
     } catch (const FileError& error) {
         fail(operation, error.code(), error.what());
@@ -252,9 +157,10 @@ std::string FileBackend::explain(Errc code, std::string_view why) const {
 void FileBackend::fail(Operation& operation, Errc code, std::string_view why) const noexcept {
     try {
         const std::string all = explain(code, why);
-        const std::string file = path() + '/' + name_of(operation.request.key);
-        const bool names_it = all.find(path()) != std::string::npos;
-        operation.fail(code, names_it ? all : fmt::format("'{}': {}", file, all));
+        const std::string directory = path() + '/';
+        const bool names_it = all.find(directory) != std::string::npos;
+        const std::string name = name_of(operation.request.key);
+        operation.fail(code, names_it ? all : fmt::format("'{}{}': {}", directory, name, all));
     } catch (const std::bad_alloc&) {
         operation.fail(code, {});
     }
@@ -270,82 +176,60 @@ void FileBackend::told_outside(const Work& work) const {
     }
 }
 
-bool FileBackend::run_in(Shard& shard, Operation& operation) {
-    const Request& request = operation.request;
-    const auto directory = this->directory();
-    Lent lent{shard.files, place_of(request.key, request.token)};
-    lent.set_latch(detail::is_latch(request.share));
-    LockFile& file = lent.file();
-    for (;;) {
-        if (!file) file = LockFile{*directory, name_of(request.key), access_for(request.verb)};
+bool FileBackend::run_in_file(Operation& operation) {
+    const Verb verb = operation.request.verb;
+    const Home home = this->home(verb == Verb::acquire || verb == Verb::renew);
+    const std::string name = name_of(operation.request.key);
+    const auto access = verb == Verb::acquire ? LockFile::Access::create : LockFile::Access::exists;
+    LockFile file;
+    do {
+        file = LockFile{*home.directory, name, access};
         if (!file) {
-            operation.reply.outcome = request.verb == Verb::inspect ? Outcome::free : Outcome::lost;
+            operation.reply.outcome = verb == Verb::inspect ? Outcome::free : Outcome::lost;
             return true;
         }
         if (!file.enter()) return false;
-        if (!file.is_removed()) break;
-        file.close();
-        lent.stays = false;
-    }
-    After after{};
-    {
-        const Inside inside{file};
-        after = answer(*directory, file, lent.stays, operation);
-        lent.stays = after.stays;
-    }
-    if (after.stays && after.handed_over) file.touch();
+    } while (file.is_removed());
+    Visit visit{home, file, name, *watch_, operation};
+    visit.run();
+    file.close();
+    visit.notify();
     return true;
 }
 
-FileBackend::After FileBackend::answer(Directory& directory, LockFile& file, bool marked,
-                                       Operation& operation) {
-    const Request& request = operation.request;
-    const std::string before = file.load();
-    Record record{.key = std::string(request.key)};
-    if (!before.empty()) record = decode(before);
-    if (record.key != request.key) throw FileError(Errc::corrupt, "the file is of another key");
-    LockEntry& entry = record.entry;
-    const auto is_alive = [&](std::string_view token) {
-        return (marked && token == request.token) || file.is_alive(token);
-    };
-    const bool may_hand_over = request.verb != Verb::acquire || request.share.of != 0;
-    bury(entry, request.submitted, may_hand_over, is_alive);
-    const std::size_t waited = places(entry);
-    const std::uint64_t floor = entry.fencing_token;
-    const bool may_grant =
-        request.verb == Verb::acquire || (request.verb != Verb::inspect && waited > 0);
-    detail::Fences fences = may_grant ? directory.fences(floor) : detail::Fences{.last = floor};
-    run_verb(record, request, operation.reply, fences, is_alive);
-    if (request.verb == Verb::inspect) return {};
-
-    const bool stays =
-        (marked || request.verb == Verb::acquire) && entry.knows(request.token, request.submitted);
-    if (stays && !marked) file.mark_alive(request.token);
-    // Before anybody can see it: who is killed here leaves a gap, and no token twice.
-    if (fences.last != floor) directory.publish(fences.last);
-    if (entry.is_over(request.submitted)) {
-        file.remove(directory, name_of(request.key));
-    } else if (const std::string state = encode(record); state != before) {
-        file.store(state);
-    }
-    Reply& reply = operation.reply;
-    if (reply.queued) reply.told = reply.deaths_told = watch_->add(*request.listener, file);
-    return {.stays = stays, .handed_over = places(entry) < waited};
+// Where nobody can look: what the name tells.
+std::optional<std::string> FileBackend::sweep(const Home& home, const std::string& name) try {
+    LockFile file{*home.directory, name, LockFile::Access::exists};
+    const std::optional<std::string> key = key_of(name);
+    const auto enter = [&] { return file.enter(); };
+    if (!file || !(key ? enter() : soon(*real_, enter)) || file.is_removed()) return key;
+    Operation inspect{{.verb = Verb::inspect, .submitted = options_.clock->now()}};
+    Visit visit{home, file, name, *watch_, inspect};
+    visit.run();
+    if (inspect.reply.outcome == Outcome::free) return std::nullopt;
+    return visit.key();
+} catch (const FileError& error) {
+    if (family(error.code()) != Family::refused) throw;
+    return key_of(name);
 }
 
 void FileBackend::examine(std::vector<Finding>& findings) {
     throw_if_copied();
-    told_outside([&] { directory()->examine(findings); });
+    told_outside([&] {
+        const Home home = this->home(false);
+        // What the dead have left is nothing to tell of.
+        for (const std::string& name : home.directory->names()) (void)sweep(home, name);
+        home.directory->examine(findings);
+    });
 }
 
 std::vector<std::string> FileBackend::list(std::string_view prefix, std::string_view pattern) {
     throw_if_copied();
     std::vector<std::string> keys;
     told_outside([&] {
-        const auto directory = this->directory();
-        for (const std::string& name : directory->names()) {
-            std::optional<std::string> key = key_of(name);
-            if (!key) key = key_in(*directory, name, *real_);
+        const Home home = this->home(false);
+        for (const std::string& name : home.directory->names()) {
+            std::optional<std::string> key = sweep(home, name);
             if (key && detail::is_listed(*key, prefix, pattern)) keys.push_back(std::move(*key));
         }
     });

@@ -1,14 +1,15 @@
-// Locks as files; see leaselock/file.hpp. What requests do is LockVerbs'; this brings the state in
-// from the file and back, knows whose processes live, and has one file open for each token of ours
-// that holds or waits.
+// Locks as files; see leaselock/file.hpp. A request opens its key's file, waits its turn to be
+// alone in it, does what visit.hpp says, and closes it.
 //
 // Thread-safety: that of a Backend.
 #pragma once
 
-#include <array>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
+#include <vector>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/origin.hpp>
@@ -16,8 +17,8 @@
 #include <leaselock/file.hpp>
 
 #include "file/directory.hpp"
-#include "file/lock_file.hpp"
-#include "file/record.hpp"
+#include "file/member.hpp"
+#include "file/visit.hpp"
 #include "file/watch.hpp"
 
 namespace leaselock::file {
@@ -34,45 +35,31 @@ class FileBackend final : public Backend {
     void examine(std::vector<Finding>& findings) override;
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override;
 
-    struct Kept {
-        LockFile file{};
-        bool latch = false;  // for its place alone, and not for what comes of it
-    };
-    // By key and token.
-    using Files = std::unordered_map<std::string, Kept>;
-
   private:
-    struct Shard {
-        detail::Mutex mutex;
-        Files files LEASELOCK_GUARDED_BY(mutex);
-    };
-    static constexpr std::size_t shard_count = 16;
     // How long somebody may be inside a file that we want to enter.
     static constexpr std::chrono::milliseconds patience{1000};
 
     [[nodiscard]] std::string path() const;
-    [[nodiscard]] std::shared_ptr<Directory> directory();
     [[nodiscard]] std::string explain(Errc code, std::string_view why) const;
+    void fail(Operation& operation, Errc code, std::string_view why) const noexcept;
     template <class Work>
     void told_outside(const Work& work) const;
-    [[nodiscard]] Shard& shard_of(std::string_view key) noexcept;
-    void fail(Operation& operation, Errc code, std::string_view why) const noexcept;
+    // With `self`: as one that holds or waits.
+    [[nodiscard]] Home home(bool with_self);
     // False: somebody is inside the file, and nothing was done.
     [[nodiscard]] bool run(Operation& operation) noexcept;
-    [[nodiscard]] bool run_in(Shard& shard, Operation& operation) LEASELOCK_REQUIRES(shard.mutex);
-    struct After {
-        bool stays;        // the token holds or waits, so the file must stay open
-        bool handed_over;  // to others, who have to be told
-    };
-    [[nodiscard]] After answer(Directory& directory, LockFile& file, bool marked,
-                               Operation& operation);
+    [[nodiscard]] bool run_in_file(Operation& operation);
+    // The key of a file, if somebody holds it; removed if nobody does or waits.
+    [[nodiscard]] std::optional<std::string> sweep(const Home& home, const std::string& name);
+    // What is left by others, when we have come in new.
+    void sweep_some(const Home& home);
 
     const FileOptions options_;
     const std::shared_ptr<Clock> real_ = boot_clock();
     detail::Mutex mutex_;
-    std::shared_ptr<Directory> directory_ LEASELOCK_GUARDED_BY(mutex_);
-    detail::AtHome<std::array<Shard, shard_count>> shards_;
-    detail::AtHome<Watch> watch_;  // the last: its thread looks at the directory
+    // Its member is removed by nobody but the process that made it.
+    detail::AtHome<Home> home_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::AtHome<Watch> watch_;  // the last: its thread reads the member
 };
 
 }  // namespace leaselock::file

@@ -15,6 +15,7 @@ namespace {
 using detail::LockEntry;
 using detail::PlaceQueue;
 using detail::ShareHolders;
+using detail::Tie;
 
 class Writer {
   public:
@@ -28,6 +29,10 @@ class Writer {
         bytes_.append(text);
     }
     void put(Clock::time_point time) { put(time.time_since_epoch().count()); }
+    void put(const Tie& tie) {
+        put(tie.member);
+        put(tie.keep_until);
+    }
     void put(Share share) {
         put(share.count);
         put(share.of);
@@ -52,6 +57,13 @@ class Reader {
     [[nodiscard]] std::string text() { return std::string(take(number<std::uint32_t>())); }
     [[nodiscard]] Clock::time_point time() {
         return Clock::time_point{Clock::duration{number<Clock::rep>()}};
+    }
+    [[nodiscard]] std::chrono::milliseconds duration() {
+        return std::chrono::milliseconds{number<std::int64_t>()};
+    }
+    [[nodiscard]] Tie tie() {
+        const auto member = number<std::uint64_t>();
+        return {member, time()};
     }
     [[nodiscard]] Share share() {
         const int count = number<int>();
@@ -80,7 +92,8 @@ std::unique_ptr<ShareHolders> read_shares(Reader& reader) {
     for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
         const std::string token = reader.text();
         const int count = reader.number<int>();
-        shares->put(token, count, reader.time());
+        const Clock::time_point end = reader.time();
+        shares->put(token, count, end, reader.tie());
     }
     return shares;
 }
@@ -90,34 +103,25 @@ std::unique_ptr<PlaceQueue> read_queue(Reader& reader) {
     for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
         PlaceQueue::Place place{};
         place.token = reader.text();
-        place.ttl = std::chrono::milliseconds{reader.number<std::int64_t>()};
+        place.ttl = reader.duration();
         place.share = reader.share();
+        place.min_hold = reader.duration();
         place.seen = reader.time();
         place.end = reader.time();
+        place.member = reader.number<std::uint64_t>();
         queue->add(std::move(place));
     }
     return queue;
 }
 
-std::vector<Record::Message> read_messages(Reader& reader) {
-    std::vector<Record::Message> messages;
-    for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
-        Record::Message message;
-        message.token = reader.text();
-        message.what.fencing_token = reader.number<std::uint64_t>();
-        message.what.ttl = std::chrono::milliseconds{reader.number<std::int64_t>()};
-        messages.push_back(std::move(message));
-    }
-    return messages;
-}
-
 void put_shares(Writer& writer, const ShareHolders& shares) {
     writer.put(shares.of());
     writer.put(static_cast<std::uint32_t>(shares.size()));
-    shares.for_each([&](std::string_view token, int count, Clock::time_point end) {
+    shares.for_each([&](std::string_view token, int count, Clock::time_point end, const Tie& tie) {
         writer.put(token);
         writer.put(count);
         writer.put(end);
+        writer.put(tie);
     });
 }
 
@@ -127,8 +131,10 @@ void put_queue(Writer& writer, const PlaceQueue& queue) {
         writer.put(std::string_view{place.token});
         writer.put(std::int64_t{place.ttl.count()});
         writer.put(place.share);
+        writer.put(std::int64_t{place.min_hold.count()});
         writer.put(place.seen);
         writer.put(place.end);
+        writer.put(place.member);
     }
 }
 
@@ -142,16 +148,11 @@ std::string encode(const Record& record) {
     writer.put(entry.expires);
     writer.put(entry.fencing_token);
     writer.put(entry.kept);
+    writer.put(entry.tie);
     writer.put(entry.shares != nullptr);
     if (entry.shares != nullptr) put_shares(writer, *entry.shares);
     writer.put(entry.queue != nullptr);
     if (entry.queue != nullptr) put_queue(writer, *entry.queue);
-    writer.put(static_cast<std::uint32_t>(record.messages.size()));
-    for (const Record::Message& message : record.messages) {
-        writer.put(std::string_view{message.token});
-        writer.put(message.what.fencing_token);
-        writer.put(std::int64_t{message.what.ttl.count()});
-    }
     return writer.take();
 }
 
@@ -164,9 +165,9 @@ Record decode(std::string_view bytes) {
     entry.expires = reader.time();
     entry.fencing_token = reader.number<std::uint64_t>();
     entry.kept = reader.flag();
+    entry.tie = reader.tie();
     if (reader.flag()) entry.shares = read_shares(reader);
     if (reader.flag()) entry.queue = read_queue(reader);
-    record.messages = read_messages(reader);
     reader.end();
     return record;
 }

@@ -5,23 +5,14 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include <leaselock/backend.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 
 namespace leaselock::file {
 
 struct Record {
-    // For a token that was handed the lock and has not been seen since.
-    struct Message {
-        std::string token;
-        HandOff what;
-    };
-
     std::string key{};
     detail::LockEntry entry{};
-    std::vector<Message> messages{};
 };
 
 // May throw bad_alloc.

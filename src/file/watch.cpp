@@ -1,25 +1,35 @@
 #include "file/watch.hpp"
 
-#include <algorithm>
 #include <array>
-#include <exception>
-#include <poll.h>
+#include <charconv>
+#include <chrono>
+#include <fmt/core.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
+#include <utility>
 
-#include "file/glimpse.hpp"
 #include "threads.hpp"
 
 namespace leaselock::file {
 namespace {
 
-constexpr std::uint32_t what_is_told = IN_CLOSE_WRITE | IN_ATTRIB;
-// Pauses before further looks at what was told, in microseconds.
-constexpr std::array<long, 3> second_looks{100, 1'000, 10'000};
+// The number before a space, which is taken away with it.
+template <class Number>
+bool take_number(std::string_view& text, Number& number) noexcept {
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+    const auto size = static_cast<std::size_t>(end.ptr - text.data());
+    if (end.ec != std::errc{} || size == text.size() || text[size] != ' ') return false;
+    text.remove_prefix(size + 1);
+    return true;
+}
 
 }  // namespace
+
+// No token has a line in it.
+std::string message_for(std::string_view token, const HandOff& what) {
+    return fmt::format("{} {} {}\n", what.fencing_token, what.ttl.count(), token);
+}
 
 Watch::~Watch() {
     if (!thread_.joinable()) return;
@@ -28,140 +38,140 @@ Watch::~Watch() {
     thread_.join();
 }
 
-bool Watch::start() {
-    if (thread_.joinable()) return true;
-    Descriptor events{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-    Descriptor bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!events || !bell) return false;
-    events_ = std::move(events);
-    bell_ = std::move(bell);
-    return detail::start_thread(thread_, [this] { run(); });
+bool Watch::control(int what, int fd, Number number, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = number;
+    return ::epoll_ctl(events_.get(), what, fd, &event) == 0;
 }
 
-bool Watch::add(Listener& listener, const LockFile& file) noexcept {
+bool Watch::start() {
+    if (thread_.joinable()) return true;
+    events_ = Descriptor{::epoll_create1(EPOLL_CLOEXEC)};
+    bell_ = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    return events_ && bell_ && control(EPOLL_CTL_ADD, bell_.get(), bell_number, EPOLLIN) &&
+           detail::start_thread(thread_, [this] { run(); });
+}
+
+// What is watched is taken out before it is closed: in a child by fork it may be open still.
+bool Watch::hear(const std::shared_ptr<const Member>& self) {
+    if (self_ == self) return true;
+    if (self_ != nullptr) {
+        (void)control(EPOLL_CTL_DEL, self_->fd(), self_number, 0);
+        for (const auto& [token, waiting] : all_) waiting.listener->look();
+    }
+    self_ = self;
+    if (control(EPOLL_CTL_ADD, self->fd(), self_number, EPOLLIN)) return true;
+    self_.reset();
+    return false;
+}
+
+bool Watch::add(Listener& listener, const std::shared_ptr<const Member>& self,
+                std::vector<Descriptor> before) noexcept {
     const detail::MutexLock lock{mutex_};
-    const auto known = numbers_.find(&listener);
-    if (known != numbers_.end() && !watched_.at(known->second).file.is_removed()) return true;
-    drop(listener);
     try {
-        if (!start()) return false;
+        if (!start() || !hear(self)) return false;
+        Waiting& waiting = all_[listener.token()];
+        waiting.listener = &listener;
+        let_go(waiting);
+        return look_after(waiting, std::move(before));
     } catch (const std::bad_alloc&) {
         return false;
     }
-    return add_new(listener, file);
 }
 
-bool Watch::add_new(Listener& listener, const LockFile& file) noexcept {
-    const Number number = ::inotify_add_watch(events_.get(), file.path().data(), what_is_told);
-    if (number < 0) return false;
-    bool is_added = false;
-    try {
-        Watched& watched = watched_.try_emplace(number).first->second;
-        if (!watched.file) watched.file = file.reopen();
-        if (watched.file) {
-            numbers_.emplace(&listener, number);
-            watched.listeners.push_back(&listener);
-            is_added = true;
-        }
-    } catch (const std::bad_alloc&) {
-        numbers_.erase(&listener);
+bool Watch::look_after(Waiting& waiting, std::vector<Descriptor> before) {
+    for (Descriptor& each : before) {
+        const Number number = ++last_number_;
+        waiting.before.reserve(waiting.before.size() + 1);
+        const int fd = each.get();
+        watched_.emplace(number, Watched{std::move(each), waiting.listener->token()});
+        waiting.before.push_back(number);
+        if (!control(EPOLL_CTL_ADD, fd, number, EPOLLONESHOT)) return false;
     }
-    if (!is_added) drop_if_idle(number);
-    return is_added;
+    return true;
 }
 
 void Watch::forget(const Listener& listener) noexcept {
     const detail::MutexLock lock{mutex_};
-    drop(listener);
+    const auto found = all_.find(listener.token());
+    if (found != all_.end() && found->second.listener == &listener) drop(found);
 }
 
-void Watch::drop(const Listener& listener) noexcept {
-    const auto known = numbers_.find(&listener);
-    if (known == numbers_.end()) return;
-    const Number number = known->second;
-    numbers_.erase(known);
-    std::erase(watched_.at(number).listeners, &listener);
-    drop_if_idle(number);
+void Watch::let_go(Waiting& waiting) noexcept {
+    for (const Number number : waiting.before) {
+        const auto found = watched_.find(number);
+        if (found == watched_.end()) continue;
+        (void)control(EPOLL_CTL_DEL, found->second.fd.get(), number, 0);
+        watched_.erase(found);
+    }
+    waiting.before.clear();
 }
 
-void Watch::drop_if_idle(Number number) noexcept {
-    const auto found = watched_.find(number);
-    if (found != watched_.end() && !found->second.listeners.empty()) return;
-    ::inotify_rm_watch(events_.get(), number);
-    if (found != watched_.end()) watched_.erase(found);
+void Watch::drop(All::iterator waiting) noexcept {
+    let_go(waiting->second);
+    all_.erase(waiting);
 }
 
 void Watch::run() noexcept {
-    std::size_t looks = second_looks.size();  // how many further ones have been taken
     for (;;) {
-        std::array<pollfd, 2> both{pollfd{events_.get(), POLLIN, 0},
-                                   pollfd{bell_.get(), POLLIN, 0}};
-        const bool looks_again = looks < second_looks.size();
-        const timespec pause{0, looks_again ? 1'000 * second_looks[looks] : 0};
-        const int told = ::ppoll(both.data(), both.size(), looks_again ? &pause : nullptr, nullptr);
-        if (both[1].revents != 0) return;
-        if (told > 0 && read_events()) {
-            looks = 0;
-        } else {
-            ++looks;
-        }
-        const bool last = looks >= second_looks.size();
-        for (const Number number : recent_) look_at(number, last);
-        if (last) recent_.clear();
-    }
-}
-
-// What is new comes to what is looked at again.
-bool Watch::read_events() noexcept {
-    alignas(inotify_event) std::array<char, 4096> buffer{};
-    bool any = false;
-    for (;;) {
-        const ssize_t size = ::read(events_.get(), buffer.data(), buffer.size());
-        if (size <= 0) return any;
-        any = true;
-        for (const char* at = buffer.data(); at < buffer.data() + size;) {
-            const auto* const event = reinterpret_cast<const inotify_event*>(at);
-            at += sizeof *event + event->len;
-            if (std::ranges::find(recent_, event->wd) != recent_.end()) continue;
-            try {
-                recent_.push_back(event->wd);
-            } catch (const std::bad_alloc&) {
-                look_at(event->wd, true);
+        std::array<epoll_event, 64> events{};
+        const int size = ::epoll_wait(events_.get(), events.data(), events.size(), -1);
+        const detail::MutexLock lock{mutex_};
+        for (int i = 0; i < size; ++i) {
+            const Number number = events[static_cast<std::size_t>(i)].data.u64;
+            if (number == bell_number) return;
+            if (number == self_number) {
+                read_messages();
+            } else {
+                hung_up(number);
             }
         }
     }
 }
 
-void Watch::look_at(Number number, bool last) noexcept {
-    constexpr Number all = -1;  // more has happened than the kernel keeps
-    const detail::MutexLock lock{mutex_};
-    auto at = number == all ? watched_.begin() : watched_.find(number);
-    while (at != watched_.end()) {
-        const auto each = at++;
-        ring(each->second, last);
-        drop_if_idle(each->first);
-        if (number != all) return;
+void Watch::read_messages() noexcept {
+    constexpr std::size_t most_unread = 4096;  // longer than any message
+    std::array<char, 4096> buffer;
+    ssize_t size = 0;
+    while (self_ != nullptr && (size = ::read(self_->fd(), buffer.data(), buffer.size())) > 0) {
+        try {
+            unread_.append(buffer.data(), static_cast<std::size_t>(size));
+        } catch (const std::bad_alloc&) {
+            unread_.clear();
+            continue;
+        }
+        std::size_t begin = 0;
+        for (std::size_t end = 0; (end = unread_.find('\n', begin)) != std::string::npos;) {
+            deliver(std::string_view{unread_}.substr(begin, end - begin));
+            begin = end + 1;
+        }
+        unread_.erase(0, begin);
+        if (unread_.size() > most_unread) unread_.clear();
     }
 }
 
-// Where it cannot be seen whether there is something for a listener he is rung.
-void Watch::ring(Watched& watched, bool last) noexcept {
-    try {
-        if (watched.file.enter()) {
-            const Inside inside{watched.file};
-            const Glimpse glimpse{watched.file};
-            for (std::size_t i = watched.listeners.size(); i-- > 0;) {
-                Listener* const listener = watched.listeners[i];
-                if (!glimpse.tell(*listener)) continue;
-                numbers_.erase(listener);
-                watched.listeners.erase(watched.listeners.begin() + static_cast<std::ptrdiff_t>(i));
-            }
-            return;
-        }
-        if (!last) return;
-    } catch (const std::exception&) {  // all are rung
-    }
-    for (Listener* const listener : watched.listeners) listener->look();
+// What nobody waits for any more, or no message, is dropped.
+void Watch::deliver(std::string_view line) noexcept {
+    HandOff what;
+    std::int64_t ttl = 0;
+    if (!take_number(line, what.fencing_token) || !take_number(line, ttl)) return;
+    what.ttl = std::chrono::milliseconds{ttl};
+    const auto found = all_.find(line);
+    if (found == all_.end()) return;
+    Listener& listener = *found->second.listener;
+    if (what.fencing_token == 0) return listener.look();
+    drop(found);
+    listener.handed_over(what);
+}
+
+void Watch::hung_up(Number number) noexcept {
+    const auto found = watched_.find(number);
+    if (found == watched_.end()) return;
+    const auto waiting = all_.find(found->second.token);
+    (void)control(EPOLL_CTL_DEL, found->second.fd.get(), number, 0);
+    watched_.erase(found);
+    if (waiting != all_.end()) waiting->second.listener->look();
 }
 
 }  // namespace leaselock::file

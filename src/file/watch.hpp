@@ -1,26 +1,29 @@
-// Tells those who wait for locks of files that something has happened to one of them: the kernel
-// tells us when anybody closes such a file, which the end of a process does, too.
-//
-// The kernel tells it just before it frees the locks that go with the file; so what cannot be seen
-// yet is looked at again 0.1, 1 and 10 ms later. A listener is rung only if there is something for
-// him, so that a hundred who wait do not all write to the file when the first gets the lock.
+// Notifies those who wait for locks of files: of a hand-off, by what others write to our member,
+// and of the end of a process that stands before them, by the hang-up of that process' member. So
+// what happens to other waiters, or at other keys, wakes nobody.
 //
 // Thread-safety: all calls from all threads at once. Listeners are called with its mutex held.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 #include "file/descriptor.hpp"
-#include "file/lock_file.hpp"
+#include "file/member.hpp"
 
 namespace leaselock::file {
+
+// What one member writes to another. With a fencing token of 0: there is something new at the key.
+[[nodiscard]] std::string message_for(std::string_view token, const HandOff& what);
 
 class Watch {
   public:
@@ -30,36 +33,49 @@ class Watch {
     // Waits for a call that is under way.
     ~Watch();
 
-    // The listener is told from now on. False: nobody can tell him, and he has to look. Starts the
-    // thread.
-    [[nodiscard]] bool add(Listener& listener, const LockFile& file) noexcept;
+    // From now on the listener is notified of what is written to `self`, and of a hang-up of those
+    // who stand before it. False: it cannot be, and has to poll. Starts the thread.
+    [[nodiscard]] bool add(Listener& listener, const std::shared_ptr<const Member>& self,
+                           std::vector<Descriptor> before) noexcept;
     // Waits for a call that is under way.
     void forget(const Listener& listener) noexcept;
 
   private:
-    struct Watched {
-        LockFile file{};  // of its own: locks of one opening do not hold each other off
-        std::vector<Listener*> listeners{};
+    using Number = std::uint64_t;  // of what the kernel watches for us
+    static constexpr Number bell_number = 0;
+    static constexpr Number self_number = 1;
+    struct Waiting {
+        Listener* listener;
+        std::vector<Number> before{};
     };
-    using Number = int;  // of the kernel's, for a watched file
+    using All = std::map<std::string_view, Waiting>;  // by token
+    struct Watched {
+        Descriptor fd;
+        std::string_view token;
+    };
 
     [[nodiscard]] bool start() LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool add_new(Listener& listener, const LockFile& file) noexcept
+    [[nodiscard]] bool hear(const std::shared_ptr<const Member>& self) LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool look_after(Waiting& waiting, std::vector<Descriptor> before)
         LEASELOCK_REQUIRES(mutex_);
-    void drop(const Listener& listener) noexcept LEASELOCK_REQUIRES(mutex_);
-    void drop_if_idle(Number number) noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool control(int what, int fd, Number number, std::uint32_t events)
+        LEASELOCK_REQUIRES(mutex_);
+    void let_go(Waiting& waiting) noexcept LEASELOCK_REQUIRES(mutex_);
+    void drop(All::iterator waiting) noexcept LEASELOCK_REQUIRES(mutex_);
     void run() noexcept;
-    [[nodiscard]] bool read_events() noexcept;
-    void look_at(Number number, bool last) noexcept;
-    void ring(Watched& watched, bool last) noexcept LEASELOCK_REQUIRES(mutex_);
+    void read_messages() noexcept LEASELOCK_REQUIRES(mutex_);
+    void deliver(std::string_view line) noexcept LEASELOCK_REQUIRES(mutex_);
+    void hung_up(Number number) noexcept LEASELOCK_REQUIRES(mutex_);
 
     detail::Mutex mutex_;
     Descriptor events_;
     Descriptor bell_;  // ends the thread
     std::thread thread_;
+    std::shared_ptr<const Member> self_ LEASELOCK_GUARDED_BY(mutex_);
+    std::string unread_ LEASELOCK_GUARDED_BY(mutex_);  // the beginning of a message
+    All all_ LEASELOCK_GUARDED_BY(mutex_);
     std::map<Number, Watched> watched_ LEASELOCK_GUARDED_BY(mutex_);
-    std::unordered_map<const Listener*, Number> numbers_ LEASELOCK_GUARDED_BY(mutex_);
-    std::vector<Number> recent_;  // the thread's: what is looked at again
+    Number last_number_ LEASELOCK_GUARDED_BY(mutex_) = self_number;
 };
 
 }  // namespace leaselock::file

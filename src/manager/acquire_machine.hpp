@@ -43,6 +43,7 @@ class AcquireMachine {
         std::chrono::milliseconds retry_delay;
         std::uint32_t seed;     // of the jitter
         bool prolongs = false;  // a hand-off, which is short, must become a whole lease at once
+        std::chrono::milliseconds min_hold{0};
     };
     enum class Step : std::uint8_t { acquire, sleep, done };
     // What to do now, and until when at the latest.

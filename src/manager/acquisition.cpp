@@ -58,6 +58,7 @@ void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
                           .key = lease_.full_key(),
                           .token = lease_.token(),
                           .ttl = machine_.plan().ttl,
+                          .min_hold = machine_.plan().min_hold,
                           .share = lease_.share(),
                           .listener = how.queues ? waiter_ : nullptr,
                           .place = place_life,

@@ -29,10 +29,10 @@ class FileFixture final : public BackendFixture {
     // As it stands in the file, as soon as nobody is inside.
     [[nodiscard]] std::optional<std::string> raw_holder(const std::string& key) override {
         const file::Directory directory{directory_.path().string()};
-        file::LockFile lock{directory, file::name_of(key), file::LockFile::Access::read};
+        file::LockFile lock{directory, file::name_of(key), file::LockFile::Access::exists};
         if (!lock) return std::nullopt;
         while (!lock.enter()) std::this_thread::yield();
-        const auto entry = file::decode(lock.load()).entry;
+        const auto entry = file::decode(lock.load().bytes).entry;
         if (entry.expires <= clock_->now()) return std::nullopt;
         return entry.kept ? std::string(kept_mark) + entry.token : entry.token;
     }

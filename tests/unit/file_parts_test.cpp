@@ -64,8 +64,8 @@ TEST(FileNames, OfNothingOfOursAreNone) {
 Record full_record() {
     Record record{.key = "key"};
     const auto time = [](int ms) { return Clock::time_point{std::chrono::milliseconds{ms}}; };
-    record.entry.hold("me/1", {.count = 2, .of = 5}, time(10));
-    record.entry.hold("me/2", {.count = 1, .of = 5}, time(20));
+    record.entry.hold("me/1", {.count = 2, .of = 5}, time(10), {11, time(9)});
+    record.entry.hold("me/2", {.count = 1, .of = 5}, time(20), {12, time(19)});
     record.entry.fencing_token = 77;
     Reply reply;
     const Request waits{.verb = Verb::acquire,
@@ -74,8 +74,7 @@ Record full_record() {
                         .share = {.count = 4, .of = 5},
                         .place = std::chrono::milliseconds{30},
                         .submitted = time(5)};
-    record.entry.join(waits, reply);
-    record.messages.push_back({"me/2", {76, std::chrono::milliseconds{15}}});
+    record.entry.join(waits, 13, reply);
     return record;
 }
 
@@ -85,7 +84,7 @@ TEST(FileRecord, ComesBackAsItWas) {
     EXPECT_EQ(back.key, "key");
     EXPECT_EQ(back.entry.shares->used(), 3);
     EXPECT_TRUE(back.entry.knows("me/3", Clock::time_point{}));
-    EXPECT_EQ(back.messages[0].what.fencing_token, 76U);
+    EXPECT_EQ(back.entry.queue->first(Clock::time_point{})->member, 13U);
     EXPECT_EQ(encode(back), bytes);
 }
 
@@ -118,16 +117,16 @@ class FileParts : public ::testing::Test {
 TEST_F(FileParts, StateIsWrittenBesideTheFormerOneBeforeTheHeaderIs) {
     LockFile file = open();
     ASSERT_TRUE(file.enter());
-    EXPECT_EQ(file.load(), "");
+    EXPECT_EQ(file.load().bytes, "");
     file.store("first");
-    EXPECT_EQ(file.load(), "first");
+    EXPECT_EQ(file.load().bytes, "first");
     // As it lies there with an older header: whoever was killed before the new one was written.
     const std::string before = bytes();
     file.store("second, and longer");
     std::string after = bytes();
     after.replace(0, 72, before, 0, 72);
     put(after);
-    EXPECT_EQ(file.load(), "first");
+    EXPECT_EQ(file.load().bytes, "first");
 }
 
 TEST_F(FileParts, FileDoesNotGrowWithItsUse) {
@@ -136,7 +135,7 @@ TEST_F(FileParts, FileDoesNotGrowWithItsUse) {
     (void)file.load();
     for (std::size_t i = 0; i < 1000; ++i) {
         file.store(std::string(1 + i % 100, 'x'));
-        EXPECT_EQ(file.load().size(), 1 + i % 100);
+        EXPECT_EQ(file.load().bytes.size(), 1 + i % 100);
     }
     EXPECT_LT(bytes().size(), 128U + 4 * 100);
 }
@@ -145,7 +144,7 @@ TEST_F(FileParts, WhoWasKilledBeforeHisFirstHeaderLeavesNothing) {
     put(std::string(128, '\0') + "state");
     LockFile file = open();
     ASSERT_TRUE(file.enter());
-    EXPECT_EQ(file.load(), "");
+    EXPECT_EQ(file.load().bytes, "");
 }
 
 TEST_F(FileParts, WhatIsNoLockIsCorrupt) {
@@ -162,49 +161,29 @@ TEST_F(FileParts, WhatIsNoLockIsCorrupt) {
     }
 }
 
-TEST_F(FileParts, StateOfAnEarlierBootIsNone) {
+TEST_F(FileParts, StateOfAnotherBootIsKnownAsOne) {
     LockFile file = open();
     file.store("state");
+    EXPECT_TRUE(file.load().is_of_this_boot);
     std::string old = bytes();
     old[16] = old[16] == 'x' ? 'y' : 'x';
     put(old);
-    EXPECT_EQ(file.load(), "");
+    EXPECT_FALSE(file.load().is_of_this_boot);
 }
 
-TEST_F(FileParts, OneIsInsideAtATimeButReadersAre) {
+TEST_F(FileParts, OneIsInsideAtATime) {
     LockFile one = open();
     LockFile two = open();
     ASSERT_TRUE(one.enter());
     EXPECT_FALSE(two.enter());
-    one.leave();
-    EXPECT_TRUE(two.enter());
-    two.leave();
-    LockFile reader = open(Access::read);
-    LockFile another = open(Access::read);
-    EXPECT_TRUE(reader.enter());
-    EXPECT_TRUE(another.enter());
-    EXPECT_FALSE(one.enter());
-}
-
-TEST_F(FileParts, TokenLivesAsLongAsAnyoneHasItsFileOpen) {
-    const LockFile looks = open();
-    LockFile one = open();
-    LockFile two = open();
-    one.mark_alive("me/1");
-    two.mark_alive("me/1");
-    EXPECT_TRUE(looks.is_alive("me/1"));
-    EXPECT_FALSE(looks.is_alive("me/2"));
     one.close();
-    EXPECT_TRUE(looks.is_alive("me/1"));
-    two.close();
-    EXPECT_FALSE(looks.is_alive("me/1"));
+    EXPECT_TRUE(two.enter());
 }
 
 TEST_F(FileParts, FileThatIsNotThereIsMadeOnlyOnDemand) {
-    EXPECT_FALSE(open(Access::read));
-    EXPECT_FALSE(open(Access::write));
+    EXPECT_FALSE(open(Access::exists));
     EXPECT_TRUE(open(Access::create));
-    EXPECT_TRUE(open(Access::write));
+    EXPECT_TRUE(open(Access::exists));
 }
 
 TEST_F(FileParts, RightsAreThoseOfTheDirectory) {

@@ -24,6 +24,7 @@ struct LockEntry {
     Clock::time_point expires = Clock::time_point::min();
     std::uint64_t fencing_token = 0;
     bool kept = false;
+    Tie tie{};                               // of who holds all of it
     std::unique_ptr<PlaceQueue> queue{};     // null: nobody waits
     std::unique_ptr<ShareHolders> shares{};  // null: none is taken
 
@@ -73,9 +74,9 @@ struct LockEntry {
         return queue != nullptr && queue->first(now) != nullptr;
     }
     // May throw bad_alloc.
-    void join(const Request& request, Reply& reply) {
+    void join(const Request& request, std::uint64_t member, Reply& reply) {
         if (queue == nullptr) queue = std::make_unique<PlaceQueue>();
-        queue->join(request);
+        queue->join(request, member);
         const auto* const first = queue->first(request.submitted);
         reply.queued = true;
         reply.first = first != nullptr && first->token == request.token;
@@ -88,18 +89,19 @@ struct LockEntry {
     }
 
     // Puts the token down as a holder until `end`. May throw bad_alloc, and changes nothing then.
-    void hold(std::string_view who, Share share, Clock::time_point end) {
+    void hold(std::string_view who, Share share, Clock::time_point end, const Tie& its) {
         if (share.of == 0) {
             token = who;
             expires = end;
+            tie = its;
         } else if (share.count == 0) {
             return;  // the latch is open
         } else if (shares != nullptr) {
-            shares->put(who, share.count, end);
+            shares->put(who, share.count, end, its);
             expires = std::max(expires, end);
         } else {
             auto fresh = std::make_unique<ShareHolders>(share.of);
-            fresh->put(who, share.count, end);
+            fresh->put(who, share.count, end, its);
             token = std::string(shared_mark) + std::to_string(share.of == unlimited ? 0 : share.of);
             shares = std::move(fresh);
             expires = end;
@@ -107,9 +109,13 @@ struct LockEntry {
         kept = false;
     }
     // A renewal or a retry never shortens a lease.
-    void prolong(const Request& request) {
+    void prolong(const Request& request, const Tie& its) {
         const auto until = saturating_add(request.submitted, request.ttl);
-        if (shares != nullptr) shares->put(request.token, request.share.count, until);
+        if (shares != nullptr) {
+            shares->put(request.token, request.share.count, until, its);
+        } else {
+            renew(tie, its);
+        }
         expires = std::max(expires, until);
     }
 

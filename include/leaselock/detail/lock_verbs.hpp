@@ -7,7 +7,9 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,11 +32,21 @@ struct Fences {
     std::uint64_t next() noexcept { return last = std::max(last + 1, at_least); }
 };
 
+// What differs from store to store.
+struct Terms {
+    std::uint64_t member = 0;  // the process that asks, see Tie
+    // Of a lock that is handed over: its new holder prolongs it, if it is still there.
+    std::chrono::milliseconds longest_hand_off = std::chrono::milliseconds::max();
+    // In the place of the winner's Listener. Never throws.
+    std::function<void(const PlaceQueue::Place&, const HandOff&)> handed_over{};
+};
+
 // One request at one key.
 class LockVerbs {
   public:
-    LockVerbs(LockEntry& entry, const Request& request, Reply& reply, Fences& fences) noexcept
-        : entry_{entry}, request_{request}, reply_{reply}, fences_{fences} {}
+    LockVerbs(LockEntry& entry, const Request& request, Reply& reply, Fences& fences,
+              const Terms& terms = no_terms()) noexcept
+        : entry_{entry}, request_{request}, reply_{reply}, fences_{fences}, terms_{terms} {}
 
     // May throw bad_alloc: then nothing was granted or freed.
     void run() {
@@ -48,8 +60,18 @@ class LockVerbs {
     }
 
   private:
+    static const Terms& no_terms() noexcept {
+        static const Terms none{};
+        return none;
+    }
     [[nodiscard]] Clock::time_point now() const noexcept { return request_.submitted; }
     [[nodiscard]] bool live() const noexcept { return entry_.expires > now(); }
+    [[nodiscard]] Tie tie() const noexcept {
+        return {terms_.member, kept_until(request_.min_hold)};
+    }
+    [[nodiscard]] Clock::time_point kept_until(std::chrono::milliseconds min_hold) const noexcept {
+        return min_hold.count() > 0 ? saturating_add(now(), min_hold) : Clock::time_point::min();
+    }
     [[nodiscard]] bool mine() const noexcept { return live() && entry_.is_mine(request_); }
 
     void refuse() {
@@ -59,7 +81,7 @@ class LockVerbs {
     }
     void hold_off() {
         entry_.tell(request_, reply_);
-        if (request_.listener != nullptr) entry_.join(request_, reply_);
+        if (request_.listener != nullptr) entry_.join(request_, terms_.member, reply_);
     }
 
     void acquire() {
@@ -79,14 +101,14 @@ class LockVerbs {
     }
 
     void again() {
-        entry_.prolong(request_);
+        entry_.prolong(request_, tie());
         if (entry_.shares != nullptr) entry_.fencing_token = fences_.next();
         reply_.outcome = Outcome::granted;
         reply_.fencing_token = entry_.fencing_token;
     }
 
     void grant() {
-        entry_.hold(request_.token, request_.share, saturating_add(now(), request_.ttl));
+        entry_.hold(request_.token, request_.share, saturating_add(now(), request_.ttl), tie());
         entry_.leave(request_.token);
         reply_.outcome = Outcome::granted;
         reply_.fencing_token = entry_.fencing_token = fences_.next();
@@ -116,10 +138,13 @@ class LockVerbs {
     void renew() {
         reply_.outcome = mine() ? Outcome::renewed : Outcome::lost;
         if (!mine()) return;
-        if (entry_.shares != nullptr || request_.share.of == 0) return entry_.prolong(request_);
+        if (entry_.shares != nullptr || request_.share.of == 0)
+            return entry_.prolong(request_, tie());
         // All of it becomes a share.
         const auto until = saturating_add(now(), request_.ttl);
-        entry_.hold(request_.token, request_.share, std::max(until, entry_.expires));
+        Tie same = entry_.tie;
+        detail::renew(same, tie());
+        entry_.hold(request_.token, request_.share, std::max(until, entry_.expires), same);
         hand_over();
     }
 
@@ -171,20 +196,27 @@ class LockVerbs {
         while (first != nullptr && may_have(first->share)) {
             // He counts from the newest acquire that was answered to him, which may have looked at
             // the clock behind the one who releases now.
-            const auto end = saturating_add(std::max(now(), first->seen), first->ttl);
+            const auto ttl = std::min(first->ttl, terms_.longest_hand_off);
+            const auto end = saturating_add(std::max(now(), first->seen), ttl);
             try {
-                entry_.hold(first->token, first->share, end);
+                entry_.hold(first->token, first->share, end,
+                            {first->member, kept_until(first->min_hold)});
             } catch (const std::bad_alloc&) {
                 return;
             }
             entry_.fencing_token = fences_.next();
             const auto winner = entry_.queue->take_first();
-            if (winner.listener != nullptr) {
-                winner.listener->handed_over({entry_.fencing_token, winner.ttl});
-            }
+            tell(winner, {entry_.fencing_token, ttl});
             first = entry_.queue->first(now());
         }
         if (first == nullptr) entry_.queue.reset();
+    }
+    void tell(const PlaceQueue::Place& winner, const HandOff& what) const noexcept {
+        if (terms_.handed_over) {
+            terms_.handed_over(winner, what);
+        } else if (winner.listener != nullptr) {
+            winner.listener->handed_over(what);
+        }
     }
     [[nodiscard]] bool may_have(Share share) const noexcept {
         return entry_.has_room(share) || (!live() && !is_latch(share));
@@ -194,6 +226,7 @@ class LockVerbs {
     const Request& request_;
     Reply& reply_;
     Fences& fences_;
+    const Terms& terms_;
 };
 
 }  // namespace leaselock::detail

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <iterator>
 #include <list>
 #include <optional>
@@ -30,19 +32,25 @@ class PlaceQueue {
         Listener* listener;  // null: forgotten
         std::chrono::milliseconds ttl;
         Share share;
+        std::chrono::milliseconds min_hold;
         Clock::time_point seen;  // the newest acquire that was for it
         Clock::time_point end;
+        std::uint64_t member = 0;  // see Tie
     };
+    // Whether the process of a place lives; never throws.
+    using Lives = std::function<bool(const Place&)>;
 
+    // For a store that sees processes end: asked of the first place alone.
+    void set_lives(Lives lives) { lives_ = std::move(lives); }
     // The first place that lives; null if there is none. Drops the dead ones before it.
     [[nodiscard]] const Place* first(Clock::time_point now) noexcept {
-        while (!places_.empty() && places_.front().end <= now) erase(places_.begin());
+        while (!places_.empty() && is_dead(places_.front(), now)) erase(places_.begin());
         return places_.empty() ? nullptr : &places_.front();
     }
 
     // The acquire takes a place at the end, or keeps the one that it has. May throw bad_alloc; then
     // nothing has changed.
-    void join(const Request& acquire) {
+    void join(const Request& acquire, std::uint64_t member) {
         const Clock::time_point now = acquire.submitted;
         const Clock::time_point end = saturating_add(now, acquire.place);
         const auto found = index_.find(acquire.token);
@@ -50,12 +58,15 @@ class PlaceQueue {
             Place& place = *found->second;
             place.listener = acquire.listener;
             place.ttl = acquire.ttl;
+            place.min_hold = acquire.min_hold;
+            place.member = member;
             place.seen = std::max(place.seen, now);
             place.end = end;
             return;
         }
         if (found != index_.end()) erase(found->second);
-        add({std::string(acquire.token), acquire.listener, acquire.ttl, acquire.share, now, end});
+        add({std::string(acquire.token), acquire.listener, acquire.ttl, acquire.share,
+             acquire.min_hold, now, end, member});
     }
     // The place of a token that has none, at the end. Throws as join.
     void add(Place&& place) {
@@ -70,10 +81,16 @@ class PlaceQueue {
     [[nodiscard]] bool has(std::string_view token) const noexcept {
         return index_.find(token) != index_.end();
     }
-    // Who is told when that place gets the lock.
-    template <class ListenerOf>
-    void set_listeners(const ListenerOf& listener_of) {
-        for (Place& place : places_) place.listener = listener_of(place.token);
+    // The neighbours of a token's place, dead or not; null if there is none.
+    [[nodiscard]] const Place* before(std::string_view token) const noexcept {
+        const auto found = index_.find(token);
+        if (found == index_.end() || found->second == places_.begin()) return nullptr;
+        return &*std::prev(found->second);
+    }
+    [[nodiscard]] const Place* after(std::string_view token) const noexcept {
+        const auto found = index_.find(token);
+        if (found == index_.end() || std::next(found->second) == places_.end()) return nullptr;
+        return &*std::next(found->second);
     }
     // In their order, dead ones too.
     [[nodiscard]] const std::list<Place>& places() const noexcept { return places_; }
@@ -104,11 +121,15 @@ class PlaceQueue {
   private:
     using Places = std::list<Place>;
 
+    [[nodiscard]] bool is_dead(const Place& place, Clock::time_point now) const noexcept {
+        return place.end <= now || (lives_ && !lives_(place));
+    }
     void erase(Places::iterator place) noexcept {
         index_.erase(place->token);
         places_.erase(place);
     }
 
+    Lives lives_;
     Places places_;
     std::unordered_map<std::string_view, Places::iterator> index_;  // the keys lie in the places
 };

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -18,6 +19,18 @@
 #include <leaselock/share.hpp>
 
 namespace leaselock::detail {
+
+// What a store that sees processes end knows of a holder.
+struct Tie {
+    std::uint64_t member = 0;                                 // the process; 0: not known
+    Clock::time_point keep_until = Clock::time_point::min();  // though the process ends
+};
+
+// Of a holder that is known already.
+inline void renew(Tie& tie, const Tie& newer) noexcept {
+    if (newer.member != 0) tie.member = newer.member;
+    tie.keep_until = std::max(tie.keep_until, newer.keep_until);
+}
 
 class ShareHolders {
   public:
@@ -38,10 +51,10 @@ class ShareHolders {
 
     // Who has none has `count` from now on; who has some keeps them until `end`, if that is later.
     // May throw bad_alloc; then nothing has changed.
-    void put(std::string_view token, int count, Clock::time_point end) {
+    void put(std::string_view token, int count, Clock::time_point end, const Tie& tie = {}) {
         const auto found = holders_.find(token);
         if (found == holders_.end()) {
-            const auto added = holders_.emplace(token, Holder{count, {}}).first;
+            const auto added = holders_.emplace(token, Holder{count, {}, tie}).first;
             try {
                 added->second.by_end = by_end_.emplace(end, added);
             } catch (...) {
@@ -51,6 +64,7 @@ class ShareHolders {
             used_ += count;
         } else {
             if (found->second.by_end->first < end) move(found, end);
+            renew(found->second.tie, tie);
         }
     }
     // Who has some loses them at `end`, if that is sooner.
@@ -72,11 +86,11 @@ class ShareHolders {
             drop(holder);
         }
     }
-    // Calls visit(token, count, end) for each.
+    // Calls visit(token, count, end, tie) for each.
     template <class Visit>
     void for_each(const Visit& visit) const {
         for (const auto& [token, holder] : holders_) {
-            visit(token, holder.count, holder.by_end->first);
+            visit(token, holder.count, holder.by_end->first, holder.tie);
         }
     }
     // The ends of the first lease and of the last; min() if there is none.
@@ -94,6 +108,7 @@ class ShareHolders {
     struct Holder {
         int count;
         ByEnd::iterator by_end;
+        Tie tie;
     };
 
     void move(Holders::iterator holder, Clock::time_point end) noexcept {
