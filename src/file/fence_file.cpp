@@ -29,6 +29,8 @@ constexpr std::uint64_t slack = 1'000'000;
 constexpr std::uint64_t farthest = std::uint64_t{24} * 3600 * 1'000'000;
 // What a hand-over to very many is ahead of the clock.
 constexpr std::uint64_t a_moment = 10'000;
+// What a token is ahead that was given just now: not worth a sleep.
+constexpr std::uint64_t an_instant = 20;
 
 template <class Time>
 std::uint64_t in_us(Time time) noexcept {
@@ -147,9 +149,10 @@ void FenceFile::publish(std::uint64_t token) {
     const MutexLock lock{mutex_};
     given_ = std::max(given_, token);
     while (!gives()) {
-        if (content_.base + since_boot() + a_moment < given_) {
+        const std::uint64_t ahead = given_ - std::min(given_, content_.base + since_boot());
+        if (ahead > a_moment) {
             raise_base();
-        } else {
+        } else if (ahead > an_instant) {
             nap();
         }
     }
