@@ -24,7 +24,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr uid_t other = 65534;
+constexpr uid_t other_user = 65534;
 
 class FileUsers : public ::testing::Test {
   protected:
@@ -32,7 +32,7 @@ class FileUsers : public ::testing::Test {
         std::filesystem::permissions(home_.path(), std::filesystem::perms{0711});
         std::filesystem::create_directory(locks_);
         if (::geteuid() == 0) {
-            EXPECT_EQ(::chown(locks_.c_str(), 0, other), 0);
+            EXPECT_EQ(::chown(locks_.c_str(), 0, other_user), 0);
         } else {
             std::cout << "not root: another user was not looked at\n";
         }
@@ -52,15 +52,15 @@ class FileUsers : public ::testing::Test {
         }
         return failed;
     }
-    // A process with the other user's rights, or with ours; it ends with how many failed, at most
-    // 100. Before it there are no threads.
+    // A process with the other_user user's rights, or with ours; it ends with how many failed, at
+    // most 100. Before it there are no threads.
     [[nodiscard]] pid_t start(bool as_other) const {
         const pid_t pid = ::fork();
         if (pid != 0) return pid;
         ::umask(077);
         const bool becomes = as_other && ::geteuid() == 0;
         if (becomes &&
-            (::setgroups(0, nullptr) != 0 || ::setgid(other) != 0 || ::setuid(other) != 0)) {
+            (::setgroups(0, nullptr) != 0 || ::setgid(other_user) != 0 || ::setuid(other) != 0)) {
             ::_exit(101);
         }
         ::_exit(std::min(hammer(), 100));

@@ -27,13 +27,13 @@ Holding on(std::string key, std::string holder, std::uint64_t fence, int asked, 
     return holding;
 }
 
-struct Findings {
+struct Violations {
     std::size_t overlaps;
     std::size_t disorders;
-    friend bool operator==(const Findings&, const Findings&) = default;
+    friend bool operator==(const Violations&, const Violations&) = default;
 };
 
-Findings findings_of(std::vector<Holding> history, Exclusion exclusion = Exclusion::required) {
+Violations findings_of(std::vector<Holding> history, Exclusion exclusion = Exclusion::required) {
     std::sort(history.begin(), history.end(),
               [](const Holding& a, const Holding& b) { return a.holder < b.holder; });
     const Verdict verdict = check(history, exclusion);
@@ -43,7 +43,7 @@ Findings findings_of(std::vector<Holding> history, Exclusion exclusion = Exclusi
     return {verdict.overlaps.size(), verdict.disorders.size()};
 }
 
-constexpr Findings none{0, 0};
+constexpr Violations none{0, 0};
 
 TEST(HistoryCheck, HoldersOneAfterAnotherAreRight) {
     EXPECT_EQ(findings_of({on("k", "a", 1, 0, 1, 9), on("k", "b", 2, 3, 11, 19),
@@ -57,17 +57,19 @@ TEST(HistoryCheck, HoldersOfDifferentKeysDoNotMatterToEachOther) {
 }
 
 TEST(HistoryCheck, HolderInsideAnotherIsFound) {
-    EXPECT_EQ(findings_of({on("k", "a", 1, 0, 1, 9), on("k", "b", 2, 2, 3, 8)}), (Findings{1, 0}));
+    EXPECT_EQ(findings_of({on("k", "a", 1, 0, 1, 9), on("k", "b", 2, 2, 3, 8)}),
+              (Violations{1, 0}));
 }
 
 TEST(HistoryCheck, HolderThatBeginsBeforeAnotherEndsIsFound) {
-    EXPECT_EQ(findings_of({on("k", "a", 1, 0, 1, 9), on("k", "b", 2, 2, 8, 20)}), (Findings{1, 0}));
+    EXPECT_EQ(findings_of({on("k", "a", 1, 0, 1, 9), on("k", "b", 2, 2, 8, 20)}),
+              (Violations{1, 0}));
 }
 
 TEST(HistoryCheck, HolderInsideALongOneIsFoundBehindAShortOne) {
     EXPECT_EQ(findings_of({on("k", "a", 1, 0, 1, 100), on("k", "b", 2, 2, 3, 4),
                            on("k", "c", 3, 50, 51, 52)}),
-              (Findings{2, 0}));
+              (Violations{2, 0}));
 }
 
 Holding part(Share share, Holding holding) {
@@ -81,11 +83,11 @@ TEST(HistoryCheck, ReadersMayHoldTogetherAndNoWriterBesideThem) {
     };
     EXPECT_EQ(findings_of({reader("a", 1, 1, 9), reader("b", 2, 3, 20), reader("c", 3, 5, 6)}),
               none);
-    EXPECT_EQ(findings_of({reader("a", 1, 1, 9), on("k", "w", 2, 4, 5, 6)}), (Findings{1, 0}));
+    EXPECT_EQ(findings_of({reader("a", 1, 1, 9), on("k", "w", 2, 4, 5, 6)}), (Violations{1, 0}));
     EXPECT_EQ(findings_of({on("k", "w", 1, 0, 1, 9), reader("a", 2, 5, 6), reader("b", 3, 7, 8)}),
-              (Findings{2, 0}));
+              (Violations{2, 0}));
     EXPECT_EQ(findings_of({reader("a", 1, 1, 9), part({1, 5}, on("k", "p", 2, 4, 5, 6))}),
-              (Findings{1, 0}));
+              (Violations{1, 0}));
 }
 
 TEST(HistoryCheck, MorePermitsThanThereAreIsFound) {
@@ -98,7 +100,7 @@ TEST(HistoryCheck, MorePermitsThanThereAreIsFound) {
               none);
     EXPECT_EQ(findings_of(
                   {permits(2, "a", 1, 1, 9), permits(1, "b", 2, 3, 20), permits(1, "c", 3, 8, 12)}),
-              (Findings{1, 0}));
+              (Violations{1, 0}));
 }
 
 TEST(HistoryCheck, HoldersThatTouchMayHaveBeenOneBehindTheOther) {
@@ -114,12 +116,12 @@ TEST(HistoryCheck, HolderThatNeverSaidYesOverlapsNobody) {
 
 TEST(HistoryCheck, FenceThatFallsIsFound) {
     EXPECT_EQ(findings_of({on("k", "a", 7, 0, 1), on("k", "b", 8, 2, 3), on("k", "c", 6, 4, 5)}),
-              (Findings{0, 1}));
+              (Violations{0, 1}));
 }
 
 TEST(HistoryCheck, FenceIsHeldAgainstTheHighestBeforeItAndNotTheLast) {
     EXPECT_EQ(findings_of({on("k", "a", 9, 0, 1), on("k", "b", 5, 2, 3), on("k", "c", 6, 4, 5)}),
-              (Findings{0, 2}));
+              (Violations{0, 2}));
 }
 
 // Two calls at once: either may have been granted first.
@@ -132,20 +134,20 @@ TEST(HistoryCheck, FencesOfCallsAtTheSameTimeMayBeInEitherOrder) {
 // first all the same.
 TEST(HistoryCheck, FencesOfHoldersThatExcludeEachOtherFollowTheirHolding) {
     const std::vector<Holding> history{on("k", "a", 8, 0, 1, 9), on("k", "b", 7, 0, 11, 20)};
-    EXPECT_EQ(findings_of(history), (Findings{0, 1}));
+    EXPECT_EQ(findings_of(history), (Violations{0, 1}));
     EXPECT_EQ(findings_of(history, Exclusion::not_promised), none);
 }
 
 TEST(HistoryCheck, OverlapsAreCountedWhereExclusionIsNotPromised) {
     EXPECT_EQ(
         findings_of({on("k", "a", 1, 0, 1, 9), on("k", "b", 2, 2, 3, 8)}, Exclusion::not_promised),
-        (Findings{1, 0}));
+        (Violations{1, 0}));
 }
 
 TEST(HistoryCheck, FenceThatIsThereTwiceOrNotAtAllIsFound) {
-    EXPECT_EQ(findings_of({on("k", "a", 7, 0, 1), on("k", "b", 7, 2, 3)}), (Findings{0, 1}));
-    EXPECT_EQ(findings_of({on("k", "a", 7, 0, 5), on("k", "b", 7, 2, 3)}), (Findings{0, 1}));
-    EXPECT_EQ(findings_of({on("k", "a", 0, 0, 1)}), (Findings{0, 1}));
+    EXPECT_EQ(findings_of({on("k", "a", 7, 0, 1), on("k", "b", 7, 2, 3)}), (Violations{0, 1}));
+    EXPECT_EQ(findings_of({on("k", "a", 7, 0, 5), on("k", "b", 7, 2, 3)}), (Violations{0, 1}));
+    EXPECT_EQ(findings_of({on("k", "a", 0, 0, 1)}), (Violations{0, 1}));
 }
 
 TEST(HistoryCheck, FindingNamesKeyHoldersFencesAndTimes) {

@@ -73,9 +73,9 @@ TEST(RedisRequest, AcquireOfAListenerTakesAPlaceForItsChannel) {
                       "{k}:ll:f", "{k}:ll:q",
                       "{k}:ll:w", "me/1",
                       "30000",    "99"};
-    Words waiting = plain;
-    waiting.insert(waiting.end(), {"3000", "leaselock:c"});
-    EXPECT_EQ(words(request, false, 99), waiting);
+    Words queued = plain;
+    queued.insert(waiting.end(), {"3000", "leaselock:c"});
+    EXPECT_EQ(words(request, false, 99), queued);
     EXPECT_EQ(words(request, false, 99, ""), plain);
     request.listener = nullptr;
     EXPECT_EQ(words(request, false, 99), plain);
