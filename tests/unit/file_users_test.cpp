@@ -52,15 +52,15 @@ class FileUsers : public ::testing::Test {
         }
         return failed;
     }
-    // A process with the other_user user's rights, or with ours; it ends with how many failed, at
+    // A process with the other user's rights, or with ours; it ends with how many failed, at
     // most 100. Before it there are no threads.
     [[nodiscard]] pid_t start(bool as_other) const {
         const pid_t pid = ::fork();
         if (pid != 0) return pid;
         ::umask(077);
         const bool becomes = as_other && ::geteuid() == 0;
-        if (becomes &&
-            (::setgroups(0, nullptr) != 0 || ::setgid(other_user) != 0 || ::setuid(other) != 0)) {
+        if (becomes && (::setgroups(0, nullptr) != 0 || ::setgid(other_user) != 0 ||
+                        ::setuid(other_user) != 0)) {
             ::_exit(101);
         }
         ::_exit(std::min(hammer(), 100));

@@ -61,7 +61,7 @@ class LockVerbs {
 
   private:
     static const Terms& no_terms() noexcept {
-        static const Terms none{};
+        static const Terms& none = *new Terms{};  // for static objects of a program, too
         return none;
     }
     [[nodiscard]] Clock::time_point now() const noexcept { return request_.submitted; }
