@@ -13,27 +13,27 @@ namespace {
 
 using namespace support;
 
-const std::string password = "Zq7xWv3kTj9m";
+const std::string secret = "Zq7xWv3kTj9m";
 
 void expect_no_piece(const std::string& text, const std::string& where) {
-    for (std::size_t i = 0; i + 4 <= password.size(); ++i) {
-        EXPECT_EQ(text.find(password.substr(i, 4)), std::string::npos) << where << ": " << text;
+    for (std::size_t i = 0; i + 4 <= secret.size(); ++i) {
+        EXPECT_EQ(text.find(secret.substr(i, 4)), std::string::npos) << where << ": " << text;
     }
 }
 
 TEST(Passwords, ServerThatRepeatsThemIsNotShownDoingSo) {
-    const std::string half = password.substr(0, password.size() - 2);
+    const std::string half = secret.substr(0, secret.size() - 2);
     for (const std::string& words :
-         {"-ERR bad AUTH: " + password, "-ERR bad AUTH: " + half + "... (truncated)",
-          "-ERR " + std::string(190, 'x') + password, '-' + password,
-          fmt::format("-{} {}", half, password),
+         {"-ERR bad AUTH: " + secret, "-ERR bad AUTH: " + half + "... (truncated)",
+          "-ERR " + std::string(190, 'x') + secret, '-' + secret,
+          fmt::format("-{} {}", half, secret),
           "-ERR unknown command 'AUTH', with args beginning with: 'u' '" + half + '\'',
-          "-WRONGPASS " + password, "-NOAUTH " + password, "-NOPERM " + password}) {
+          "-WRONGPASS " + secret, "-NOAUTH " + secret, "-NOPERM " + secret}) {
         ScriptedPeer peer;
         peer.on_command(
             [&](const ScriptedPeer::Command&) { return Answer::reply(words + "\r\n"); });
         LockManager locks = manager_on(
-            make_redis_backend({.url = peer.url(), .username = "locker", .password = password}));
+            make_redis_backend({.url = peer.url(), .username = "locker", .password = secret}));
         std::string said;
         try {
             (void)locks.acquire("key");
@@ -52,14 +52,13 @@ TEST(Passwords, ServerThatRepeatsThemIsNotShownDoingSo) {
 
 TEST(Passwords, MistypedUrlIsNotShownWithThem) {
     for (const std::string& url :
-         {"redis://:" + password + "127.0.0.1:6379", "redis://app:" + password,
-          "redis//:" + password, "redis:/:" + password + "@h", "redis://app:" + password + "/0",
-          "redis://[" + password, "redis://h/" + password, "redis://h?" + password,
-          "redis://h?password=" + password, "redis://h?connect_timeout=" + password,
-          "redis://h?verify=" + password, "redis://app:" + password + "%zz@h",
-          "redis://" + password + "%zz@h", ":" + password, password + "@redis://h",
-          "redis://h#" + password, "redis://:" + password + "?@h",
-          "redis+unix://" + password + "/s", "http://:" + password + "@h"}) {
+         {"redis://:" + secret + "127.0.0.1:6379", "redis://app:" + secret, "redis//:" + secret,
+          "redis:/:" + secret + "@h", "redis://app:" + secret + "/0", "redis://[" + secret,
+          "redis://h/" + secret, "redis://h?" + secret, "redis://h?password=" + secret,
+          "redis://h?connect_timeout=" + secret, "redis://h?verify=" + secret,
+          "redis://app:" + secret + "%zz@h", "redis://" + secret + "%zz@h", ":" + secret,
+          secret + "@redis://h", "redis://h#" + secret, "redis://:" + secret + "?@h",
+          "redis+unix://" + secret + "/s", "http://:" + secret + "@h"}) {
         try {
             (void)connect(url);
             FAIL() << "was taken: " << url;
@@ -73,9 +72,9 @@ TEST(Passwords, MistypedUrlIsNotShownWithThem) {
 // A password where the user stands is what people write who know that Redis had no users once.
 TEST(Passwords, UserAloneIsTakenForOneInMessages) {
     RedisServer server;
-    server.cli("CONFIG", "SET", "requirepass", password);
+    server.cli("CONFIG", "SET", "requirepass", secret);
     LockManager locks =
-        connect("redis://" + password + "@127.0.0.1:" + std::to_string(server.port()));
+        connect("redis://" + secret + "@127.0.0.1:" + std::to_string(server.port()));
     try {
         (void)locks.acquire("key");
         FAIL() << "no password was given";

@@ -74,7 +74,7 @@ TEST(RedisRequest, AcquireOfAListenerTakesAPlaceForItsChannel) {
                       "{k}:ll:w", "me/1",
                       "30000",    "99"};
     Words queued = plain;
-    queued.insert(waiting.end(), {"3000", "leaselock:c"});
+    queued.insert(queued.end(), {"3000", "leaselock:c"});
     EXPECT_EQ(words(request, false, 99), queued);
     EXPECT_EQ(words(request, false, 99, ""), plain);
     request.listener = nullptr;
