@@ -18,7 +18,7 @@
 // What is handed over is held for 3 s at most until it is renewed.
 //
 // What it needs: Linux, a local file system (of which a check of the manager sees to it), and some
-// descriptors: two for the backend, two more once somebody waits, and one for each waiter. After a
+// descriptors: five for the backend, two more once somebody waits, and one for each waiter. After a
 // fork that is not followed by an exec the child shares them, and a lock lives as long as the later
 // of the two or its ttl, whichever is the shorter. Nobody but leaselock may write into the
 // directory. Time is CLOCK_BOOTTIME, so containers that share a directory must share the kernel's

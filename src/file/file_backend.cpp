@@ -1,6 +1,7 @@
 #include "file/file_backend.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <utility>
 
@@ -137,7 +138,7 @@ void FileBackend::forget(Listener& listener) noexcept {
 
 bool FileBackend::run(Operation& operation) noexcept {
     try {
-        if (!run_in_file(operation)) return false;
+        if (!run_with_spares(operation)) return false;
         operation.complete();
     } catch (const FileError& error) {
         fail(operation, error.code(), error.what());
@@ -173,6 +174,53 @@ void FileBackend::told_outside(const Work& work) const {
         work();
     } catch (const FileError& error) {
         throw LockError(error.code(), explain(error.code(), error.what()));
+    }
+}
+
+void FileBackend::Spares::close() noexcept {
+    for (Descriptor& each : all_) each.close();
+}
+
+void FileBackend::Spares::open(const Directory& directory) noexcept {
+    for (Descriptor& each : all_) {
+        if (!each) each = Descriptor{::fcntl(directory.fd(), F_DUPFD_CLOEXEC, 0)};
+    }
+}
+
+// Without them a renewal may find no descriptor, which changes nothing else.
+void FileBackend::fill_spares() noexcept {
+    try {
+        spares_.open(*home(false).directory);
+    } catch (const FileError&) {
+        spares_.close();
+    } catch (const std::bad_alloc&) {
+        spares_.close();
+    }
+}
+
+// Whoever wants to hold or to wait is refused instead.
+bool FileBackend::run_with_spares(Operation& operation) {
+    const Verb verb = operation.request.verb;
+    try {
+        const bool ran = run_in_file(operation);
+        if (verb == Verb::acquire && !has_spares_.exchange(true)) {
+            const MutexLock lock{spares_mutex_};
+            fill_spares();
+        }
+        return ran;
+    } catch (const FileError& error) {
+        const bool holds = verb == Verb::renew || verb == Verb::release;
+        if (!holds || error.code() != Errc::too_many_clients) throw;
+    }
+    const MutexLock lock{spares_mutex_};
+    spares_.close();
+    try {
+        const bool ran = run_in_file(operation);
+        fill_spares();
+        return ran;
+    } catch (...) {
+        fill_spares();
+        throw;
     }
 }
 

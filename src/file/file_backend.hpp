@@ -4,6 +4,8 @@
 // Thread-safety: that of a Backend.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -16,6 +18,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/file.hpp>
 
+#include "file/descriptor.hpp"
 #include "file/directory.hpp"
 #include "file/member.hpp"
 #include "file/visit.hpp"
@@ -49,16 +52,32 @@ class FileBackend final : public Backend {
     // False: somebody is inside the file, and nothing was done.
     [[nodiscard]] bool run(Operation& operation) noexcept;
     [[nodiscard]] bool run_in_file(Operation& operation);
+    // The same, also for one that holds in a process that has no descriptor left.
+    [[nodiscard]] bool run_with_spares(Operation& operation);
+    void fill_spares() noexcept LEASELOCK_REQUIRES(spares_mutex_);
     // The key of a file, if somebody holds it; removed if nobody does or waits.
     [[nodiscard]] std::optional<std::string> sweep(const Home& home, const std::string& name);
     // What is left by others, when we have come in new.
     void sweep_some(const Home& home);
+
+    // Open for nothing, so that two files can be opened when they are closed.
+    class Spares {
+      public:
+        void close() noexcept;
+        void open(const Directory& directory) noexcept;
+
+      private:
+        std::array<Descriptor, 2> all_;
+    };
 
     const FileOptions options_;
     const std::shared_ptr<Clock> real_ = boot_clock();
     detail::Mutex mutex_;
     // Its member is removed by nobody but the process that made it.
     detail::AtHome<Home> home_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::Mutex spares_mutex_;
+    std::atomic<bool> has_spares_{false};
+    Spares spares_ LEASELOCK_GUARDED_BY(spares_mutex_);
     detail::AtHome<Watch> watch_;  // the last: its thread reads the member
 };
 

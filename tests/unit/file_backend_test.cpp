@@ -7,6 +7,8 @@
 #include <future>
 #include <gtest/gtest.h>
 #include <string>
+#include <sys/resource.h>
+#include <vector>
 
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
@@ -289,6 +291,27 @@ TEST_F(FileBackends, WhoHasWaitedForALatchLeavesNothingOpen) {
     const std::size_t before = descriptors();
     wait_for("second");
     EXPECT_EQ(descriptors(), before);
+}
+
+TEST_F(FileBackends, HolderWithoutADescriptorLeftRenewsAndReleases) {
+    const auto backend = make();
+    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{256, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    std::vector<int> all;
+    for (int fd; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) all.push_back(fd);
+    const Reply renewed = run(*backend, Verb::renew, "a/1");
+    const Reply refused = run(*backend, Verb::acquire, "a/2", {}, "another");
+    const Reply renewed_again = run(*backend, Verb::renew, "a/1");
+    const Reply released = run(*backend, Verb::release, "a/1");
+    for (const int fd : all) ::close(fd);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(renewed.outcome, Outcome::renewed);
+    EXPECT_EQ(refused.error, Errc::too_many_clients);
+    EXPECT_EQ(renewed_again.outcome, Outcome::renewed);
+    EXPECT_EQ(released.outcome, Outcome::released);
 }
 
 TEST_F(FileBackends, RemovedDirectoryIsALossAndIsMadeAgain) {
