@@ -5,7 +5,7 @@ import os
 import struct
 
 from support import PREFIX, main
-from users import OTHER, UsersTest, needs_mounts, needs_root
+from users import OTHER, UsersTest, needs_mounts, needs_no_proc, needs_root
 
 
 class Findings(UsersTest):
@@ -98,7 +98,7 @@ class Findings(UsersTest):
         self.assertEqual(said[0], "75")
         self.assertRegex(said[2], f"^hint\tdirectory\t'/run/x/cwd/locks/{PREFIX}k' .* another boot id\t")
 
-    @needs_mounts
+    @needs_no_proc
     def test_want_of_proc_is_a_problem(self):
         said = self.with_mounts(
             "export LEASELOCK_URL=file:/run/x/cwd/locks; mount -t tmpfs none /proc; $L doctor || echo $?")
