@@ -45,7 +45,9 @@ class LEASELOCK_EXPORT CountDownLatch {
     // Counts down by one; nothing if it is open. One round trip, at most the command time-out; if
     // the connection breaks it is sent once more, and counts once. Throws LockError. Of
     // Family::unknown it may have been counted, and a second call would count again: ask count().
-    // That is also the answer if it comes after the ttl. Of any other family it was not counted.
+    // That is also the answer if it comes after the ttl, and, as unexpected_reply, if the server
+    // refuses the command in its midst, for a right that is missing say: the text tells which. Of
+    // any other family it was not counted.
     void count_down();
     void count_down(std::error_code& ec);
 

@@ -106,7 +106,10 @@ bool ReleaseTask::start() {
 }
 
 Reactor::Task::Wait ReleaseTask::step(Clock::time_point now, bool /*give_up*/) noexcept {
-    if (std::exchange(submitted_, true) && release_.answered(now)) return {.done = true};
+    if (std::exchange(submitted_, true)) {
+        check_reply(release_.operation());
+        if (release_.answered(now)) return {.done = true};
+    }
     return {.operation = &release_.operation(), .backend = &lease_->backend()};
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "manager/reply_check.hpp"
+
 namespace leaselock::detail {
 namespace {
 
@@ -81,6 +83,7 @@ Clock::time_point Cleanup::tend(Clock::time_point now, const Send& send, const R
 
 // True: nothing is owed any more. Else the next try is planned.
 bool Cleanup::answered(Lease& lease, Clock::time_point now) noexcept {
+    check_reply(*lease.duty.operation);
     const Reply& reply = lease.duty.operation->reply;
     const bool failed = reply.outcome == Outcome::failed;
     ++lease.duty.attempts;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "manager/event.hpp"
+#include "manager/reply_check.hpp"
 #include "threads.hpp"
 
 namespace leaselock::detail {
@@ -23,18 +24,22 @@ constexpr milliseconds tick{20};
 
 bool Keeper::start() {
     const MutexLock lock{mutex_};
-    return thread_.joinable() || start_thread(thread_, [this] { run(); });
+    return stopping_ || thread_.joinable() || start_thread(thread_, [this] { run(); });
 }
 
 void Keeper::stop(Clock::time_point deadline) noexcept {
     std::thread thread;
+    stop_by_ = deadline.time_since_epoch().count();
     {
         const MutexLock lock{mutex_};
+        stopping_ = true;
         thread.swap(thread_);
     }
-    if (!thread.joinable()) return;
-    stop_by_ = deadline.time_since_epoch().count();
-    stopping_ = true;
+    if (!thread.joinable()) {
+        // What uses it from now on, at the end of the process, reads the answers itself.
+        cleanup_.close([](const Lease&) {});
+        return;
+    }
     waker_.wake();
     clock_.sleep_until(deadline, stopped_.get_token());
     thread.join();
@@ -193,6 +198,7 @@ void Keeper::settle(Lane& lane, Clock::time_point now) noexcept {
 
 void Keeper::judge(Renewal& renewal, Clock::time_point now) noexcept {
     Lease& lease = *renewal.lease;
+    check_reply(renewal.operation);
     Reply& reply = renewal.operation.reply;
     if (reply.outcome == Outcome::lost && renewal.operation.request.share != lease.share()) {
         // It became a share meanwhile, which that renewal could not know.

@@ -9,9 +9,14 @@ LocalQueue::Shard& LocalQueue::shard_of(std::string_view key) noexcept {
     return shards_[std::hash<std::string_view>{}(key) % shard_count];
 }
 
-LocalQueue::Ticket* LocalQueue::contender(const Shard& shard, const Backend* backend,
+LocalQueue::Ticket*& LocalQueue::list_of(Shard& shard, std::string_view key) noexcept {
+    return shard
+        .contenders[std::hash<std::string_view>{}(key) / shard_count % shard.contenders.size()];
+}
+
+LocalQueue::Ticket* LocalQueue::contender(Shard& shard, const Backend* backend,
                                           std::string_view key) noexcept {
-    Ticket* each = shard.contenders;
+    Ticket* each = list_of(shard, key);
     while (each != nullptr && (each->backend_ != backend || each->key_ != key)) each = each->next_;
     return each;
 }
@@ -68,16 +73,17 @@ void LocalQueue::released(const Backend& backend, std::string_view key) noexcept
 void LocalQueue::put_first(Shard& shard, Ticket& ticket) noexcept {
     ticket.contends_ = true;
     ticket.before_ = nullptr;
-    ticket.next_ = shard.contenders;
+    Ticket*& list = list_of(shard, ticket.key_);
+    ticket.next_ = list;
     if (ticket.next_ != nullptr) ticket.next_->before_ = &ticket;
-    shard.contenders = &ticket;
+    list = &ticket;
 }
 
 // The next one takes over the line, and the turn. Where his predecessor was told of hand-offs he
 // will be, too: a release that was sent before his look needs no second one.
 void LocalQueue::pass_on(Shard& shard, Ticket& ticket) noexcept {
     ticket.contends_ = false;
-    Ticket*& link = ticket.before_ != nullptr ? ticket.before_->next_ : shard.contenders;
+    Ticket*& link = ticket.before_ != nullptr ? ticket.before_->next_ : list_of(shard, ticket.key_);
     link = ticket.next_;
     if (ticket.next_ != nullptr) ticket.next_->before_ = ticket.before_;
     Ticket* const heir = std::exchange(ticket.line_, nullptr);

@@ -64,12 +64,14 @@ class LocalQueue {
     // On cache lines of its own.
     struct alignas(64) Shard {
         Mutex mutex;
-        Ticket* contenders LEASELOCK_GUARDED_BY(mutex) = nullptr;
+        std::array<Ticket*, 64> contenders LEASELOCK_GUARDED_BY(mutex){};  // lists, by hash
     };
     static constexpr std::size_t shard_count = 64;
 
     [[nodiscard]] Shard& shard_of(std::string_view key) noexcept;
-    [[nodiscard]] static Ticket* contender(const Shard& shard, const Backend* backend,
+    [[nodiscard]] static Ticket*& list_of(Shard& shard, std::string_view key) noexcept
+        LEASELOCK_REQUIRES(shard.mutex);
+    [[nodiscard]] static Ticket* contender(Shard& shard, const Backend* backend,
                                            std::string_view key) noexcept
         LEASELOCK_REQUIRES(shard.mutex);
     void enter(Ticket& ticket) noexcept;

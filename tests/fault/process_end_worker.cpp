@@ -43,6 +43,13 @@ struct ExitsAtARelease final : Observer {
     }
 };
 
+std::shared_ptr<Backend> make_store() {
+    if (where == "memory") return std::make_shared<MemoryBackend>();
+    if (where.starts_with("file:")) return make_file_backend({.directory = where.substr(5)});
+    return make_redis_backend(
+        {.url = where, .connect_timeout = patience, .command_timeout = patience});
+}
+
 LockManager make() {
     ManagerOptions options{.prefix = prefix,
                            .owner = "worker",
@@ -51,13 +58,7 @@ LockManager make() {
     if (where == "memory") return LockManager{options};
     options.backend = "store";
     LockManager manager{options};
-    if (where.starts_with("file:")) {
-        manager.register_backend("store", make_file_backend({.directory = where.substr(5)}));
-    } else {
-        manager.register_backend(
-            "store", make_redis_backend(
-                         {.url = where, .connect_timeout = patience, .command_timeout = patience}));
-    }
+    manager.register_backend("store", make_store());
     return manager;
 }
 
@@ -192,6 +193,15 @@ struct Late {
     Late& operator=(const Late&) = delete;
     ~Late() {
         if (late_scene.empty()) return;
+        if (late_scene == "many") {
+            use_many();
+        } else {
+            use_each_way();
+        }
+    }
+
+  private:
+    static void use_each_way() {
         std::error_code ec;
         require(default_manager().acquire("late", {}, ec).has_value(), 20);
         DistributedMutex mutex{default_manager(), "late mutex"};
@@ -207,10 +217,25 @@ struct Late {
         (void)lock->lost();
         own.async_acquire("late async", {}, {}, [](auto, auto) {});
     }
+    // More than a server reads at once.
+    static void use_many() {
+        std::vector<ScopedDistributedLock> all;
+        for (int i = 0; i < 200; ++i) {
+            all.emplace_back(default_manager(), "late " + std::to_string(i),
+                             LockOptions{.ttl = 1min});
+        }
+    }
 };
 Late late;
 
 void use_locks_late() { late_scene = "unused before"; }
+
+// Of a manager that has done nothing before its end.
+void use_many_locks_late() {
+    default_manager().register_backend("store", make_store());
+    default_manager().set_default_backend("store");
+    late_scene = "many";
+}
 
 void use_locks_early_and_late() {
     (void)default_manager().acquire("early");
@@ -223,6 +248,7 @@ const std::map<std::string, void (*)()>& scenes() {
         {"hold", hold_all},
         {"overtaken", be_overtaken},
         {"late", use_locks_late},
+        {"many_late", use_many_locks_late},
         {"early_and_late", use_locks_early_and_late},
         {"exit_in_lost", exit_in_a_callback_of_lost},
         {"exit_in_observer", exit_in_an_observer},

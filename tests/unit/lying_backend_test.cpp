@@ -4,6 +4,7 @@
 // that what was asked counts as perhaps done. Method: a backend that answers everything as it is
 // told.
 #include <atomic>
+#include <chrono>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ class Liar final : public Backend {
     using Backend::submit;
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const each : operations) {
+            ++asked_;
             each->reply = honest_ ? honest_answer(each->request.verb) : lie_;
             each->complete();
         }
@@ -45,6 +47,7 @@ class Liar final : public Backend {
     }
     void be_honest() { honest_ = true; }
     void list_these(std::vector<std::string> keys) { keys_ = std::move(keys); }
+    [[nodiscard]] int asked() const { return asked_; }
     [[nodiscard]] bool has_listener() const { return listener_ != nullptr; }
 
   private:
@@ -59,6 +62,7 @@ class Liar final : public Backend {
     }
 
     std::atomic<bool> honest_{true};
+    std::atomic<int> asked_{0};
     Reply lie_{};
     std::vector<std::string> keys_;
     std::atomic<Listener*> listener_{nullptr};
@@ -184,6 +188,38 @@ TEST_F(LyingBackend, HolderBelievesNeitherARenewalNorAReleaseByAnAnswerToSomethi
         EXPECT_EQ(lock->release(ec), ReleaseResult::unknown);
         EXPECT_EQ(ec, Errc::protocol_error);
     }
+}
+
+TEST_F(LyingBackend, CoroutineBelievesNoReleaseByAnAnswerToSomethingElse) {
+    for (const Reply& lie : {failure(Errc::held), answer(Outcome::granted)}) {
+        liar_->be_honest();
+        auto lock = locks_.acquire("key", {.ttl = 10s});
+        ASSERT_TRUE(lock);
+        liar_->lie(lie);
+        std::atomic<bool> done{false};
+        std::error_code ec;
+        ReleaseResult result{};
+        auto run = [&]() -> Detached {
+            result = co_await lock->async_release(ec);
+            done = true;
+        };
+        run();
+        ASSERT_TRUE(poll_until([&] { return done.load(); }));
+        EXPECT_EQ(result, ReleaseResult::unknown);
+        EXPECT_EQ(ec, Errc::protocol_error) << ec.message();
+    }
+}
+
+// Once each millisecond, it was, and for ever.
+TEST_F(LyingBackend, ReleaseThatIsAnsweredBySomethingElseIsRepeatedAfterPauses) {
+    auto lock = locks_.acquire("key", {.ttl = 10s});
+    ASSERT_TRUE(lock);
+    liar_->lie(answer(Outcome::granted));
+    const auto begin = std::chrono::steady_clock::now();
+    const int before = liar_->asked();
+    lock.reset();
+    ASSERT_TRUE(poll_until([&] { return liar_->asked() >= before + 5; }));
+    EXPECT_GT(std::chrono::steady_clock::now() - begin, 200ms);
 }
 
 // Such a name once ended list() by std::out_of_range.
