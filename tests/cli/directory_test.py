@@ -9,7 +9,7 @@ import time
 
 import support
 from support import PREFIX, main
-from users import OTHER, UsersTest, needs_mounts, needs_root
+from users import OTHER, UsersTest, needs_mounts, needs_no_file, needs_root
 
 
 class Directory(UsersTest):
@@ -159,6 +159,7 @@ class Directory(UsersTest):
         self.assertIn("Read-only file system", said[0])
         self.assertNotIn("server", said[0])
 
+    @needs_no_file
     def test_limit_of_the_size_of_files_is_told_and_no_signal_comes(self):
         self.expect(0, "run", "-n", self.key, "--", "true")
         result = support.subprocess.run(

@@ -27,10 +27,16 @@ def needs(right, there):
 needs_root = needs("root", os.geteuid() == 0)
 needs_mounts = needs("mounts of its own", subprocess.run(
     ["unshare", "-m", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0)
-# A program of the sanitizers needs /proc itself.
-needs_no_proc = needs("mounts of its own, and a program that runs without /proc", subprocess.run(
-    ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /proc; "$0" --version', support.PROGRAM],
-    capture_output=True, check=False).returncode == 0)
+
+# A program of the sanitizers needs /proc itself, and files of some size.
+def runs_after(setup, *words):
+    return subprocess.run([*words, "sh", "-ec", setup + '; "$0" --version', support.PROGRAM],
+                          capture_output=True, check=False).returncode == 0
+
+
+needs_no_proc = needs("mounts of its own, and a program that runs without /proc",
+                      runs_after("mount -t tmpfs none /proc", "unshare", "-m"))
+needs_no_file = needs("a program that runs without room in files", runs_after("ulimit -f 0"))
 
 
 class UsersTest(CliTest):
