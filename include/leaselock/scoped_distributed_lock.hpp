@@ -57,8 +57,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // Releases what it held before, as the destructor does.
     ScopedDistributedLock& operator=(ScopedDistributedLock&& other) noexcept;
     // Releases without waiting: the release is written, and its answer is read and acted upon
-    // later, by the manager's thread if nobody else comes by. After its manager's end this waits for
-    // the answer, for what is left of the manager's `shutdown_timeout`.
+    // later, by the manager's thread if nobody else comes by. After its manager's end this waits
+    // for the answer, for what is left of the manager's `shutdown_timeout`.
     ~ScopedDistributedLock();
 
     // Whether the lock is held, by the clock: the lease, counted from before its request was sent,
