@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <fcntl.h>
 #include <functional>
 #include <new>
@@ -220,10 +221,13 @@ int check(int processes, int sections) {
 
 }  // namespace
 
-int main(int count, char** words) {
+int main(int count, char** words) try {
     const std::string_view word = count > 1 ? words[1] : "";
     if (word == "soak") return soak();
     if (word == "check" && count == 4) return check(std::atoi(words[2]), std::atoi(words[3]));
     std::fputs("usage: file_crowd soak | check <processes> <sections>\n", stderr);
     return 64;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "file_crowd: %s\n", error.what());
+    return 1;
 }
