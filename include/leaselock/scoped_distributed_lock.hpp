@@ -139,7 +139,7 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // One more guard of the same lock. Whichever releases first, releases it.
     [[nodiscard]] ScopedDistributedLock same() noexcept;
     // That source fires by a loss, too. Throws as lost().
-    void pass_loss_on(std::stop_source to);
+    void pass_loss_on(const std::stop_source& to);
 
     detail::LeasePtr lease_;
 };

@@ -305,7 +305,7 @@ std::string text_of(const CLI::App& app, const CLI::Error& error) {
             "option {} is not known; a key that begins with - goes after a -- of its own",
             name_of(word));
     }
-    const std::string text = error.what();
+    std::string text = error.what();
     if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
         return "too many arguments; the command of run goes after --";
     }

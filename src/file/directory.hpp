@@ -23,6 +23,7 @@ class Directory {
     explicit Directory(std::string path, bool ours = false);
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
+    ~Directory() = default;
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }

@@ -248,7 +248,7 @@ bool FileBackend::run_in_file(Operation& operation) {
 // Where nobody can look: what the name tells.
 std::optional<std::string> FileBackend::sweep(const Home& home, const std::string& name) try {
     LockFile file{*home.directory, name, LockFile::Access::exists};
-    const std::optional<std::string> key = key_of(name);
+    std::optional<std::string> key = key_of(name);
     const auto enter = [&] { return file.enter(); };
     if (!file || !(key ? enter() : soon(*real_, enter)) || file.is_removed()) return key;
     Operation inspect{{.verb = Verb::inspect, .submitted = options_.clock->now()}};

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <new>
 #include <optional>
+#include <utility>
 
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/error.hpp>
@@ -109,15 +110,15 @@ void Visit::run_verb() {
     const auto handed_over = [this](const Place& winner, const HandOff& what) {
         write_to(winner.member, winner.token, what);
     };
-    const detail::Terms terms{.member = home_.self == nullptr ? 0 : home_.self->id(),
-                              .longest_hand_off = longest_hand_off,
-                              .handed_over = handed_over};
+    detail::Terms terms{.member = home_.self == nullptr ? 0 : home_.self->id(),
+                        .longest_hand_off = longest_hand_off,
+                        .handed_over = handed_over};
     const std::uint64_t floor = entry().fencing_token;
     const bool may_grant = request().verb == Verb::acquire ||
                            (request().verb != Verb::inspect && entry().queue != nullptr);
     detail::Fences fences =
         may_grant ? home_.directory->fences(floor) : detail::Fences{.last = floor};
-    detail::LockVerbs{entry(), request(), operation_.reply, fences, terms}.run();
+    detail::LockVerbs{entry(), request(), operation_.reply, fences, std::move(terms)}.run();
     // Before anybody can see it: who is killed here leaves a gap, and no token twice.
     census_.check();
     if (fences.last != floor) home_.directory->publish(fences.last);

@@ -110,7 +110,7 @@ std::stop_token Lease::lost_signal() {
     return gone.get_token();
 }
 
-void Lease::pass_loss_on(std::stop_source to) {
+void Lease::pass_loss_on(const std::stop_source& to) {
     if (can_watch() && core_->notifier().pass_on(*watch, to)) return;
     if (!released_) to.request_stop();
 }

@@ -92,7 +92,7 @@ class Lease {
     // LockError{no_thread}.
     [[nodiscard]] std::stop_token lost_signal();
     // That source, which nobody else has yet, fires with it. Throws as lost_signal().
-    void pass_loss_on(std::stop_source to);
+    void pass_loss_on(const std::stop_source& to);
     // A release whose answer is waited for, by a thread or by a coroutine. The lease outlives it.
     class Release {
       public:

@@ -216,8 +216,8 @@ ScopedDistributedLock ScopedDistributedLock::same() noexcept {
     return ScopedDistributedLock{detail::LeasePtr{lease_.get()}};
 }
 
-void ScopedDistributedLock::pass_loss_on(std::stop_source to) {
-    if (lease_ != nullptr) lease_->pass_loss_on(std::move(to));
+void ScopedDistributedLock::pass_loss_on(const std::stop_source& to) {
+    if (lease_ != nullptr) lease_->pass_loss_on(to);
 }
 
 std::uint64_t ScopedDistributedLock::fencing_token() const noexcept {

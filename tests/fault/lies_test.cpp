@@ -82,8 +82,8 @@ TEST_F(Lies, Row10PlaceForACallerThatAskedForNoneIsAProtocolError) {
     for (const std::string holder :
          {"$37\r\nhost/0123456789abcdef0123456789abcdef\r\n:5000", "$-1\r\n:0"}) {
         for (const std::string place : {"1", "2"}) {
-            expect_told("*6\r\n:0\r\n:" + std::to_string(wall_clock_us()) + "\r\n" + holder +
-                            "\r\n:5\r\n:" + place + "\r\n",
+            expect_told(fmt::format("*6\r\n:0\r\n:{}\r\n{}\r\n:5\r\n:{}\r\n", wall_clock_us(),
+                                    holder, place),
                         Errc::protocol_error);
         }
     }

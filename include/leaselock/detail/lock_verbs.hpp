@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
@@ -45,8 +46,12 @@ struct Terms {
 class LockVerbs {
   public:
     LockVerbs(LockEntry& entry, const Request& request, Reply& reply, Fences& fences,
-              const Terms& terms = no_terms()) noexcept
-        : entry_{entry}, request_{request}, reply_{reply}, fences_{fences}, terms_{terms} {}
+              Terms terms = {}) noexcept
+        : entry_{entry},
+          request_{request},
+          reply_{reply},
+          fences_{fences},
+          terms_{std::move(terms)} {}
 
     // May throw bad_alloc: then nothing was granted or freed.
     void run() {
@@ -60,10 +65,6 @@ class LockVerbs {
     }
 
   private:
-    static const Terms& no_terms() noexcept {
-        static const Terms& none = *new Terms{};  // for static objects of a program, too
-        return none;
-    }
     [[nodiscard]] Clock::time_point now() const noexcept { return request_.submitted; }
     [[nodiscard]] bool live() const noexcept { return entry_.expires > now(); }
     [[nodiscard]] Tie tie() const noexcept {
@@ -226,7 +227,7 @@ class LockVerbs {
     const Request& request_;
     Reply& reply_;
     Fences& fences_;
-    const Terms& terms_;
+    const Terms terms_;
 };
 
 }  // namespace leaselock::detail
