@@ -301,7 +301,7 @@ TEST_F(FileBackends, HolderWithoutADescriptorLeftRenewsAndReleases) {
     const rlimit few{256, before.rlim_max};
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
     std::vector<int> all;
-    for (int fd; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) all.push_back(fd);
+    for (int fd = 0; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) all.push_back(fd);
     const Reply renewed = run(*backend, Verb::renew, "a/1");
     const Reply refused = run(*backend, Verb::acquire, "a/2", {}, "another");
     const Reply renewed_again = run(*backend, Verb::renew, "a/1");
