@@ -20,16 +20,7 @@ bool may_allocate() noexcept {
 
 }  // namespace
 
-// Not inlined, or compilers see malloc meet delete.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-    void* const memory = may_allocate() ? std::malloc(size) : nullptr;
-    if (memory == nullptr) throw std::bad_alloc();
-    return memory;
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
-    std::free(memory);
-}
+#include "support/failing_new.hpp"
 
 namespace leaselock {
 namespace {
