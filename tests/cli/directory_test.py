@@ -126,6 +126,15 @@ class Directory(UsersTest):
         self.assertEqual(said, ["/tmp/leaselock-0", "75"])
 
     @needs_mounts
+    def test_processes_that_do_not_know_each_other_by_pid_exclude_each_other(self):
+        said = self.with_mounts(
+            "export LEASELOCK_URL=file:/run/x/cwd/locks; "
+            "unshare -pf --mount-proc --kill-child $L run --ttl 1h k -- sh -c 'echo >held; sleep 60' & "
+            "until [ -e held ]; do sleep 0.01; done; $L run -n k -- true || echo $?; "
+            "kill -9 $!; $L run -w 30s k -- echo mine")
+        self.assertEqual(said, ["75", "mine"])
+
+    @needs_mounts
     def test_default_is_refused_in_the_private_tmp_of_a_service(self):
         said = self.with_mounts(
             "chmod 755 /run/lock; mkdir -p /run/x/systemd-private-1-x.service/tmp; "

@@ -6,8 +6,10 @@
 #include <fstream>
 #include <future>
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 #include <sys/resource.h>
+#include <thread>
 #include <vector>
 
 #include <leaselock/file.hpp>
@@ -243,6 +245,22 @@ TEST_F(FileBackends, WhoGetsInLaterIsServed) {
     }
     ASSERT_TRUE(backend->pump(renew, Clock::time_point::max()));
     EXPECT_EQ(renew.reply.outcome, Outcome::renewed);
+}
+
+TEST_F(FileBackends, ProcessThatStandsStillInsideHoldsUpNoOtherKey) {
+    const auto backend = make();
+    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
+    Operation renew{request(Verb::renew, "a/1")};
+    std::optional<Intruder> intruder{home_.file("key")};
+    backend->submit(renew);
+    std::thread waits{[&] { (void)backend->pump(renew, Clock::time_point::max()); }};
+    for (int i = 0; i < 16; ++i) {
+        const std::string other = "other " + std::to_string(i);
+        EXPECT_EQ(run(*backend, Verb::acquire, "a/2", {}, other).outcome, Outcome::granted);
+    }
+    intruder.reset();
+    waits.join();
+    EXPECT_EQ(renew.reply.outcome, Outcome::renewed) << "none of them took the second of patience";
 }
 
 TEST_F(FileBackends, NothingIsLeftBehind) {
