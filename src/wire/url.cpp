@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
+#include <fmt/core.h>
 #include <limits>
 
 #include <leaselock/error.hpp>
@@ -99,7 +100,7 @@ class UrlParser {
         if (text.empty() || text.size() > longest || !has_only(text, alphanumeric, "-._+")) {
             return {};
         }
-        return "'" + std::string(text) + "' ";
+        return fmt::format("'{}' ", text);
     }
 
     std::string decode(std::string_view part, std::string_view text) const {
