@@ -4,15 +4,6 @@
 namespace leaselock {
 namespace {
 
-// Of two or three bytes.
-char32_t code_point(std::string_view character) noexcept {
-    const auto low_bits = [character](std::size_t i, unsigned mask) {
-        return static_cast<char32_t>(static_cast<unsigned char>(character[i]) & mask);
-    };
-    if (character.size() == 2) return low_bits(0, 0x1F) << 6U | low_bits(1, 0x3F);
-    return low_bits(0, 0x0F) << 12U | low_bits(1, 0x3F) << 6U | low_bits(2, 0x3F);
-}
-
 // Those of more than three bytes all show.
 bool shows(std::string_view character, std::string_view also) noexcept {
     const char first = character[0];
@@ -20,7 +11,7 @@ bool shows(std::string_view character, std::string_view also) noexcept {
         return first >= ' ' && first != '\x7f' && also.find(first) == std::string_view::npos;
     }
     if (character.size() > 3) return true;
-    const char32_t c = code_point(character);
+    const char32_t c = detail::code_point(character);
     return c > 0x9F && c != 0x61C && c != 0x200E && c != 0x200F && (c < 0x2028 || c > 0x202E) &&
            (c < 0x2066 || c > 0x2069);
 }

@@ -1,26 +1,11 @@
 #include "cli/json.hpp"
 
-#include <array>
 #include <fmt/core.h>
 
 #include <leaselock/detail/utf8.hpp>
 #include <leaselock/printable.hpp>
 
 namespace leaselock::cli {
-namespace {
-
-// What is not printable has three bytes at most.
-std::string escaped(std::string_view character) {
-    constexpr std::array<unsigned, 4> lead{0, 0x7F, 0x1F, 0x0F};
-    unsigned point = static_cast<unsigned char>(character[0]) & lead.at(character.size());
-    for (const char c : character.substr(1)) {
-        point = point << 6U | (static_cast<unsigned char>(c) & 0x3FU);
-    }
-    return fmt::format("\\u{:04x}", point);
-}
-
-}  // namespace
-
 std::string json_string(std::string_view text) {
     std::string result = "\"";
     while (!text.empty()) {
@@ -34,7 +19,9 @@ std::string json_string(std::string_view text) {
                    printable(character) == character) {
             result += character;
         } else {
-            result += escaped(character);
+            // Of three bytes at most.
+            const char32_t point = leaselock::detail::code_point(character);
+            result += fmt::format("\\u{:04x}", static_cast<unsigned>(point));
         }
         text.remove_prefix(length == 0 ? 1 : length);
     }

@@ -1,4 +1,4 @@
-// Whether a text is UTF-8, as labels of metrics and JSON must be.
+// Whether a text is UTF-8, as labels of metrics and JSON must be, and its characters.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +23,17 @@ namespace leaselock::detail {
         if ((byte(i) & 0xC0U) != 0x80U) return 0;
     }
     return bytes;
+}
+
+// The number of a character of that length, which is all of the text.
+[[nodiscard]] constexpr char32_t code_point(std::string_view character) noexcept {
+    const unsigned lead = static_cast<unsigned char>(character[0]);
+    if (character.size() == 1) return lead;
+    char32_t point = lead & (0xFFU >> (character.size() + 1));
+    for (const char c : character.substr(1)) {
+        point = point << 6U | (static_cast<unsigned char>(c) & 0x3FU);
+    }
+    return point;
 }
 
 [[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
