@@ -1,0 +1,101 @@
+// Goal: what is set in a word is seen by the thread that waits, whenever it comes; and the word may
+// go as soon as it was seen.
+// Method: real threads; times are bounded by ten times their value. Under TSan the last
+// test sees whether a thread that sets a word touches it afterwards.
+#include "word.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <gtest/gtest.h>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "support/poll_until.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+Word::Bits wait_for_some(Word& word) {
+    for (;;) {
+        if (const Word::Bits bits = word.wait(10s); bits != 0) return bits;
+    }
+}
+
+TEST(Word, WhatIsSetBeforeEndsTheWaitAtOnce) {
+    Word word;
+    EXPECT_EQ(word.get(), 0U);
+    word.set(2);
+    word.set(1);
+    EXPECT_EQ(word.wait(1h), 3U);
+    EXPECT_EQ(word.take(2), 2U);
+    EXPECT_EQ(word.take(2), 0U);
+    EXPECT_EQ(word.wait(1h), 1U);
+}
+
+TEST(Word, WaitEndsWithItsTime) {
+    Word word;
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(word.wait(20ms), 0U);
+    EXPECT_LT(std::chrono::steady_clock::now(), begin + 10 * 20ms + 1s);
+    EXPECT_EQ(word.wait(0ns), 0U);
+    EXPECT_EQ(word.wait(std::chrono::nanoseconds::min()), 0U);
+    EXPECT_FALSE(word.asleep());
+}
+
+TEST(Word, ThreadThatSleepsIsWoken) {
+    Word word;
+    std::atomic<Word::Bits> seen{0};
+    std::thread waiter{[&] { seen = wait_for_some(word); }};
+    EXPECT_TRUE(support::poll_until([&] { return word.asleep(); }));
+    word.set(4);
+    EXPECT_FALSE(word.asleep());
+    waiter.join();
+    EXPECT_EQ(seen, 4U);
+}
+
+TEST(Word, WaitWithoutAnEndIsEndedToo) {
+    Word word;
+    std::thread waiter{[&] { EXPECT_EQ(word.wait(std::chrono::nanoseconds::max()), 1U); }};
+    EXPECT_TRUE(support::poll_until([&] { return word.asleep(); }));
+    word.set(1);
+    waiter.join();
+}
+
+TEST(Word, EachOfManySettersIsSeen) {
+    constexpr Word::Bits all = 0xff;
+    Word word;
+    std::vector<std::thread> setters;
+    for (Word::Bits bit = 1; bit < all; bit <<= 1) {
+        setters.emplace_back([&word, bit] { word.set(bit); });
+    }
+    Word::Bits seen = 0;
+    while (seen != all) seen |= word.take(wait_for_some(word));
+    for (std::thread& each : setters) each.join();
+}
+
+// The waiter frees the word when it has seen what was set, while the other thread is still in
+// set().
+TEST(Word, MayGoWhenItWasSeen) {
+    constexpr int rounds = 20'000;
+    std::atomic<Word*> offered{nullptr};
+    std::thread setter{[&] {
+        for (int i = 0; i < rounds; ++i) {
+            Word* word = nullptr;
+            while ((word = offered.exchange(nullptr)) == nullptr) std::this_thread::yield();
+            word->set(1);
+        }
+    }};
+    for (int i = 0; i < rounds; ++i) {
+        auto word = std::make_unique<Word>();
+        offered = word.get();
+        while (i % 2 == 0 && word->get() == 0) std::this_thread::yield();
+        ASSERT_EQ(wait_for_some(*word), 1U);
+    }
+    setter.join();
+}
+
+}  // namespace
+}  // namespace leaselock::detail
