@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fmt/format.h>
 #include <span>
 
 #include <leaselock/printable.hpp>
@@ -34,7 +33,6 @@ constexpr std::array release_keys{SideKey::waiters, SideKey::queue, SideKey::fen
                                   SideKey::holders};
 constexpr std::array renew_keys{SideKey::waiters, SideKey::holders, SideKey::fence, SideKey::queue};
 constexpr std::array inspect_keys{SideKey::fence, SideKey::queue, SideKey::holders};
-constexpr std::size_t most_side_keys = 4;
 
 bool has_share(const Request& request) noexcept { return request.share.of != 0; }
 
@@ -275,40 +273,33 @@ bool decode_verb(const Request& request, bool queues, wire::ReplyView answer, Re
 void append_request(std::string& out, const Request& request, bool whole_script,
                     std::int64_t not_after, std::string_view channel) {
     const Script script = script_of(request);
-    const std::size_t keys = script.side_keys.size() + 1;
-    std::array<std::string, most_side_keys> beside;
-    const fmt::format_int key_count{keys};
-    const fmt::format_int ttl{request.verb == Verb::release ? request.keep.count()
-                                                            : request.ttl.count()};
-    const fmt::format_int limit{not_after};
-    const fmt::format_int place{request.place.count()};
-    const fmt::format_int shares{request.share.count};
-    const fmt::format_int all_shares{number_of_shares(request.share)};
-
-    std::array<std::string_view, 15> arguments{
-        whole_script ? "EVAL" : "EVALSHA", whole_script ? script.text : script.sha1,
-        std::string_view{key_count.data(), key_count.size()}, request.key};
-    std::size_t count = 3 + keys;
-    for (std::size_t i = 0; i + 1 < keys; ++i) {
-        arguments[4 + i] = beside[i] = side_key(request.key, script.side_keys[i]);
-    }
-    const auto add = [&](std::string_view argument) { arguments[count++] = argument; };
-    if (request.verb != Verb::inspect) {
-        add(request.token);
-        add({ttl.data(), ttl.size()});
-    }
     const bool shared = has_share(request) && request.verb != Verb::inspect;
+    wire::CommandWriter command;
+    command.add(whole_script ? "EVAL" : "EVALSHA");
+    command.add(whole_script ? script.text : script.sha1);
+    command.add(std::int64_t(script.side_keys.size() + 1));
+    command.add(request.key);
+    const SideKeys beside{request.key};
+    for (const SideKey which : script.side_keys) {
+        command.add(beside.before(), request.key, beside.after(which));
+    }
+    if (request.verb != Verb::inspect) {
+        command.add(request.token);
+        command.add((request.verb == Verb::release ? request.keep : request.ttl).count());
+    }
     if (request.verb == Verb::release && (request.ask_time || shared)) {
-        add(request.ask_time ? "1" : "0");
+        command.add(request.ask_time ? "1" : "0");
     }
-    if (request.verb == Verb::acquire) add({limit.data(), limit.size()});
-    if (shared) add({shares.data(), shares.size()});
-    if (shared && request.verb != Verb::release) add({all_shares.data(), all_shares.size()});
+    if (request.verb == Verb::acquire) command.add(not_after);
+    if (shared) command.add(std::int64_t{request.share.count});
+    if (shared && request.verb != Verb::release) {
+        command.add(std::int64_t{number_of_shares(request.share)});
+    }
     if (takes_place(request, channel)) {
-        add({place.data(), place.size()});
-        add(channel);
+        command.add(request.place.count());
+        command.add(channel);
     }
-    wire::append_command(out, std::span{arguments}.first(count));
+    command.append_to(out);
 }
 
 std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept {

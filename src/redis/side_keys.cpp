@@ -31,16 +31,23 @@ std::string_view key_fault(std::string_view key) noexcept {
     return {};
 }
 
+SideKeys::SideKeys(std::string_view key) noexcept : tagged_{has_tag(key)} {}
+
+std::string_view SideKeys::after(SideKey which) const noexcept {
+    switch (which) {
+        case SideKey::fence: return tagged_ ? ":ll:F" : "}:ll:f";
+        case SideKey::queue: return tagged_ ? ":ll:Q" : "}:ll:q";
+        case SideKey::waiters: return tagged_ ? ":ll:W" : "}:ll:w";
+        case SideKey::holders: break;
+    }
+    return tagged_ ? ":ll:H" : "}:ll:h";
+}
+
 std::string side_key(std::string_view key, SideKey which) {
-    constexpr char upper = 'a' - 'A';
-    const bool tagged = has_tag(key);
-    std::string result;
-    result.reserve(key.size() + separator.size() + 3);
-    if (!tagged) result += '{';
+    const SideKeys names{key};
+    std::string result{names.before()};
     result += key;
-    if (!tagged) result += '}';
-    result += separator;
-    result += static_cast<char>(static_cast<char>(which) - (tagged ? upper : 0));
+    result += names.after(which);
     return result;
 }
 

@@ -22,6 +22,18 @@ enum class SideKey : char {
 // Empty if K can be a lock's key, else why not.
 [[nodiscard]] std::string_view key_fault(std::string_view key) noexcept;
 
+// What stands before and after a key without a fault in the names of its side keys.
+class SideKeys {
+  public:
+    explicit SideKeys(std::string_view key) noexcept;
+
+    [[nodiscard]] std::string_view before() const noexcept { return tagged_ ? "" : "{"; }
+    [[nodiscard]] std::string_view after(SideKey which) const noexcept;
+
+  private:
+    bool tagged_;
+};
+
 // For a key without a fault.
 [[nodiscard]] std::string side_key(std::string_view key, SideKey which);
 
