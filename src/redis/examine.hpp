@@ -7,7 +7,7 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/finding.hpp>
 
-#include "redis/link.hpp"
+#include "redis/link_settings.hpp"
 
 namespace leaselock::redis {
 

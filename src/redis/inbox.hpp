@@ -23,7 +23,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 
 #include "redis/gate.hpp"
-#include "redis/link.hpp"
+#include "redis/link_settings.hpp"
 #include "wire/connection.hpp"
 
 namespace leaselock::redis {

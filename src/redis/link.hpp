@@ -17,7 +17,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,27 +26,12 @@
 #include <leaselock/detail/thread_annotations.hpp>
 
 #include "redis/gate.hpp"
-#include "redis/login.hpp"
+#include "redis/link_settings.hpp"
 #include "wire/connection.hpp"
 
 namespace leaselock::redis {
 
 class Inbox;
-
-struct LinkSettings {
-    wire::Endpoint endpoint;
-    Credentials credentials;
-    std::function<Credentials()>
-        ask_credentials{};  // goes before `credentials`; may throw anything
-    std::string name;       // for messages: the URL without secrets
-    std::chrono::milliseconds connect_timeout;
-    std::chrono::milliseconds command_timeout;
-    std::chrono::microseconds spin{0};   // how long a lone caller looks before it sleeps
-    std::size_t max_in_flight = 65'536;  // commands without an answer, on the connection or for it
-    // Connections in the place of one that was there before, of all who have a copy of this.
-    std::shared_ptr<std::atomic<std::uint64_t>> reconnects =
-        std::make_shared<std::atomic<std::uint64_t>>(0);
-};
 
 class Link {
   public:

@@ -5,7 +5,7 @@
 
 #include <leaselock/redis.hpp>
 
-#include "redis/link.hpp"
+#include "redis/link_settings.hpp"
 
 namespace leaselock::redis {
 

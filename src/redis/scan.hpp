@@ -9,7 +9,7 @@
 
 #include <leaselock/clock.hpp>
 
-#include "redis/link.hpp"
+#include "redis/link_settings.hpp"
 
 namespace leaselock::redis {
 

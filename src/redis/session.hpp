@@ -10,7 +10,7 @@
 
 #include <leaselock/clock.hpp>
 
-#include "redis/link.hpp"
+#include "redis/link_settings.hpp"
 #include "redis/login.hpp"
 #include "wire/connection.hpp"
 

@@ -1,0 +1,34 @@
+// What the connections of a backend have in common.
+//
+// Thread-safety: values.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "redis/login.hpp"
+#include "wire/connection.hpp"
+
+namespace leaselock::redis {
+
+struct LinkSettings {
+    wire::Endpoint endpoint;
+    Credentials credentials;
+    std::function<Credentials()>
+        ask_credentials{};  // goes before `credentials`; may throw anything
+    std::string name;       // for messages: the URL without secrets
+    std::chrono::milliseconds connect_timeout;
+    std::chrono::milliseconds command_timeout;
+    std::chrono::microseconds spin{0};   // how long a lone caller looks before it sleeps
+    std::size_t max_in_flight = 65'536;  // commands without an answer, on the connection or for it
+    // Connections in the place of one that was there before, of all who have a copy of this.
+    std::shared_ptr<std::atomic<std::uint64_t>> reconnects =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
+};
+
+}  // namespace leaselock::redis
