@@ -16,12 +16,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <stop_token>
 #include <string_view>
 #include <system_error>
 
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
@@ -32,11 +32,6 @@ class ReleaseAwaitable;
 
 namespace detail {
 class AsyncAcquire;
-class Lease;
-struct LeaseDrop {
-    LEASELOCK_EXPORT void operator()(Lease* lease) const noexcept;
-};
-using LeasePtr = std::unique_ptr<Lease, LeaseDrop>;
 }  // namespace detail
 
 class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {

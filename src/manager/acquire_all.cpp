@@ -6,6 +6,7 @@
 #include "manager/core.hpp"
 #include "manager/failure.hpp"
 #include "manager/manager_access.hpp"
+#include "manager/settings.hpp"
 #include "manager/validation.hpp"
 
 namespace leaselock {

@@ -2,21 +2,19 @@
 
 #include <utility>
 
-#include "manager/core.hpp"
-
 namespace leaselock::detail {
 
 void Acquisition::end() noexcept {
     Waiter* const waiter = std::exchange(waiter_, nullptr);
     if (waiter == nullptr) return;
-    core_.local_queue().leave(*waiter);
+    queue_.leave(*waiter);
     if (std::exchange(known_, false)) lease_.backend().forget(*waiter);
 }
 
-// Those who want shares may have them at the same time, so each takes a place of his own.
+// Those that want shares may have them at the same time, so each has a queue entry of its own.
 bool Acquisition::in_line() const noexcept { return lease_.share() == exclusive; }
 
-// Whoever finds others of this manager waiting has nothing to look for before it is his turn.
+// If others of this manager wait, it does not poll before it is its turn.
 Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
     const Clock::time_point deadline = machine_.plan().deadline;
     if (waiter_ != nullptr && in_line() && now < deadline && stands_behind_others()) {
@@ -27,16 +25,15 @@ Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
 
 // Many tasks begin before the first of them is answered, and would all get an entry at the store.
 bool Acquisition::stands_behind_others() noexcept {
-    LocalQueue& queue = core_.local_queue();
-    if (begins_ == Begins::in_line) return !queue.contend(*waiter_, true);
-    return queue.busy() && queue.join(*waiter_);
+    if (begins_ == Begins::in_line) return !queue_.contend(*waiter_, true);
+    return queue_.busy() && queue_.join(*waiter_);
 }
 
 // A token that may have a queue entry at the store, or the lock unseen, is polled for whoever
 // contends: nobody else can take what is its turn.
 bool Acquisition::polls() noexcept {
     if (!in_line()) return true;
-    const bool contends = core_.local_queue().contend(*waiter_, told_);
+    const bool contends = queue_.contend(*waiter_, told_);
     return contends || machine_.owes();
 }
 
@@ -52,7 +49,7 @@ Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now)
 }
 
 void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
-    let_go_before_ = core_.keeper().cleanup().let_go();
+    let_go_before_ = cleanup_.let_go();
     known_ = known_ || how.queues;
     look_.emplace(Request{.verb = Verb::acquire,
                           .key = lease_.full_key(),
@@ -118,16 +115,15 @@ void Acquisition::note_queue(const Reply& reply) noexcept {
 
 // A release of our own that is under way, and has not arrived, is no reason to send somebody away:
 // whoever finds it in the way sends it once more. If it is not under way any more, it may have
-// arrived behind the look. Who has a place needs none of this: that release hands over to him.
+// arrived after the poll. A queue entry needs none of this: that release hands over to it.
 Acquisition::Way Acquisition::way(const Reply& reply, Clock::time_point now) noexcept {
     constexpr int most = 3;
-    Cleanup& cleanup = core_.keeper().cleanup();
-    if (reply.queued || reply.kept || owner_of(reply.holder) != core_.options().owner ||
+    if (reply.queued || reply.kept || owner_of(reply.holder) != owner_of(lease_.token()) ||
         cleared_ == most) {
         return Way::blocked;
     }
-    const bool under_way = cleanup.frees(reply.holder, now);
-    if (!under_way && cleanup.let_go() == let_go_before_) return Way::blocked;
+    const bool under_way = cleanup_.frees(reply.holder, now);
+    if (!under_way && cleanup_.let_go() == let_go_before_) return Way::blocked;
     ++cleared_;
     if (!under_way) return Way::cleared;
     clearing_.emplace(Request{.verb = Verb::release,

@@ -13,13 +13,13 @@
 #include <leaselock/clock.hpp>
 
 #include "manager/acquire_machine.hpp"
+#include "manager/cleanup.hpp"
 #include "manager/failure.hpp"
 #include "manager/lease.hpp"
+#include "manager/local_queue.hpp"
 #include "manager/waiter.hpp"
 
 namespace leaselock::detail {
-
-class Core;
 
 class Acquisition {
   public:
@@ -36,10 +36,12 @@ class Acquisition {
     // When it enters the local queue: where nobody is there, at once, or after a poll in vain.
     enum class Begins : std::uint8_t { in_line, at_the_store };
 
-    // `waiter` is null if the plan does not wait.
-    Acquisition(Core& core, Lease& lease, const AcquireMachine::Plan& plan, Waiter* waiter,
-                Begins begins, Failure& failure) noexcept
-        : core_{core},
+    // `queue` and `cleanup` are those of the lease's manager. `waiter` is null if the plan does not
+    // wait.
+    Acquisition(LocalQueue& queue, Cleanup& cleanup, Lease& lease, const AcquireMachine::Plan& plan,
+                Waiter* waiter, Begins begins, Failure& failure) noexcept
+        : queue_{queue},
+          cleanup_{cleanup},
           lease_{lease},
           machine_{plan},
           waiter_{waiter},
@@ -55,7 +57,7 @@ class Acquisition {
     [[nodiscard]] Next answered(Clock::time_point now);
     [[nodiscard]] Next woke(Clock::time_point now) noexcept;
     [[nodiscard]] Next stop() noexcept { return next(machine_.stop(), {}); }
-    // Nobody is waited for any more. Again changes nothing.
+    // It waits no more. Again changes nothing.
     void end() noexcept;
 
     [[nodiscard]] const AcquireMachine& machine() const noexcept { return machine_; }
@@ -63,7 +65,7 @@ class Acquisition {
   private:
     using Action = AcquireMachine::Action;
 
-    // Whether he stands in the local queue while he waits.
+    // Whether it is in the local queue while it waits.
     [[nodiscard]] bool in_line() const noexcept;
     // Whether the store is polled while it waits; else it waits for its turn in the local queue.
     [[nodiscard]] bool polls() noexcept;
@@ -76,7 +78,8 @@ class Acquisition {
     enum class Way : std::uint8_t { blocked, cleared, to_clear };
     [[nodiscard]] Way way(const Reply& reply, Clock::time_point now) noexcept;
 
-    Core& core_;
+    LocalQueue& queue_;
+    Cleanup& cleanup_;
     Lease& lease_;
     AcquireMachine machine_;
     Waiter* waiter_;
@@ -86,7 +89,7 @@ class Acquisition {
     std::optional<Operation> clearing_{};  // a release of ours that was in its way
     std::uint64_t let_go_before_ = 0;
     int cleared_ = 0;     // how often a release of ours was in the way
-    bool told_ = false;   // of hand-offs, as the last answer says
+    bool told_ = false;   // notified of hand-offs, as the last answer says
     bool known_ = false;  // the backend may know the waiter
 };
 

@@ -3,7 +3,10 @@
 #include <new>
 #include <utility>
 
+#include "manager/conclusion.hpp"
 #include "manager/reply_check.hpp"
+#include "manager/runtime.hpp"
+#include "manager/settings.hpp"
 
 namespace leaselock::detail {
 
@@ -11,19 +14,19 @@ AcquireTask::AcquireTask(std::shared_ptr<Core> core, LeasePtr lease, const LockO
                          std::stop_token stop) noexcept
     : Waiter{lease->backend(), lease->full_key(), lease->token()},
       core_{std::move(core)},
-      reactor_{core_->reactor()},
+      reactor_{core_->runtime().reactor()},
       lease_{std::move(lease)},
       options_{options},
       stop_{std::move(stop)} {}
 
 AcquireTask::~AcquireTask() {
-    if (lease_ != nullptr) Lease::let_go(std::move(lease_));
+    if (lease_ != nullptr) let_go(std::move(lease_));
 }
 
 // The task may be done, and gone, before add() returns, and with it the last but one who knows the
 // reactor.
 bool AcquireTask::start(Failure& failure) {
-    if (!core_->of_this_process(failure)) return false;
+    if (!core_->runtime().of_this_process(failure)) return false;
     const std::shared_ptr<Reactor> reactor = reactor_;
     if (!Reactor::start(reactor)) {
         failure.set(Errc::no_thread, "the system gives no thread");
@@ -54,12 +57,12 @@ Reactor::Task::Wait AcquireTask::step(Clock::time_point now, bool give_up) noexc
             case Acquisition::Step::done: break;
         }
         acquisition_->end();
-        lease_ = core_->conclude(std::move(lease_), acquisition_->machine(), options_,
-                                 {begin_, now}, failure_);
+        lease_ =
+            conclude(std::move(lease_), acquisition_->machine(), options_, {begin_, now}, failure_);
     } catch (const std::bad_alloc&) {
         no_memory_ = true;
         acquisition_->end();
-        core_->settle_debt(std::move(lease_), acquisition_->machine());
+        settle_debt(std::move(lease_), acquisition_->machine());
     }
     return {.done = true};
 }
@@ -68,10 +71,12 @@ Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
     const bool over = give_up || stop_.stop_requested();
     switch (last_) {
         case Last::nothing: {
-            const AcquireMachine::Plan plan = core_->plan(options_, *lease_, begin_);
-            Waiter* const waiter = plan.wait ? this : nullptr;
-            acquisition_.emplace(*core_, *lease_, plan, waiter, Acquisition::Begins::in_line,
-                                 failure_);
+            const AcquireMachine::Plan how =
+                plan(core_->options(), options_, lease_->seed(), begin_);
+            Waiter* const waiter = how.wait ? this : nullptr;
+            Runtime& runtime = core_->runtime();
+            acquisition_.emplace(runtime.local_queue(), runtime.keeper().cleanup(), *lease_, how,
+                                 waiter, Acquisition::Begins::in_line, failure_);
             return give_up ? acquisition_->stop() : acquisition_->start(now);
         }
         case Last::submitted: {
@@ -85,23 +90,21 @@ Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
 }
 
 ReleaseTask::ReleaseTask(LeasePtr lease) noexcept
-    : lease_{std::move(lease)}, reactor_{lease_->core().reactor()}, release_{*lease_} {}
+    : lease_{std::move(lease)}, reactor_{lease_->runtime().reactor()}, release_{*lease_} {}
 
 // Where there is no reactor any more, its manager is gone: what is left is to wait for the answer.
 // As above, the task may be gone before add() returns.
 bool ReleaseTask::start() {
-    Core& core = lease_->core();
-    if (core.origin().is_in_child()) return false;
+    if (lease_->origin().is_in_child()) return false;
     const std::shared_ptr<Reactor> reactor = reactor_;
     const bool runs = Reactor::start(reactor);
-    if (!release_.begin(core.clock().now())) return false;
+    if (!release_.begin(lease_->runtime().clock().now())) return false;
     try {
         if (runs && reactor->add(*this)) return true;
     } catch (const std::bad_alloc&) {
         // As without a reactor.
     }
-    while (!release_.answered(core.run(lease_->backend(), release_.operation()))) {
-    }
+    release_.run();
     return false;
 }
 

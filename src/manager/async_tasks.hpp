@@ -8,13 +8,15 @@
 #include <optional>
 #include <stop_token>
 
+#include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/lock_options.hpp>
-#include <leaselock/scoped_distributed_lock.hpp>
 
 #include "manager/acquisition.hpp"
 #include "manager/core.hpp"
 #include "manager/failure.hpp"
 #include "manager/reactor.hpp"
+#include "manager/release.hpp"
+#include "manager/waiter.hpp"
 
 namespace leaselock::detail {
 
@@ -75,7 +77,7 @@ class ReleaseTask final : public Reactor::Task {
 
     const LeasePtr lease_;
     const std::shared_ptr<Reactor> reactor_;
-    Lease::Release release_;
+    Release release_;
     bool submitted_ = false;
 };
 

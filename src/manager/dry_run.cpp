@@ -4,7 +4,8 @@
 #include <array>
 #include <fmt/core.h>
 
-#include "manager/core.hpp"
+#include "manager/acquire_machine.hpp"
+#include "manager/execute.hpp"
 #include "manager/token.hpp"
 
 namespace leaselock::detail {
@@ -45,7 +46,7 @@ constexpr std::array steps{
     Step{Verb::release, "release", Who::holder, 0s, Outcome::lost, Outcome::lost, part},
 };
 
-// Takes a place, and leaves before it is told anything.
+// Takes a queue entry, and leaves before it is notified of anything.
 class NoListener final : public Listener {
   public:
     using Listener::Listener;
@@ -99,13 +100,13 @@ Finding contradiction(const Step& step) {
 
 }  // namespace
 
-void dry_run(const Core& core, Backend& backend, std::vector<Finding>& findings) {
+void dry_run(const ManagerOptions& options, Backend& backend, std::vector<Finding>& findings) {
     std::string digits(token_digits, '0');
     write_random_digits(digits.data());
-    const std::string key = core.options().prefix + "leaselock-check:" + digits;
-    const std::string holder = core.options().owner + "/" + digits;
+    const std::string key = options.prefix + "leaselock-check:" + digits;
+    const std::string holder = options.owner + "/" + digits;
     write_random_digits(digits.data());
-    const std::string waiter = core.options().owner + "/" + digits;
+    const std::string waiter = options.owner + "/" + digits;
     NoListener listener{key, waiter};
     bool sound = true;
     const Step* failed = nullptr;
@@ -122,8 +123,8 @@ void dry_run(const Core& core, Backend& backend, std::vector<Finding>& findings)
                              .share = step.share,
                              .listener = waits ? &listener : nullptr,
                              .place = place_life,
-                             .submitted = core.clock().now()}};
-        core.run(backend, operation);
+                             .submitted = options.clock->now()}};
+        execute(*options.clock, backend, operation);
         if (waits) backend.forget(listener);
         const Reply& reply = operation.reply;
         if (reply.outcome == Outcome::failed) {

@@ -1,5 +1,5 @@
 // The part of the start-up check that is the same for every backend: a lock of its own is acquired,
-// looked at, renewed and released, so that what will not work shows now and not at the first
+// inspected, renewed and released, so that what will not work shows now and not at the first
 // release.
 #pragma once
 
@@ -7,14 +7,13 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/finding.hpp>
+#include <leaselock/lock_options.hpp>
 
 namespace leaselock::detail {
-
-class Core;
 
 // Five commands, one after another, on a key that nobody else has. Adds one finding for each verb
 // that the backend refuses. Throws LockError if the backend cannot be asked. Whatever goes wrong,
 // the lock ends by its ttl of some seconds.
-void dry_run(const Core& core, Backend& backend, std::vector<Finding>& findings);
+void dry_run(const ManagerOptions& options, Backend& backend, std::vector<Finding>& findings);
 
 }  // namespace leaselock::detail

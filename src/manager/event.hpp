@@ -1,4 +1,4 @@
-// What an observer is told of a lease.
+// What an observer is notified of, of a lease.
 //
 // Thread-safety: as the lease's constant parts.
 #pragma once
@@ -25,7 +25,7 @@ inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Er
         event.key_template = lease.key_template();
         event.owner = holder != nullptr ? *holder : owner_of(lease.token());
     } catch (const std::bad_alloc&) {
-        // The numbers are still worth telling.
+        // The numbers are still worth it.
     }
     event.fencing_token = lease.fencing_token();
     event.waited = waited;

@@ -1,7 +1,7 @@
-// A lock of this process from before its first byte is written until nobody owes it anything:
-// token, deadline, state, and the hooks by which the table of held leases, the clean-up and the
-// Notifier keep it. One allocation, made before the first byte, so that a release allocates nothing
-// and a guard may outlive all it came from.
+// A lock of this process from before its first byte is written until nobody owes it anything: what
+// it is, and what may be believed of it. A record: it does no I/O, and what is done with it (see
+// release, extend, loss, conclusion) is done by others. One allocation, made before the first byte,
+// so that a release allocates nothing and a guard may outlive all it came from.
 //
 // Owners: the guard; the Keeper while a renewal is under way, and while a release is owed. The last
 // one destroys it.
@@ -11,36 +11,48 @@
 // Notifier's mutex, by which others read it; the rest to the guard's thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string_view>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/lease_ptr.hpp>
+#include <leaselock/detail/origin.hpp>
 #include <leaselock/lock_options.hpp>
-#include <leaselock/scoped_distributed_lock.hpp>
 
-#include "manager/failure.hpp"
 #include "manager/hold_machine.hpp"
-#include "manager/notifier.hpp"
 
 namespace leaselock::detail {
 
-class Core;
-class Origin;
+class Runtime;
 struct TemplateCounts;
+struct Watch;
+
+// The Notifier forgets it, and it is gone.
+struct WatchDrop {
+    void operator()(Watch* watch) const noexcept;
+};
 
 enum class HoldState : std::uint8_t { fresh, held, lost, releasing };
 
 class Lease {
   public:
-    // The parts are checked by the caller.
-    [[nodiscard]] static LeasePtr make(std::shared_ptr<Core> core, Backend& backend,
-                                       std::string_view key, const LockOptions& options);
+    // Of which its texts are made; they are checked.
+    struct Texts {
+        std::string_view prefix;
+        std::string_view key;
+        std::string_view owner;
+        std::string_view key_template;
+    };
+    // `clock` belongs to the runtime, and `origin` is the runtime's.
+    [[nodiscard]] static LeasePtr make(std::shared_ptr<Runtime> runtime, const Clock& clock,
+                                       const Origin& origin, Backend& backend, const Texts& texts,
+                                       Share share);
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
@@ -63,9 +75,10 @@ class Lease {
     [[nodiscard]] Share share() const noexcept {
         return is_reader_.load(std::memory_order_relaxed) ? shared : share_;
     }
-    [[nodiscard]] Core& core() const noexcept { return *core_; }
-    // Of the process that made it, and so of its core.
-    [[nodiscard]] const Origin& origin() const noexcept;
+    // What it keeps alive, for those who do something with it.
+    [[nodiscard]] Runtime& runtime() const noexcept { return *runtime_; }
+    // Of the process that made it, and so of its runtime.
+    [[nodiscard]] const Origin& origin() const noexcept { return origin_; }
     // Random bits for jitter.
     [[nodiscard]] std::uint32_t seed() const noexcept;
 
@@ -83,48 +96,15 @@ class Lease {
     // It is held from now on; `ttl` is what renewals ask for.
     void granted(const Grant& grant, std::chrono::milliseconds ttl,
                  const LockOptions& options) noexcept;
+    // From now on it is renewed and released as a reader's share.
+    void become_reader() noexcept { is_reader_.store(true, std::memory_order_relaxed); }
+    // Its holder has let go of it: an end that is no loss.
+    void released() noexcept { is_released_ = true; }
+    [[nodiscard]] bool is_released() const noexcept { return is_released_; }
     // An acquire with this token may have run unseen, or may still run until the store's clock
-    // shows `not_after`. Until a release is answered behind that, the token owes one.
+    // shows `not_after`. Until a release is answered after that, the token owes one.
     void owe(std::int64_t not_after) noexcept { owed_until_ = std::max(owed_until_, not_after); }
     [[nodiscard]] std::int64_t owed_until() const noexcept { return owed_until_; }
-
-    // Fires when the lock is lost, on the Notifier's thread. May throw bad_alloc, and
-    // LockError{no_thread}.
-    [[nodiscard]] std::stop_token lost_signal();
-    // That source, which nobody else has yet, fires with it. Throws as lost_signal().
-    void pass_loss_on(const std::stop_source& to);
-    // A release whose answer is waited for, by a thread or by a coroutine. The lease outlives it.
-    class Release {
-      public:
-        explicit Release(Lease& lease) noexcept : lease_{lease} {}
-
-        // True: operation() is to be submitted to the lease's backend. False: result() is there.
-        [[nodiscard]] bool begin(Clock::time_point now) noexcept;
-        [[nodiscard]] Operation& operation() noexcept { return *operation_; }
-        // It was answered. False: there is another operation().
-        [[nodiscard]] bool answered(Clock::time_point now) noexcept;
-        [[nodiscard]] ReleaseResult result() const noexcept { return result_; }
-        // Why it is `unknown`, and 0 otherwise.
-        [[nodiscard]] Errc error() const noexcept { return error_; }
-
-      private:
-        void judge(const Reply& reply) noexcept;
-        void finish(bool settled) noexcept;
-
-        Lease& lease_;
-        std::optional<Operation> operation_{};
-        ReleaseResult result_ = ReleaseResult::not_held;
-        Errc error_{};
-    };
-    // Blocks until the answer is there, at most twice the command time-out. Once; later calls
-    // answer `not_held`. `error` says why it is `unknown`, and is 0 otherwise.
-    ReleaseResult release(Errc& error) noexcept;
-    // The same without waiting: the answer is read by others. The guard lets go of the lease.
-    static void let_go(LeasePtr lease) noexcept;
-    // Blocks for one command, or not at all. False, and why.
-    bool extend(Duration ttl, Failure& failure);
-    // All of the lock becomes a reader's share. Blocks for one command. False, and why.
-    bool downgrade(Failure& failure);
 
     // The release that it owes, as of now.
     [[nodiscard]] Request release_request(Clock::time_point now) const noexcept;
@@ -143,7 +123,7 @@ class Lease {
         HoldState state = HoldState::fresh;
         std::uint8_t shard = 0;
         std::uint32_t place = 0;           // in the shard's heap
-        TemplateCounts* counts = nullptr;  // of its key template; lives as long as the core
+        TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime
         HoldMachine machine{};
     } hold;
     struct Duty {
@@ -156,14 +136,15 @@ class Lease {
         Errc error{};          // of the last attempt
         std::optional<Operation> operation{};
     } duty;
-    std::unique_ptr<Watch> watch;
+    std::unique_ptr<Watch, WatchDrop> watch;
 
   private:
     static constexpr Clock::rep over = 0;
 
-    Lease(std::shared_ptr<Core> core, Backend& backend, std::string_view key,
-          const LockOptions& options) noexcept;
-    ~Lease();
+    Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
+          Backend& backend, const Texts& texts, Share share) noexcept;
+    // Before the runtime goes, and with it the Notifier that forgets the watch.
+    ~Lease() { watch.reset(); }
     static void* operator new(std::size_t size, std::size_t text_bytes) {
         return ::operator new(size + text_bytes);
     }
@@ -175,22 +156,21 @@ class Lease {
     [[nodiscard]] const char* text() const noexcept {
         return reinterpret_cast<const char*>(this + 1);
     }
-    [[nodiscard]] bool can_watch();
     [[nodiscard]] Clock::duration left() const noexcept;
-    [[nodiscard]] bool end_hold(Clock::time_point now) noexcept;
-    bool renew(std::chrono::milliseconds ttl, Clock::time_point now, Failure& failure);
 
-    std::shared_ptr<Core> core_;
+    std::shared_ptr<Runtime> runtime_;
+    const Clock* clock_;
     Backend* backend_;
+    const Origin origin_;
     std::size_t template_bytes_;
     Share share_;
-    std::atomic<bool> is_reader_{false};  // by downgrade()
+    std::atomic<bool> is_reader_{false};
     std::uint64_t fencing_token_ = 0;
     mutable std::atomic<Clock::rep> deadline_{over};
     Clock::time_point granted_at_{};
     Clock::time_point keep_until_{};
     std::int64_t owed_until_ = 0;
-    bool released_ = false;
+    bool is_released_ = false;
     std::atomic<std::uint32_t> owners_{1};
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;

@@ -4,7 +4,6 @@
 
 #include "manager/core.hpp"
 #include "manager/failure.hpp"
-#include "manager/lease.hpp"
 #include "manager/overview.hpp"
 
 namespace leaselock {
@@ -157,7 +156,7 @@ std::vector<TemplateStats> LockManager::stats_by_template() const {
     return core_->stats_by_template();
 }
 
-// Never destroyed, so that it is there for whatever ends behind it; but what it owes is delivered.
+// Never destroyed, so that it is there for whatever ends after it; but what it owes is delivered.
 LockManager& default_manager() {
     static LockManager& manager = []() -> LockManager& {
         static auto* const made = new LockManager;
@@ -186,99 +185,5 @@ ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_v
 ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_view key,
                                              const LockOptions& options, std::error_code& ec)
     : ScopedDistributedLock(manager, key, options, std::stop_token{}, ec) {}
-
-ScopedDistributedLock& ScopedDistributedLock::operator=(ScopedDistributedLock&& other) noexcept {
-    if (this != &other) {
-        if (lease_ != nullptr) detail::Lease::let_go(std::move(lease_));
-        lease_ = std::move(other.lease_);
-    }
-    return *this;
-}
-
-ScopedDistributedLock::~ScopedDistributedLock() {
-    if (lease_ != nullptr) detail::Lease::let_go(std::move(lease_));
-}
-
-bool ScopedDistributedLock::owns_lock() const noexcept {
-    return lease_ != nullptr && lease_->held();
-}
-
-std::chrono::milliseconds ScopedDistributedLock::remaining() const noexcept {
-    return lease_ == nullptr ? std::chrono::milliseconds{0} : lease_->remaining();
-}
-
-std::stop_token ScopedDistributedLock::lost() {
-    return lease_ == nullptr ? std::stop_token{} : lease_->lost_signal();
-}
-
-ScopedDistributedLock ScopedDistributedLock::same() noexcept {
-    if (lease_ != nullptr) lease_->add_owner();
-    return ScopedDistributedLock{detail::LeasePtr{lease_.get()}};
-}
-
-void ScopedDistributedLock::pass_loss_on(const std::stop_source& to) {
-    if (lease_ != nullptr) lease_->pass_loss_on(to);
-}
-
-std::uint64_t ScopedDistributedLock::fencing_token() const noexcept {
-    return lease_ == nullptr ? 0 : lease_->fencing_token();
-}
-
-std::string_view ScopedDistributedLock::key() const noexcept {
-    return lease_ == nullptr ? std::string_view{} : lease_->key();
-}
-
-std::string_view ScopedDistributedLock::owner_token() const noexcept {
-    return lease_ == nullptr ? std::string_view{} : lease_->token();
-}
-
-void ScopedDistributedLock::extend(Duration ttl) {
-    Failure failure;
-    if (lease_ != nullptr && lease_->extend(ttl, failure)) return;
-    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
-    failure.raise();
-}
-
-void ScopedDistributedLock::extend(Duration ttl, std::error_code& ec) {
-    Failure failure;
-    if (lease_ == nullptr) failure.error = Errc::lost;
-    if (lease_ != nullptr) (void)lease_->extend(ttl, failure);
-    ec = failure.code();
-}
-
-void ScopedDistributedLock::downgrade() {
-    Failure failure;
-    if (lease_ != nullptr && lease_->downgrade(failure)) return;
-    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
-    failure.raise();
-}
-
-void ScopedDistributedLock::downgrade(std::error_code& ec) {
-    Failure failure;
-    if (lease_ == nullptr) failure.error = Errc::lost;
-    if (lease_ != nullptr) (void)lease_->downgrade(failure);
-    ec = failure.code();
-}
-
-void ScopedDistributedLock::ensure() const {
-    if (!owns_lock()) throw LockLost(key());
-}
-
-void ScopedDistributedLock::ensure(std::error_code& ec) const noexcept {
-    ec = owns_lock() ? std::error_code{} : make_error_code(Errc::lost);
-}
-
-ReleaseResult ScopedDistributedLock::release() noexcept {
-    Errc ignored{};
-    return lease_ == nullptr ? ReleaseResult::not_held : lease_->release(ignored);
-}
-
-ReleaseResult ScopedDistributedLock::release(std::error_code& ec) noexcept {
-    Errc error{};
-    const ReleaseResult result =
-        lease_ == nullptr ? ReleaseResult::not_held : lease_->release(error);
-    ec = error == Errc{} ? std::error_code{} : make_error_code(error);
-    return result;
-}
 
 }  // namespace leaselock

@@ -6,6 +6,7 @@
 #include "manager/failure.hpp"
 #include "manager/manager_access.hpp"
 #include "manager/owned_keys.hpp"
+#include "manager/settings.hpp"
 #include "manager/validation.hpp"
 
 namespace leaselock {

@@ -35,7 +35,13 @@ void Notifier::stop(Clock::time_point deadline) noexcept {
     thread.detach();
 }
 
-void Notifier::watch(Lease& lease, std::unique_ptr<Watch> watch) {
+void WatchDrop::operator()(Watch* watch) const noexcept {
+    watch->notifier.forget(*watch);
+    delete watch;
+}
+
+void Notifier::watch(Lease& lease) {
+    std::unique_ptr<Watch, WatchDrop> watch{new Watch{*this, lease}};
     const MutexLock lock{mutex_};
     const Clock::time_point due = lease.deadline();
     watches_.add(*watch, due);

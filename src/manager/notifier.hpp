@@ -26,13 +26,15 @@
 namespace leaselock::detail {
 
 class Lease;
+class Notifier;
 
 // A lease whose loss somebody wants to know.
 struct Watch {
-    explicit Watch(const Lease& what) : lease{&what} {}
+    Watch(Notifier& by, const Lease& what) : notifier{by}, lease{&what} {}
 
     std::stop_source source{};
     std::vector<std::stop_source> others{};  // that fire, too
+    Notifier& notifier;
     const Lease* const lease;
     bool listed = false;      // in the Notifier's heap,
     std::uint32_t place = 0;  // and where
@@ -53,9 +55,9 @@ class Notifier {
     // when it is this thread.
     void stop(Clock::time_point deadline) noexcept;
 
-    // From now on the loss of that lease is notified, once. It has no watch yet, and gets this one.
-    // May throw bad_alloc.
-    void watch(Lease& lease, std::unique_ptr<Watch> watch);
+    // From now on the loss of that lease is notified, once. It has no watch yet, and gets one. May
+    // throw bad_alloc.
+    void watch(Lease& lease);
     // That source fires, too. False: too late, nothing is going to. May throw bad_alloc.
     [[nodiscard]] bool pass_on(Watch& watch, const std::stop_source& to);
     // Not any more. The lease may go away when this returns.
@@ -64,7 +66,7 @@ class Notifier {
     void look(const Lease& lease) noexcept;
 
     [[nodiscard]] bool observed() const noexcept { return observer_ != nullptr; }
-    // Has the observer told, if there is one. Never throws; what cannot be kept is counted.
+    // Notifies the observer, if there is one. Never throws; what cannot be kept is counted.
     void tell(Tell what, LockEvent event) noexcept;
     [[nodiscard]] std::uint64_t dropped() const noexcept;
 

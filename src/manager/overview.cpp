@@ -11,6 +11,7 @@
 
 #include "manager/core.hpp"
 #include "manager/event.hpp"
+#include "manager/execute.hpp"
 #include "manager/reply_check.hpp"
 #include "manager/validation.hpp"
 
@@ -67,7 +68,7 @@ LockInfo info_of(const Reply& reply) {
 }
 
 void tell_forced(Core& core, std::string_view key, const LockInfo& freed) noexcept {
-    if (!core.notifier().observed()) return;
+    if (!core.runtime().notifier().observed()) return;
     LockEvent event{};
     try {
         event.key = key;
@@ -76,7 +77,7 @@ void tell_forced(Core& core, std::string_view key, const LockInfo& freed) noexce
         // The numbers are still worth telling.
     }
     event.fencing_token = freed.fencing_token;
-    core.notifier().tell(&Observer::on_force_released, std::move(event));
+    core.runtime().notifier().tell(&Observer::on_force_released, std::move(event));
 }
 
 }  // namespace
@@ -86,7 +87,7 @@ bool inspect(Core& core, std::string_view key, std::string_view backend, LockInf
     Place place;
     if (!find(core, key, backend, place, failure)) return false;
     Operation operation{look(place.full_key, core.clock().now())};
-    core.run(*place.backend, operation);
+    execute(core.clock(), *place.backend, operation);
     if (failed(operation.reply, key, failure)) return false;
     info = info_of(operation.reply);
     return true;
@@ -96,17 +97,18 @@ bool inspect(Core& core, std::string_view key, std::string_view backend, LockInf
 bool force_release(Core& core, std::string_view key, std::string_view backend, LockInfo& freed,
                    Failure& failure) {
     Place place;
-    if (!find(core, key, backend, place, failure) || !core.tells(failure)) return false;
+    if (!find(core, key, backend, place, failure) || !core.runtime().tells(failure)) return false;
     Operation seen{look(place.full_key, core.clock().now())};
-    const Clock::time_point now = core.run(*place.backend, seen);
+    const Clock::time_point now = execute(core.clock(), *place.backend, seen);
     if (failed(seen.reply, key, failure)) return false;
     freed = {};
     if (seen.reply.outcome != Outcome::held) return true;
     const std::string token = std::string(seen.reply.kept ? kept_mark : "") + seen.reply.holder;
     Operation release{
         {.verb = Verb::release, .key = place.full_key, .token = token, .submitted = now}};
-    core.run(*place.backend, release);
-    if (core.local_queue().busy()) core.local_queue().released(*place.backend, place.full_key);
+    execute(core.clock(), *place.backend, release);
+    if (core.runtime().local_queue().busy())
+        core.runtime().local_queue().released(*place.backend, place.full_key);
     if (failed(release.reply, key, failure)) return false;
     if (release.reply.outcome != Outcome::released) return true;
     freed = info_of(seen.reply);
@@ -124,7 +126,7 @@ bool end_latch(Core& core, std::string_view key, std::string_view backend, int c
                        .token = token,
                        .share = awaiting(count),
                        .submitted = core.clock().now()}};
-    core.run(*place.backend, release);
+    execute(core.clock(), *place.backend, release);
     return !failed(release.reply, key, failure);
 }
 
@@ -177,7 +179,8 @@ bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
         // Others need the connection, too.
         std::optional<Operation> again;
         if (looks[i].reply.error == Errc::too_many_in_flight) {
-            core.run(backend, again.emplace(look(full_keys[i], core.clock().now(), until)));
+            execute(core.clock(), backend,
+                    again.emplace(look(full_keys[i], core.clock().now(), until)));
         }
         const Reply& reply = again ? again->reply : looks[i].reply;
         const bool no_lock = reply.outcome == Outcome::failed &&
