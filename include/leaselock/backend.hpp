@@ -18,6 +18,8 @@
 //   - no command but release ends a lease early, and none but acquire makes one. A store that
 //     knows for certain that the holder's process has ended may end its leases then, but for what
 //     is left of their min_hold.
+//   - a lease runs for as long as was asked, or the reply says for how long (Reply::ttl). Its
+//     holder counts on the shorter of the two.
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
@@ -163,6 +165,9 @@ struct Reply {
     bool in_part = false;                    // it failed, and may have done a part before
     std::uint64_t fencing_token = 0;         // the key's last; 0: none
     std::chrono::milliseconds remaining{0};  // of the holder's lease
+    // granted, renewed: for how long, from the arrival of the request on, where that is less or
+    // more than was asked. 0: as asked.
+    std::chrono::milliseconds ttl{0};
     // On the store's own clock, in microseconds; 0: not told, or there is none.
     std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives behind this
     std::int64_t store_time = 0;  // release: when it was answered

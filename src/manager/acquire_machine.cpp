@@ -21,19 +21,24 @@ bool curable(Errc error) noexcept { return error == Errc::stale || error == Errc
 AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_point sent,
                                                Clock::time_point now) noexcept {
     switch (reply.outcome) {
-        case Outcome::granted:
-            if (now >= sent + plan_.ttl - safety_margin(plan_.ttl)) {
-                owes_ = true;
-                return give_up(Errc::granted_too_late);
-            }
-            grant_ = {reply.fencing_token, plan_.ttl, sent, sent};
-            return done();
+        case Outcome::granted: return granted(reply, sent, now);
         case Outcome::held: note(reply, sent); return message_ ? woke(now) : contended(reply, now);
         default: break;
     }
     if (message_ && believes(*message_, now)) return woke(now);
     if (reply.outcome == Outcome::failed) return failed(reply.error, reply.in_part, now);
     return failed(Errc::unexpected_reply, true, now);
+}
+
+AcquireMachine::Action AcquireMachine::granted(const Reply& reply, Clock::time_point sent,
+                                               Clock::time_point now) noexcept {
+    const std::chrono::milliseconds term = granted_for(reply, plan_.ttl);
+    if (now >= sent + term - safety_margin(term)) {
+        owes_ = true;
+        return give_up(Errc::granted_too_late);
+    }
+    grant_ = {reply.fencing_token, term, sent, sent};
+    return done();
 }
 
 AcquireMachine::Action AcquireMachine::look_again(const Reply& reply, Clock::time_point sent,

@@ -88,6 +88,8 @@ class AcquireMachine {
     };
 
     [[nodiscard]] Action look(Clock::time_point now) const noexcept;
+    [[nodiscard]] Action granted(const Reply& reply, Clock::time_point sent,
+                                 Clock::time_point now) noexcept;
     void note(const Reply& reply, Clock::time_point sent) noexcept;
     [[nodiscard]] bool believes(const HandOff& what, Clock::time_point now) const noexcept;
     [[nodiscard]] Action believe(const HandOff& what, Clock::time_point now) noexcept;

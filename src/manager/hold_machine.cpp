@@ -21,6 +21,16 @@ void HoldMachine::plan_renewal(Clock::time_point from) noexcept {
     due_ = useful ? std::min(from + std::chrono::nanoseconds{term_} / 3, deadline_) : deadline_;
 }
 
+// A term that ends before the lease does is none to plan by.
+void HoldMachine::prolong(milliseconds term, Clock::time_point sent) noexcept {
+    const Clock::time_point end = end_of(sent, term);
+    if (end > deadline_) {
+        term_ = term;
+        deadline_ = end;
+    }
+    plan_renewal(sent);
+}
+
 HoldMachine::Step HoldMachine::step(Clock::time_point now) noexcept {
     if (now >= deadline_) return Step::lose;
     if (now < due_) return Step::none;
@@ -41,9 +51,7 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
         // The user may have asked for less meanwhile.
-        term_ = std::min(ttl, plan_.ttl);
-        deadline_ = std::max(deadline_, end_of(sent, term_));
-        plan_renewal(sent);
+        prolong(std::min(granted_for(reply, ttl), plan_.ttl), sent);
     } else if (verdict == Verdict::unknown) {
         const milliseconds pause = std::clamp(term_ / 12, milliseconds{1}, milliseconds{1000});
         due_ = std::min(now + jitter_(pause), deadline_);
@@ -64,9 +72,8 @@ HoldMachine::Verdict HoldMachine::extended(const Reply& reply, Clock::time_point
                                            milliseconds ttl, Clock::time_point now) noexcept {
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
-        plan_.ttl = term_ = ttl;
-        deadline_ = std::max(deadline_, end_of(sent, ttl));
-        plan_renewal(sent);
+        plan_.ttl = ttl;
+        prolong(granted_for(reply, ttl), sent);
     }
     return verdict;
 }

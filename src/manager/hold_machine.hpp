@@ -5,9 +5,11 @@
 // deadline when that fails. Only a renewal that was answered by yes before the deadline moves it,
 // counted from before that renewal was sent; a no is a loss at once; anything else proves nothing.
 // max_hold caps the deadline. What is lost stays lost. A lock that was handed over is granted for a
-// short time: then all of this goes by that, and the first renewal makes it a whole lease.
+// short time: then all of this goes by that, and the first renewal makes it a whole lease. So it is
+// with a store that grants less than was asked, at each renewal.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -24,10 +26,16 @@ namespace leaselock::detail {
     return std::chrono::nanoseconds{ttl} / 100 + std::chrono::milliseconds{2};
 }
 
+// For how long a yes to a request for `asked` may be counted on: the store may have said less.
+[[nodiscard]] constexpr std::chrono::milliseconds granted_for(
+    const Reply& reply, std::chrono::milliseconds asked) noexcept {
+    return reply.ttl.count() == 0 ? asked : std::min(reply.ttl, asked);
+}
+
 // What a lock was granted by.
 struct Grant {
     std::uint64_t fencing_token = 0;
-    std::chrono::milliseconds ttl{0};  // less than the call's where a release handed it over
+    std::chrono::milliseconds ttl{0};  // may be less than the call's: of a hand-off, or a store
     Clock::time_point sent{};          // the lease counts from then,
     Clock::time_point since{};         // min_hold and max_hold from when it was believed
 };
@@ -69,6 +77,7 @@ class HoldMachine {
     [[nodiscard]] Clock::time_point end_of(Clock::time_point sent,
                                            std::chrono::milliseconds ttl) const noexcept;
     void plan_renewal(Clock::time_point from) noexcept;
+    void prolong(std::chrono::milliseconds term, Clock::time_point sent) noexcept;
     [[nodiscard]] Verdict judge(const Reply& reply, Clock::time_point now) const noexcept;
 
     Plan plan_{};

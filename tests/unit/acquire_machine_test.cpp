@@ -38,6 +38,30 @@ TEST(AcquireMachine, BelievesAGrantUntilTheLeaseLessItsMargin) {
     expect_end_owing(late, late.replied(granted(), begin, end), Errc::granted_too_late);
 }
 
+TEST(AcquireMachine, BelievesAGrantForLessOnlySoLong) {
+    Reply reply = granted();
+    reply.ttl = 4s;
+    const auto end = begin + 4s - safety_margin(4s);
+    AcquireMachine in_time{no_wait};
+    (void)in_time.start(begin);
+    expect_step(in_time.replied(reply, begin, end - 1ns), Step::done);
+    ASSERT_TRUE(in_time.grant().has_value());
+    EXPECT_EQ(in_time.grant()->ttl, 4s);
+    AcquireMachine late{no_wait};
+    (void)late.start(begin);
+    expect_end_owing(late, late.replied(reply, begin, end), Errc::granted_too_late);
+}
+
+TEST(AcquireMachine, BelievesAGrantForMoreAsLongAsItAsked) {
+    Reply reply = granted();
+    reply.ttl = 1h;
+    AcquireMachine machine{no_wait};
+    (void)machine.start(begin);
+    expect_step(machine.replied(reply, begin, begin + 1ms), Step::done);
+    ASSERT_TRUE(machine.grant().has_value());
+    EXPECT_EQ(machine.grant()->ttl, 10s);
+}
+
 TEST(AcquireMachine, CountsALeaseFromTheSendOfTheAnsweredTry) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);

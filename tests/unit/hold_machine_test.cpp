@@ -132,6 +132,43 @@ TEST(HoldMachine, LongerNeedsTheStore) {
     EXPECT_EQ(machine.ttl(), 60s);
 }
 
+Reply renewed_for(std::chrono::milliseconds ttl) {
+    return {.outcome = Outcome::renewed, .ttl = ttl};
+}
+
+TEST(HoldMachine, RenewalForLessMovesTheDeadlineBySoMuch) {
+    HoldMachine machine = of(30s);
+    (void)machine.step(begin + 10s);
+    EXPECT_EQ(machine.replied(renewed_for(25s), begin + 10s, 30s, begin + 10s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), begin + 35s - safety_margin(25s));
+    EXPECT_EQ(machine.due(), begin + 10s + std::chrono::nanoseconds{25s} / 3);
+    EXPECT_EQ(machine.ttl(), 30s) << "the next one asks for all of it";
+}
+
+TEST(HoldMachine, RenewalForMoreIsWhatWasAsked) {
+    HoldMachine machine = of(30s);
+    (void)machine.step(begin + 10s);
+    EXPECT_EQ(machine.replied(renewed_for(1h), begin + 10s, 30s, begin + 10s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), end_of_30s + 10s);
+}
+
+TEST(HoldMachine, RenewalsForNextToNothingShortenNothingAndAreNoStorm) {
+    HoldMachine machine = of(30s);
+    int tries = 0;
+    for (auto now = machine.due(); machine.step(now) == Step::renew; now = machine.due()) {
+        EXPECT_EQ(machine.replied(renewed_for(1ms), now, 30s, now), Verdict::renewed);
+        EXPECT_EQ(machine.deadline(), end_of_30s);
+        ASSERT_LT(++tries, 10);
+    }
+}
+
+TEST(HoldMachine, ExtensionForLessIsBelievedForLess) {
+    HoldMachine machine = of(30s);
+    EXPECT_EQ(machine.extended(renewed_for(40s), begin + 1s, 60s, begin + 2s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), begin + 41s - safety_margin(40s));
+    EXPECT_EQ(machine.ttl(), 60s);
+}
+
 // Handed over by a release: a lease of 30 s, of which 3 s are granted.
 HoldMachine handed_over() { return HoldMachine{{.ttl = 30s, .seed = 7}, begin, 3s}; }
 

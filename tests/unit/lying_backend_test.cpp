@@ -90,11 +90,20 @@ Reply failure(Errc error) {
     return reply;
 }
 
+Reply grant_for(std::chrono::milliseconds ttl) {
+    Reply reply = answer(Outcome::granted);
+    reply.ttl = ttl;
+    return reply;
+}
+
 const std::vector<Reply> acquire_lies{
-    place(Outcome::held),    place(Outcome::held, true), place(Outcome::granted),
-    answer(Outcome::free),   answer(Outcome::renewed),   answer(Outcome::released),
-    answer(Outcome::lost),   place(Outcome::failed),     failure(Errc{}),
-    failure(Errc::held),     failure(Errc::lost),        answer(static_cast<Outcome>(99)),
+    grant_for(-1ms),          grant_for(std::chrono::milliseconds::min()),
+    place(Outcome::held),     place(Outcome::held, true),
+    place(Outcome::granted),  answer(Outcome::free),
+    answer(Outcome::renewed), answer(Outcome::released),
+    answer(Outcome::lost),    place(Outcome::failed),
+    failure(Errc{}),          failure(Errc::held),
+    failure(Errc::lost),      answer(static_cast<Outcome>(99)),
     failure(Errc::cancelled)};
 
 class LyingBackend : public ::testing::Test {
