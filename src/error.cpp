@@ -27,6 +27,7 @@ const char* text(Errc code) noexcept {
         case Errc::forked: return "made before this process was copied, by a fork or from an image";
         case Errc::conflicting_use: return "the key has another number or kind of shares now";
         case Errc::directory_unusable: return "the lock directory cannot be used";
+        case Errc::not_promised: return "the backend promises less than is required";
         case Errc::connect_failed: return "cannot be reached";
         case Errc::loading: return "the server is loading";
         case Errc::read_only: return "the server is a read-only replica";
@@ -67,7 +68,8 @@ std::errc nearest(Errc code) noexcept {
         case Errc::access_denied:
         case Errc::tls_failed: return std::errc::permission_denied;
         case Errc::corrupt: return std::errc::bad_message;
-        case Errc::not_supported: return std::errc::not_supported;
+        case Errc::not_supported:
+        case Errc::not_promised: return std::errc::not_supported;
         case Errc::forked: return std::errc::operation_not_permitted;
         case Errc::conflicting_use: return std::errc::invalid_argument;
         case Errc::directory_unusable: return std::errc::io_error;

@@ -35,9 +35,11 @@
 //     a token; one of none is `granted` when all have been counted, and `held` before. Nobody holds
 //     it: it lives for the ttl behind the last acquire. It is ended by a release with a share of
 //     none and the token of `latch_mark` and its count; conflicting_use if somebody waits for it.
-//     A store without shares answers Errc::not_supported to a request that has one.
 //   - while shares are held, the key is held by nobody but, for a release, by the token of
 //     `shared_mark` and their number (0 for any number): it ends the leases of all of them.
+//   - shares, latches, `min_hold` with `keep`, and list() are for stores that promise them
+//     (guarantees()). One without answers Errc::not_supported to a request that has such a thing,
+//     and does nothing.
 //   - acquire does nothing if it reaches the store after `deadline`.
 //   - something under the key that is not a lock is left alone: Errc::corrupt.
 //   - a failure is `unavailable` only if the command did not run; when in doubt it is `unknown`.
@@ -73,6 +75,7 @@
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
+#include <leaselock/guarantees.hpp>
 #include <leaselock/share.hpp>
 
 namespace leaselock {
@@ -220,6 +223,10 @@ class LEASELOCK_EXPORT Backend {
 
     // Whether it was made before this process was copied: see leaselock/copies.hpp.
     [[nodiscard]] bool is_copied() const noexcept { return origin_.is_copied(); }
+
+    // What the store promises beyond what every backend must guarantee, as it is configured: plain
+    // values, the same at each call. Does not block, and asks nobody. Without it that is nothing.
+    [[nodiscard]] virtual Guarantees guarantees() const noexcept { return {}; }
 
     // Starts the operations, in their order; may complete some before it returns. Does not wait for
     // the store. What is given together is written together.

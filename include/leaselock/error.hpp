@@ -45,6 +45,7 @@ enum class Errc : int {
     forked = 212,                 // the manager or backend was made before a fork
     conflicting_use = 213,        // the key has another number of shares now, or another kind
     directory_unusable = 214,     // a lock directory that is full, read-only, missing or damaged
+    not_promised = 215,           // the store promises less than the call requires
     // unavailable
     connect_failed = 301,       // no connection within the time-out
     loading = 302,              // the server is reading its data, or lost its master

@@ -17,6 +17,7 @@
 #include <leaselock/fence_guard.hpp>
 #include <leaselock/file.hpp>
 #include <leaselock/finding.hpp>
+#include <leaselock/guarantees.hpp>
 #include <leaselock/key_macros.hpp>
 #include <leaselock/key_template.hpp>
 #include <leaselock/leader_election.hpp>

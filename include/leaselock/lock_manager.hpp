@@ -24,6 +24,7 @@
 #include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
+#include <leaselock/guarantees.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/observer.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
@@ -143,6 +144,11 @@ class LEASELOCK_EXPORT LockManager {
                                                std::string_view backend = {});
     [[nodiscard]] std::vector<ListedLock> list(std::string_view pattern, std::string_view backend,
                                                std::error_code& ec);
+
+    // What the backend promises, for LockOptions::require. Does not block, and does no I/O; it is a
+    // use, which freezes the registry. Throws LockError: unknown_backend, forked.
+    [[nodiscard]] Guarantees guarantees(std::string_view backend = {});
+    [[nodiscard]] Guarantees guarantees(std::string_view backend, std::error_code& ec);
 
     // For the start of a program: what is amiss with the backend, each with what to do. Empty: all
     // is well. It acquires, looks at, waits for, renews and releases a lock of its own, and a share

@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include <leaselock/clock.hpp>
+#include <leaselock/guarantees.hpp>
 #include <leaselock/share.hpp>
 
 namespace leaselock {
@@ -98,6 +99,10 @@ struct LockOptions {
     Share share{};
     // Which registered backend. Empty: the manager's.
     std::string_view backend{};
+    // What that backend must promise at least, {.fair = true} say. One that promises less refuses
+    // the call before any I/O: Errc::not_promised. Each field in its range, `least_ttl` 10 ms to
+    // 24 h.
+    Guarantees require{};
     // What observers and statistics call all keys of this kind: a text that does not have the
     // key's values in it, a literal as a rule. The macros fill in the template that they are given.
     std::string_view key_template{};
@@ -127,8 +132,6 @@ struct ManagerOptions {
     std::shared_ptr<Observer> observer{};
 };
 
-inline constexpr std::chrono::milliseconds min_ttl{10};
-inline constexpr std::chrono::milliseconds max_ttl = std::chrono::hours{24};
 inline constexpr std::size_t max_key_bytes = 512;     // with the prefix
 inline constexpr std::size_t max_prefix_bytes = 256;  // leaves room for a key
 inline constexpr std::size_t max_owner_bytes = 128;

@@ -38,6 +38,20 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
   public:
     using Backend::submit;
 
+    // No server is there to fail, and nothing to be notified of: the end of the process is that of
+    // the store.
+    [[nodiscard]] Guarantees guarantees() const noexcept override {
+        return {.exclusion = Exclusion::always,
+                .fences = Fences::counter,
+                .notified = true,
+                .fair = true,
+                .shares = true,
+                .latches = true,
+                .min_hold = true,
+                .list = true,
+                .least_ttl = min_ttl};
+    }
+
     // Blocks for the shard's mutex only. Allocates for a key, and for a place, that was not there.
     void submit(std::span<Operation* const> operations) noexcept override {
         if (is_copied()) return refuse_copied(operations);

@@ -31,6 +31,19 @@ class FileBackend final : public Backend {
     explicit FileBackend(FileOptions options);
 
     using Backend::submit;
+    // A reboot, which ends the locks, ends their holders, too.
+    [[nodiscard]] Guarantees guarantees() const noexcept override {
+        return {.exclusion = Exclusion::always,
+                .fences = Fences::clock,
+                .notified = true,
+                .fair = true,
+                .process_end = true,
+                .shares = true,
+                .latches = true,
+                .min_hold = true,
+                .list = true,
+                .least_ttl = min_ttl};
+    }
     void submit(std::span<Operation* const> operations) noexcept override;
     bool pump(Operation& operation, Clock::time_point until) noexcept override;
     void detach(Operation& operation) noexcept override;

@@ -139,6 +139,20 @@ std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_
     }
 }
 
+Guarantees LockManager::guarantees(std::string_view backend) {
+    Failure failure;
+    const Backend* const chosen = core_->backend_for(backend, failure);
+    if (chosen == nullptr) failure.raise();
+    return chosen->guarantees();
+}
+
+Guarantees LockManager::guarantees(std::string_view backend, std::error_code& ec) {
+    Failure failure;
+    const Backend* const chosen = core_->backend_for(backend, failure);
+    ec = failure.code();
+    return chosen == nullptr ? Guarantees{} : chosen->guarantees();
+}
+
 std::vector<Finding> LockManager::check(std::string_view backend) { return core_->check(backend); }
 
 std::vector<Finding> LockManager::check(std::string_view backend, std::error_code& ec) {

@@ -88,6 +88,19 @@ bool check_share(Share share, Failure& failure) {
     return false;
 }
 
+bool check_require(const Guarantees& require, Failure& failure) {
+    if (require.exclusion > Exclusion::always || require.fences > Fences::log) {
+        failure.set(
+            Errc::invalid_option,
+            fmt::format("require.exclusion = {}, require.fences = {}, allowed are 0 to {} "
+                        "and 0 to {}",
+                        static_cast<int>(require.exclusion), static_cast<int>(require.fences),
+                        static_cast<int>(Exclusion::always), static_cast<int>(Fences::log)));
+        return false;
+    }
+    return check_ttl("require.least_ttl", require.least_ttl, failure);
+}
+
 }  // namespace
 
 bool check_ttl(std::string_view field, Duration value, Failure& failure) {
@@ -133,10 +146,19 @@ bool check_options(const LockOptions& options, Failure& failure) {
         !in_range("max_hold", *options.max_hold, min_ttl, milliseconds::max(), failure)) {
         return false;
     }
-    return check_share(options.share, failure) &&
+    return check_share(options.share, failure) && check_require(options.require, failure) &&
            in_range("retry_delay", options.retry_delay, milliseconds{1}, std::chrono::hours{1},
                     failure) &&
            in_range("min_hold", options.min_hold, milliseconds{0}, max_ttl, failure);
+}
+
+bool check_promises(std::string_view name, const Guarantees& promised, const Guarantees& required,
+                    Failure& failure) {
+    if (covers(promised, required)) return true;
+    const std::string who =
+        name.empty() ? "the default backend" : fmt::format("backend '{}'", name);
+    failure.set(Errc::not_promised, fmt::format("{}: {}", who, unmet(promised, required)));
+    return false;
 }
 
 bool check_options(const ManagerOptions& options, Failure& failure) {

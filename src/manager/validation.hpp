@@ -15,6 +15,9 @@ namespace leaselock::detail {
 // Of permits, or of those who count a latch down: 1 to max_permits.
 [[nodiscard]] bool check_number(std::string_view field, int number, Failure& failure);
 [[nodiscard]] bool check_options(const LockOptions& options, Failure& failure);
+// Whether the store of that name, the default one if it is empty, promises all that is required.
+[[nodiscard]] bool check_promises(std::string_view name, const Guarantees& promised,
+                                  const Guarantees& required, Failure& failure);
 [[nodiscard]] bool check_options(const ManagerOptions& options, Failure& failure);
 
 // host:pid, with what an owner may not have replaced by '-'.

@@ -75,6 +75,7 @@ class FaultBackend final : public Backend {
 
     using Backend::submit;
 
+    [[nodiscard]] Guarantees guarantees() const noexcept override { return inner_->guarantees(); }
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const operation : operations) {
             if (!note(*operation)) perform(*operation);
