@@ -37,8 +37,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return result;
 }
 
-// What a new process needs to become the command; made before the fork, since other threads may
-// hold the allocator's locks while it happens.
+// What a new process needs to become the command; made before, since it has our memory until then
+// and must leave that as it is.
 struct Becoming {
     char** words;
     char** environment;
@@ -87,7 +87,10 @@ Child::Child(const Plan& plan, const Signals& signals, const Terminal& terminal)
     const Becoming what{const_cast<char**>(word_pointers.data()),
                         const_cast<char**>(environment_pointers.data()), own_group_, ::getpid(),
                         to.get()};
-    pid_ = checked(::fork(), "fork");
+    // To copy our memory, as fork does, takes a tenth of the time of a whole run. We sleep until
+    // the program runs, as we have to for the errno; and no signal has a handler that could run in
+    // the new process meanwhile.
+    pid_ = checked(::vfork(), "vfork");
     if (pid_ == 0) become(what, signals, terminal);
     to.close();
     error_ = read_error(from.get());
