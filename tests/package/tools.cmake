@@ -1,5 +1,5 @@
 # Uses the command as it was installed: it runs, and the man page and the completions of each shell lie
-# where those look for them. ALONE: nothing else
+# where those look for them. What starts first loads the C library and no other. ALONE: nothing else
 # was installed, and nothing else is there.
 cmake_minimum_required(VERSION 3.25)
 set(prefix "${WORK_DIR}/${PACKAGE_PREFIX}")
@@ -34,4 +34,11 @@ execute_process(
     RESULT_VARIABLE result ERROR_VARIABLE error)
 if(NOT result EQUAL 69)
     message(FATAL_ERROR "it ended with ${result}: ${error}")
+endif()
+execute_process(COMMAND readelf --dynamic --wide "${prefix}/bin/leaselock"
+    OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*" libraries "${dynamic}")
+list(FILTER libraries EXCLUDE REGEX "\\[(libc|libm|ld-linux)[-.]")
+if(libraries OR NOT dynamic MATCHES "\\[libc\\.")
+    message(FATAL_ERROR "bin/leaselock loads ${libraries}")
 endif()
