@@ -15,7 +15,7 @@
 #include <leaselock/error.hpp>
 
 #include "file/failure.hpp"
-#include "file/member.hpp"
+#include "file/member_fifo.hpp"
 #include "file/names.hpp"
 #include "file/place.hpp"
 #include "file/write_at.hpp"
@@ -187,7 +187,7 @@ std::vector<std::string> Directory::names() const {
     while (const dirent* const each = ::readdir(all.get())) {
         const std::string name = each->d_name;
         if (name.starts_with(draft_mark)) sweep(name);
-        if (is_of_member(name)) sweep_member(*this, name);
+        if (is_of_member(name)) sweep_member(fd(), name);
         const bool may_be_file = each->d_type == DT_REG || each->d_type == DT_UNKNOWN;
         if (may_be_file && is_of_lock(name) &&
             ::faccessat(fd_.get(), name.c_str(), R_OK, AT_EACCESS) == 0) {

@@ -1,9 +1,9 @@
-// The directory in which the files of locks are, and what they share: rights, and fencing tokens.
+// The directory in which the files of locks are, and what they share: rights, and how one is
+// opened.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -12,7 +12,6 @@
 #include <leaselock/finding.hpp>
 
 #include "file/descriptor.hpp"
-#include "file/fence_file.hpp"
 
 namespace leaselock::file {
 
@@ -45,9 +44,6 @@ class Directory {
     // who was not given that. False: errno says why.
     [[nodiscard]] bool make_fifo(const std::string& name) const noexcept;
 
-    [[nodiscard]] detail::Fences fences(std::uint64_t floor) { return fence_.fences(floor); }
-    void publish(std::uint64_t fence) { fence_.publish(fence); }
-
     // The names in it that are those of locks, of files that we may read. Throws FileError.
     [[nodiscard]] std::vector<std::string> names() const;
     void examine(std::vector<Finding>& findings) const;
@@ -68,7 +64,6 @@ class Directory {
     bool gives_group_ = false;  // by itself to what is made in it
     uid_t owner_ = 0;
     gid_t group_ = 0;
-    FenceFile fence_{*this};
 };
 
 }  // namespace leaselock::file

@@ -80,7 +80,7 @@ Home FileBackend::home(bool with_self) {
     if (!is_there) {
         home.self.reset();
         if (home.directory == nullptr || home.directory->is_removed()) {
-            home.directory = std::make_shared<Directory>(path(), options_.directory.empty());
+            home.directory = std::make_shared<LockDirectory>(path(), options_.directory.empty());
         }
     }
     if (with_self && home.self == nullptr) {
@@ -93,7 +93,7 @@ Home FileBackend::home(bool with_self) {
 void FileBackend::sweep_some(const Home& home) {
     try {
         for (const std::string& name : some_names(*home.directory, home.self->id())) {
-            if (is_of_member(name)) sweep_member(*home.directory, name);
+            if (is_of_member(name)) sweep_member(home.directory->fd(), name);
             if (is_of_lock(name)) (void)sweep(home, name);
         }
     } catch (const FileError&) {  // the next one does

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,28 +12,6 @@
 
 namespace leaselock::file {
 namespace {
-
-constexpr std::string_view member_mark = ".member-";
-constexpr int fifo_flags = O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-
-std::string fifo_of(MemberId id) { return fmt::format("{}{:016x}", member_mark, id); }
-
-struct flock life() noexcept {
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
-    return whole;
-}
-
-Descriptor open_fifo(const Directory& directory, const std::string& name, int access) noexcept {
-    return Descriptor{::openat(directory.fd(), name.c_str(), access | fifo_flags)};
-}
-
-// The lock that a member has for life. False: somebody has it.
-bool take_life(const Descriptor& fd) noexcept {
-    const struct flock whole = life();
-    return ::fcntl(fd.get(), F_OFD_SETLK, &whole) == 0;
-}
 
 MemberId random_id() {
     MemberId id = 0;
@@ -57,7 +34,7 @@ bool Member::try_to_be_born() {
         if (errno == EEXIST || errno == ENOENT) return false;
         raise("cannot make a file in", directory_->path());
     }
-    fd_ = open_fifo(*directory_, name, O_RDWR);
+    fd_ = open_fifo(directory_->fd(), name, O_RDWR);
     if (!fd_ && errno == ENOENT) return false;
     if (!fd_) raise("cannot open a file in", directory_->path());
     if (take_life(fd_)) return !is_removed();
@@ -72,22 +49,15 @@ Member::~Member() {
 // For reading, too, since a FIFO without a reader ends who writes.
 void send(const Directory& directory, MemberId to, std::string_view text) noexcept {
     try {
-        const Descriptor fifo = open_fifo(directory, fifo_of(to), O_RDWR);
+        const Descriptor fifo = open_fifo(directory.fd(), fifo_of(to), O_RDWR);
         if (fifo) (void)!::write(fifo.get(), text.data(), text.size());
     } catch (const std::bad_alloc&) {
         return;
     }
 }
 
-bool is_of_member(std::string_view name) noexcept { return name.starts_with(member_mark); }
-
-void sweep_member(const Directory& directory, const std::string& name) noexcept {
-    const Descriptor fifo = open_fifo(directory, name, O_RDWR);
-    if (fifo && take_life(fifo)) ::unlinkat(directory.fd(), name.c_str(), 0);
-}
-
 Census::Seen Census::look_at(MemberId member) const {
-    Descriptor fd = open_fifo(directory_, fifo_of(member), O_RDONLY);
+    Descriptor fd = open_fifo(directory_.fd(), fifo_of(member), O_RDONLY);
     if (!fd && errno == ENOENT) return {member, false, {}};
     if (!fd) raise("cannot open a file in", directory_.path());
     struct flock whole = life();

@@ -16,10 +16,9 @@
 #include "file/descriptor.hpp"
 #include "file/directory.hpp"
 #include "file/failure.hpp"
+#include "file/member_fifo.hpp"
 
 namespace leaselock::file {
-
-using MemberId = std::uint64_t;  // 0: not known
 
 class Member {
   public:
@@ -46,10 +45,6 @@ class Member {
 
 // Written to a member as a whole, or not at all: then it costs time.
 void send(const Directory& directory, MemberId to, std::string_view text) noexcept;
-
-// Removes what a member has left, if it is one and has ended.
-void sweep_member(const Directory& directory, const std::string& name) noexcept;
-[[nodiscard]] bool is_of_member(std::string_view name) noexcept;
 
 // Which members live, each looked at once.
 //

@@ -1,22 +1,18 @@
 #include "file/place.hpp"
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <fstream>
-#include <grp.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <vector>
 
 #include <leaselock/error.hpp>
 #include <leaselock/file.hpp>
 
-#include "file/directory.hpp"
 #include "file/failure.hpp"
 
 namespace leaselock {
@@ -32,16 +28,9 @@ std::string default_lock_directory() {
 }
 
 namespace file {
-namespace {
-
-struct Rights {
-    mode_t mode = 0700;
-    gid_t group = static_cast<gid_t>(-1);  // that of the process, or of the directory above
-};
-
 // Under a name of its own first, so that nobody finds it without its rights, of which a umask may
 // even take the owner's away.
-void make_directory(const std::string& path, const Rights& rights = {}) {
+void make_directory(const std::string& path, const Rights& rights) {
     const std::size_t end = path.find_last_not_of('/');
     const std::size_t slash = path.find_last_of('/', end);
     std::string draft = path.substr(0, slash) + "/.leaselock-XXXXXX";
@@ -57,11 +46,13 @@ void make_directory(const std::string& path, const Rights& rights = {}) {
     if (error != EEXIST) raise("cannot make the lock directory", path);
 }
 
+namespace {
+
 Descriptor open_at(const std::string& path, int flags) {
     flags |= O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     Descriptor fd{::open(path.c_str(), flags)};
     if (!fd && errno == ENOENT) {
-        make_directory(path);
+        make_directory(path, {});
         fd = Descriptor{::open(path.c_str(), flags)};
     }
     if (!fd) raise("cannot open the lock directory", path);
@@ -109,57 +100,6 @@ Descriptor open_own_directory(const std::string& path) {
     return fd;
 }
 
-namespace {
-
-constexpr mode_t shared_mode = 02770;
-
-gid_t group_of(const std::string& group) {
-    std::vector<char> text(1U << 16U);
-    struct group entry {};
-    struct group* found = nullptr;
-    ::getgrnam_r(group.c_str(), &entry, text.data(), text.size(), &found);
-    if (found != nullptr) return found->gr_gid;
-    gid_t number = 0;
-    const char* const end = group.data() + group.size();
-    const auto read = std::from_chars(group.data(), end, number);
-    if (read.ec == std::errc{} && read.ptr == end) return number;
-    throw LockError(Errc::invalid_option,
-                    fmt::format("group = '{}', allowed is one that this machine knows", group));
-}
-
-}  // namespace
-
-void make_shared_directory(const std::string& path, gid_t group) {
-    struct stat found {};
-    if (::lstat(path.c_str(), &found) != 0) {
-        if (errno != ENOENT) raise("cannot look at", path);
-        make_directory(path, {.mode = shared_mode, .group = group});
-        if (::lstat(path.c_str(), &found) != 0) raise("cannot look at", path);
-    }
-    if (!S_ISDIR(found.st_mode) || found.st_gid != group ||
-        (found.st_mode & 07777U) != shared_mode) {
-        throw FileError(Errc::directory_unusable,
-                        fmt::format("'{}' is there already, and is no directory of group {} with "
-                                    "mode {:o}: remove it while no lock of it is held, or name "
-                                    "another",
-                                    path, group, shared_mode));
-    }
-    Directory directory{path};
-    (void)directory.fences(0);
-}
-
 }  // namespace file
-
-void make_shared_lock_directory(const std::string& directory, const std::string& group) {
-    if (!directory.starts_with('/')) {
-        throw LockError(Errc::invalid_option,
-                        fmt::format("directory = '{}', allowed is an absolute path", directory));
-    }
-    try {
-        file::make_shared_directory(directory, file::group_of(group));
-    } catch (const file::FileError& error) {
-        throw LockError(error.code(), error.what());
-    }
-}
 
 }  // namespace leaselock

@@ -18,7 +18,11 @@ namespace leaselock::file {
 // or may write to, and a place that other processes of the user do not see.
 [[nodiscard]] Descriptor open_own_directory(const std::string& path);
 
-// Makes one for a group, with its files, if it is not there.
-void make_shared_directory(const std::string& path, gid_t group);
+struct Rights {
+    mode_t mode = 0700;
+    gid_t group = static_cast<gid_t>(-1);  // that of the process, or of the directory above
+};
+// Makes it if it is not there. Throws FileError.
+void make_directory(const std::string& path, const Rights& rights);
 
 }  // namespace leaselock::file

@@ -13,7 +13,7 @@
 
 #include <leaselock/backend.hpp>
 
-#include "file/directory.hpp"
+#include "file/lock_directory.hpp"
 #include "file/lock_file.hpp"
 #include "file/member.hpp"
 #include "file/record.hpp"
@@ -23,7 +23,7 @@ namespace leaselock::file {
 
 // Where requests find their files, and who asks. No member: it takes and keeps nothing.
 struct Home {
-    std::shared_ptr<Directory> directory{};
+    std::shared_ptr<LockDirectory> directory{};
     std::shared_ptr<const Member> self{};
 };
 

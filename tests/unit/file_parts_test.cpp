@@ -9,8 +9,8 @@
 #include <thread>
 #include <vector>
 
-#include "file/directory.hpp"
 #include "file/failure.hpp"
+#include "file/lock_directory.hpp"
 #include "file/lock_file.hpp"
 #include "file/names.hpp"
 #include "file/record.hpp"
@@ -111,7 +111,7 @@ class FileParts : public ::testing::Test {
     }
 
     support::TempDir home_;
-    Directory directory_{home_.path().string()};
+    LockDirectory directory_{home_.path().string()};
 };
 
 TEST_F(FileParts, StateIsWrittenBesideTheFormerOneBeforeTheHeaderIs) {
@@ -189,7 +189,7 @@ TEST_F(FileParts, FileThatIsNotThereIsMadeOnlyOnDemand) {
 TEST_F(FileParts, RightsAreThoseOfTheDirectory) {
     const support::TempDir home;
     ASSERT_EQ(::chmod(home.path().c_str(), 02770), 0);
-    Directory directory{home.path().string()};
+    LockDirectory directory{home.path().string()};
     const LockFile file{directory, "key", Access::create};
     (void)directory.fences(0);
     for (const char* name : {"key", ".fence"}) {
@@ -220,14 +220,14 @@ TEST_F(FileParts, LinkToADirectoryIsNotTakenForOurs) {
 }
 
 TEST_F(FileParts, FencesRiseOverAllOfADirectoryAndItsLoss) {
-    Directory same{home_.path().string()};
+    LockDirectory same{home_.path().string()};
     const std::uint64_t first = directory_.fences(0).next();
     directory_.publish(first + 1'000'000'000);
     EXPECT_GT(same.fences(0).next(), first + 1'000'000'000);
     directory_.publish(first);  // late: changes nothing
     EXPECT_GT(same.fences(0).next(), first + 1'000'000'000);
     const support::TempDir another;
-    EXPECT_GE(Directory{another.path().string()}.fences(0).next(), first);
+    EXPECT_GE(LockDirectory{another.path().string()}.fences(0).next(), first);
 }
 
 TEST_F(FileParts, FencesOfManyThreadsKeepTheHighest) {
@@ -243,7 +243,7 @@ TEST_F(FileParts, FencesOfManyThreadsKeepTheHighest) {
         }
     }
     EXPECT_GT(directory_.fences(0).next(), base + 1'000'000'000 + 3999);
-    Directory another{home_.path().string()};
+    LockDirectory another{home_.path().string()};
     EXPECT_GT(another.fences(0).next(), base + 1'000'000'000 + 3999);
 }
 
