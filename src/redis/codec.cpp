@@ -217,7 +217,7 @@ bool decode_acquire(const Request& request, bool queues, wire::ReplyView answer,
         case -1:
             fail(reply, Errc::stale, "the server's time was past the deadline of the command");
             return answer.size() == 2;
-        case -2: fail_conflict(reply); return answer.size() == 2 && has_share(request);
+        case -2: fail_conflict(reply); return answer.size() == 2;
         default: return false;
     }
 }

@@ -49,7 +49,8 @@ TEST(CountDownLatch, ContradictionsAreTypedErrors) {
     EXPECT_EQ(ec, Errc::conflicting_use);
     EXPECT_THROW((void)other.count(), LockError);
     EXPECT_EQ(latch.count(), 1);
-    EXPECT_FALSE(world.other.acquire("latch").has_value());
+    EXPECT_FALSE(world.other.acquire("latch", {.wait = true}, {}, ec));
+    EXPECT_EQ(ec, Errc::conflicting_use) << "a latch is no lock, and nobody waits for it";
 }
 
 TEST(CountDownLatch, CommandThatIsSaidTwiceCountsOnce) {

@@ -167,7 +167,7 @@ TEST(RedisCodec, AnotherNumberOfSharesIsRefused) {
     EXPECT_EQ(reply.error, Errc::conflicting_use);
     EXPECT_EQ(server_time, 1'700'000'000'000'000);
     expect_failed(share, array(integer(-2)), Errc::protocol_error);
-    expect_failed(Verb::acquire, array(integer(-2), now), Errc::protocol_error);
+    expect_failed(Verb::acquire, array(integer(-2), now), Errc::conflicting_use);
 }
 
 TEST(RedisCodec, RenewAndReleaseAnswerYesOrLost) {

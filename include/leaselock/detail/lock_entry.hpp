@@ -57,7 +57,8 @@ struct LockEntry {
     }
     [[nodiscard]] bool in_conflict(Share share) const noexcept {
         if (shares == nullptr) return is_latch(share);
-        return share.of != 0 && shares->of() != share.of;
+        const bool latch = shares->of() < 0;
+        return (latch || share.of != 0) && shares->of() != share.of;
     }
     [[nodiscard]] bool has_room(Share share) const noexcept {
         return shares != nullptr && shares->fits(share);

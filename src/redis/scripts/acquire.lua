@@ -12,6 +12,7 @@
 --                              held; without a holder: free, and the turn of another one's place.
 --                              place: 0 none, 1 one, 2 the first that lives
 --   {-1, now}                  stale
+--   {-2, now}                  the key is a latch
 -- The fence is written first: if memory is out, that leaves a gap and no lock. It is passed as text,
 -- since Redis takes longer to print a number than to store it, and gets its 8 days anew once a day,
 -- since that takes longer than to store it, too.
@@ -26,6 +27,7 @@ if mine then
 end
 local queue = not mine and call('LINDEX', KEYS[3], '0')
 if queue or not mine and holder then
+  if holder and string.match(holder, '^latch:%d+$') then return {-2, now} end
   local life, place = ARGV[4], ARGV[5]
   -- include parts/places.lua
   local turn = not holder and first()

@@ -1,4 +1,4 @@
--- Ends a latch for which nobody waits.
+-- Ends a latch for which nobody waits. Those who counted are remembered, see latch.lua.
 -- KEYS: 1 the latch, 2 its last fencing token, 3 the queue, 4 its waiters, 5 who has counted down
 -- ARGV: 1 `latch:<count>`
 -- Replies: 1 ended, 0 there is none (behind a write that changes nothing, see renew.lua), {-2, now}
@@ -13,5 +13,5 @@ local now = tonumber(time[1] .. string.format('%06d', time[2]))
 -- include parts/places.lua
 if first() then return {-2, now} end
 call('DEL', KEYS[1])
-call('DEL', KEYS[5])
+call('PEXPIRE', KEYS[5], '7200000')
 return 1

@@ -84,7 +84,7 @@ for _, group in ipairs(groups) do
       call('ZADD', holders, till, winner[1])
       for i = 2, winner[2] do call('ZADD', holders, till, winner[1] .. '|' .. i) end
     end
-    call('PEXPIRE', holders, 86401000)
+    if not latch then call('PEXPIRE', holders, 86401000) end
   end
   local message = table.concat(tokens, ',') .. '|' .. string.format('%.0f', fence) .. '|' .. short
   local heard = redis.pcall('PUBLISH', group.channel, message)
