@@ -36,6 +36,7 @@ void Steps::receive_one(const State& before, State state, const Message& message
     switch (message.kind) {
         case Kind::granted: has_room = receive_granted(state, message); break;
         case Kind::held: has_room = receive_held(state, message, broken); break;
+        case Kind::refused: receive_refused(state, message); break;
         case Kind::hand_off: has_room = receive_hand_off(state, message); break;
         case Kind::renewed: receive_renewed(state, message); break;
         case Kind::not_yours: receive_not_yours(state, message, broken); break;
@@ -82,8 +83,12 @@ bool Steps::receive_granted(State& state, const Message& message) {
     const int index = setup_.client_of(message.token);
     Client& client = state.clients[index];
     client.asked = false;
+    if (is_latch(setup_.wants[index])) {
+        end_latch_call(state, index);
+        return true;
+    }
     const int age = keeps(Rule::belief_counts_from_send) ? message.age : 0;
-    const Ticks belief = small(setup_.ttl - age);
+    const Ticks belief = small(setup_.ttl_of(index) - age);
     if (belief > 0) {
         hold(state, index, belief, message.fence, message.age);
         return true;
@@ -135,6 +140,13 @@ bool Steps::receive_hand_off(State& state, const Message& message) {
     const int age = keeps(Rule::message_counts_from_poll) ? client.poll_age : 0;
     const Ticks belief = small(setup_.short_ttl - age);
     if (!has_polled || !is_new || belief <= 0) return true;
+    if (is_latch(setup_.wants[index])) {
+        // The newest poll may be out still, whose answer is not needed any more.
+        Debt& debt = state.debts[message.token];
+        debt.unseen = debt.unseen || client.asked;
+        end_latch_call(state, index);
+        return true;
+    }
     // Where nobody renews, or min_hold is asked for, a short grant is not enough: he acquires once
     // more, and the store answers with the same fence and a whole ttl.
     if (!setup_.short_is_enough && keeps(Rule::winner_asks_for_all))

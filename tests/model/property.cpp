@@ -1,7 +1,9 @@
 #include "model/property.hpp"
 
 #include <algorithm>
+#include <bit>
 
+#include "model/latch_scripts.hpp"
 #include "model/share_scripts.hpp"
 
 namespace leaselock::model {
@@ -18,6 +20,7 @@ class Check {
             const Property broken = client(i);
             if (broken != Property::none) return broken;
         }
+        if (const Property broken = latch_call(); broken != Property::none) return broken;
         return something_left() ? Property::nothing_left : Property::none;
     }
 
@@ -89,6 +92,14 @@ class Check {
         return Property::none;
     }
 
+    // What is promised to whoever counts.
+    [[nodiscard]] Property latch_call() const {
+        const Tally& tally = state_.tally;
+        const Ticks left = state_.store.holder == a_latch ? state_.store.left : small(0);
+        if (left < tally.left) return Property::latch_lives;
+        return (tally.said_none & tally.ever) != 0 ? Property::no_is_no : Property::none;
+    }
+
     [[nodiscard]] bool somebody_contends(int process) const {
         for (int i = 0; i < setup_.clients; ++i) {
             const bool is_of_it = setup_.process_of[i] == process && setup_.stands_in_line(i);
@@ -102,6 +113,7 @@ class Check {
     [[nodiscard]] bool waits_too_long(int client) const {
         const Share wanted = setup_.wants[client];
         Store store = state_.store;
+        if (is_latch(wanted)) return !finds_it_open(store, client);
         const Ticks bound = std::max(store.left, setup_.place_life);
         for (int time = 0; time <= bound; ++time) {
             const AcquireArguments look{token(client), setup_.ttl, 0, setup_.place_life, wanted};
@@ -111,6 +123,16 @@ class Check {
             pass(store, 1, without_);
         }
         return true;
+    }
+
+    // Whoever waits for a latch that is open finds that by the next poll. How long it takes until
+    // all have counted is their affair.
+    [[nodiscard]] bool finds_it_open(Store& store, int client) const {
+        const Share wanted = setup_.wants[client];
+        const bool all_counted =
+            std::popcount(static_cast<unsigned>(state_.tally.now)) >= wanted.of;
+        const AcquireArguments look{token(client), setup_.ttl, 0, setup_.place_life, wanted};
+        return !all_counted || latch(store, look, without_).what == AcquireAnswer::granted;
     }
 
     // Whoever may still end what the store has of this token: its client, or who owes a release. A
@@ -167,6 +189,13 @@ std::string_view complaint(Property property) {
         case Property::fences_differ: return "two holders have one fence";
         case Property::free_share_is_given: return "a share that is free is refused";
         case Property::ended_stays_ended: return "a lease that has ended is there again";
+        case Property::latch_opens_by_counts: return "a latch is open, and not all have counted";
+        case Property::latch_stays_open: return "a latch is closed, though all have counted";
+        case Property::latch_lives: return "a latch ends before its time";
+        case Property::all_are_notified: return "a latch opens, and not all who wait are notified";
+        case Property::waited_latch_lives: return "a latch ends while somebody waits for it";
+        case Property::latch_is_no_lock: return "somebody queues for the lock of a latch's key";
+        case Property::no_is_no: return "a count is said to be none, and was counted";
     }
     return "";
 }

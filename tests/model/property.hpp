@@ -26,6 +26,13 @@ enum class Property : std::uint8_t {
     fences_differ,
     free_share_is_given,
     ended_stays_ended,
+    latch_opens_by_counts,
+    latch_stays_open,
+    latch_lives,
+    all_are_notified,
+    waited_latch_lives,
+    latch_is_no_lock,
+    no_is_no,
 };
 
 // What is wrong when it is broken.

@@ -61,6 +61,19 @@ enum class Rule : std::uint8_t {
     // renewal of before proves nothing then.
     reader_from_the_send,
     no_of_before_is_none,
+    // Latches. A token counts once, and never for a later life of the latch; each life begins with
+    // nobody counted; when it opens all who wait are notified, and not the first alone; it is not
+    // reset while somebody waits; whoever wants a lock of its key is refused. A count that may have
+    // run is never said to be none, and a wait of which a poll may still run owes a release, though
+    // it ended well.
+    counts_once,
+    counts_for_one_life,
+    life_begins_empty,
+    all_are_notified,
+    reset_spares_waiters,
+    latch_refuses_locks,
+    unseen_count_is_unknown,
+    open_wait_owes,
     // Others at the store delete what is theirs, and nothing else.
     others_compare,
 };

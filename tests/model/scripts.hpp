@@ -1,8 +1,10 @@
 // The scripts of src/redis/scripts/ as functions of what the store holds: each changes it in one
 // atomic step and answers. They are the scripts without Redis, so another test can hold the real
 // ones against them. Here are those for the whole of a lock, and the hand-over, which is the same
-// for all.
+// for all; share_scripts.hpp and latch_scripts.hpp have the others.
 #pragma once
+
+#include <bit>
 
 #include "model/store.hpp"
 
@@ -62,7 +64,14 @@ namespace detail {
     return used;
 }
 
+// Whether so many have counted as must.
+[[nodiscard]] inline bool is_open(const Store& store) {
+    const auto counted = static_cast<unsigned>(store.counted);
+    return store.holder == a_latch && std::popcount(counted) + store.counted_again >= store.of;
+}
+
 [[nodiscard]] inline bool has_room(const Store& store, Share share) {
+    if (is_latch(share)) return is_open(store) && store.of == share.of;
     if (store.holder == nobody) return true;
     if (store.holder != several || share == whole || share.of != store.of) return false;
     return store.leases > 0 && (share.of == 0 || used_shares(store) + share.count <= share.of);
@@ -84,6 +93,7 @@ inline void take_share(Store& store, Token token, Share share, Ticks life, Rule 
         free_lock(store, without);
         store.holder = several;
         store.of = share.of;
+        store.counted_before = 0;  // the table was theirs
     }
     store.left = std::max(store.left, life);
     Lease& lease = lease_of(store, token);
@@ -99,6 +109,10 @@ inline void mint_fence(Store& store, Rule without) {
 
 inline void grant(Store& store, Token token, Share share, Ticks life, Rule without) {
     leave(store, token);
+    if (is_latch(share)) {
+        store.left = std::max(store.left, life);
+        return;
+    }
     if (share != whole) return take_share(store, token, share, life, without);
     store.holder = token;
     store.left = life;
@@ -121,6 +135,7 @@ inline Winners hand_over(Store& store, Ticks short_ttl, unsigned deaf, Rule with
         if (winners.count == 0 || without != Rule::fence_for_each) mint_fence(store, without);
         grant(store, place.token, place.share, short_ttl, without);
         winners.tokens[winners.count++] = place.token;
+        if (store.holder == a_latch && without == Rule::all_are_notified) break;
     }
     return winners;
 }
@@ -135,6 +150,9 @@ inline AcquireAnswer acquire(Store& store, const AcquireArguments& what,
         store.left = grows ? std::max(store.left, what.ttl) : what.ttl;
         if (without == Rule::fence_stays_for_retry) ++store.fence;
         return {AcquireAnswer::granted, store.fence, what.token};
+    }
+    if (store.holder == a_latch && without != Rule::latch_refuses_locks) {
+        return {AcquireAnswer::conflict};
     }
     const Token first = first_in_queue(store, without);
     const bool may_pass = without == Rule::nobody_passes && what.place_life == 0;

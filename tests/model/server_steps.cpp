@@ -56,7 +56,11 @@ void Steps::run(const State& before, int index) {
 
 void Steps::run_script(const State& before, State state, const Message& command, unsigned deaf) {
     switch (command.kind) {
-        case Kind::acquire: return run_acquire(before, state, command, deaf);
+        case Kind::acquire:
+            if (is_latch(share_of(setup_, before, command.token))) {
+                return run_latch(state, command, deaf);
+            }
+            return run_acquire(before, state, command, deaf);
         case Kind::renew: return run_renew(before, state, command, deaf);
         default: return run_release(before, state, command, deaf);
     }
@@ -66,7 +70,7 @@ void Steps::run_acquire(const State& before, State& state, const Message& comman
     const int client = setup_.client_of(command.token);
     const Share share = setup_.wants[client];
     const AcquireArguments what{.token = command.token,
-                                .ttl = setup_.ttl,
+                                .ttl = setup_.ttl_of(client),
                                 .not_after = command.value,
                                 .place_life = setup_.waits[client] ? setup_.place_life : small(0),
                                 .share = share,
@@ -78,7 +82,10 @@ void Steps::run_acquire(const State& before, State& state, const Message& comman
         return add(state, [&] { return "the server finds " + name(command) + " stale"; });
     }
     const bool is_granted = reply.what == AcquireAnswer::granted;
-    const Message answer{.kind = is_granted ? Kind::granted : Kind::held,
+    const bool conflicts = reply.what == AcquireAnswer::conflict;
+    const Message answer{.kind = is_granted  ? Kind::granted
+                                 : conflicts ? Kind::refused
+                                             : Kind::held,
                          .token = command.token,
                          .age = command.age,
                          .fence = reply.fence,
@@ -89,7 +96,8 @@ void Steps::run_acquire(const State& before, State& state, const Message& comman
     const bool is_overtaken =
         !is_granted && is_token(reply.holder) && (ahead_of(before, command) >> reply.holder & 1);
     const std::string words =
-        fmt::format("{}, fence {}", is_granted ? "granted" : "held", reply.fence);
+        conflicts ? "refused, it is a latch"
+                  : fmt::format("{}, fence {}", is_granted ? "granted" : "held", reply.fence);
     say(state, command,
         {answer, reply.winners, words,
          is_overtaken ? Property::own_release_never_in_the_way

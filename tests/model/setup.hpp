@@ -15,11 +15,6 @@ inline constexpr int max_messages = 5;
 
 static_assert(max_places >= max_tokens);
 
-// Two shares of two, and so on.
-constexpr Share permits(int count, int of) {
-    return {static_cast<std::uint8_t>(count & 15), static_cast<std::uint8_t>(of & 15)};
-}
-
 struct Setup {
     int clients = 2;
     int sessions = 1;  // how often each of them locks
@@ -30,6 +25,7 @@ struct Setup {
     bool downgrades = false;  // the first client, which wants the whole, may become a reader
 
     Ticks ttl = 2;
+    Ticks first_ttl = 0;   // of the first client; 0: as all
     Ticks short_ttl = 2;   // of a hand-off
     Ticks place_life = 2;  // a waiter's place in the queue
     Ticks not_after = 1;   // how long an acquire may run behind its sending
@@ -44,6 +40,7 @@ struct Setup {
     bool delays = true;           // false: time passes only when nothing is in flight
     bool deaf = false;            // PUBLISH may reach nobody, though the process lives
     bool replica = false;         // renew and release may meet a replica that was demoted just now
+    bool resets = false;          // somebody resets the latch of the last client, once, at any time
     bool foreign = false;         // somebody locks by SET NX PX and compare-and-delete
     bool same_connection =
         false;                // an acquire goes behind the releases that its process has posted
@@ -54,6 +51,9 @@ struct Setup {
     [[nodiscard]] int tokens() const { return clients * sessions; }
     [[nodiscard]] int client_of(Token token) const { return token / sessions; }
     [[nodiscard]] int process_of_token(Token token) const { return process_of[client_of(token)]; }
+    [[nodiscard]] Ticks ttl_of(int client) const {
+        return client == 0 && first_ttl > 0 ? first_ttl : ttl;
+    }
     // Those who want shares may have them at the same time: each takes a place of his own.
     [[nodiscard]] bool stands_in_line(int client) const {
         return waits[client] && wants[client] == whole;

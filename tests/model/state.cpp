@@ -65,9 +65,11 @@ class Simplifier {
         const bool matters = token < setup_.tokens() && (debt.owed || is_current(small(token))) &&
                              without_ != Rule::not_after;
         debt.not_after = matters ? std::max(debt.not_after, past()) : past();
-        // Who waits leaves by a release anyway; who does not has to know whether he owes one.
+        // Who waits for a lock leaves by a release anyway; the others have to know whether they owe
+        // one.
         const int client = token / setup_.sessions;
-        const bool asks = client < setup_.clients && !setup_.waits[client] &&
+        const bool asks = client < setup_.clients &&
+                          (!setup_.waits[client] || is_latch(setup_.wants[client])) &&
                           state_.clients[client].phase == Phase::waiting;
         debt.unseen = debt.unseen && asks && is_current(small(token));
     }
@@ -91,6 +93,7 @@ class Simplifier {
                        without_ == Rule::renewal_makes_no_lock;
             case Kind::granted: message.age = std::min(message.age, setup_.ttl); return is_read;
             case Kind::held: message.age = std::min(message.age, setup_.short_ttl); return is_read;
+            case Kind::refused: message.age = 0; return is_read;
             case Kind::renewed: return is_holding && message.age < message.value;
             default: break;
         }

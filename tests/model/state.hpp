@@ -48,6 +48,7 @@ enum class Kind : Small {
     release,  // commands
     granted,
     held,
+    refused,
     renewed,
     not_yours,
     released,  // answers
@@ -69,6 +70,14 @@ struct Message {
                         // hand_off: who has not heard it yet. `token` is the first of them
 };
 
+// What is true of the latch, whatever the store makes of it: the properties hold the store to this.
+struct Tally {
+    Small ever = 0;       // whose count-down has run, one bit each
+    Small now = 0;        // and ran for the first time while this latch lives
+    Ticks left = 0;       // how long it lives, by what is promised
+    Small said_none = 0;  // whose count-down was said not to have run
+};
+
 struct State {
     Store store{};
     Client clients[max_clients] = {};
@@ -77,6 +86,8 @@ struct State {
     Ticks other_belief = 0;
     bool stepped_back = false;
     bool stepped_forward = false;
+    bool was_reset = false;
+    Tally tally{};
     Small in_flight = 0;
     Message messages[max_messages] = {};
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/latch_scripts.hpp"
 #include "model/property.hpp"
 #include "model/share_scripts.hpp"
 #include "model/state.hpp"
@@ -45,6 +46,7 @@ class Steps {
     void run(const State& before, int index);
     void run_script(const State& before, State state, const Message& command, unsigned deaf);
     void run_acquire(const State& before, State& state, const Message& command, unsigned deaf);
+    void run_latch(State& state, const Message& command, unsigned deaf);
     void run_renew(const State& before, State& state, const Message& command, unsigned deaf);
     void run_release(const State& before, State& state, const Message& command, unsigned deaf);
     [[nodiscard]] Message answer_to_release(const State& state, Token token) const;
@@ -66,6 +68,14 @@ class Steps {
     // What must hold of a step at the store itself: property_steps.cpp.
     [[nodiscard]] Property judge(const State& before, const State& after, const Message& command,
                                  const Winners& winners) const;
+
+    // latch_steps.cpp: what is special of latches.
+    [[nodiscard]] Property judge_latch(const State& after, Share share, const AcquireAnswer& answer,
+                                       unsigned deaf) const;
+    void end_latch_call(State& state, int index);
+    void receive_refused(State& state, const Message& message);
+    void reset_latch(const State& before);
+    static void pass_tally(Tally& tally, int ticks);
 
     // client_steps.cpp: what a client does of its own accord.
     void act(const State& before, int index);

@@ -22,24 +22,35 @@ constexpr Small small(int value) { return static_cast<Small>(value); }
 inline constexpr Token nobody = -1;
 inline constexpr Token somebody_else = 100;  // whoever locks by SET NX PX, with a token of his own
 inline constexpr Token several = 101;        // whoever has a lease in the table of shares
+inline constexpr Token a_latch = 102;        // nobody: the key is a latch
 [[nodiscard]] constexpr bool is_token(Token holder) {
     return holder >= 0 && holder < somebody_else;
 }
 inline constexpr int max_places = 6;
 inline constexpr int max_leases = 4;
 
-// What is wanted of the lock: the whole of it, or `count` of the `of` shares that there are, 0 for
-// any number.
+// What is wanted of the key: the whole of the lock; `count` of the `of` shares that there are, 0
+// for any number; or of a latch of `of` to count it down, or to wait until it opens.
+enum Want : std::uint8_t { a_lock, to_count, to_wait };
 struct Share {
-    std::uint8_t count : 4;
-    std::uint8_t of : 4;
+    std::uint8_t count : 3;
+    std::uint8_t of : 3;
+    std::uint8_t want : 2;
 
     friend constexpr bool operator==(Share a, Share b) {
-        return a.count == b.count && a.of == b.of;
+        return a.count == b.count && a.of == b.of && a.want == b.want;
     }
 };
-inline constexpr Share whole{0, 0};
-inline constexpr Share reader{1, 0};
+inline constexpr Share whole{0, 0, a_lock};
+inline constexpr Share reader{1, 0, a_lock};
+// Two shares of two, and so on.
+constexpr Share permits(int count, int of) {
+    return {static_cast<std::uint8_t>(count & 7), static_cast<std::uint8_t>(of & 7), a_lock};
+}
+// Of a latch of so many.
+constexpr Share counts(int of) { return {1, static_cast<std::uint8_t>(of & 7), to_count}; }
+constexpr Share awaits(int of) { return {0, static_cast<std::uint8_t>(of & 7), to_wait}; }
+[[nodiscard]] constexpr bool is_latch(Share share) { return share.want != a_lock; }
 
 struct Place {
     Token token;
@@ -64,10 +75,14 @@ struct Store {
     bool clock_is_behind = false;  // it went back behind the time of the last fence
     Small places = 0;
     Place queue[max_places] = {};
-    // While several hold it. `left` is that of the longest lease then.
+    // While several hold it, or it is a latch. `left` is that of the longest lease then.
     std::uint8_t of = 0;
     Small leases = 0;
     Lease table[max_leases] = {};
+    // Who has counted the latch down, one bit each, and who has for an earlier life of it.
+    Small counted = 0;
+    Small counted_before = 0;
+    Small counted_again = 0;  // how many counted twice; none by the rules
 };
 
 // Whether a command of this token finds the lock to be its own. A kept one is nobody's any more.
@@ -114,6 +129,10 @@ inline void free_lock(Store& store, Rule without = Rule::none) {
     store.kept = false;
     store.left = 0;
     store.of = 0;
+    if (without != Rule::counts_for_one_life) {
+        store.counted_before = small(store.counted_before | store.counted);
+    }
+    if (without != Rule::life_begins_empty) store.counted = store.counted_again = 0;
     if (without == Rule::table_is_new) return;
     while (store.leases > 0) remove_item(store.table, store.leases, store.leases - 1);
 }

@@ -1,4 +1,5 @@
 // How states and messages read.
+#include <bit>
 #include <fmt/core.h>
 
 #include "model/steps.hpp"
@@ -14,6 +15,7 @@ const char* word_for(Kind kind) {
         case Kind::release: return "release";
         case Kind::granted: return "granted";
         case Kind::held: return "held";
+        case Kind::refused: return "refused";
         case Kind::renewed: return "renewed";
         case Kind::not_yours: return "not yours";
         case Kind::released: return "released";
@@ -37,6 +39,11 @@ std::string leases_of(const Setup& setup, const Store& store) {
 
 std::string lock_of(const Setup& setup, const Store& store) {
     if (store.holder == nobody) return "free";
+    if (store.holder == a_latch) {
+        const int counted = std::popcount(static_cast<unsigned>(store.counted));
+        return fmt::format("a latch for {}, counted {} of {}", store.left,
+                           counted + store.counted_again, static_cast<int>(store.of));
+    }
     if (store.holder == several) return leases_of(setup, store);
     return fmt::format("{}{} for {}", store.kept ? "kept:" : "", name_of(setup, store.holder),
                        store.left);
@@ -58,12 +65,15 @@ std::string name_of(int client) { return {static_cast<char>('A' + client)}; }
 std::string name_of(Share share) {
     if (share == whole) return "the lock";
     if (share == reader) return "to read";
+    if (share.want == to_count) return "to count down";
+    if (share.want == to_wait) return "to wait for the latch";
     return fmt::format("{} of {}", static_cast<int>(share.count), static_cast<int>(share.of));
 }
 
 std::string name_of(const Setup& setup, Token token) {
     if (token == somebody_else) return "somebody else";
     if (token == several) return "several";
+    if (token == a_latch) return "a latch";
     if (token == nobody) return "nobody";
     return name_of(setup.client_of(token)) + std::to_string(token % setup.sessions + 1);
 }

@@ -30,12 +30,14 @@ std::vector<Step>& Steps::from(const State& state) {
     step_clocks(state);
     if (setup_.crashes && state.clients[0].phase != Phase::dead) crash(state);
     if (setup_.foreign) act_others(state);
+    if (setup_.resets && !state.was_reset) reset_latch(state);
     return steps_;
 }
 
 void Steps::tick(const State& before) {
     State state = before;
     pass(state.store, 1, without_);
+    pass_tally(state.tally, 1);
     for (int i = 0; i < state.in_flight; ++i) {
         Message& each = state.messages[i];
         ++each.age;
@@ -62,6 +64,7 @@ void Steps::tick(const State& before) {
 
 void Steps::move_clock(State& state, int ticks) {
     step_clock(state.store, ticks, without_);
+    pass_tally(state.tally, ticks);
     for (int i = 0; i < state.in_flight; ++i) {
         Message& each = state.messages[i];
         if (each.kind == Kind::acquire) each.value = small(each.value - ticks);

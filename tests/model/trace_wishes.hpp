@@ -1,0 +1,56 @@
+// What each token of a trace wants of its key.
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <iterator>
+
+#include "model/store.hpp"
+
+namespace leaselock::model {
+
+inline constexpr int tokens = 4;
+
+struct TraceWishes {
+    bool shares = false;
+    bool latches = false;
+    Share share_of[tokens] = {};
+    Share less[tokens] = {};  // what they ask for when they renew and release
+
+    // 0: everybody wants the whole; 1: most want shares; 2: most a latch. `below(n)` draws one of
+    // n.
+    template <class Below>
+    void choose(int kind, const Below& below) {
+        shares = kind == 1;
+        latches = kind == 2;
+        latches ? choose_latches(below) : choose_shares(below);
+    }
+
+  private:
+    // Most of those on one key want shares of one kind.
+    template <class Below>
+    void choose_shares(const Below& below) {
+        const bool readers = below(2) == 0;
+        for (Token token = 0; token < tokens; ++token) {
+            const unsigned what = below(16);
+            const Share kind = readers ? reader : permits(what < 11 ? 1 : 2, 2);
+            share_of[token] = !shares || what < 1 || token == 0 ? whole
+                              : what == 15                      ? permits(1, 3)
+                                                                : kind;
+            // What is asked for by a token that has the whole and gives it up.
+            less[token] = share_of[token] != whole ? share_of[token] : shares ? kind : whole;
+        }
+    }
+    // Of one latch, but for now and then one that takes it for a lock, or for another latch.
+    template <class Below>
+    void choose_latches(const Below& below) {
+        const Share others[] = {whole, reader, permits(1, 2), counts(3), awaits(1)};
+        for (Token token = 0; token < tokens; ++token) {
+            share_of[token] = token % 2 == 0 ? counts(2) : awaits(2);
+            if (below(5) == 0) share_of[token] = others[below(std::size(others))];
+            less[token] = share_of[token];
+        }
+    }
+};
+
+}  // namespace leaselock::model
