@@ -55,9 +55,6 @@ double allocated() {
 class LeapClock final : public Clock {
   public:
     time_point now() const noexcept override { return real_->now() + ahead(); }
-    bool sleep_until(time_point until, const std::stop_token& stop) override {
-        return real_->sleep_until(in_real(until), stop);
-    }
     void sleep_until(time_point until, leaselock::Waker& waker) override {
         sleeper_ = &waker;
         real_->sleep_until(in_real(until), waker);

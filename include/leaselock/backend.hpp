@@ -98,7 +98,8 @@ struct HandOff {
 // Somebody who waits for a lock, as the backend knows him. The views outlive the object.
 //
 // Thread-safety: the calls come on any thread, one at a time, and may come with a lock of the
-// backend's held: they must not block, throw, or call the backend.
+// backend's held: they must not block, throw, or call the backend. Each gives the thread that it
+// was for, which is woken as the WakeUp is destroyed: a backend does that with nothing locked.
 class LEASELOCK_EXPORT Listener {
   public:
     Listener(std::string_view key, std::string_view token) noexcept : key_{key}, token_{token} {}
@@ -111,9 +112,9 @@ class LEASELOCK_EXPORT Listener {
     // The lock was handed over to his token. May be late: it is to be believed only if its fencing
     // token is above the one that the newest answered acquire told, and then for `ttl` from the
     // sending of that acquire.
-    virtual void handed_over(const HandOff& what) noexcept = 0;
+    virtual WakeUp handed_over(const HandOff& what) noexcept = 0;
     // A message may have been missed: the next look is due now.
-    virtual void look() noexcept = 0;
+    virtual WakeUp look() noexcept = 0;
 
   protected:
     ~Listener() = default;

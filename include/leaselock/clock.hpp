@@ -2,52 +2,60 @@
 // are points on a Clock; no wall clock takes part. boot_clock() is what everybody uses; a test
 // hands in leaselock::testing::ManualClock.
 //
+// A clock of your own has two functions, now() and one sleep_until():
+//
+//     void sleep_until(time_point until, Waker& waker) override {
+//         while (now() < until && !waker.wait(how_long_that_is(until - now()))) {
+//         }
+//     }
+//
 // Thread-safety: every implementation must allow all calls from all threads at once.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <stop_token>
-#include <utility>
 
 #include <leaselock/detail/export.hpp>
-#include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/detail/word.hpp>
 
 namespace leaselock {
 
 // The bell beside a thread that sleeps on a Clock. A wake-up that comes while nobody sleeps ends
 // the next sleep at once, so none is missed.
 //
-// Thread-safety: wake() from all threads at once; wait() from the one that sleeps.
+// Thread-safety: wake() and is_asleep() from all threads at once; wait() from the one that sleeps.
+// That one may destroy it when it has seen the wake-up, though wake() may not have returned.
 class Waker {
   public:
-    void wake() noexcept {
-        {
-            const detail::MutexLock lock{mutex_};
-            woken_ = true;
-        }
-        condition_.notify_one();
-    }
+    // Whose thread sleeps by it: one that called the library, or one of the library's own. Real
+    // clocks do not care. A clock for tests may move its time when a caller sleeps.
+    enum class Thread : std::uint8_t { of_caller, of_library };
+
+    explicit Waker(Thread thread = Thread::of_caller) noexcept : thread_{thread} {}
+    Waker(const Waker&) = delete;
+    Waker& operator=(const Waker&) = delete;
+    ~Waker() = default;
+
+    // Does not block. The thread goes on as the WakeUp is destroyed.
+    WakeUp wake() noexcept { return word_.set(woken); }
+
     // For clocks. Blocks until woken (true; the wake-up is used up) or for about `at_most` on the
-    // steady clock (false).
-    bool wait(std::chrono::nanoseconds at_most) {
-        const detail::MutexLock lock{mutex_};
-        asleep_ = true;
-        if (!woken_) condition_.wait_for(mutex_, at_most);
-        asleep_ = false;
-        return std::exchange(woken_, false);
+    // steady clock (false); may return earlier (false).
+    bool wait(std::chrono::nanoseconds at_most) noexcept {
+        (void)word_.wait(at_most);
+        return word_.take(woken) != 0;
     }
     // Whether somebody sleeps by it whom nobody has woken.
-    [[nodiscard]] bool asleep() {
-        const detail::MutexLock lock{mutex_};
-        return asleep_ && !woken_;
-    }
+    [[nodiscard]] bool is_asleep() const noexcept { return word_.asleep(); }
+    [[nodiscard]] Thread thread() const noexcept { return thread_; }
 
   private:
-    detail::Mutex mutex_;
-    detail::Condition condition_;
-    bool woken_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool asleep_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    static constexpr detail::Word::Bits woken = 1;
+
+    detail::Word word_;
+    const Thread thread_;
 };
 
 class LEASELOCK_EXPORT Clock {
@@ -67,12 +75,12 @@ class LEASELOCK_EXPORT Clock {
     // closed lid. Does not block.
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
-    // Blocks until `until` is reached (true) or `stop` is requested (false).
-    virtual bool sleep_until(time_point until, const std::stop_token& stop) = 0;
-
     // Blocks until `until` is reached or `waker` is woken. May return earlier: who calls looks at
-    // the time again.
+    // the time again. Whoever moves the time of a clock by hand wakes those whose time has come.
     virtual void sleep_until(time_point until, Waker& waker) = 0;
+
+    // Blocks until `until` is reached (true) or `stop` is requested (false).
+    bool sleep_until(time_point until, const std::stop_token& stop);
 };
 
 // CLOCK_BOOTTIME. One object for the process, alive as long as somebody holds it.

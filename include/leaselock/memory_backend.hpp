@@ -135,24 +135,25 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         const Request& request = operation.request;
         const Key key = hashed(request.key);
         Shard& shard = shard_of(key);
+        detail::PlaceQueue::Places winners;  // go on when the mutex is unlocked
         const detail::MutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         if (found != shard.entries.end()) {
-            answer(shard, found->second, operation);
+            answer(shard, found->second, operation, winners);
         } else if (request.verb == Verb::acquire) {
-            answer(shard, add(shard, key, request.submitted), operation);
+            answer(shard, add(shard, key, request.submitted), operation, winners);
         } else {
             operation.reply.outcome = request.verb == Verb::inspect ? Outcome::free : Outcome::lost;
         }
     }
 
     // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.
-    static void answer(Shard& shard, Entry& entry, Operation& operation)
-        LEASELOCK_REQUIRES(shard.mutex) {
+    static void answer(Shard& shard, Entry& entry, Operation& operation,
+                       detail::PlaceQueue::Places& winners) LEASELOCK_REQUIRES(shard.mutex) {
         const auto now = operation.request.submitted.time_since_epoch();
         const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
         detail::Fences fences{shard.last_fence, static_cast<std::uint64_t>(us)};
-        detail::LockVerbs{entry, operation.request, operation.reply, fences}.run();
+        detail::LockVerbs{entry, operation.request, operation.reply, fences}.run(winners);
         shard.last_fence = fences.last;
     }
 

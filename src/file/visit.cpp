@@ -118,7 +118,8 @@ void Visit::run_verb() {
                            (request().verb != Verb::inspect && entry().queue != nullptr);
     detail::Fences fences =
         may_grant ? home_.directory->fences(floor) : detail::Fences{.last = floor};
-    detail::LockVerbs{entry(), request(), operation_.reply, fences, std::move(terms)}.run();
+    detail::PlaceQueue::Places winners;
+    detail::LockVerbs{entry(), request(), operation_.reply, fences, std::move(terms)}.run(winners);
     // Before anybody can see it: who is killed here leaves a gap, and no token twice.
     census_.check();
     if (fences.last != floor) home_.directory->publish(fences.last);

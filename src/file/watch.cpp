@@ -117,7 +117,6 @@ void Watch::run() noexcept {
     for (;;) {
         std::array<epoll_event, 64> events{};
         const int size = ::epoll_wait(events_.get(), events.data(), events.size(), -1);
-        const detail::MutexLock lock{mutex_};
         for (int i = 0; i < size; ++i) {
             const Number number = events[static_cast<std::size_t>(i)].data.u64;
             if (number == bell_number) return;
@@ -130,11 +129,17 @@ void Watch::run() noexcept {
     }
 }
 
+std::shared_ptr<const Member> Watch::self() noexcept {
+    const detail::MutexLock lock{mutex_};
+    return self_;
+}
+
 void Watch::read_messages() noexcept {
     constexpr std::size_t most_unread = 4096;  // longer than any message
+    const std::shared_ptr<const Member> member = self();
     std::array<char, 4096> buffer;
     ssize_t size = 0;
-    while (self_ != nullptr && (size = ::read(self_->fd(), buffer.data(), buffer.size())) > 0) {
+    while (member != nullptr && (size = ::read(member->fd(), buffer.data(), buffer.size())) > 0) {
         try {
             unread_.append(buffer.data(), static_cast<std::size_t>(size));
         } catch (const std::bad_alloc&) {
@@ -152,26 +157,28 @@ void Watch::read_messages() noexcept {
 }
 
 // What nobody waits for any more, or no message, is dropped.
-void Watch::deliver(std::string_view line) noexcept {
+WakeUp Watch::deliver(std::string_view line) noexcept {
     HandOff what;
     std::int64_t ttl = 0;
-    if (!take_number(line, what.fencing_token) || !take_number(line, ttl)) return;
+    if (!take_number(line, what.fencing_token) || !take_number(line, ttl)) return {};
     what.ttl = std::chrono::milliseconds{ttl};
+    const detail::MutexLock lock{mutex_};
     const auto found = all_.find(line);
-    if (found == all_.end()) return;
+    if (found == all_.end()) return {};
     Listener& listener = *found->second.listener;
     if (what.fencing_token == 0) return listener.look();
     drop(found);
-    listener.handed_over(what);
+    return listener.handed_over(what);
 }
 
-void Watch::hung_up(Number number) noexcept {
+WakeUp Watch::hung_up(Number number) noexcept {
+    const detail::MutexLock lock{mutex_};
     const auto found = watched_.find(number);
-    if (found == watched_.end()) return;
+    if (found == watched_.end()) return {};
     const auto waiting = all_.find(found->second.token);
     (void)control(EPOLL_CTL_DEL, found->second.fd.get(), number, 0);
     watched_.erase(found);
-    if (waiting != all_.end()) waiting->second.listener->look();
+    return waiting == all_.end() ? WakeUp{} : waiting->second.listener->look();
 }
 
 }  // namespace leaselock::file

@@ -2,7 +2,8 @@
 // and of the end of a process that stands before them, by the hang-up of that process' member. So
 // what happens to other waiters, or at other keys, wakes nobody.
 //
-// Thread-safety: all calls from all threads at once. Listeners are called with its mutex held.
+// Thread-safety: all calls from all threads at once. Listeners are called with its mutex held, and
+// their threads go on when it is unlocked.
 #pragma once
 
 #include <cstddef>
@@ -63,16 +64,17 @@ class Watch {
     void let_go(Waiting& waiting) noexcept LEASELOCK_REQUIRES(mutex_);
     void drop(All::iterator waiting) noexcept LEASELOCK_REQUIRES(mutex_);
     void run() noexcept;
-    void read_messages() noexcept LEASELOCK_REQUIRES(mutex_);
-    void deliver(std::string_view line) noexcept LEASELOCK_REQUIRES(mutex_);
-    void hung_up(Number number) noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] std::shared_ptr<const Member> self() noexcept;
+    void read_messages() noexcept;
+    WakeUp deliver(std::string_view line) noexcept;
+    WakeUp hung_up(Number number) noexcept;
 
     detail::Mutex mutex_;
     Descriptor events_;
     Descriptor bell_;  // ends the thread
     std::thread thread_;
     std::shared_ptr<const Member> self_ LEASELOCK_GUARDED_BY(mutex_);
-    std::string unread_ LEASELOCK_GUARDED_BY(mutex_);  // the beginning of a message
+    std::string unread_;  // the thread's own: the beginning of a message
     All all_ LEASELOCK_GUARDED_BY(mutex_);
     std::map<Number, Watched> watched_ LEASELOCK_GUARDED_BY(mutex_);
     Number last_number_ LEASELOCK_GUARDED_BY(mutex_) = self_number;

@@ -45,7 +45,7 @@ class AcquireTask final : public Reactor::Task, private Waiter {
 
     Wait step(Clock::time_point now, bool give_up) noexcept override;
     [[nodiscard]] Acquisition::Next go_on(Clock::time_point now, bool give_up);
-    void wake() noexcept override { reactor_->ring(*this); }
+    WakeUp wake() noexcept override { return reactor_->ring(*this); }
 
     const std::shared_ptr<Core> core_;
     const std::shared_ptr<Reactor> reactor_;

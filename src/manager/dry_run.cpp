@@ -54,8 +54,8 @@ class NoListener final : public Listener {
     NoListener& operator=(const NoListener&) = delete;
     virtual ~NoListener() = default;
 
-    void handed_over(const HandOff& /*what*/) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 
 // Whether the backend has said what it does with such a command, for that is a finding. All else is

@@ -87,7 +87,7 @@ class Keeper {
     const Origin origin_{};
     Clock& clock_;
     Notifier& notifier_;
-    Waker waker_;
+    Waker waker_{Waker::Thread::of_library};
     HoldTable table_{waker_};
     Cleanup cleanup_;
     std::atomic<bool> looking_{false};  // awake, or soon: a post need not ring

@@ -54,10 +54,11 @@ bool LocalQueue::contend(Ticket& ticket, bool told) noexcept {
 void LocalQueue::leave(Ticket& ticket) noexcept {
     if (!std::exchange(ticket.here_, false)) return;
     Shard& shard = shard_of(ticket.key_);
+    WakeUp heir;
     const MutexLock lock{shard.mutex};
     count_.fetch_sub(1, std::memory_order_relaxed);
     if (ticket.contends_) {
-        pass_on(shard, ticket);
+        heir = pass_on(shard, ticket);
     } else {
         take_out(*contender(shard, ticket.backend_, ticket.key_), ticket);
     }
@@ -65,9 +66,10 @@ void LocalQueue::leave(Ticket& ticket) noexcept {
 
 void LocalQueue::released(const Backend& backend, std::string_view key) noexcept {
     Shard& shard = shard_of(key);
+    WakeUp its;
     const MutexLock lock{shard.mutex};
     Ticket* const found = contender(shard, &backend, key);
-    if (found != nullptr && !found->told_) found->turn();
+    if (found != nullptr && !found->told_) its = found->turn();
 }
 
 void LocalQueue::put_first(Shard& shard, Ticket& ticket) noexcept {
@@ -79,20 +81,20 @@ void LocalQueue::put_first(Shard& shard, Ticket& ticket) noexcept {
     list = &ticket;
 }
 
-// The next one takes over the line, and the turn. Where his predecessor was told of hand-offs he
-// will be, too: a release that was sent before his look needs no second one.
-void LocalQueue::pass_on(Shard& shard, Ticket& ticket) noexcept {
+// The next one takes over the line, and the turn. Where its predecessor was notified of hand-offs
+// it will be, too: a release that was sent before its poll needs no second one.
+WakeUp LocalQueue::pass_on(Shard& shard, Ticket& ticket) noexcept {
     ticket.contends_ = false;
     Ticket*& link = ticket.before_ != nullptr ? ticket.before_->next_ : list_of(shard, ticket.key_);
     link = ticket.next_;
     if (ticket.next_ != nullptr) ticket.next_->before_ = ticket.before_;
     Ticket* const heir = std::exchange(ticket.line_, nullptr);
-    if (heir == nullptr) return;
+    if (heir == nullptr) return {};
     heir->line_ = heir->next_;
     heir->last_ = ticket.last_;
     heir->told_ = ticket.told_;
     put_first(shard, *heir);
-    heir->turn();
+    return heir->turn();
 }
 
 void LocalQueue::append(Ticket& contender, Ticket& ticket) noexcept {

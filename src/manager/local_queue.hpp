@@ -29,9 +29,10 @@ class LocalQueue {
         Ticket& operator=(const Ticket&) = delete;
         virtual ~Ticket() = default;
 
-        // It is his turn to look at the store. May come at any time and more than once, under a
-        // lock of the queue: must not block, throw, or call the queue. Not after leave().
-        virtual void turn() noexcept = 0;
+        // It is its turn to poll the store. May come at any time and more than once, under a lock
+        // of the queue: must not block, throw, or call the queue. Not after leave(). The thread is
+        // woken when nothing is locked any more.
+        virtual WakeUp turn() noexcept = 0;
 
       private:
         friend class LocalQueue;
@@ -76,7 +77,7 @@ class LocalQueue {
         LEASELOCK_REQUIRES(shard.mutex);
     void enter(Ticket& ticket) noexcept;
     static void put_first(Shard& shard, Ticket& ticket) noexcept LEASELOCK_REQUIRES(shard.mutex);
-    static void pass_on(Shard& shard, Ticket& ticket) noexcept LEASELOCK_REQUIRES(shard.mutex);
+    static WakeUp pass_on(Shard& shard, Ticket& ticket) noexcept LEASELOCK_REQUIRES(shard.mutex);
     static void append(Ticket& contender, Ticket& ticket) noexcept;
     static void take_out(Ticket& contender, Ticket& ticket) noexcept;
 

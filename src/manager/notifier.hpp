@@ -85,8 +85,8 @@ class Notifier {
 
     const std::shared_ptr<Clock> clock_;
     const std::shared_ptr<Observer> observer_;
-    Waker waker_;
-    Waker done_;
+    Waker waker_{Waker::Thread::of_library};
+    Waker done_{Waker::Thread::of_library};
 
     mutable Mutex mutex_;
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);

@@ -48,17 +48,17 @@ bool Reactor::add(Task& task) {
     return true;
 }
 
-void Reactor::ring(Task& task) noexcept {
+WakeUp Reactor::ring(Task& task) noexcept {
     {
         const MutexLock lock{mutex_};
         if (task.state_ != Task::State::waiting) {
             // The step of who was woken is still to come, and sees why.
             if (task.state_ != Task::State::woken) task.rung_ = true;
-            return;
+            return {};
         }
         make_ready(task);
     }
-    waker_.wake();
+    return waker_.wake();
 }
 
 void Reactor::abandon(Task* task) noexcept {

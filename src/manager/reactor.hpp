@@ -80,8 +80,9 @@ class Reactor {
     // Takes the task, which is done when its continuation runs. False: stopped, and it is left
     // where it was. May throw bad_alloc.
     [[nodiscard]] bool add(Task& task);
-    // Something came for that task: a step is due. Nothing for one that is done, or not added.
-    void ring(Task& task) noexcept;
+    // Something came for that task: a step is due. Nothing for one that is done, or not added. The
+    // thread goes on as the WakeUp is destroyed.
+    WakeUp ring(Task& task) noexcept;
     // Nobody wants it any more: its continuation does not run, and it is destroyed when it is done.
     // In a child it is left where it is.
     void abandon(Task* task) noexcept;
@@ -118,7 +119,7 @@ class Reactor {
 
     const Origin origin_{};
     const std::shared_ptr<Clock> clock_;
-    Waker waker_;
+    Waker waker_{Waker::Thread::of_library};
     std::stop_source stopped_;
     mutable Mutex mutex_;
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);

@@ -26,9 +26,9 @@ class Waiter : public Listener, public LocalQueue::Ticket {
     // The newest one that came since the last call.
     [[nodiscard]] std::optional<HandOff> take_message() noexcept;
 
-    void handed_over(const HandOff& what) noexcept final;
-    void look() noexcept final { wake(); }
-    void turn() noexcept final { wake(); }
+    WakeUp handed_over(const HandOff& what) noexcept final;
+    WakeUp look() noexcept final { return wake(); }
+    WakeUp turn() noexcept final { return wake(); }
 
   protected:
     // The texts outlive it.
@@ -36,7 +36,7 @@ class Waiter : public Listener, public LocalQueue::Ticket {
         : Listener{key, token}, Ticket{backend, key} {}
 
     // Something came. Under locks of the backend or the queue: must not block, or call them.
-    virtual void wake() noexcept = 0;
+    virtual WakeUp wake() noexcept = 0;
 
   private:
     Mutex mutex_;
@@ -48,17 +48,14 @@ class ThreadWaiter final : public Waiter {
     ThreadWaiter(const Backend& backend, std::string_view key, std::string_view token) noexcept
         : Waiter{backend, key, token} {}
 
-    // Blocks until something comes, or the time (true), or `stop` is requested (false). May throw
-    // bad_alloc.
+    // Blocks until something comes, or the time (true), or `stop` is requested (false). May return
+    // earlier.
     bool sleep(Clock& clock, Clock::time_point until, const std::stop_token& stop);
 
   private:
-    void wake() noexcept override;
+    WakeUp wake() noexcept override { return waker_.wake(); }
 
-    Mutex mutex_;
-    bool rung_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    // Ends the sleep that is under way.
-    std::stop_source asleep_ LEASELOCK_GUARDED_BY(mutex_){std::nostopstate};
+    Waker waker_;
 };
 
 }  // namespace leaselock::detail

@@ -216,15 +216,20 @@ void Inbox::deliver(std::string_view message) noexcept {
     const auto hand_off = decode_hand_off(message);
     if (!hand_off) return;
     HandOff what = hand_off->what;
-    const detail::MutexLock lock{mutex_};
     for (std::string_view rest = hand_off->tokens;;) {
         const std::size_t end = rest.find(',');
-        const auto found = listeners_.find(rest.substr(0, end));
-        if (found != listeners_.end()) (*found)->handed_over(what);
+        deliver_to(rest.substr(0, end), what);
         if (end == std::string_view::npos) return;
         rest.remove_prefix(end + 1);
         ++what.fencing_token;
     }
+}
+
+// Its thread goes on when nothing is locked any more.
+WakeUp Inbox::deliver_to(std::string_view token, const HandOff& what) noexcept {
+    const detail::MutexLock lock{mutex_};
+    const auto found = listeners_.find(token);
+    return found == listeners_.end() ? WakeUp{} : (*found)->handed_over(what);
 }
 
 }  // namespace leaselock::redis

@@ -80,6 +80,7 @@ class Inbox {
     [[nodiscard]] bool take(wire::ReplyView answer) noexcept;
     void confirmed() noexcept;
     void deliver(std::string_view message) noexcept;
+    WakeUp deliver_to(std::string_view token, const HandOff& what) noexcept;
 
     const LinkSettings settings_;
     const std::shared_ptr<Clock> clock_;
@@ -93,7 +94,7 @@ class Inbox {
     detail::Condition has_ended_;
     std::atomic<std::uint64_t> subscription_{0};  // 0: not confirmed; written under the mutex
     std::atomic<bool> ending_{false};
-    Waker waker_;
+    Waker waker_{Waker::Thread::of_library};
     // The thread's own; the connection may be interrupted by the destructor.
     wire::Connection connection_;
     std::uint64_t subscriptions_ = 0;

@@ -22,8 +22,8 @@ using namespace std::chrono_literals;
 class Nobody final : public Listener {
   public:
     using Listener::Listener;
-    void handed_over(const HandOff&) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff&) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 
 // The errors of every operation there is, in every state of a key.

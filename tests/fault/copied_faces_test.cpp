@@ -256,9 +256,6 @@ class WatchedClock final : public Clock {
         if (std::this_thread::get_id() == thread_.load() && !done_.exchange(true)) work_();
         return real_->now();
     }
-    bool sleep_until(time_point until, const std::stop_token& stop) override {
-        return real_->sleep_until(until, stop);
-    }
     void sleep_until(time_point until, Waker& waker) override { real_->sleep_until(until, waker); }
 
     void on_now(std::thread::id thread, std::function<void()> work) {

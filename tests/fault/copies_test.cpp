@@ -110,8 +110,11 @@ TEST_P(Copies, ChildWithABackendOfItsOwnIsAnotherHolder) {
 class Place final : public Listener {
   public:
     using Listener::Listener;
-    void handed_over(const HandOff&) noexcept override { ++calls; }
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff&) noexcept override {
+        ++calls;
+        return {};
+    }
+    WakeUp look() noexcept override { return {}; }
     std::atomic<int> calls{0};
 };
 

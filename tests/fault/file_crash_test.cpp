@@ -34,8 +34,8 @@ class Waiting final : public Listener {
     Waiting& operator=(const Waiting&) = delete;
     virtual ~Waiting() = default;
 
-    void handed_over(const HandOff& /*what*/) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 
 // A process at the key, with a clock that stands still unless it is moved.

@@ -39,8 +39,8 @@ bool says_released(wire::ReplyView answer) {
 class Nobody final : public Listener {
   public:
     using Listener::Listener;
-    void handed_over(const HandOff&) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff&) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 Nobody waiter{"key", "me/0123456789abcdef0123456789abcdef"};
 

@@ -58,6 +58,24 @@ TEST(BootClock, SleepIsEndedByStop) {
     EXPECT_FALSE(boot_clock()->sleep_until(boot_clock()->now() + 1h, source.get_token()));
 }
 
+TEST(BootClock, SleepIsEndedByItsWaker) {
+    Waker waker;
+    auto sleep = std::async(std::launch::async,
+                            [&] { boot_clock()->sleep_until(Clock::time_point::max(), waker); });
+    EXPECT_EQ(sleep.wait_for(20ms), std::future_status::timeout);
+    waker.wake();
+    EXPECT_EQ(sleep.wait_for(10s), std::future_status::ready);
+}
+
+TEST(Waker, WakeUpThatComesBeforeIsUsedUpByTheNextWait) {
+    Waker waker;
+    waker.wake();
+    waker.wake();
+    EXPECT_TRUE(waker.wait(1h));
+    EXPECT_FALSE(waker.wait(0ns));
+    EXPECT_FALSE(waker.wait(1ms));
+}
+
 TEST(Clock, AdditionStopsAtTheEndOfTime) {
     using detail::saturating_add;
     constexpr auto end = Clock::time_point::max();
@@ -105,6 +123,49 @@ TEST(ManualClock, WakesSleepersThatAreStopped) {
     clock.wait_for_sleepers();
     source.request_stop();
     EXPECT_FALSE(sleep.get());
+}
+
+TEST(ManualClock, NobodySleepsOnItByRealTime) {
+    ManualClock clock;
+    Waker waker{Waker::Thread::of_library};
+    auto sleep =
+        std::async(std::launch::async, [&] { clock.sleep_until(clock.now() + 1ms, waker); });
+    clock.wait_for_background();
+    EXPECT_EQ(sleep.wait_for(50ms), std::future_status::timeout);
+    clock.advance(1ms);
+    EXPECT_EQ(sleep.wait_for(10s), std::future_status::ready);
+}
+
+TEST(ManualClock, KnowsCallersFromTheThreadsOfTheLibrary) {
+    ManualClock clock;
+    const auto end = clock.now() + 1s;
+    Waker caller;
+    auto call = std::async(std::launch::async, [&] { clock.sleep_until(end, caller); });
+    clock.wait_for_sleepers();
+    Waker library{Waker::Thread::of_library};
+    auto work = std::async(std::launch::async, [&] { clock.sleep_until(end, library); });
+    clock.wait_for_background();
+    caller.wake();
+    call.get();
+    EXPECT_EQ(clock.now(), end - 1s);
+    library.wake();
+    work.get();
+}
+
+TEST(ManualClock, MovesItselfForNoThreadOfTheLibrary) {
+    ManualClock clock{ManualClock::Sleep::self_advancing};
+    const auto begin = clock.now();
+    Waker library{Waker::Thread::of_library};
+    auto work = std::async(std::launch::async, [&] { clock.sleep_until(begin + 1h, library); });
+    clock.wait_for_background();
+    EXPECT_EQ(clock.now(), begin);
+    Waker caller;
+    caller.wake();
+    clock.sleep_until(begin + 1h, caller);
+    EXPECT_EQ(clock.now(), begin) << "it was woken before";
+    clock.sleep_until(begin + 1h, caller);
+    EXPECT_EQ(clock.now(), begin + 1h);
+    work.get();
 }
 
 TEST(ManualClock, MayMoveItselfInsteadOfSleeping) {

@@ -37,8 +37,8 @@ class Deaf final : public Listener {
     Deaf& operator=(const Deaf&) = delete;
     virtual ~Deaf() = default;
 
-    void handed_over(const HandOff& /*what*/) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 
 class FileBackends : public ::testing::Test {

@@ -28,8 +28,8 @@ class Remembers final : public Listener {
     Remembers& operator=(const Remembers&) = delete;
     virtual ~Remembers() = default;
 
-    void handed_over(const HandOff& /*what*/) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 
 struct Ask {

@@ -21,7 +21,10 @@ class LocalQueueTest : public ::testing::Test {
   protected:
     struct Ticket final : LocalQueue::Ticket {
         using LocalQueue::Ticket::Ticket;
-        void turn() noexcept override { ++turns; }
+        WakeUp turn() noexcept override {
+            ++turns;
+            return {};
+        }
         int turns = 0;
     };
 

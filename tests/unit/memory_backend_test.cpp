@@ -52,8 +52,11 @@ class Waiter final : public Listener {
     Waiter(std::string_view key, std::string_view token) : Listener{key, token} {}
     virtual ~Waiter() = default;
 
-    void handed_over(const HandOff& what) noexcept override { fence = what.fencing_token; }
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff& what) noexcept override {
+        fence = what.fencing_token;
+        return {};
+    }
+    WakeUp look() noexcept override { return {}; }
 
     Reply acquire(MemoryBackend& backend, Clock::time_point now) {
         return ask(backend, {.verb = Verb::acquire,

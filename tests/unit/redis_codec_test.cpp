@@ -58,8 +58,8 @@ void expect_failed(Verb verb, const std::string& bytes, Errc error) {
 class Nobody final : public Listener {
   public:
     using Listener::Listener;
-    void handed_over(const HandOff&) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff&) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 Nobody waiter{"key", "a/b"};
 const Request waiting{.verb = Verb::acquire, .token = "a/b", .listener = &waiter};

@@ -30,15 +30,17 @@ class Ear final : public Listener {
     Ear& operator=(const Ear&) = delete;
     ~Ear() { dead_ = true; }
 
-    void handed_over(const HandOff& what) noexcept override {
+    WakeUp handed_over(const HandOff& what) noexcept override {
         const std::lock_guard lock{mutex_};
         if (dead_) std::abort();
         last_ = what;
         ++calls_;
+        return {};
     }
-    void look() noexcept override {
+    WakeUp look() noexcept override {
         if (dead_) std::abort();
         ++looks_;
+        return {};
     }
 
     [[nodiscard]] int calls() const noexcept { return calls_; }

@@ -29,8 +29,8 @@ inline constexpr const char* our_channel = "leaselock:ours";
 class Waiter final : public Listener {
   public:
     using Listener::Listener;
-    void handed_over(const HandOff&) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff&) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 
 // Hears a channel, as an inbox would.

@@ -56,8 +56,8 @@ TEST(RedisRequest, RequestsCarryWhatTheirScriptsRead) {
 class Deaf final : public Listener {
   public:
     using Listener::Listener;
-    void handed_over(const HandOff&) noexcept override {}
-    void look() noexcept override {}
+    WakeUp handed_over(const HandOff&) noexcept override { return {}; }
+    WakeUp look() noexcept override { return {}; }
 };
 
 TEST(RedisRequest, AcquireOfAListenerTakesAPlaceForItsChannel) {

@@ -2,14 +2,16 @@
 // go as soon as it was seen.
 // Method: real threads; times are bounded by ten times their value. Under TSan the last
 // test sees whether a thread that sets a word touches it afterwards.
-#include "word.hpp"
-
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <gtest/gtest.h>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include <leaselock/detail/word.hpp>
 
 #include "support/poll_until.hpp"
 
@@ -20,7 +22,7 @@ using namespace std::chrono_literals;
 
 Word::Bits wait_for_some(Word& word) {
     for (;;) {
-        if (const Word::Bits bits = word.wait(10s); bits != 0) return bits;
+        if (const Word::Bits bits = word.wait(20s); bits != 0) return bits;
     }
 }
 
@@ -54,6 +56,23 @@ TEST(Word, ThreadThatSleepsIsWoken) {
     EXPECT_FALSE(word.asleep());
     waiter.join();
     EXPECT_EQ(seen, 4U);
+}
+
+// It is woken by the one that was kept last: moving it wakes nobody.
+TEST(Word, ThreadSleepsUntilTheWakeUpGoes) {
+    Word word;
+    auto waiter = std::async(std::launch::async, [&] { return wait_for_some(word); });
+    EXPECT_TRUE(support::poll_until([&] { return word.asleep(); }));
+    WakeUp kept = word.set(1);
+    {
+        WakeUp moved = std::move(kept);
+        EXPECT_EQ(waiter.wait_for(20ms), std::future_status::timeout);
+        kept = std::move(moved);
+    }
+    EXPECT_EQ(waiter.wait_for(20ms), std::future_status::timeout);
+    kept = WakeUp{};
+    EXPECT_EQ(waiter.wait_for(5s), std::future_status::ready);
+    EXPECT_EQ(waiter.get(), 1U);
 }
 
 TEST(Word, WaitWithoutAnEndIsEndedToo) {

@@ -53,8 +53,10 @@ class LockVerbs {
           fences_{fences},
           terms_{std::move(terms)} {}
 
-    // May throw bad_alloc: then nothing was granted or freed.
-    void run() {
+    // May throw bad_alloc: then nothing was granted or freed. Those to whom the key is handed over
+    // are added to `winners`, and their threads go on as these are destroyed.
+    void run(PlaceQueue::Places& winners) {
+        winners_ = &winners;
         entry_.expire_shares(now());
         switch (request_.verb) {
             case Verb::acquire: acquire(); break;
@@ -206,17 +208,16 @@ class LockVerbs {
                 return;
             }
             entry_.fencing_token = fences_.next();
-            const auto winner = entry_.queue->take_first();
-            tell(winner, {entry_.fencing_token, ttl});
+            tell(entry_.queue->move_first(*winners_), {entry_.fencing_token, ttl});
             first = entry_.queue->first(now());
         }
         if (first == nullptr) entry_.queue.reset();
     }
-    void tell(const PlaceQueue::Place& winner, const HandOff& what) const noexcept {
+    void tell(PlaceQueue::Place& winner, const HandOff& what) const noexcept {
         if (terms_.handed_over) {
             terms_.handed_over(winner, what);
         } else if (winner.listener != nullptr) {
-            winner.listener->handed_over(what);
+            winner.wake_up = winner.listener->handed_over(what);
         }
     }
     [[nodiscard]] bool may_have(Share share) const noexcept {
@@ -228,6 +229,7 @@ class LockVerbs {
     Reply& reply_;
     Fences& fences_;
     const Terms terms_;
+    PlaceQueue::Places* winners_ = nullptr;
 };
 
 }  // namespace leaselock::detail

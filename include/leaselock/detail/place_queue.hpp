@@ -27,6 +27,8 @@ namespace leaselock::detail {
 
 class PlaceQueue {
   public:
+    struct Place;
+    using Places = std::list<Place>;
     struct Place {
         std::string token;
         Listener* listener;  // null: forgotten
@@ -36,6 +38,7 @@ class PlaceQueue {
         Clock::time_point seen;  // the newest acquire that was for it
         Clock::time_point end;
         std::uint64_t member = 0;  // see Tie
+        WakeUp wake_up{};          // of whoever waited here, when the turn has come
     };
     // Whether the process of a place lives; never throws.
     using Lives = std::function<bool(const Place&)>;
@@ -93,7 +96,7 @@ class PlaceQueue {
         return &*std::next(found->second);
     }
     // In their order, dead ones too.
-    [[nodiscard]] const std::list<Place>& places() const noexcept { return places_; }
+    [[nodiscard]] const Places& places() const noexcept { return places_; }
 
     // The token has no place any more.
     void leave(std::string_view token) noexcept {
@@ -101,12 +104,11 @@ class PlaceQueue {
         if (found != index_.end()) erase(found->second);
     }
 
-    // Takes the first place that lives, which is there, out of the queue.
-    [[nodiscard]] Place take_first() noexcept {
+    // Moves the first place that lives, which is there, to the end of `to`.
+    Place& move_first(Places& to) noexcept {
         index_.erase(places_.front().token);
-        Place taken{std::move(places_.front())};
-        places_.pop_front();
-        return taken;
+        to.splice(to.end(), places_, places_.begin());
+        return to.back();
     }
 
     void forget(const Listener& listener) noexcept {
@@ -119,8 +121,6 @@ class PlaceQueue {
     [[nodiscard]] std::size_t size() const noexcept { return places_.size(); }
 
   private:
-    using Places = std::list<Place>;
-
     [[nodiscard]] bool is_dead(const Place& place, Clock::time_point now) const noexcept {
         return place.end <= now || (lives_ && !lives_(place));
     }

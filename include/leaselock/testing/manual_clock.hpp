@@ -1,13 +1,12 @@
 // A Clock for tests: its time stands still until somebody moves it. So a test of an hour takes no
 // time, and what happens at which moment is not left to the scheduler.
 //
-// There are two ways to sleep on it. `blocking`: a sleeper waits until another thread moves the
-// time past its end, or stops it; wait_for_sleepers() tells that thread when it is asleep.
-// `self_advancing`: a sleep moves the time to its own end and returns at once, for tests of one
-// thread.
+// A thread that sleeps on it never sleeps by real time: it waits until another thread moves the
+// time past its end, or wakes it. `self_advancing`, for tests of one thread: a caller's sleep moves
+// the time to its own end and returns at once; those of the library's own threads wait in any case.
 //
-// Threads of the library that sleep with a Waker always wait until somebody moves the time or wakes
-// them; wait_for_background() tells when they have done all there was to do.
+// wait_for_sleepers() tells when callers are asleep, wait_for_background() when threads of the
+// library have done all there was to do.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -16,9 +15,8 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <list>
 #include <mutex>
-#include <stop_token>
-#include <vector>
 
 #include <leaselock/clock.hpp>
 
@@ -35,64 +33,38 @@ class ManualClock final : public Clock {
         return time_point{duration{now_.load(std::memory_order_acquire)}};
     }
 
-    // Blocks for no longer than it takes others to move the time; see the two ways above.
-    bool sleep_until(time_point until, const std::stop_token& stop) override {
-        if (sleep_ == Sleep::self_advancing) {
-            if (stop.stop_requested()) return false;
-            set(until);
-            return true;
+    using Clock::sleep_until;
+    // Blocks until others move the time so far, or wake; see above.
+    void sleep_until(time_point until, Waker& waker) override {
+        if (sleep_ == Sleep::self_advancing && waker.thread() == Waker::Thread::of_caller) {
+            if (!waker.wait(duration{0})) set(until);
+            return;
         }
         std::unique_lock lock{mutex_};
-        ++sleepers_;
-        changed_.notify_all();
-        changed_.wait(lock, stop, [&] { return now() >= until; });
-        --sleepers_;
-        return !stop.stop_requested();
-    }
-
-    // Returns earlier now and then, as it may: who sleeps for a moment is not to sleep for ever
-    // because nobody moves the time.
-    void sleep_until(time_point until, Waker& waker) override {
-        std::unique_lock lock{mutex_};
         if (now() >= until) return;
-        background_.push_back({&waker, until});
+        const auto self = sleepers_.insert(sleepers_.end(), {&waker, until});
+        changed_.notify_all();
         lock.unlock();
-        waker.wait(std::chrono::milliseconds{20});
+        (void)waker.wait(duration::max());
         lock.lock();
-        std::erase_if(background_, [&](const Sleeper& each) { return each.waker == &waker; });
+        sleepers_.erase(self);
     }
 
     // Moves the time on and wakes whoever sleeps until then. `d` is not negative.
     void advance(duration d) { set(now() + d); }
     // The same to a point in time. Time never goes back: an earlier point changes nothing.
     void set(time_point to) {
-        {
-            const std::lock_guard lock{mutex_};
-            now_.store(std::max(now(), to).time_since_epoch().count(), std::memory_order_release);
-            for (const Sleeper& each : background_) {
-                if (each.until <= now()) each.waker->wake();
-            }
-        }
-        changed_.notify_all();
-    }
-
-    // Blocks until at least `count` threads are asleep on this clock.
-    void wait_for_sleepers(int count = 1) {
-        std::unique_lock lock{mutex_};
-        changed_.wait(lock, [&] { return sleepers_ >= count; });
-    }
-
-    // Blocks until at least `count` threads sleep with a Waker, each to a time that is still to
-    // come, and nobody has woken them: until they have done all there was to do.
-    void wait_for_background(int count = 1) {
-        const auto idle = [&](const Sleeper& each) {
-            return each.until > now() && each.waker->asleep();
-        };
-        std::unique_lock lock{mutex_};
-        while (std::count_if(background_.begin(), background_.end(), idle) < count) {
-            changed_.wait_for(lock, std::chrono::milliseconds{1});
+        const std::lock_guard lock{mutex_};
+        now_.store(std::max(now(), to).time_since_epoch().count(), std::memory_order_release);
+        for (const Sleeper& each : sleepers_) {
+            if (each.until <= now()) each.waker->wake();
         }
     }
+
+    // Blocks until at least `count` callers sleep on this clock, and nobody has woken them.
+    void wait_for_sleepers(int count = 1) { wait_for(Waker::Thread::of_caller, count); }
+    // The same for the library's own threads: until they have done all there was to do.
+    void wait_for_background(int count = 1) { wait_for(Waker::Thread::of_library, count); }
 
   private:
     struct Sleeper {
@@ -100,12 +72,21 @@ class ManualClock final : public Clock {
         time_point until;
     };
 
+    void wait_for(Waker::Thread thread, int count) {
+        const auto sleeps = [&](const Sleeper& each) {
+            return each.waker->thread() == thread && each.waker->is_asleep();
+        };
+        std::unique_lock lock{mutex_};
+        while (std::count_if(sleepers_.begin(), sleepers_.end(), sleeps) < count) {
+            changed_.wait_for(lock, std::chrono::milliseconds{1});
+        }
+    }
+
     const Sleep sleep_;
     std::atomic<rep> now_{duration{std::chrono::hours{1}}.count()};
     std::mutex mutex_;  // guards the rest, and orders changes of the time with sleeping
-    std::condition_variable_any changed_;
-    int sleepers_ = 0;
-    std::vector<Sleeper> background_;
+    std::condition_variable changed_;
+    std::list<Sleeper> sleepers_;
 };
 
 }  // namespace leaselock::testing

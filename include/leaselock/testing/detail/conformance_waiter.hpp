@@ -76,11 +76,12 @@ class QueueWaiter final : private Listener {
           place_{place},
           share_{share} {}
 
-    void handed_over(const HandOff& what) noexcept override {
+    WakeUp handed_over(const HandOff& what) noexcept override {
         const std::lock_guard lock{mutex_};
         messages_.push_back(what);
+        return {};
     }
-    void look() noexcept override {}
+    WakeUp look() noexcept override { return {}; }
 
     BackendFixture& fixture_;
     Client client_;
