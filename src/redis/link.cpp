@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "redis/codec.hpp"
@@ -18,39 +19,37 @@ constexpr std::chrono::milliseconds idle{5};
 // Between two connections that are replaced because a right is missing.
 constexpr std::chrono::seconds between_logins{1};
 
-// A caller in pump(), on its stack. It has a mutex of its own, so that who is woken because its
-// operation is done goes its way without queueing for the link's.
-class Waiter {
-  public:
-    // Blocks until it is woken, or for the time. True: by done().
-    bool wait(std::chrono::nanoseconds time) noexcept {
-        const detail::MutexLock lock{mutex_};
-        if (!woken_ && !done_) condition_.wait_for(mutex_, time);
-        woken_ = false;
-        return done_;
-    }
-    void wake() noexcept { set(woken_); }
-    // The last touch: the waiter may be gone when this returns.
-    void done() noexcept { set(done_); }
-
-  private:
-    void set(bool& what) noexcept {
-        const detail::MutexLock lock{mutex_};
-        what = true;
-        condition_.notify_one();
-    }
-
-    detail::Mutex mutex_;
-    detail::Condition condition_;
-    bool woken_ = false;
-    bool done_ = false;
-};
+// So many callers that wait are enough for the writer to let others run once before it writes.
+constexpr std::size_t crowd = 2;
 
 std::chrono::microseconds since_epoch(Clock::time_point t) noexcept {
     return std::chrono::duration_cast<std::chrono::microseconds>(t.time_since_epoch());
 }
 
 }  // namespace
+
+// A caller that waits in pump(), on its stack.
+class Link::Waiter {
+  public:
+    // Blocks until it is woken (true) or for the time.
+    bool wait(std::chrono::nanoseconds time) noexcept { return word_.wait(time) != 0; }
+    // The last access to it: it may be gone when this returns.
+    void wake() noexcept { word_.set(1); }
+
+    Waiter* next = nullptr;  // of those that are to be woken
+
+  private:
+    detail::Word word_;
+};
+
+void Link::Wakes::add(Waiter& waiter) noexcept {
+    (first_ == nullptr ? first_ : last_->next) = &waiter;
+    last_ = &waiter;
+}
+
+void Link::Wakes::wake_all() noexcept {
+    while (first_ != nullptr) std::exchange(first_, first_->next)->wake();
+}
 
 Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock, const Inbox* inbox)
     : settings_{std::move(settings)},
@@ -59,7 +58,7 @@ Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock, const Inbox* inb
       connection_{clock_} {}
 
 void Link::submit(std::span<Operation* const> operations, std::uint64_t subscription) noexcept {
-    const detail::MutexLock lock{mutex_};
+    mutex_.lock();
     for (Operation* const operation : operations) {
         try {
             append(*operation, subscription);
@@ -68,6 +67,7 @@ void Link::submit(std::span<Operation* const> operations, std::uint64_t subscrip
         }
     }
     if (open_ && !retire_) flush();
+    unlock_and_wake();
 }
 
 void Link::append(Operation& operation, std::uint64_t subscription) {
@@ -94,25 +94,41 @@ void Link::append(Operation& operation, std::uint64_t subscription) {
 
 bool Link::pump(Operation& operation, Clock::time_point until) noexcept {
     if (operation.done()) return true;
-    Waiter self;
     mutex_.lock();
-    operation.slot = &self;
-    ++pumping_;
     while (!operation.done()) {
         const Clock::duration left = until - clock_->now();
         if (left <= Clock::duration::zero()) break;
-        if (!driving_) {
-            drive(until, operation.request.deadline);
+        if (driving_) {
+            sleep(operation, std::min<Clock::duration>(left, settings_.command_timeout));
+            if (operation.done()) return true;
+            mutex_.lock();
             continue;
         }
-        mutex_.unlock();
-        if (self.wait(std::min<Clock::duration>(left, settings_.command_timeout))) return true;
+        drive(until, operation.request.deadline);
+        if (operation.done()) break;
+        if (wakes_.empty()) continue;
+        unlock_and_wake();
         mutex_.lock();
     }
-    if (std::exchange(operation.slot, nullptr) != nullptr) --pumping_;
     if (!driving_) hand_over();
-    mutex_.unlock();
+    unlock_and_wake();
     return operation.done();
+}
+
+// Until the caller of the operation is woken, or for the time. A caller whose operation is done by
+// then does not need the mutex any more, so it is left unlocked.
+void Link::sleep(Operation& operation, Clock::duration time) noexcept {
+    Waiter self;
+    operation.slot = &self;
+    ++waiting_;
+    mutex_.unlock();
+    if (self.wait(time)) return;
+    mutex_.lock();
+    const bool is_to_be_woken = operation.slot == nullptr;
+    if (std::exchange(operation.slot, nullptr) != nullptr) --waiting_;
+    mutex_.unlock();
+    while (is_to_be_woken && !self.wait(settings_.command_timeout)) {
+    }
 }
 
 void Link::detach(Operation& operation) noexcept {
@@ -147,24 +163,36 @@ void Link::write(Pending& pending) {
     pending.state = State::written;
 }
 
-// Does not wait for room: what the socket does not take now, the driver sends. Two buffers change
-// places, so that nothing is allocated: a command that was cut off by a lack of memory would be
-// read together with the next one.
+// Does not wait for room: what the socket does not take now, the driver sends.
 void Link::flush() noexcept {
     while (open_ && !writing_ && has_unsent()) {
-        if (sent_bytes_ == sending_.size()) take_out();
-        const std::string_view rest = std::string_view{sending_}.substr(sent_bytes_);
         writing_ = true;
-        wire::Sent sent;
-        {
-            const detail::MutexUnlock unlocked{mutex_};
-            sent = connection_.send(rest, Clock::time_point::min());
-        }
+        const bool all = send_some();
         writing_ = false;
-        sent_bytes_ += sent.bytes;
-        writer_done_.notify_all();
-        if (sent.bytes < rest.size()) return;
+        writer_done_.set(1);
+        if (!all) return;
     }
+}
+
+// False: the socket takes no more. Two buffers change places, so that nothing is allocated: a
+// command that was cut off by a lack of memory would be read together with the next one.
+bool Link::send_some() noexcept {
+    if (sent_bytes_ == sending_.size()) {
+        if (waiting_ >= crowd) {
+            const detail::MutexUnlock unlocked{mutex_};
+            std::this_thread::yield();
+        }
+        if (!open_) return false;
+        take_out();
+    }
+    const std::string_view rest = std::string_view{sending_}.substr(sent_bytes_);
+    wire::Sent sent;
+    {
+        const detail::MutexUnlock unlocked{mutex_};
+        sent = connection_.send(rest, Clock::time_point::min());
+    }
+    sent_bytes_ += sent.bytes;
+    return sent.bytes == rest.size();
 }
 
 // What was written so far is to be sent next.
@@ -234,19 +262,29 @@ bool Link::wants_login(wire::ReplyView answer) noexcept {
 }
 
 void Link::complete(Operation& operation) noexcept {
-    auto* const waiter = static_cast<Waiter*>(std::exchange(operation.slot, nullptr));
+    take_to_wake(operation);
     operation.complete();  // its owner may destroy it from now on, unless it waits
+}
+
+void Link::take_to_wake(Operation& operation) noexcept {
+    auto* const waiter = static_cast<Waiter*>(std::exchange(operation.slot, nullptr));
     if (waiter == nullptr) return;
-    --pumping_;
-    waiter->done();
+    --waiting_;
+    wakes_.add(*waiter);
+}
+
+void Link::unlock_and_wake() noexcept {
+    Wakes wakes = std::exchange(wakes_, {});
+    mutex_.unlock();
+    wakes.wake_all();
 }
 
 // The caller whose answer comes next reads for all from now on.
 void Link::hand_over() noexcept {
-    if (pumping_ == 0) return;
+    if (waiting_ == 0) return;
     for (const Pending& pending : queue_) {
         if (pending.operation == nullptr || pending.operation->slot == nullptr) continue;
-        static_cast<Waiter*>(pending.operation->slot)->wake();
+        take_to_wake(*pending.operation);
         return;
     }
 }

@@ -2,10 +2,16 @@
 // callers share it and pipeline by themselves.
 //
 // Roles, each taken by at most one thread at a time and never with the mutex held during I/O:
-//   writer  whoever finds nobody writing sends what all have appended, in one write.
+//   writer  whoever finds nobody writing sends what all have appended, in one write. Where several
+//           wait it lets the others run once before, so that more leaves together.
 //   driver  one of the callers that wait: it connects, reads, and completes the operations of all;
 //           when its own is done it hands the role to the next that waits. A lone caller reads its
 //           own reply.
+//
+// Each caller that waits sleeps on a word of its own. Whoever completes operations, or hands the
+// driver's role over, takes the callers concerned out of their slots under the mutex, and wakes
+// them when it has unlocked it: they do not run into the mutex, nor into each other. A caller that
+// was taken out does not leave before it is woken, so its word, which is on its stack, is there.
 //
 // When a command gets no answer within the time-out, or the connection breaks, everything that may
 // have left is unknown; what is not yet written waits for the next connection.
@@ -28,6 +34,7 @@
 #include "redis/gate.hpp"
 #include "redis/link_settings.hpp"
 #include "wire/connection.hpp"
+#include "word.hpp"
 
 namespace leaselock::redis {
 
@@ -64,12 +71,27 @@ class Link {
     };
     using Deadline = Clock::time_point;
 
+    class Waiter;
+    // Callers that were taken out of their slots and are to be woken.
+    class Wakes {
+      public:
+        void add(Waiter& waiter) noexcept;
+        [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+        // In the order in which they were added. They may be gone afterwards.
+        void wake_all() noexcept;
+
+      private:
+        Waiter* first_ = nullptr;
+        Waiter* last_ = nullptr;
+    };
+
     // link.cpp: the queue.
     void append(Operation& operation, std::uint64_t subscription) LEASELOCK_REQUIRES(mutex_);
     // On which hand-offs are told; empty: on none.
     [[nodiscard]] std::string_view channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
     void flush() noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool send_some() noexcept LEASELOCK_REQUIRES(mutex_);
     void take_out() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool has_unsent() const noexcept LEASELOCK_REQUIRES(mutex_) {
         return !out_.empty() || sent_bytes_ < sending_.size();
@@ -77,7 +99,10 @@ class Link {
     void settle(wire::ReplyView answer) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool wants_login(wire::ReplyView answer) noexcept LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
+    void take_to_wake(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
+    void unlock_and_wake() noexcept LEASELOCK_RELEASE(mutex_);
+    void sleep(Operation& operation, Clock::duration time) noexcept LEASELOCK_RELEASE(mutex_);
     void tidy(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::int64_t not_after(const Pending& pending) const noexcept
         LEASELOCK_REQUIRES(mutex_);
@@ -100,7 +125,7 @@ class Link {
     const Inbox* const inbox_;
 
     detail::Mutex mutex_;
-    detail::Condition writer_done_;
+    detail::Word writer_done_;     // close() sleeps on it while somebody writes
     wire::Connection connection_;  // the driver's; the writer sends on it
     bool driving_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool writing_ LEASELOCK_GUARDED_BY(mutex_) = false;
@@ -118,7 +143,8 @@ class Link {
     Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
     // No connection is replaced before this time because a right is missing.
     Clock::time_point next_login_ LEASELOCK_GUARDED_BY(mutex_){};
-    std::size_t pumping_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
+    std::size_t waiting_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
+    Wakes wakes_ LEASELOCK_GUARDED_BY(mutex_);
 };
 
 }  // namespace leaselock::redis

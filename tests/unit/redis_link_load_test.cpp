@@ -94,6 +94,31 @@ TEST_F(RedisLinkLoad, PeerThatStopsReadingHoldsNobodyLongerThanTheTimeout) {
     expect_granted(next);
 }
 
+// The first caller connects, so it reads for both. Its answer comes when the second one sleeps; the
+// second one's when the first has gone.
+TEST_F(RedisLinkLoad, WhoeverReadsForAllHandsThatOnWhenItsOwnAnswerIsThere) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    Call first{1};
+    Call second{2};
+    link.submit(first.operation);
+    link.submit(second.operation);
+    std::jthread reader{[&] { finish(link, first); }};
+    ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
+    std::jthread sleeper{[&] {
+        EXPECT_TRUE(link.pump(second.operation, boot_clock()->now() + enough / 2));
+        if (!second.operation.done()) link.detach(second.operation);
+    }};
+    EXPECT_TRUE(
+        poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
+    peer_.push(support::granted("1"));
+    reader.join();
+    peer_.push(support::granted("2"));
+    sleeper.join();
+    expect_granted(first);
+    expect_granted(second);
+}
+
 // Roles change hands all the time: callers that leave early, that stay, and a peer that hangs up.
 TEST_F(RedisLinkLoad, CallersWithAllKindsOfDeadlinesGetTheirOwnAnswersOnly) {
     Link link{settings(peer_.endpoint(), enough), boot_clock()};
