@@ -30,11 +30,11 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/detail/word.hpp>
 
 #include "redis/gate.hpp"
 #include "redis/link_settings.hpp"
 #include "wire/connection.hpp"
-#include "word.hpp"
 
 namespace leaselock::redis {
 
