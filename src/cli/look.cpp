@@ -10,6 +10,7 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
+#include <leaselock/guarantees.hpp>
 #include <leaselock/printable.hpp>
 
 #include "cli/exit_code.hpp"
@@ -58,8 +59,10 @@ bool release_by_token(Store& store, const Options& options, int of) {
 }
 
 // A block for each finding: they are sentences, and too long for a table.
-void print_findings(const std::string& place, const std::vector<Finding>& findings) {
-    std::string text = fmt::format("locks are in {}\n", printable(place));
+void print_findings(const std::string& place, const Guarantees& guarantees,
+                    const std::vector<Finding>& findings) {
+    std::string text =
+        fmt::format("locks are in {}\nit promises: {}\n", printable(place), to_string(guarantees));
     for (const Finding& finding : findings) {
         text += fmt::format("{}: {}\n  {}\n  -> {}\n",
                             finding.severity == Finding::Severity::problem ? "problem" : "hint",
@@ -150,12 +153,17 @@ int doctor(Store& store, const Options& options) {
                            {"found", "locks are in " + store.directory},
                            {"advice", ""}});
     }
+    const Guarantees guarantees = store.locks.guarantees();
+    records.push_back({{"severity", "info"},
+                       {"subject", "guarantees"},
+                       {"found", to_string(guarantees)},
+                       {"advice", ""}});
     bool problem = false;
     for (const Finding& finding : findings) {
         records.push_back(finding_record(finding));
         problem = problem || finding.severity == Finding::Severity::problem;
     }
-    format == Format::table ? print_findings(place_of(options.store), findings)
+    format == Format::table ? print_findings(place_of(options.store), guarantees, findings)
                             : print_all(format, records);
     return problem ? exit_code::not_so : exit_code::done;
 }

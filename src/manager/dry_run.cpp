@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <fmt/core.h>
+#include <span>
 
 #include "manager/acquire_machine.hpp"
 #include "manager/execute.hpp"
@@ -45,6 +47,8 @@ constexpr std::array steps{
     Step{Verb::release, "release", Who::waiter, 0s, Outcome::lost, Outcome::released, whole},
     Step{Verb::release, "release", Who::holder, 0s, Outcome::lost, Outcome::lost, part},
 };
+// So many of them come before those for shares.
+constexpr std::size_t of_the_whole = 7;
 
 // Takes a queue entry, and leaves before it is notified of anything.
 class NoListener final : public Listener {
@@ -110,7 +114,8 @@ void dry_run(const ManagerOptions& options, Backend& backend, std::vector<Findin
     NoListener listener{key, waiter};
     bool sound = true;
     const Step* failed = nullptr;
-    for (const Step& step : steps) {
+    const std::span<const Step> all{steps};
+    for (const Step& step : backend.guarantees().shares ? all : all.first(of_the_whole)) {
         const bool waits = step.who == Who::waiter;
         // Nothing was locked, perhaps.
         if (waits && failed != nullptr && failed->who == Who::holder) continue;

@@ -229,7 +229,8 @@ class Directory(UsersTest):
         self.assertEqual(self.json("status", self.key)["directory"], self.locks)
         self.assertTrue(self.expect(0, "status", self.key).stdout.endswith(f"\t{self.locks}\n"))
         self.assertIn(f"locks are in {self.locks}", self.expect(0, "doctor").stdout)
-        self.assertEqual([each["severity"] for each in self.json("doctor")], ["info"])
+        self.assertEqual([(each["severity"], each["subject"]) for each in self.json("doctor")],
+                         [("info", "directory"), ("info", "guarantees")])
         self.assertEqual(self.expect(0, "run", "-v", self.key, "--", "true").stderr,
                          f"leaselock: locks are in {self.locks}\n")
         self.assertEqual(self.expect(0, "run", self.key, "--", "true").stderr, "")

@@ -10,12 +10,12 @@ from users import OTHER, UsersTest, needs_mounts, needs_no_proc, needs_root
 
 class Findings(UsersTest):
     def findings(self, code, **options):
-        """What doctor finds, but for where the locks are: pairs of severity and text."""
+        """What doctor finds, but for where the locks are and what is promised: pairs of severity and text."""
         lines = self.expect(code, "doctor", **options).stdout.splitlines()
         found = [line.split("\t") for line in lines]
-        self.assertEqual(found[0][0], "info")
-        self.assertTrue(all(advice for _, _, _, advice in found[1:]))
-        return [(severity, text) for severity, _, text, _ in found[1:]]
+        self.assertEqual([each[:2] for each in found[:2]], [["info", "directory"], ["info", "guarantees"]])
+        self.assertTrue(all(advice for _, _, _, advice in found[2:]))
+        return [(severity, text) for severity, _, text, _ in found[2:]]
 
     def expect_finding(self, code, severity, *texts, **options):
         found = self.findings(code, **options)
@@ -96,7 +96,7 @@ class Findings(UsersTest):
             "echo 00000000-0000-0000-0000-000000000000 >id; mount --bind id /proc/sys/kernel/random/boot_id; "
             "$L run -n k -- true || echo $?; $L doctor; touch end; wait")
         self.assertEqual(said[0], "75")
-        self.assertRegex(said[2], f"^hint\tdirectory\t'/run/x/cwd/locks/{PREFIX}k' .* another boot id\t")
+        self.assertRegex(said[3], f"^hint\tdirectory\t'/run/x/cwd/locks/{PREFIX}k' .* another boot id\t")
 
     @needs_no_proc
     def test_want_of_proc_is_a_problem(self):

@@ -128,6 +128,10 @@ class Look(CliTest):
         self.assertIn(("problem", "persistence"),
                       {(each["severity"], each["subject"]) for each in findings})
         self.assertRegex(self.expect(1, "doctor").stdout, r"(?m)^problem\tpersistence\t")
+        promises = self.json("doctor", code=1)[0]
+        self.assertEqual((promises["severity"], promises["subject"]), ("info", "guarantees"))
+        self.assertRegex(promises["found"], r"exclusion = until_failover, .*\bfair = yes\b")
+        self.assertIn(f"it promises: {promises['found']}", self.on_terminal("doctor"))
         self.assertRegex(self.on_terminal("doctor"), r"(?m)^problem: persistence\n  .*\n  -> .*$")
         self.server.ask("CONFIG", "SET", "appendonly", "yes")
         poll_until(lambda: "aof_rewrite_in_progress:0" in self.server.ask("INFO", "persistence"),

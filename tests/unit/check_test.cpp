@@ -76,6 +76,46 @@ TEST(Check, TriesEachVerbOnAKeyOfItsOwnAndLeavesItFree) {
     EXPECT_NE(world.backend->records().back().key, records.front().key);
 }
 
+// The world's store as one without shares, which promises that or does not.
+class Unshared final : public Backend {
+  public:
+    explicit Unshared(const Guarantees& promised) : promised_{promised} {}
+
+    using Backend::submit;
+
+    [[nodiscard]] Guarantees guarantees() const noexcept override { return promised_; }
+    void submit(std::span<Operation* const> operations) noexcept override {
+        for (Operation* const each : operations) {
+            if (each->request.share == exclusive) {
+                inner_.submit(*each);
+            } else {
+                each->fail(Errc::not_supported, "no shares");
+            }
+        }
+    }
+    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
+        return true;
+    }
+    void detach(Operation& /*operation*/) noexcept override {}
+    void forget(Listener& listener) noexcept override { inner_.forget(listener); }
+
+  private:
+    const Guarantees promised_;
+    MemoryBackend inner_;
+};
+
+TEST(Check, HoldsAStoreToWhatItPromisesAndToNoMore) {
+    ManagerWorld modest{ManagerWorld::Sleep::self_advancing,
+                        std::make_shared<Unshared>(Guarantees{})};
+    EXPECT_EQ(subjects_of(modest.manager.check()), Subjects{});
+    ManagerWorld lying{ManagerWorld::Sleep::self_advancing,
+                       std::make_shared<Unshared>(Guarantees{.shares = true})};
+    const std::vector<Finding> findings = lying.manager.check();
+    ASSERT_FALSE(findings.empty());
+    EXPECT_EQ(findings.front().subject, "acquire");
+    EXPECT_EQ(findings.front().severity, Severity::problem);
+}
+
 TEST(Check, NamesEachVerbThatIsRefusedOnce) {
     const std::vector<std::pair<Verb, std::string>> verbs{{Verb::acquire, "acquire"},
                                                           {Verb::inspect, "inspect"},
