@@ -2,6 +2,7 @@
 // own; each backend that is made has its own files open, as that of another process would.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,11 @@ class FileFixture final : public BackendFixture {
     }
     [[nodiscard]] std::chrono::milliseconds term() const override {
         return std::chrono::seconds{1};
+    }
+    void lose_data() override {
+        for (const auto& each : std::filesystem::directory_iterator{directory_.path()}) {
+            std::filesystem::remove(each.path());
+        }
     }
 
   private:

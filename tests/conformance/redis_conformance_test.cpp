@@ -61,42 +61,20 @@ LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTlsLink, [] { return std::make_unique<TlsF
 
 LEASELOCK_CONFORMANCE_SUITE(RedisTcpConformance, [] { return std::make_unique<TcpFixture>(); });
 LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTcpLink, [] { return std::make_unique<TcpFixture>(); });
-
 LEASELOCK_ASYNC_CONFORMANCE_SUITE(RedisTcpAsyncConformance,
                                   [] { return std::make_unique<TcpFixture>(); });
-LEASELOCK_ASYNC_QUEUE_CONFORMANCE_SUITE(RedisTcpAsyncQueue,
-                                        [] { return std::make_unique<TcpFixture>(); });
 LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(RedisTcpAsyncLink,
                                        [] { return std::make_unique<TcpFixture>(); });
 
-LEASELOCK_ASYNC_SHARE_CONFORMANCE_SUITE(RedisTcpAsyncShare,
-                                        [] { return std::make_unique<TcpFixture>(); });
-LEASELOCK_ASYNC_SHARE_QUEUE_CONFORMANCE_SUITE(RedisTcpAsyncShareQueue,
-                                              [] { return std::make_unique<TcpFixture>(); });
-
 LEASELOCK_CONFORMANCE_SUITE(RedisUnixConformance,
                             [] { return std::make_unique<UnixSocketFixture>(); });
-LEASELOCK_QUEUE_CONFORMANCE_SUITE(RedisUnixQueue,
-                                  [] { return std::make_unique<UnixSocketFixture>(); });
 LEASELOCK_LINK_CONFORMANCE_SUITE(RedisUnixLink,
                                  [] { return std::make_unique<UnixSocketFixture>(); });
-
-LEASELOCK_SHARE_CONFORMANCE_SUITE(RedisUnixShare,
-                                  [] { return std::make_unique<UnixSocketFixture>(); });
-LEASELOCK_SHARE_QUEUE_CONFORMANCE_SUITE(RedisUnixShareQueue,
-                                        [] { return std::make_unique<UnixSocketFixture>(); });
-
 LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(RedisUnixAsyncLink,
                                        [] { return std::make_unique<UnixSocketFixture>(); });
 
 LEASELOCK_CONFORMANCE_SUITE(RedisAclConformance,
                             [] { return std::make_unique<LeastPrivilegeFixture>(); });
-LEASELOCK_QUEUE_CONFORMANCE_SUITE(RedisAclQueue,
-                                  [] { return std::make_unique<LeastPrivilegeFixture>(); });
-LEASELOCK_SHARE_CONFORMANCE_SUITE(RedisAclShare,
-                                  [] { return std::make_unique<LeastPrivilegeFixture>(); });
-LEASELOCK_SHARE_QUEUE_CONFORMANCE_SUITE(RedisAclShareQueue,
-                                        [] { return std::make_unique<LeastPrivilegeFixture>(); });
 LEASELOCK_LINK_CONFORMANCE_SUITE(RedisAclLink,
                                  [] { return std::make_unique<LeastPrivilegeFixture>(); });
 

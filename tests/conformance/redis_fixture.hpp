@@ -53,6 +53,8 @@ class RedisFixture : public LinkFixture {
         return std::chrono::seconds{1};
     }
 
+    void lose_data() override { server_.cli("FLUSHALL"); }
+
     void break_link() final {
         is_broken_ = true;
         cut();

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include <leaselock/backend.hpp>
@@ -24,7 +25,8 @@ class BackendFixture {
     virtual ~BackendFixture() = default;
 
     // A backend such as another process would have: an object of its own for the same store, if
-    // that is not in this process.
+    // that is not in this process. Its end is to the store what the end of that process is. What it
+    // promises by guarantees() says which cases are for it.
     [[nodiscard]] virtual std::shared_ptr<Backend> make() = 0;
 
     // What the backends count on. Never null.
@@ -42,6 +44,10 @@ class BackendFixture {
     // The lease that cases wait out: long enough that a few operations always end within it, even
     // on a slow machine.
     [[nodiscard]] virtual std::chrono::milliseconds term() const = 0;
+
+    // All that the store has is gone, as after a restart without its data; no backend is there
+    // then. For a store that promises fences which rise all the same.
+    virtual void lose_data() { throw std::logic_error("the fixture does not lose the data"); }
 
     // Put before every key.
     [[nodiscard]] virtual std::string prefix() const { return "hazel:lock:"; }

@@ -37,7 +37,9 @@ template <class Fixture>
 struct Case {
     const char* name;
     void (*run)(Fixture&);
+    Guarantees needs{};  // what the store has to promise for it
 };
+inline constexpr Guarantees keeping{.min_hold = true};
 
 // Longer than any case runs: a lease of this length does not end by itself.
 inline constexpr milliseconds long_term = 1h;

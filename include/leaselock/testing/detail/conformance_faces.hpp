@@ -94,7 +94,8 @@ inline constexpr Case<BackendFixture> face_cases[] = {
          EXPECT_TRUE(settle_until(fixture, 10 * fixture.term() + 10s,
                                   [&] { return run_once(other, "nightly", options, [] {}); }));
          EXPECT_GE(fixture.clock()->now() - begin, fixture.term() - fixture.term() / 50);
-     }},
+     },
+     keeping},
 };
 
 }  // namespace leaselock::testing::detail

@@ -145,7 +145,6 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          fixture.settle(fixture.term() + rounding);
          ASSERT_EQ(second.acquire(key, owner).outcome, Outcome::granted);
          EXPECT_EQ(first.release(key, late).outcome, Outcome::lost);
-         EXPECT_EQ(first.release(key, late, long_term).outcome, Outcome::lost);
          EXPECT_EQ(fixture.raw_holder(key), owner);
          EXPECT_EQ(second.release(key, owner).outcome, Outcome::released);
      }},
@@ -184,7 +183,28 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          const auto took = time_until_free(fixture, second, key, begin, 10 * fixture.term());
          EXPECT_GE(took, fixture.term() - rounding);
          EXPECT_LT(took, 10 * fixture.term());
-     }},
+     },
+     keeping},
+    {"KeepByAnotherIsLostAndKeepsNothing",
+     [](BackendFixture& fixture) {
+         Client first{fixture};
+         Client second{fixture};
+         const std::string key = key_of(fixture);
+         const std::string token = new_token();
+         const std::string late = new_token();
+         ASSERT_EQ(first.acquire(key, token).outcome, Outcome::granted);
+         EXPECT_EQ(second.release(key, new_token(), long_term).outcome, Outcome::lost);
+         EXPECT_FALSE(first.inspect(key).kept);
+         ASSERT_EQ(first.release(key, token).outcome, Outcome::released);
+         EXPECT_EQ(first.release(key, token, long_term).outcome, Outcome::lost);
+         EXPECT_EQ(fixture.raw_holder(key), std::nullopt);
+         ASSERT_EQ(first.acquire(key, late, fixture.term()).outcome, Outcome::granted);
+         fixture.settle(fixture.term() + rounding);
+         ASSERT_EQ(second.acquire(key, token).outcome, Outcome::granted);
+         EXPECT_EQ(first.release(key, late, long_term).outcome, Outcome::lost);
+         EXPECT_EQ(fixture.raw_holder(key), token);
+     },
+     keeping},
     {"KeepMayOutlastTheLease",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -195,7 +215,8 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          fixture.settle(fixture.term() + rounding);
          EXPECT_TRUE(client.inspect(key).kept);
          EXPECT_GT(client.inspect(key).remaining, long_term / 2);
-     }},
+     },
+     keeping},
     {"KeptKeyMatchesNoCommandOfItsToken",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -212,7 +233,8 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          EXPECT_TRUE(look.kept);
          EXPECT_GT(look.remaining, long_term / 2);
          EXPECT_LE(look.remaining, long_term);
-     }},
+     },
+     keeping},
 };
 
 }  // namespace leaselock::testing::detail

@@ -156,7 +156,8 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          EXPECT_TRUE(info.held);
          EXPECT_TRUE(info.kept);
          EXPECT_EQ(info.owner, "first:1");
-     }},
+     },
+     keeping},
     {"DestructorReleasesWithinBounds",
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");

@@ -285,7 +285,8 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_TRUE(first.messages().empty());
          EXPECT_EQ(held.client.acquire(held.key, new_token()).outcome, Outcome::held);
          EXPECT_EQ(first.ask().outcome, Outcome::granted);
-     }},
+     },
+     keeping},
     {"PlaceIsForOneKey",
      [](BackendFixture& fixture) {
          Client client{fixture};
