@@ -52,7 +52,7 @@ inline bool queues(BackendFixture& fixture, bool notifies) {
 // Whether a case that needs that is for this store: it promises it, or does it all the same.
 inline bool does(BackendFixture& fixture, const Guarantees& needs) {
     const Guarantees promised = fixture.make()->guarantees();
-    const auto lacks = [&](bool Guarantees::*what) { return needs.*what; };
+    const auto lacks = [&](bool Guarantees::*what) { return needs.*what && !(promised.*what); };
     if (needs.fences > promised.fences || lacks(&Guarantees::process_end)) return false;
     if (lacks(&Guarantees::shares) && !serves(fixture, {.share = {1, 2}})) return false;
     if (lacks(&Guarantees::latches) &&
