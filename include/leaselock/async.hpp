@@ -10,9 +10,10 @@
 // holds up the others, though no renewal and no loss. Never DISTRIBUTED_LOCK or another call that
 // waits for a lock there.
 //
-// A wait is ended by its stop token. A coroutine that waits may be destroyed: what it waited for is
-// given up, and a lock that is granted meanwhile is released. As with everything that is awaited,
-// it is not to be destroyed while another thread resumes it.
+// A wait is ended by its stop token within 50 ms, also while a command is not answered. A coroutine
+// that waits may be destroyed: what it waited for is given up, and a lock that is granted meanwhile
+// is released. As with everything that is awaited, it is not to be destroyed while another thread
+// resumes it.
 //
 // When the manager is destroyed, those who wait go on with Errc::cancelled.
 //

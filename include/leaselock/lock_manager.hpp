@@ -73,7 +73,9 @@ class LEASELOCK_EXPORT LockManager {
     // Blocks: without waiting for one command, at most the backend's command time-out; if the
     // connection breaks meanwhile for a second one. With waiting until its deadline; should the
     // server be silent then, the last command has 250 ms. If the outcome is unknown, the release
-    // that the lock may need is sent and seen to by the manager's thread.
+    // that the lock may need is sent and seen to by the manager's thread. `stop` ends it within
+    // 50 ms, with or without waiting, also while a command is not answered; a connection that is
+    // being made is waited for, at most for the connect time-out.
     // Cost: one round trip if the lock is free, one for each look at a held one.
     std::optional<ScopedDistributedLock> acquire(std::string_view key,
                                                  const LockOptions& options = {},

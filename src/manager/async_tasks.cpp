@@ -81,8 +81,7 @@ Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
         }
         case Last::submitted: {
             check_reply(acquisition_->operation());
-            const Acquisition::Next next = acquisition_->answered(now);
-            return next.step == Acquisition::Step::sleep && over ? acquisition_->stop() : next;
+            return acquisition_->answered(now, over);
         }
         case Last::slept: break;
     }

@@ -40,7 +40,7 @@ class AcquireTask final : public Reactor::Task, private Waiter {
   private:
     struct Ring {
         AcquireTask* task;
-        void operator()() const noexcept { task->wake(); }
+        void operator()() const noexcept { task->reactor_->interrupt(*task); }
     };
 
     Wait step(Clock::time_point now, bool give_up) noexcept override;

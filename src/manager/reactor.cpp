@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "manager/execute.hpp"
 #include "threads.hpp"
 
 namespace leaselock::detail {
@@ -61,6 +62,14 @@ WakeUp Reactor::ring(Task& task) noexcept {
     return waker_.wake();
 }
 
+WakeUp Reactor::interrupt(Task& task) noexcept {
+    {
+        const MutexLock lock{mutex_};
+        task.interrupted_ = interrupted_ = true;
+    }
+    return ring(task);
+}
+
 void Reactor::abandon(Task* task) noexcept {
     if (origin_.is_in_child()) return;
     {
@@ -103,7 +112,9 @@ void Reactor::run() noexcept {
 // answered at the end of its own time is let go of.
 void Reactor::collect(Clock::time_point now) noexcept {
     while (waiting_.due() <= now && !waiting_.empty()) make_ready(waiting_.first());
+    const bool interrupted = std::exchange(interrupted_, false);
     for (Lane& lane : lanes_) {
+        if (interrupted) let_go_of_interrupted(lane, now);
         while (Task* const task = lane.first) {
             Operation& operation = *task->operation_;
             if (!operation.done() && now >= operation.request.deadline) {
@@ -115,6 +126,30 @@ void Reactor::collect(Clock::time_point now) noexcept {
             if (lane.first == nullptr) lane.last = nullptr;
             make_ready(*task);
         }
+    }
+}
+
+// Those go on at once, whatever was asked before.
+void Reactor::let_go_of_interrupted(Lane& lane, Clock::time_point now) noexcept {
+    Task* before = nullptr;
+    for (Task* next = lane.first; next != nullptr;) {
+        Task& task = *std::exchange(next, next->next_);
+        Operation& operation = *task.operation_;
+        const bool waits = task.interrupted_ && !operation.done();
+        const bool is_over =
+            now >= saturating_add(operation.request.submitted, patience_of_stopped);
+        if (waits && is_over) {
+            const MutexUnlock unlocked{mutex_};
+            lane.backend->detach(operation);
+        }
+        if (!task.interrupted_ || !operation.done()) {
+            interrupted_ = interrupted_ || waits;
+            before = &task;
+            continue;
+        }
+        (before != nullptr ? before->next_ : lane.first) = next;
+        if (lane.last == &task) lane.last = before;
+        make_ready(task);
     }
 }
 
@@ -142,6 +177,7 @@ void Reactor::advance(Task& task) noexcept {
 void Reactor::send(Task& task, Operation& operation, Backend& backend) noexcept {
     task.operation_ = &operation;
     try {
+        interrupted_ = interrupted_ || task.interrupted_;
         Lane& lane = lane_of(backend);
         lane.batch.push_back(&operation);
         task.state_ = Task::State::flying;

@@ -64,6 +64,7 @@ class Reactor {
         State state_ = State::outside;
         bool rung_ = false;  // while it was awake: its next wait is over at once
         bool abandoned_ = false;
+        bool interrupted_ = false;
         std::uint32_t place_ = 0;  // among those who wait for a time
         Task* next_ = nullptr;
         Operation* operation_ = nullptr;
@@ -83,6 +84,8 @@ class Reactor {
     // Something came for that task: a step is due. Nothing for one that is done, or not added. The
     // thread goes on as the WakeUp is destroyed.
     WakeUp ring(Task& task) noexcept;
+    // The same; and an operation that is under way, or will be, is soon let go of.
+    WakeUp interrupt(Task& task) noexcept;
     // Nobody wants it any more: its continuation does not run, and it is destroyed when it is done.
     // In a child it is left where it is.
     void abandon(Task* task) noexcept;
@@ -109,6 +112,8 @@ class Reactor {
     void run() noexcept;
     void make_ready(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
     void collect(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
+    void let_go_of_interrupted(Lane& lane, Clock::time_point now) noexcept
+        LEASELOCK_REQUIRES(mutex_);
     void advance(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
     void send(Task& task, Operation& operation, Backend& backend) noexcept
         LEASELOCK_REQUIRES(mutex_);
@@ -125,6 +130,7 @@ class Reactor {
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
     bool stopping_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::size_t tasks_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    bool interrupted_ LEASELOCK_GUARDED_BY(mutex_) = false;  // perhaps somebody who is under way
     List ready_ LEASELOCK_GUARDED_BY(mutex_);
     DueHeap<Task, place_of> waiting_ LEASELOCK_GUARDED_BY(mutex_);
     std::vector<Lane> lanes_;  // the thread's own

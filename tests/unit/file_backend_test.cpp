@@ -21,6 +21,7 @@
 #include "file/names.hpp"
 #include "file/record.hpp"
 #include "file/survivors.hpp"
+#include "support/file_intruder.hpp"
 #include "support/poll_until.hpp"
 #include "support/temp_dir.hpp"
 
@@ -92,22 +93,6 @@ class FileBackends : public ::testing::Test {
         const std::filesystem::directory_iterator all{"/proc/self/fd"};
         return static_cast<std::size_t>(std::distance(begin(all), end(all)));
     }
-    // Somebody is inside the file of the key, and stays there as long as the object.
-    class Intruder {
-      public:
-        explicit Intruder(const std::string& path) : fd_{::open(path.c_str(), O_RDWR | O_CLOEXEC)} {
-            struct flock inside {};
-            inside.l_type = F_WRLCK;
-            inside.l_len = 1;
-            EXPECT_EQ(::fcntl(fd_, F_OFD_SETLK, &inside), 0);
-        }
-        Intruder(const Intruder&) = delete;
-        Intruder& operator=(const Intruder&) = delete;
-        ~Intruder() { ::close(fd_); }
-
-      private:
-        int fd_;
-    };
 
     support::TempDir home_;
     std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
@@ -223,7 +208,7 @@ TEST_F(FileBackends, ProcessThatStandsStillInsideHangsNobody) {
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
     Operation renew{request(Verb::renew, "a/1")};
     {
-        const Intruder intruder{home_.file("key")};
+        const support::FileIntruder intruder{home_.file("key")};
         backend->submit(renew);
         EXPECT_FALSE(renew.done());
         EXPECT_FALSE(backend->pump(renew, clock_->now()));
@@ -239,7 +224,7 @@ TEST_F(FileBackends, WhoGetsInLaterIsServed) {
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
     Operation renew{request(Verb::renew, "a/1")};
     {
-        const Intruder intruder{home_.file("key")};
+        const support::FileIntruder intruder{home_.file("key")};
         backend->submit(renew);
         EXPECT_FALSE(renew.done());
     }
@@ -251,7 +236,7 @@ TEST_F(FileBackends, ProcessThatStandsStillInsideHoldsUpNoOtherKey) {
     const auto backend = make();
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
     Operation renew{request(Verb::renew, "a/1")};
-    std::optional<Intruder> intruder{home_.file("key")};
+    std::optional<support::FileIntruder> intruder{home_.file("key")};
     backend->submit(renew);
     std::thread waits{[&] { (void)backend->pump(renew, Clock::time_point::max()); }};
     for (int i = 0; i < 16; ++i) {
