@@ -4,6 +4,7 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -33,10 +34,19 @@ class Descriptor {
     int fd_ = -1;
 };
 
+// Kind, rights, owner, names and size of a file. Not its times: after a question for them the
+// kernel keeps finer ones, and the next write has to store them.
+constexpr unsigned looked_at = STATX_TYPE | STATX_MODE | STATX_UID | STATX_NLINK | STATX_SIZE;
+
+// Of what is open there. False: errno says why.
+[[nodiscard]] inline bool look_at(const Descriptor& fd, struct statx& found) noexcept {
+    return ::statx(fd.get(), "", AT_EMPTY_PATH, looked_at, &found) == 0;
+}
+
 // Whether what is open there has no name any more.
 [[nodiscard]] inline bool is_removed(const Descriptor& fd) noexcept {
-    struct stat found {};
-    return ::fstat(fd.get(), &found) != 0 || found.st_nlink == 0;
+    struct statx found {};
+    return !look_at(fd, found) || found.stx_nlink == 0;
 }
 
 }  // namespace leaselock::file

@@ -72,28 +72,45 @@ Directory::Directory(std::string path, bool ours)
 
 bool Directory::is_removed() const noexcept { return file::is_removed(fd_); }
 
+// Without its time of access, which would be written after each write. Only its owner may do so.
+Descriptor Directory::try_to_open(const std::string& name, int flags) const noexcept {
+    const auto open = [&](int more) {
+        return Descriptor{::openat(fd_.get(), name.c_str(), flags | more, file_mode_)};
+    };
+    Descriptor file = open(is_ours_alone_ ? O_NOATIME : 0);
+    const bool is_of_another = !file && errno == EPERM && is_ours_alone_;
+    return is_of_another ? open(0) : std::move(file);
+}
+
+void Directory::check_kind(mode_t mode, const std::string& name) const {
+    if (S_ISREG(mode)) return;
+    throw FileError(Errc::corrupt,
+                    fmt::format("'{}' is {}, and no file of a lock", path_of(name), kind_of(mode)));
+}
+
 Descriptor Directory::open_file(const std::string& name, int flags) const {
     flags |= O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    Descriptor file{::openat(fd_.get(), name.c_str(), flags, file_mode_)};
-    if (!file && errno == EACCES && mend_own(name)) {
-        file = Descriptor{::openat(fd_.get(), name.c_str(), flags, file_mode_)};
-    }
-    if (!file && errno == ENOENT) return file;
+    Descriptor file = try_to_open(name, flags);
+    if (!file && errno == EACCES && mend_own(name)) file = try_to_open(name, flags);
+    if (file || errno == ENOENT) return file;
     const int error = errno;
     struct stat found {};
-    const bool known = file ? ::fstat(file.get(), &found) == 0
-                            : ::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0;
-    if (known && !S_ISREG(found.st_mode)) {
-        throw FileError(Errc::corrupt, fmt::format("'{}' is {}, and no file of a lock",
-                                                   path_of(name), kind_of(found.st_mode)));
+    if (::fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
+        check_kind(found.st_mode, name);
     }
     errno = error;
-    if (!file) raise("cannot open", path_of(name));
+    raise("cannot open", path_of(name));
+}
+
+struct statx Directory::look_at_file(const Descriptor& file, const std::string& name) const {
+    struct statx found {};
+    if (!look_at(file, found)) raise("cannot look at", path_of(name));
+    check_kind(found.stx_mode, name);
     // A second name may be that of a file which is none of ours.
-    const bool narrows = (found.st_mode & 0777U & ~file_mode_) != 0 && found.st_nlink == 1 &&
-                         found.st_uid == ::geteuid();
-    if (narrows) (void)::fchmod(file.get(), found.st_mode & file_mode_);
-    return file;
+    const bool narrows = (found.stx_mode & 0777U & ~file_mode_) != 0 && found.stx_nlink == 1 &&
+                         found.stx_uid == ::geteuid();
+    if (narrows) (void)::fchmod(file.get(), found.stx_mode & file_mode_);
+    return found;
 }
 
 // Where nobody else may enter, one who is ourselves may have made it under a umask that takes even
@@ -152,11 +169,12 @@ Descriptor Directory::make_draft(const std::string& draft, std::string_view cont
     Descriptor file{
         ::openat(fd_.get(), draft.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, file_mode_)};
     if (!file) raise("cannot make a file in", path_);
+    SizeLimit limit;
     const bool has_group = !needs_group() || ::fchown(file.get(), same_user, group_) == 0;
     // Root in somebody's own directory would shut its owner out.
     const bool has_owner = !is_of_one_user() || ::fchown(file.get(), owner_, same_group) == 0;
     if (has_group && has_owner && ::fchmod(file.get(), file_mode_) == 0 &&
-        (content.empty() || wrote_at(file, content, 0))) {
+        (content.empty() || wrote_at(file, content, 0, limit))) {
         return file;
     }
     const int error = errno;

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <vector>
 
@@ -32,11 +33,13 @@ class Directory {
     [[nodiscard]] bool is_removed() const noexcept;
 
     // An existing file, by any flags of open(2) for one. Not open: there is none. Never follows a
-    // link, and never waits. Rights of others that are too wide are taken away if the file is ours.
-    // Throws FileError, `corrupt` for what is no regular file.
+    // link, and never waits. Has to be looked at before it is read or written. Throws FileError.
     [[nodiscard]] Descriptor open_file(const std::string& name, int flags) const;
+    // What was opened by that name. Rights of others that are too wide are taken away if the file
+    // is ours. Throws FileError, `corrupt` for what is no regular file.
+    struct statx look_at_file(const Descriptor& file, const std::string& name) const;
     // For reading and writing; a new one has its rights, and the content, before others can open
-    // it. Throws FileError.
+    // it. An existing one has to be looked at. Throws FileError.
     [[nodiscard]] Descriptor open_or_make_file(const std::string& name,
                                                std::string_view content = {}) const;
 
@@ -53,6 +56,8 @@ class Directory {
     [[nodiscard]] bool is_of_one_user() const noexcept { return (file_mode_ & 0077U) == 0; }
     [[nodiscard]] bool needs_group() const noexcept;
     [[nodiscard]] bool mend_own(const std::string& name) const noexcept;
+    [[nodiscard]] Descriptor try_to_open(const std::string& name, int flags) const noexcept;
+    void check_kind(mode_t mode, const std::string& name) const;
     [[nodiscard]] Descriptor make_file(const std::string& name, std::string_view content) const;
     [[nodiscard]] Descriptor make_draft(const std::string& draft, std::string_view content) const;
     void sweep(const std::string& draft) const noexcept;

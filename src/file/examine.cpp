@@ -57,6 +57,7 @@ void try_locks(const Directory& directory, Findings& findings) {
     Descriptor one = directory.open_file(".fence", O_RDWR);
     Descriptor two = directory.open_file(".fence", O_RDWR);
     if (!one || !two) return;
+    (void)directory.look_at_file(one, ".fence");
     struct flock lock {};
     lock.l_type = F_WRLCK;
     lock.l_start = 1;  // where nobody is

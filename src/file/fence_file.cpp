@@ -6,13 +6,13 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <string>
+#include <string_view>
 
 #include <leaselock/clock.hpp>
 #include <leaselock/error.hpp>
 
 #include "file/directory.hpp"
 #include "file/failure.hpp"
-#include "file/write_at.hpp"
 
 namespace leaselock::file {
 namespace {
@@ -37,11 +37,14 @@ std::uint64_t in_us(Time time) noexcept {
     const auto us = std::chrono::duration_cast<microseconds>(time.time_since_epoch()).count();
     return us > 0 ? static_cast<std::uint64_t>(us) : 0;
 }
-std::uint64_t since_boot() noexcept { return in_us(boot_clock()->now()); }
+std::uint64_t since_boot() noexcept {
+    static Clock& clock = *boot_clock();  // which is never destroyed
+    return in_us(clock.now());
+}
 std::uint64_t wall() noexcept { return in_us(std::chrono::system_clock::now()); }
 
-bool can_be(std::uint64_t token) noexcept {
-    return token <= largest_token && token <= wall() + farthest;
+bool can_be(std::uint64_t token, std::uint64_t wall) noexcept {
+    return token <= largest_token && token <= wall + farthest;
 }
 
 [[noreturn]] void refuse(const std::string& why) { throw FileError(Errc::directory_unusable, why); }
@@ -87,18 +90,20 @@ void FenceFile::open() {
     constexpr Content none;
     file_ = directory_.open_or_make_file(fence_name,
                                          {reinterpret_cast<const char*>(&none), sizeof none});
+    (void)directory_.look_at_file(file_, fence_name);
 }
 
 // What is far ahead of the clock is somebody's mistake, and would stay for ever.
-void FenceFile::read() {
+FenceFile::Times FenceFile::read() {
     const ssize_t got = ::pread(file_.get(), &content_, sizeof content_, 0);
     if (got < 0) raise("cannot read", path());
     if (got != sizeof content_) {
         refuse(fmt::format("'{}' was cut off; remove it while no lock of its directory is held",
                            path()));
     }
-    const std::uint64_t next = std::max(content_.last, content_.base + since_boot());
-    if (content_.base <= largest_token && can_be(next)) return;
+    const Times now{.since_boot = since_boot(), .wall = wall()};
+    const std::uint64_t next = std::max(content_.last, content_.base + now.since_boot);
+    if (content_.base <= largest_token && can_be(next, now.wall)) return now;
     refuse(
         fmt::format("'{}' says that fencing token {} was given, more than a day ahead of the "
                     "clock: set that if it is wrong, or remove the file while no lock of its "
@@ -106,57 +111,66 @@ void FenceFile::read() {
                     path(), next));
 }
 
-void FenceFile::write(std::uint64_t number, off_t at) {
-    write_at(file_, {reinterpret_cast<const char*>(&number), sizeof number}, at, path());
+void FenceFile::write(std::uint64_t number, off_t at, SizeLimit& limit) {
+    const std::string_view bytes{reinterpret_cast<const char*>(&number), sizeof number};
+    if (!wrote_at(file_, bytes, at, limit)) raise("cannot write", path());
 }
 
-bool FenceFile::gives() const {
-    return content_.base + since_boot() > std::max(content_.last, given_);
+bool FenceFile::gives(std::uint64_t since_boot) const {
+    return content_.base + since_boot > std::max(content_.last, given_);
 }
 
-void FenceFile::raise_base() {
+FenceFile::Times FenceFile::raise_base(SizeLimit& limit) {
     const Turn turn{file_};
-    read();
+    const Times now = read();
     if (!turn) {
-        if (gives()) return;
+        if (gives(now.since_boot)) return now;
         throw FileError(Errc::busy,
                         fmt::format("another process is inside '{}' and does not go on", path()));
     }
-    const std::uint64_t now = since_boot();
     const std::uint64_t next =
-        std::max({wall(), content_.last + 1, given_ + 1, content_.base + now});
-    content_.base = next - std::min(next, now);
-    write(content_.base, offsetof(Content, base));
+        std::max({now.wall, content_.last + 1, given_ + 1, content_.base + now.since_boot});
+    content_.base = next - std::min(next, now.since_boot);
+    write(content_.base, offsetof(Content, base), limit);
+    return now;
 }
 
-detail::Fences FenceFile::fences(std::uint64_t floor) {
-    if (!can_be(floor)) {
+FenceFile::Times FenceFile::catch_up(Times now, SizeLimit& limit) {
+    for (; !gives(now.since_boot); now.since_boot = since_boot()) {
+        const std::uint64_t given = std::max(content_.last, given_);
+        const std::uint64_t ahead = given - std::min(given, content_.base + now.since_boot);
+        if (ahead > a_moment) {
+            (void)raise_base(limit);
+        } else if (ahead > an_instant) {
+            nap();
+        }
+    }
+    return now;
+}
+
+detail::Fences FenceFile::fences(std::uint64_t floor, SizeLimit& limit) {
+    const MutexLock lock{mutex_};
+    if (!file_ || is_removed(file_)) open();
+    Times now = read();
+    if (!can_be(floor, now.wall)) {
         refuse(
             fmt::format("the lock's file says that fencing token {} was given, more than a day "
                         "ahead of the clock",
                         floor));
     }
-    const MutexLock lock{mutex_};
-    if (!file_ || is_removed(file_)) open();
-    read();
-    if (!gives() || content_.base + since_boot() + slack < wall()) raise_base();
+    if (content_.base + now.since_boot + slack < now.wall) now = raise_base(limit);
+    now = catch_up(now, limit);
     given_ = std::max(given_, content_.last);
-    return {.last = floor, .at_least = content_.base + since_boot()};
+    return {.last = floor, .at_least = content_.base + now.since_boot};
 }
 
-// The next one has to be above it for whatever process, so the clock has to be.
-void FenceFile::publish(std::uint64_t token) {
+// It is written first, since the clock goes on meanwhile. The next one has to be above it for
+// whatever process, so the clock has to be when the key's file is left.
+void FenceFile::publish(std::uint64_t token, SizeLimit& limit) {
     const MutexLock lock{mutex_};
     given_ = std::max(given_, token);
-    while (!gives()) {
-        const std::uint64_t ahead = given_ - std::min(given_, content_.base + since_boot());
-        if (ahead > a_moment) {
-            raise_base();
-        } else if (ahead > an_instant) {
-            nap();
-        }
-    }
-    write(given_, offsetof(Content, last));
+    write(given_, offsetof(Content, last), limit);
+    (void)catch_up({.since_boot = since_boot()}, limit);
 }
 
 }  // namespace leaselock::file

@@ -23,6 +23,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 
 #include "file/descriptor.hpp"
+#include "file/write_at.hpp"
 
 namespace leaselock::file {
 
@@ -36,23 +37,30 @@ class FenceFile {
     // Tokens above all that were given in the directory and `floor`. Inside the file of the key for
     // which they are. Throws FileError: it cannot be read or written, is cut off, or says what
     // cannot be.
-    [[nodiscard]] detail::Fences fences(std::uint64_t floor);
+    [[nodiscard]] detail::Fences fences(std::uint64_t floor, SizeLimit& limit);
     // Before anybody can see that it was given, and before the key's file is left. Throws
     // FileError.
-    void publish(std::uint64_t token);
+    void publish(std::uint64_t token, SizeLimit& limit);
 
   private:
     struct Content {
         std::uint64_t last = 0;
         std::uint64_t base = 0;
     };
+    struct Times {
+        std::uint64_t since_boot = 0;
+        std::uint64_t wall = 0;
+    };
 
     void open() LEASELOCK_REQUIRES(mutex_);
-    void read() LEASELOCK_REQUIRES(mutex_);
-    void write(std::uint64_t number, off_t at) LEASELOCK_REQUIRES(mutex_);
+    // When it was read.
+    Times read() LEASELOCK_REQUIRES(mutex_);
+    void write(std::uint64_t number, off_t at, SizeLimit& limit) LEASELOCK_REQUIRES(mutex_);
     // Whether the base gives tokens above all that were given.
-    [[nodiscard]] bool gives() const LEASELOCK_REQUIRES(mutex_);
-    void raise_base() LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool gives(std::uint64_t since_boot) const LEASELOCK_REQUIRES(mutex_);
+    Times raise_base(SizeLimit& limit) LEASELOCK_REQUIRES(mutex_);
+    // Until it does. A clock that is there in a moment is waited for, else the base is raised.
+    [[nodiscard]] Times catch_up(Times now, SizeLimit& limit) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::string path() const;
 
     const Directory& directory_;

@@ -238,7 +238,7 @@ bool FileBackend::run_in_file(Operation& operation) {
         }
         if (!file.enter()) return false;
     } while (file.is_removed());
-    Visit visit{home, file, name, *watch_, operation};
+    Visit visit{home, file, *watch_, operation};
     visit.run();
     file.close();
     visit.notify();
@@ -252,7 +252,7 @@ std::optional<std::string> FileBackend::sweep(const Home& home, const std::strin
     const auto enter = [&] { return file.enter(); };
     if (!file || !(key ? enter() : soon(*real_, enter)) || file.is_removed()) return key;
     Operation inspect{{.verb = Verb::inspect, .submitted = options_.clock->now()}};
-    Visit visit{home, file, name, *watch_, inspect};
+    Visit visit{home, file, *watch_, inspect};
     visit.run();
     if (inspect.reply.outcome == Outcome::free) return std::nullopt;
     return visit.key();

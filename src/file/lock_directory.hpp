@@ -15,8 +15,10 @@ class LockDirectory : public Directory {
     using Directory::Directory;
 
     // As FenceFile says.
-    [[nodiscard]] detail::Fences fences(std::uint64_t floor) { return fence_.fences(floor); }
-    void publish(std::uint64_t fence) { fence_.publish(fence); }
+    [[nodiscard]] detail::Fences fences(std::uint64_t floor, SizeLimit& limit) {
+        return fence_.fences(floor, limit);
+    }
+    void publish(std::uint64_t fence, SizeLimit& limit) { fence_.publish(fence, limit); }
 
   private:
     FenceFile fence_{*this};

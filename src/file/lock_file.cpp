@@ -6,13 +6,13 @@
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 #include <leaselock/error.hpp>
 
 #include "file/boot.hpp"
 #include "file/failure.hpp"
 #include "file/file_system.hpp"
-#include "file/write_at.hpp"
 
 namespace leaselock::file {
 namespace {
@@ -54,11 +54,22 @@ void check(const Header& header, std::size_t got) {
 
 }  // namespace
 
-LockFile::LockFile(const Directory& directory, const std::string& name, Access access)
-    : fd_{access == Access::create ? directory.open_or_make_file(name)
-                                   : directory.open_file(name, O_RDWR)} {}
+LockFile::LockFile(const Directory& directory, std::string name, Access access)
+    : directory_{&directory},
+      name_{std::move(name)},
+      fd_{access == Access::create ? directory.open_or_make_file(name_)
+                                   : directory.open_file(name_, O_RDWR)} {}
 
+// Whoever unlinks it is inside, so a look from inside tells what stays so.
 bool LockFile::enter() {
+    const bool is_alone = lock();
+    const struct statx found = directory_->look_at_file(fd_, name_);
+    is_removed_ = found.stx_nlink == 0;
+    is_empty_ = found.stx_size == 0;
+    return is_alone;
+}
+
+bool LockFile::lock() {
     constexpr int tries = 4;  // as long as somebody is inside, as a rule
     const struct flock inside = range(F_WRLCK, 0, 1);
     for (int i = 0; i < tries; ++i) {
@@ -68,18 +79,17 @@ bool LockFile::enter() {
     return false;
 }
 
-bool LockFile::is_removed() const noexcept { return file::is_removed(fd_); }
-
 LockFile::State LockFile::load() {
+    current_ = {};
+    if (is_empty_) return {};
     Page page;
     const ssize_t size = ::pread(fd_.get(), page.data(), page.size(), 0);
     if (size < 0) raise("cannot read it");
     const auto got = static_cast<std::size_t>(size);
     Header header;
     std::memcpy(&header, page.data(), std::min(got, sizeof header));
-    current_ = {};
-    // Empty, or left by who was killed before the first header.
-    if (got == 0 || is_empty(header)) return {};
+    // Left by who was killed before the first header.
+    if (is_empty(header)) return {};
     check(header, got);
     current_ = {header.offset, header.size};
     State state{std::string(header.size, '\0'), header.boot == boot_id()};
@@ -104,16 +114,18 @@ bool LockFile::is_of_another_boot() const {
 
 // Nothing is there that could be lost, and within a page the kernel writes all or nothing.
 void LockFile::store_first(std::string_view state) {
-    Page page{};
+    Page page;
+    std::memset(page.data(), 0, first_offset);
     const Header header{magic, boot_id(), first_offset, state.size()};
     std::memcpy(page.data(), &header, sizeof header);
     std::memcpy(page.data() + first_offset, state.data(), state.size());
     const std::size_t size = first_offset + state.size();
-    if (!wrote_at(fd_, {page.data(), size}, 0)) raise("cannot write it");
+    if (!wrote_at(fd_, {page.data(), size}, 0, limit_)) raise("cannot write it");
     current_ = {first_offset, state.size()};
 }
 
 void LockFile::store(std::string_view state) {
+    is_empty_ = false;
     if (current_.size == 0 && first_offset + state.size() <= sizeof(Page)) {
         return store_first(state);
     }
@@ -122,7 +134,7 @@ void LockFile::store(std::string_view state) {
         current_.size == 0 || fits_before ? first_offset : current_.offset + current_.size,
         state.size()};
     const Header header{magic, boot_id(), next.offset, next.size};
-    if (!wrote_at(fd_, state, static_cast<off_t>(next.offset))) raise("cannot write it");
+    if (!wrote_at(fd_, state, static_cast<off_t>(next.offset), limit_)) raise("cannot write it");
     const ssize_t head = ::pwrite(fd_.get(), &header, sizeof header, 0);
     if (head < 0 && errno == ENOSPC) raise("cannot write it");
     if (head != sizeof header) {
@@ -131,10 +143,10 @@ void LockFile::store(std::string_view state) {
     current_ = next;
 }
 
-void LockFile::remove(const Directory& directory, const std::string& name) {
-    if (::unlinkat(directory.fd(), name.c_str(), 0) == 0 || errno == ENOENT) return;
+void LockFile::remove() {
+    if (::unlinkat(directory_->fd(), name_.c_str(), 0) == 0 || errno == ENOENT) return;
     const bool is_of_others = errno == EPERM || errno == EACCES;
-    if (!is_of_others) raise("cannot remove", directory.path() + "/" + name);
+    if (!is_of_others) raise("cannot remove", directory_->path() + "/" + name_);
     // In a directory with the sticky bit: it stays, and says that nobody holds the lock.
     store({});
 }

@@ -13,6 +13,7 @@
 
 #include "file/descriptor.hpp"
 #include "file/directory.hpp"
+#include "file/write_at.hpp"
 
 namespace leaselock::file {
 
@@ -21,18 +22,19 @@ class LockFile {
     enum class Access { exists, create };
 
     LockFile() = default;
-    // Not open if there is none, and it is not to be made. Throws FileError.
-    LockFile(const Directory& directory, const std::string& name, Access access);
+    // Not open if there is none, and it is not to be made. The directory outlives it. Throws
+    // FileError.
+    LockFile(const Directory& directory, std::string name, Access access);
 
     explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
     // Leaves it, too.
     void close() noexcept { fd_.close(); }
 
     // Alone. False: somebody else is inside. Does not wait for more than some microseconds. Throws
-    // FileError.
+    // FileError, `corrupt` for what is no regular file.
     [[nodiscard]] bool enter();
-    // Somebody has unlinked it, and it is nobody's lock any more.
-    [[nodiscard]] bool is_removed() const noexcept;
+    // Inside: its name was taken away before, and it is nobody's lock any more.
+    [[nodiscard]] bool is_removed() const noexcept { return is_removed_; }
 
     // Inside. load() comes before store(). Throws FileError: `corrupt`, or what it cannot do, and
     // has not done but for Family::unknown.
@@ -45,12 +47,14 @@ class LockFile {
     [[nodiscard]] State load();
     void store(std::string_view state);
     // Where only its owner may remove it, it stays without a state.
-    void remove(const Directory& directory, const std::string& name);
+    void remove();
 
     // Whether the state was written by a process that sees another boot id.
     [[nodiscard]] bool is_of_another_boot() const;
     // Whether anybody but who is inside has a lock of the kernel's on it. Throws FileError.
     [[nodiscard]] bool has_other_locks() const;
+    // Of what is written for the request that is inside.
+    [[nodiscard]] SizeLimit& limit() noexcept { return limit_; }
     // See file_system.hpp.
     [[nodiscard]] bool is_of_this_machine() const noexcept;
 
@@ -60,10 +64,16 @@ class LockFile {
         std::uint64_t size = 0;
     };
 
+    [[nodiscard]] bool lock();
     void store_first(std::string_view state);
 
+    const Directory* directory_ = nullptr;
+    std::string name_{};
     Descriptor fd_;
+    bool is_removed_ = false;
+    bool is_empty_ = false;
     Extent current_{};
+    SizeLimit limit_{};
 };
 
 }  // namespace leaselock::file

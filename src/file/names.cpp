@@ -18,6 +18,7 @@ bool stands_for_itself(char c, std::size_t at) noexcept {
 
 std::string name_of(std::string_view key) {
     std::string name;
+    name.reserve(key.size());
     for (std::size_t at = 0; at < key.size(); ++at) {
         if (stands_for_itself(key[at], at)) {
             name += key[at];

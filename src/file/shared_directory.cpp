@@ -50,7 +50,8 @@ void make_with_files(const std::string& path, gid_t group) {
                                     path, group, shared_mode));
     }
     LockDirectory directory{path};
-    (void)directory.fences(0);
+    SizeLimit limit;
+    (void)directory.fences(0, limit);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ void Visit::run() {
     } catch (...) {
         // It was made for this request, which has nothing to put there.
         if (before_.empty() && request().verb == Verb::acquire) {
-            file_.remove(*home_.directory, name_);
+            file_.remove();
         }
         throw;
     }
@@ -117,12 +117,12 @@ void Visit::run_verb() {
     const bool may_grant = request().verb == Verb::acquire ||
                            (request().verb != Verb::inspect && entry().queue != nullptr);
     detail::Fences fences =
-        may_grant ? home_.directory->fences(floor) : detail::Fences{.last = floor};
+        may_grant ? home_.directory->fences(floor, file_.limit()) : detail::Fences{.last = floor};
     detail::PlaceQueue::Places winners;
     detail::LockVerbs{entry(), request(), operation_.reply, fences, std::move(terms)}.run(winners);
     // Before anybody can see it: who is killed here leaves a gap, and no token twice.
     census_.check();
-    if (fences.last != floor) home_.directory->publish(fences.last);
+    if (fences.last != floor) home_.directory->publish(fences.last, file_.limit());
 }
 
 // It waits for our end, which does not come when we only leave the queue.
@@ -165,7 +165,7 @@ void Visit::store() {
     const bool is_over = entry().is_over(request().submitted);
     census_.check();
     if (is_over) {
-        file_.remove(*home_.directory, name_);
+        file_.remove();
     } else if (const std::string state = encode(record_); state != before_) {
         file_.store(state);
     }

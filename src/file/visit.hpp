@@ -30,11 +30,9 @@ struct Home {
 class Visit {
   public:
     // The file is entered. A request without a key is for whatever key the file is of.
-    Visit(const Home& home, LockFile& file, const std::string& name, Watch& watch,
-          Operation& operation)
+    Visit(const Home& home, LockFile& file, Watch& watch, Operation& operation)
         : home_{home},
           file_{file},
-          name_{name},
           watch_{watch},
           operation_{operation},
           census_{*home.directory, home.self == nullptr ? 0 : home.self->id()} {}
@@ -63,7 +61,6 @@ class Visit {
 
     const Home& home_;
     LockFile& file_;
-    const std::string& name_;
     Watch& watch_;
     Operation& operation_;
     Census census_;

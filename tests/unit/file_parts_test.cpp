@@ -112,6 +112,7 @@ class FileParts : public ::testing::Test {
 
     support::TempDir home_;
     LockDirectory directory_{home_.path().string()};
+    SizeLimit limit_;
 };
 
 TEST_F(FileParts, StateIsWrittenBesideTheFormerOneBeforeTheHeaderIs) {
@@ -191,7 +192,7 @@ TEST_F(FileParts, RightsAreThoseOfTheDirectory) {
     ASSERT_EQ(::chmod(home.path().c_str(), 02770), 0);
     LockDirectory directory{home.path().string()};
     const LockFile file{directory, "key", Access::create};
-    (void)directory.fences(0);
+    (void)directory.fences(0, limit_);
     for (const char* name : {"key", ".fence"}) {
         struct stat found {};
         ASSERT_EQ(::stat(home.file(name).c_str(), &found), 0);
@@ -221,30 +222,31 @@ TEST_F(FileParts, LinkToADirectoryIsNotTakenForOurs) {
 
 TEST_F(FileParts, FencesRiseOverAllOfADirectoryAndItsLoss) {
     LockDirectory same{home_.path().string()};
-    const std::uint64_t first = directory_.fences(0).next();
-    directory_.publish(first + 1'000'000'000);
-    EXPECT_GT(same.fences(0).next(), first + 1'000'000'000);
-    directory_.publish(first);  // late: changes nothing
-    EXPECT_GT(same.fences(0).next(), first + 1'000'000'000);
+    const std::uint64_t first = directory_.fences(0, limit_).next();
+    directory_.publish(first + 1'000'000'000, limit_);
+    EXPECT_GT(same.fences(0, limit_).next(), first + 1'000'000'000);
+    directory_.publish(first, limit_);  // late: changes nothing
+    EXPECT_GT(same.fences(0, limit_).next(), first + 1'000'000'000);
     const support::TempDir another;
-    EXPECT_GE(LockDirectory{another.path().string()}.fences(0).next(), first);
+    EXPECT_GE(LockDirectory{another.path().string()}.fences(0, limit_).next(), first);
 }
 
 TEST_F(FileParts, FencesOfManyThreadsKeepTheHighest) {
-    const std::uint64_t base = directory_.fences(0).next();
+    const std::uint64_t base = directory_.fences(0, limit_).next();
     {
         std::vector<std::jthread> all;
         for (std::uint64_t i = 0; i < 4; ++i) {
             all.emplace_back([this, base, i] {
+                SizeLimit limit;
                 for (std::uint64_t step = 0; step < 1000; ++step) {
-                    directory_.publish(base + 1'000'000'000 + 4 * step + i);
+                    directory_.publish(base + 1'000'000'000 + 4 * step + i, limit);
                 }
             });
         }
     }
-    EXPECT_GT(directory_.fences(0).next(), base + 1'000'000'000 + 3999);
+    EXPECT_GT(directory_.fences(0, limit_).next(), base + 1'000'000'000 + 3999);
     LockDirectory another{home_.path().string()};
-    EXPECT_GT(another.fences(0).next(), base + 1'000'000'000 + 3999);
+    EXPECT_GT(another.fences(0, limit_).next(), base + 1'000'000'000 + 3999);
 }
 
 }  // namespace

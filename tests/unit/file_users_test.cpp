@@ -1,10 +1,12 @@
 // Goal: users who share a lock directory by its group are never refused by chance, since a file has
-// its rights before it has its name. Method: root and another user take the same two locks as
-// fast as they can, in processes of their own. Without the right to become another user all are
+// its rights before it has its name; and what root has made in a user's own directory is used as if
+// the user had made it. Method: root and another user take the same locks, in processes of their
+// own, as fast as they can or one after the other. Without the right to become another user all are
 // the same one, and a line says so.
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <grp.h>
 #include <gtest/gtest.h>
 #include <iostream>
@@ -69,6 +71,23 @@ class FileUsers : public ::testing::Test {
     support::TempDir home_;
     std::string locks_ = home_.file("locks");
 };
+
+TEST_F(FileUsers, UseInTheirOwnDirectoryWhatAnotherHasMade) {
+    std::filesystem::permissions(locks_, std::filesystem::perms{0700});
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::chown(locks_.c_str(), other_user, other_user), 0);
+    }
+    for (const char* name : {"key0", "key1"}) {
+        const std::string file = locks_ + '/' + name;
+        std::ofstream{file};
+        std::filesystem::permissions(file, std::filesystem::perms{0666});
+    }
+    int status = 0;
+    const pid_t pid = start(true);
+    ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+    EXPECT_TRUE(WIFEXITED(status)) << status;
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+}
 
 TEST_F(FileUsers, AreNeverRefusedByChance) {
     std::vector<pid_t> all;
