@@ -4,6 +4,7 @@
 // Thread-safety: one thread at a time.
 #pragma once
 
+#include <cstdint>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,9 +35,10 @@ class Descriptor {
     int fd_ = -1;
 };
 
-// Kind, rights, owner, names and size of a file. Not its times: after a question for them the
-// kernel keeps finer ones, and the next write has to store them.
-constexpr unsigned looked_at = STATX_TYPE | STATX_MODE | STATX_UID | STATX_NLINK | STATX_SIZE;
+// Kind, rights, owner, names and size of a file, and which one it is. Not its times: after a
+// question for them the kernel keeps finer ones, and the next write has to store them.
+constexpr unsigned looked_at =
+    STATX_TYPE | STATX_MODE | STATX_UID | STATX_NLINK | STATX_SIZE | STATX_INO;
 
 // Of what is open there. False: errno says why.
 [[nodiscard]] inline bool look_at(const Descriptor& fd, struct statx& found) noexcept {
@@ -48,5 +50,17 @@ constexpr unsigned looked_at = STATX_TYPE | STATX_MODE | STATX_UID | STATX_NLINK
     struct statx found {};
     return !look_at(fd, found) || found.stx_nlink == 0;
 }
+
+// Which file of the machine it is, as long as somebody has it open.
+struct FileId {
+    std::uint64_t inode = 0;
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+
+    [[nodiscard]] static FileId of(const struct statx& found) noexcept {
+        return {found.stx_ino, found.stx_dev_major, found.stx_dev_minor};
+    }
+    bool operator==(const FileId&) const = default;
+};
 
 }  // namespace leaselock::file

@@ -113,6 +113,12 @@ struct statx Directory::look_at_file(const Descriptor& file, const std::string& 
     return found;
 }
 
+bool Directory::look_at_name(const std::string& name, struct statx& found) const {
+    if (::statx(fd_.get(), name.c_str(), AT_SYMLINK_NOFOLLOW, looked_at, &found) == 0) return true;
+    if (errno == ENOENT) return false;
+    raise("cannot look at", path_of(name));
+}
+
 // Where nobody else may enter, one who is ourselves may have made it under a umask that takes even
 // our rights away.
 bool Directory::mend_own(const std::string& name) const noexcept {

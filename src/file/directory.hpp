@@ -38,6 +38,8 @@ class Directory {
     // What was opened by that name. Rights of others that are too wide are taken away if the file
     // is ours. Throws FileError, `corrupt` for what is no regular file.
     struct statx look_at_file(const Descriptor& file, const std::string& name) const;
+    // What has that name, without following a link. False: nothing has. Throws FileError.
+    [[nodiscard]] bool look_at_name(const std::string& name, struct statx& found) const;
     // For reading and writing; a new one has its rights, and the content, before others can open
     // it. An existing one has to be looked at. Throws FileError.
     [[nodiscard]] Descriptor open_or_make_file(const std::string& name,

@@ -9,7 +9,6 @@
 #include <leaselock/error.hpp>
 
 #include "file/failure.hpp"
-#include "file/lock_file.hpp"
 #include "file/names.hpp"
 #include "file/sweep.hpp"
 
@@ -202,7 +201,7 @@ void FileBackend::fill_spares() noexcept {
 bool FileBackend::run_with_spares(Operation& operation) {
     const Verb verb = operation.request.verb;
     try {
-        const bool ran = run_in_file(operation);
+        const bool ran = run_without_kept(operation);
         if (verb == Verb::acquire && !has_spares_.exchange(true)) {
             const MutexLock lock{spares_mutex_};
             fill_spares();
@@ -224,10 +223,25 @@ bool FileBackend::run_with_spares(Operation& operation) {
     }
 }
 
+bool FileBackend::run_without_kept(Operation& operation) {
+    try {
+        return run_in_file(operation);
+    } catch (const FileError& error) {
+        if (error.code() != Errc::too_many_clients || !close_kept()) throw;
+    }
+    return run_in_file(operation);
+}
+
+bool FileBackend::close_kept() noexcept {
+    const MutexLock lock{mutex_};
+    return kept_->clear();
+}
+
 bool FileBackend::run_in_file(Operation& operation) {
     const Verb verb = operation.request.verb;
-    const Home home = this->home(verb == Verb::acquire || verb == Verb::renew);
     const std::string name = name_of(operation.request.key);
+    if (const auto ran = run_in_kept(operation, name)) return *ran;
+    const Home home = this->home(verb == Verb::acquire || verb == Verb::renew);
     const auto access = verb == Verb::acquire ? LockFile::Access::create : LockFile::Access::exists;
     LockFile file;
     do {
@@ -238,11 +252,56 @@ bool FileBackend::run_in_file(Operation& operation) {
         }
         if (!file.enter()) return false;
     } while (file.is_removed());
+    run_inside(home, file, operation);
+    return true;
+}
+
+std::optional<bool> FileBackend::run_in_kept(Operation& operation, const std::string& name) {
+    if (operation.request.verb != Verb::release) return std::nullopt;
+    Home home;
+    KeptFile kept = take_kept(name, operation.request.token, home);
+    if (!kept.file) return std::nullopt;
+    if (!kept.file.enter()) {
+        keep(std::move(kept));
+        return false;
+    }
+    if (kept.file.is_removed()) return std::nullopt;
+    run_inside(home, kept.file, operation);
+    return true;
+}
+
+// A file that still has its name is in the directory, so that one is there, too.
+KeptFile FileBackend::take_kept(const std::string& name, std::string_view token, Home& home) {
+    const MutexLock lock{mutex_};
+    home = *home_;
+    KeptFile kept = kept_->take(name, token);
+    return kept.directory == home.directory ? std::move(kept) : KeptFile{};
+}
+
+void FileBackend::keep(KeptFile kept) noexcept {
+    KeptFile oldest;  // is closed without the mutex
+    const MutexLock lock{mutex_};
+    oldest = kept_->put(std::move(kept));
+}
+
+void FileBackend::run_inside(const Home& home, LockFile& file, Operation& operation) {
     Visit visit{home, file, *watch_, operation};
     visit.run();
-    file.close();
+    leave(home, file, operation);
     visit.notify();
-    return true;
+}
+
+void FileBackend::leave(const Home& home, LockFile& file, const Operation& operation) noexcept {
+    const Request& request = operation.request;
+    const bool is_held = request.verb == Verb::acquire &&
+                         operation.reply.outcome == Outcome::granted &&
+                         !detail::is_latch(request.share);
+    if (!is_held || !file.leave()) return file.close();
+    try {
+        keep({std::string(request.token), home.directory, std::move(file)});
+    } catch (const std::bad_alloc&) {
+        file.close();
+    }
 }
 
 // Where nobody can look: what the name tells.

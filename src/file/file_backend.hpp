@@ -1,5 +1,5 @@
 // Locks as files; see leaselock/file.hpp. A request opens its key's file, waits its turn to be
-// alone in it, does what visit.hpp says, and closes it.
+// alone in it, does what visit.hpp says, and leaves it.
 //
 // Thread-safety: that of a Backend.
 #pragma once
@@ -20,6 +20,8 @@
 
 #include "file/descriptor.hpp"
 #include "file/directory.hpp"
+#include "file/kept_files.hpp"
+#include "file/lock_file.hpp"
 #include "file/member.hpp"
 #include "file/visit.hpp"
 #include "file/watch.hpp"
@@ -65,6 +67,15 @@ class FileBackend final : public Backend {
     // False: somebody is inside the file, and nothing was done.
     [[nodiscard]] bool run(Operation& operation) noexcept;
     [[nodiscard]] bool run_in_file(Operation& operation);
+    // The same in the file that an acquire has left open. Nothing: there is none any more.
+    [[nodiscard]] std::optional<bool> run_in_kept(Operation& operation, const std::string& name);
+    void run_inside(const Home& home, LockFile& file, Operation& operation);
+    void leave(const Home& home, LockFile& file, const Operation& operation) noexcept;
+    void keep(KeptFile kept) noexcept;
+    [[nodiscard]] KeptFile take_kept(const std::string& name, std::string_view token, Home& home);
+    // The same as run_in_file(), also if files are open that need not be.
+    [[nodiscard]] bool run_without_kept(Operation& operation);
+    [[nodiscard]] bool close_kept() noexcept;
     // The same, also for one that holds in a process that has no descriptor left.
     [[nodiscard]] bool run_with_spares(Operation& operation);
     void fill_spares() noexcept LEASELOCK_REQUIRES(spares_mutex_);
@@ -88,6 +99,7 @@ class FileBackend final : public Backend {
     detail::Mutex mutex_;
     // Its member is removed by nobody but the process that made it.
     detail::AtHome<Home> home_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::AtHome<KeptFiles> kept_ LEASELOCK_GUARDED_BY(mutex_);
     detail::Mutex spares_mutex_;
     std::atomic<bool> has_spares_{false};
     Spares spares_ LEASELOCK_GUARDED_BY(spares_mutex_);

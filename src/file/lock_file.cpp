@@ -60,13 +60,50 @@ LockFile::LockFile(const Directory& directory, std::string name, Access access)
       fd_{access == Access::create ? directory.open_or_make_file(name_)
                                    : directory.open_file(name_, O_RDWR)} {}
 
-// Whoever unlinks it is inside, so a look from inside tells what stays so.
+void LockFile::swap(LockFile& other) noexcept {
+    std::swap(directory_, other.directory_);
+    name_.swap(other.name_);
+    std::swap(fd_, other.fd_);
+    std::swap(id_, other.id_);
+    std::swap(is_inside_, other.is_inside_);
+    std::swap(is_removed_, other.is_removed_);
+    std::swap(is_empty_, other.is_empty_);
+    std::swap(current_, other.current_);
+    std::swap(limit_, other.limit_);
+}
+
+// Whom a lock on a file without a name holds up opens another one.
+void LockFile::close() noexcept {
+    if (is_inside_ && !is_removed_) (void)leave();
+    fd_.close();
+    is_inside_ = false;
+}
+
 bool LockFile::enter() {
-    const bool is_alone = lock();
-    const struct statx found = directory_->look_at_file(fd_, name_);
-    is_removed_ = found.stx_nlink == 0;
+    is_inside_ = lock();
+    look();
+    return is_inside_;
+}
+
+bool LockFile::leave() noexcept {
+    const struct flock inside = range(F_UNLCK, 0, 1);
+    is_inside_ = false;
+    limit_ = {};
+    return ::fcntl(fd_.get(), F_OFD_SETLK, &inside) == 0;
+}
+
+// Whoever unlinks it is inside, so a look from inside tells what stays so. A file that was open all
+// the time may have lost its name to another, if somebody has moved it.
+void LockFile::look() {
+    struct statx found {};
+    if (!id_) {
+        found = directory_->look_at_file(fd_, name_);
+        id_ = FileId::of(found);
+        is_removed_ = found.stx_nlink == 0;
+    } else {
+        is_removed_ = !directory_->look_at_name(name_, found) || *id_ != FileId::of(found);
+    }
     is_empty_ = found.stx_size == 0;
-    return is_alone;
 }
 
 bool LockFile::lock() {
@@ -144,7 +181,8 @@ void LockFile::store(std::string_view state) {
 }
 
 void LockFile::remove() {
-    if (::unlinkat(directory_->fd(), name_.c_str(), 0) == 0 || errno == ENOENT) return;
+    is_removed_ = ::unlinkat(directory_->fd(), name_.c_str(), 0) == 0 || errno == ENOENT;
+    if (is_removed_) return;
     const bool is_of_others = errno == EPERM || errno == EACCES;
     if (!is_of_others) raise("cannot remove", directory_->path() + "/" + name_);
     // In a directory with the sticky bit: it stays, and says that nobody holds the lock.

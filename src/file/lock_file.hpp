@@ -1,5 +1,5 @@
 // The file of one lock, opened once. Two processes, or two objects of this class, are in it one
-// after the other: who is inside has its byte 0 locked, until it is closed, by whomever.
+// after the other: who is inside has its byte 0 locked.
 //
 // The content is a header and, somewhere after it, the state. A new state is written where the
 // former is not, and the header then in one piece: so who is killed in between leaves the former.
@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,17 +23,30 @@ class LockFile {
     enum class Access { exists, create };
 
     LockFile() = default;
+    LockFile(LockFile&& other) noexcept { swap(other); }
+    LockFile& operator=(LockFile&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    LockFile(const LockFile&) = delete;
+    LockFile& operator=(const LockFile&) = delete;
+    ~LockFile() { close(); }
+
     // Not open if there is none, and it is not to be made. The directory outlives it. Throws
     // FileError.
     LockFile(const Directory& directory, std::string name, Access access);
 
     explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
     // Leaves it, too.
-    void close() noexcept { fd_.close(); }
+    void close() noexcept;
 
     // Alone. False: somebody else is inside. Does not wait for more than some microseconds. Throws
     // FileError, `corrupt` for what is no regular file.
     [[nodiscard]] bool enter();
+    // The file stays open, and may be entered again. False: it may not. Explicitly, since a child
+    // that was forked meanwhile has the file open, too, and with it the lock.
+    [[nodiscard]] bool leave() noexcept;
     // Inside: its name was taken away before, and it is nobody's lock any more.
     [[nodiscard]] bool is_removed() const noexcept { return is_removed_; }
 
@@ -65,11 +79,15 @@ class LockFile {
     };
 
     [[nodiscard]] bool lock();
+    void look();
+    void swap(LockFile& other) noexcept;
     void store_first(std::string_view state);
 
     const Directory* directory_ = nullptr;
     std::string name_{};
     Descriptor fd_;
+    std::optional<FileId> id_{};  // since it was entered first
+    bool is_inside_ = false;
     bool is_removed_ = false;
     bool is_empty_ = false;
     Extent current_{};

@@ -272,6 +272,30 @@ TEST_F(FileCrash, HandOverToOneThatWaits) {
                      .last = [&](Side& side) { side.backend().forget(*place); }});
 }
 
+// Under a debugger that counts them: how long each takes is another matter.
+TEST_F(FileCrash, LockThatNobodyElseWantsTakesFewSystemCalls) {
+    if (!may_trace()) return;
+    constexpr int most = 17;  // and 21 where each request opens the file and looks at it twice
+    const support::TempDir home;
+    const Shared<bool> is_over;
+    Stepped child{[&](const std::function<void()>& from_here) {
+        Side side{home.file("locks")};
+        for (int i = 0; i < 10; ++i) {
+            acquires(side);
+            releases(side);
+        }
+        from_here();
+        acquires(side);
+        releases(side);
+        *is_over = true;
+        ::getppid();
+    }};
+    int stops = 0;  // before and after each
+    while (child.step() && !*is_over) ++stops;
+    EXPECT_TRUE(*is_over);
+    EXPECT_LE(stops / 2, most);
+}
+
 // Two at the same key, of which one stands still at each of its system calls in turn, while the
 // other does something.
 class FileCrossing : public FileCrash {

@@ -1,14 +1,12 @@
-// Goal: what the file backend promises beyond the contract of a backend: a holder's end frees his
-// lock and wakes who waits for it, nobody hangs behind a process that stands still, nothing is left
-// open or lying about. Method: backends with a clock that stands still unless the test moves it.
-#include <fcntl.h>
+// Goal: what the file backend promises beyond the contract of a backend: the end of a holder's
+// process frees its lock and wakes who waits for it, and nobody hangs because another process
+// stands still. Method: backends with a clock that stands still unless the test moves it.
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <gtest/gtest.h>
 #include <optional>
 #include <string>
-#include <sys/resource.h>
 #include <thread>
 #include <vector>
 
@@ -23,12 +21,11 @@
 #include "file/survivors.hpp"
 #include "support/file_intruder.hpp"
 #include "support/poll_until.hpp"
-#include "support/temp_dir.hpp"
+#include "unit/file_world.hpp"
 
 namespace leaselock {
 namespace {
 
-using namespace std::chrono_literals;
 using support::poll_until;
 
 class Deaf final : public Listener {
@@ -42,40 +39,8 @@ class Deaf final : public Listener {
     WakeUp look() noexcept override { return {}; }
 };
 
-class FileBackends : public ::testing::Test {
+class FileBackends : public FileWorld {
   protected:
-    [[nodiscard]] std::shared_ptr<Backend> make() const {
-        return make_file_backend({.directory = home_.path().string(), .clock = clock_});
-    }
-    [[nodiscard]] LockManager make_manager() const {
-        LockManager locks{{.prefix = "", .backend = "files", .clock = clock_}};
-        locks.register_backend("files", make());
-        return locks;
-    }
-    [[nodiscard]] Request request(Verb verb, std::string_view token, Share share = {},
-                                  std::string_view key = "key") const {
-        const auto now = clock_->now();
-        return {.verb = verb,
-                .key = key,
-                .token = token,
-                .ttl = 10min,
-                .share = share,
-                .submitted = now,
-                .deadline = now + 1h};
-    }
-    Reply run(Backend& backend, Verb verb, std::string_view token, Share share = {},
-              std::string_view key = "key") const {
-        Operation operation{request(verb, token, share, key)};
-        backend.submit(operation);
-        EXPECT_TRUE(operation.done());
-        return operation.reply;
-    }
-    // Whether it gets the lock.
-    [[nodiscard]] static std::future<bool> wait_for_key(LockManager& locks) {
-        return std::async(std::launch::async, [&locks] {
-            return locks.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
-        });
-    }
     // Whether somebody has seen that the holder is dead, and written it down.
     [[nodiscard]] bool is_buried() const {
         const file::Directory directory{home_.path().string()};
@@ -83,19 +48,6 @@ class FileBackends : public ::testing::Test {
         return lock.enter() &&
                file::decode(lock.load().bytes).entry.expires <= clock_->now() + file::last_breath;
     }
-    [[nodiscard]] std::size_t files() const {
-        const std::filesystem::directory_iterator all{home_.path()};
-        return static_cast<std::size_t>(std::count_if(begin(all), end(all), [](const auto& each) {
-            return file::is_of_lock(each.path().filename().string());
-        }));
-    }
-    [[nodiscard]] static std::size_t descriptors() {
-        const std::filesystem::directory_iterator all{"/proc/self/fd"};
-        return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-    }
-
-    support::TempDir home_;
-    std::shared_ptr<testing::ManualClock> clock_ = std::make_shared<testing::ManualClock>();
 };
 
 // A backend that goes has its files closed, as the kernel does for a process.
@@ -246,75 +198,6 @@ TEST_F(FileBackends, ProcessThatStandsStillInsideHoldsUpNoOtherKey) {
     intruder.reset();
     waits.join();
     EXPECT_EQ(renew.reply.outcome, Outcome::renewed) << "none of them took the second of patience";
-}
-
-TEST_F(FileBackends, NothingIsLeftBehind) {
-    const auto backend = make();
-    (void)run(*backend, Verb::acquire, "a/0");
-    (void)run(*backend, Verb::release, "a/0");
-    const std::size_t before = descriptors();
-    EXPECT_EQ(files(), 0U);
-    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
-    ASSERT_EQ(run(*backend, Verb::acquire, "b/1").outcome, Outcome::held);
-    EXPECT_EQ(descriptors(), before) << "none for a lock";
-    EXPECT_EQ(run(*backend, Verb::release, "a/1").outcome, Outcome::released);
-    EXPECT_EQ(run(*backend, Verb::inspect, "").outcome, Outcome::free);
-    EXPECT_EQ(descriptors(), before);
-    EXPECT_EQ(files(), 0U);
-}
-
-TEST_F(FileBackends, WhoHasWaitedForALockLeavesNothingOpenButTheWatch) {
-    LockManager holder = make_manager();
-    LockManager waiter = make_manager();
-    const auto hand_over = [&] {
-        auto lock = holder.acquire("key", {.ttl = 10min});
-        auto second = wait_for_key(waiter);
-        EXPECT_TRUE(poll_until([&] { return holder.inspect("key").waiting == 1; }));
-        EXPECT_EQ(lock->release(), ReleaseResult::released);
-        EXPECT_TRUE(second.get());
-        EXPECT_TRUE(poll_until([&] { return files() == 0; }));
-    };
-    hand_over();
-    const std::size_t before = descriptors();
-    hand_over();
-    hand_over();
-    EXPECT_EQ(descriptors(), before);
-}
-
-TEST_F(FileBackends, WhoHasWaitedForALatchLeavesNothingOpen) {
-    LockManager locks = make_manager();
-    const auto wait_for = [&](const char* key) {
-        CountDownLatch latch{locks, key, 1};
-        auto waits = std::async(std::launch::async, [&] { return latch.wait(); });
-        EXPECT_TRUE(poll_until([&] { return locks.inspect(key).waiting == 1; }));
-        latch.count_down();
-        EXPECT_TRUE(waits.get());
-    };
-    wait_for("first");
-    const std::size_t before = descriptors();
-    wait_for("second");
-    EXPECT_EQ(descriptors(), before);
-}
-
-TEST_F(FileBackends, HolderWithoutADescriptorLeftRenewsAndReleases) {
-    const auto backend = make();
-    ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    const rlimit few{256, before.rlim_max};
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
-    std::vector<int> all;
-    for (int fd = 0; (fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;) all.push_back(fd);
-    const Reply renewed = run(*backend, Verb::renew, "a/1");
-    const Reply refused = run(*backend, Verb::acquire, "a/2", {}, "another");
-    const Reply renewed_again = run(*backend, Verb::renew, "a/1");
-    const Reply released = run(*backend, Verb::release, "a/1");
-    for (const int fd : all) ::close(fd);
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-    EXPECT_EQ(renewed.outcome, Outcome::renewed);
-    EXPECT_EQ(refused.error, Errc::too_many_clients);
-    EXPECT_EQ(renewed_again.outcome, Outcome::renewed);
-    EXPECT_EQ(released.outcome, Outcome::released);
 }
 
 TEST_F(FileBackends, RemovedDirectoryIsALossAndIsMadeAgain) {

@@ -1,12 +1,15 @@
 // Goal: the parts of the file backend: names, states as bytes, a file that somebody was killed in,
 // fencing tokens, rights. Method: each by itself, in a directory of its own.
 #include <algorithm>
+#include <csignal>
 #include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <set>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "file/failure.hpp"
@@ -179,6 +182,22 @@ TEST_F(FileParts, OneIsInsideAtATime) {
     EXPECT_FALSE(two.enter());
     one.close();
     EXPECT_TRUE(two.enter());
+}
+
+// It has the file open, and with it the kernel's lock.
+TEST_F(FileParts, ChildThatIsForkedWhileSomebodyIsInsideKeepsNobodyOut) {
+    LockFile inside = open();
+    ASSERT_TRUE(inside.enter());
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::pause();
+        ::_exit(0);
+    }
+    inside.close();
+    LockFile another = open();
+    EXPECT_TRUE(another.enter());
+    ::kill(child, SIGKILL);
+    EXPECT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 TEST_F(FileParts, FileThatIsNotThereIsMadeOnlyOnDemand) {
