@@ -1,6 +1,7 @@
 // Goal: the conformance suite is green for a store that promises nothing and has no more than what
 // is obligatory, and no store gets through it that promises what it does not do. Method: the suite
 // on such a store; and single cases on one that lies, whose failures are looked for.
+#include <algorithm>
 #include <functional>
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
@@ -19,18 +20,26 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// What a store says of itself, and between what its leases are, of which it says nothing.
+struct Statement {
+    Guarantees promised{};
+    std::chrono::milliseconds least{0};
+    std::chrono::milliseconds longest = max_ttl;
+};
+
 // The store in memory without all that is not obligatory: it refuses it, and has no queue.
 class LittleStore final : public Backend {
   public:
-    explicit LittleStore(const Guarantees& promised) : promised_{promised} {}
+    explicit LittleStore(const Statement& statement) : statement_{statement} {}
 
     using Backend::submit;
 
-    [[nodiscard]] Guarantees guarantees() const noexcept override { return promised_; }
+    [[nodiscard]] Guarantees guarantees() const noexcept override { return statement_.promised; }
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const each : operations) {
             Request request = each->request;
             request.listener = nullptr;
+            request.ttl = std::clamp(request.ttl, statement_.least, statement_.longest);
             if (request.share != exclusive || request.keep > 0ms || request.min_hold > 0ms) {
                 each->fail(Errc::not_supported, "too much for this store");
                 continue;
@@ -47,13 +56,13 @@ class LittleStore final : public Backend {
     void detach(Operation& /*operation*/) noexcept override {}
 
   private:
-    const Guarantees promised_;
+    const Statement statement_;
     MemoryBackend inner_;
 };
 
 class LittleFixture final : public BackendFixture {
   public:
-    explicit LittleFixture(const Guarantees& promised = {}) : promised_{promised} {}
+    explicit LittleFixture(const Statement& statement = {}) : statement_{statement} {}
 
     [[nodiscard]] std::shared_ptr<Backend> make() override { return backend_; }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return clock_; }
@@ -65,21 +74,21 @@ class LittleFixture final : public BackendFixture {
         return look.reply.holder;
     }
     [[nodiscard]] std::chrono::milliseconds term() const override { return 1s; }
-    void lose_data() override { backend_ = std::make_shared<LittleStore>(promised_); }
+    void lose_data() override { backend_ = std::make_shared<LittleStore>(statement_); }
 
   private:
-    const Guarantees promised_;
+    const Statement statement_;
     std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
-    std::shared_ptr<Backend> backend_ = std::make_shared<LittleStore>(promised_);
+    std::shared_ptr<Backend> backend_ = std::make_shared<LittleStore>(statement_);
 };
 
 LEASELOCK_CONFORMANCE_SUITE(LittleConformance, [] { return std::make_unique<LittleFixture>(); });
 LEASELOCK_ASYNC_CONFORMANCE_SUITE(LittleAsyncConformance,
                                   [] { return std::make_unique<LittleFixture>(); });
 
-// How many checks of that case fail on a store that promises that.
+// How many checks of that case fail on a store that states that.
 int failures_of(std::span<const detail::Case<BackendFixture>> cases, std::string_view name,
-                const Guarantees& needs, const Guarantees& promised) {
+                const Guarantees& needs, const Statement& statement) {
     for (const auto& each : cases) {
         if (each.name != name) continue;
         using Intercept = ::testing::ScopedFakeTestPartResultReporter;
@@ -87,7 +96,7 @@ int failures_of(std::span<const detail::Case<BackendFixture>> cases, std::string
         const Intercept reporter{Intercept::INTERCEPT_ONLY_CURRENT_THREAD, &failures};
         try {
             detail::ConformanceTest<BackendFixture>{
-                [&] { return std::make_unique<LittleFixture>(promised); }, each, needs}
+                [&] { return std::make_unique<LittleFixture>(statement); }, each, needs}
                 .TestBody();
         } catch (const Error&) {
             return 1;
@@ -117,7 +126,8 @@ const Lie lies[]{
 
 TEST(PromisesOfStores, WhatIsPromisedAndNotDoneFails) {
     for (const Lie& lie : lies) {
-        EXPECT_GT(failures_of(lie.cases, lie.name, lie.promise, lie.promise), 0) << lie.name;
+        EXPECT_GT(failures_of(lie.cases, lie.name, lie.promise, {.promised = lie.promise}), 0)
+            << lie.name;
     }
 }
 
@@ -127,7 +137,19 @@ TEST(PromisesOfStores, WhatIsNotPromisedAndNotDoneIsLeftOut) {
     }
 }
 
-// The cases find faults in a store that does more than it promises.
+TEST(PromisesOfStores, LeasesOfOtherLengthsThanTheStoreSaysFail) {
+    EXPECT_GT(failures_of(detail::promise_cases, "GrantSaysForHowLongItIs", {}, {.longest = 3s}),
+              0);
+    EXPECT_GT(failures_of(detail::promise_cases, "GrantSaysForHowLongItIs", {}, {.least = 2h}), 0);
+    EXPECT_GT(failures_of(detail::promise_cases, "LeaseOfTheLeastTtlEnds", {},
+                          {.promised = {.least_ttl = 500ms}, .least = 2s}),
+              0);
+    EXPECT_EQ(failures_of(detail::promise_cases, "LeaseOfTheLeastTtlEnds", {},
+                          {.promised = {.least_ttl = 1s}, .least = 1s}),
+              0);
+}
+
+// A store that does more than it promises.
 class Generous final : public Backend {
   public:
     using Backend::submit;
