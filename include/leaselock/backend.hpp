@@ -258,7 +258,8 @@ class LEASELOCK_EXPORT Backend {
 
     // A backend of the same store that shares no connection with this one, so that whoever uses it
     // does not queue behind the callers of this one. Null: there is nothing to queue for. Does not
-    // block. May throw bad_alloc.
+    // block. May throw bad_alloc. Where there is one, the answer to a release that nobody waits for
+    // is left for 20 ms to the callers that pump operations of their own, and pumped then.
     [[nodiscard]] virtual std::shared_ptr<Backend> side_channel() { return nullptr; }
 
     // How many connections were made in the place of one that was there before, for LockStats. Does

@@ -103,12 +103,10 @@ bool Cleanup::answered(Lease& lease, Clock::time_point now) noexcept {
     return false;
 }
 
-Lease* Cleanup::unanswered() noexcept {
-    Lease* each = first();
-    while (each != nullptr && (!each->duty.operation || each->duty.operation->done())) {
-        each = each->duty.next;
+void Cleanup::each_unanswered(const std::function<void(Lease&)>& use) noexcept {
+    for (Lease* each = first(); each != nullptr; each = each->duty.next) {
+        if (each->duty.operation && !each->duty.operation->done()) use(*each);
     }
-    return each;
 }
 
 bool Cleanup::under_way() noexcept {

@@ -41,8 +41,8 @@ class Cleanup {
     // Answers when the next is due.
     using Send = std::function<void(Lease&)>;
     Clock::time_point tend(Clock::time_point now, const Send& send, const Report& settled);
-    // One whose release is submitted and not answered; null if there is none.
-    [[nodiscard]] Lease* unanswered() noexcept;
+    // Those whose release is submitted and not answered.
+    void each_unanswered(const std::function<void(Lease&)>& use) noexcept;
     // Whether a release is submitted whose answer has not been dealt with.
     [[nodiscard]] bool under_way() noexcept;
     [[nodiscard]] bool empty() noexcept { return first() == nullptr; }

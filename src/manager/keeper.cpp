@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t most_in_flight = 4096;
 // How long one backend may keep the thread while others have something to do.
 constexpr milliseconds slice{10};
-// How long it stays ready for further releases behind the last one: those need not ring then.
+// How long it stays ready for further releases after the last one, which need not ring then; and
+// how long it leaves the answers to the callers.
 constexpr milliseconds tick{20};
 
 }  // namespace
@@ -104,8 +105,10 @@ void Keeper::round(Clock::time_point latest) noexcept {
     submit();
     for (Lane& lane : lanes_) settle(lane, clock_.now());
     const Clock::time_point next = std::min({table_.plan_look(), next_duty, latest});
-    if (pump(std::clamp(next, now + milliseconds{1}, now + slice))) {
+    const Clock::time_point read_at = pump(std::clamp(next, now + milliseconds{1}, now + slice));
+    if (read_at != Clock::time_point::max()) {
         lingered_ = false;
+        clock_.sleep_until(std::min(next, read_at), waker_);
         return;
     }
     if (stopping_ && cleanup_.empty()) return;
@@ -232,18 +235,40 @@ void Keeper::settled(const Lease& lease, Clock::time_point now) noexcept {
     tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now);
 }
 
-// Reads what comes. False: nothing is under way.
-bool Keeper::pump(Clock::time_point until) noexcept {
-    bool under_way = false;
+// Reads what comes. Answers when there is something to read next; the end of time: nothing is under
+// way.
+Clock::time_point Keeper::pump(Clock::time_point until) noexcept {
+    Clock::time_point read_at = Clock::time_point::max();
     for (Lane& lane : lanes_) {
         if (lane.renewals.empty()) continue;
-        under_way = true;
+        read_at = Clock::time_point::min();
         lane.channel().pump(lane.renewals.front().operation, until);
     }
-    if (Lease* const lease = cleanup_.unanswered()) {
-        lease->duty.via->pump(*lease->duty.operation, until);
+    Lease* first = nullptr;
+    Clock::time_point first_at = Clock::time_point::max();
+    cleanup_.each_unanswered([&](Lease& lease) {
+        const Clock::time_point at = left_to_callers_until(lease);
+        if (first != nullptr && at >= first_at) return;
+        first = &lease;
+        first_at = at;
+    });
+    if (first == nullptr) return cleanup_.under_way() ? Clock::time_point::min() : read_at;
+    if (clock_.now() < first_at) return std::min(read_at, first_at);
+    first->duty.via->pump(*first->duty.operation, until);
+    return Clock::time_point::min();
+}
+
+// The next caller on a connection reads the answer to a posted release before its own. If this
+// thread read it, that caller would be no reader, and each cycle would cost several switches.
+Clock::time_point Keeper::left_to_callers_until(const Lease& lease) noexcept {
+    constexpr Clock::time_point now_already = Clock::time_point::min();
+    if (stopping_ || lease.duty.via != &lease.backend()) return now_already;
+    try {
+        if (lane_of(lease.backend()).own == nullptr) return now_already;
+    } catch (const std::bad_alloc&) {
+        return now_already;
     }
-    return under_way || cleanup_.under_way();
+    return lease.duty.operation->request.submitted + tick;
 }
 
 Keeper::Lane& Keeper::lane_of(Backend& backend) {

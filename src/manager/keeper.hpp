@@ -79,7 +79,8 @@ class Keeper {
     void submit() noexcept;
     void settle(Lane& lane, Clock::time_point now) noexcept;
     void judge(Renewal& renewal, Clock::time_point now) noexcept;
-    [[nodiscard]] bool pump(Clock::time_point until) noexcept;
+    [[nodiscard]] Clock::time_point pump(Clock::time_point until) noexcept;
+    [[nodiscard]] Clock::time_point left_to_callers_until(const Lease& lease) noexcept;
     [[nodiscard]] Lane& lane_of(Backend& backend);
     void tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept;
     void settled(const Lease& lease, Clock::time_point now) noexcept;

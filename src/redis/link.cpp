@@ -289,16 +289,16 @@ void Link::hand_over() noexcept {
     }
 }
 
-// Before a command goes out: is the connection fit for it? Where a caller was let go and its answer
-// is overdue, nobody has looked since; what has not come by now is not waited for.
+// Before a command goes out: is the connection fit for it? Answers that nobody waits for may lie
+// there; what is overdue and has not come by now is not waited for.
 void Link::tidy(Clock::time_point now) noexcept {
     if (!open_ || driving_ || writing_) return;
-    if (queue_.empty()) {
-        if (now - last_use_ >= idle && connection_.is_stale()) close();
-    } else if (now >= queue_.front().expires) {
+    const bool was_idle = now - last_use_ >= idle;
+    if (!queue_.empty() && (was_idle || now >= queue_.front().expires)) {
         drive(Clock::time_point::min(), Clock::time_point::min());
-        if (!driving_) hand_over();
+        hand_over();
     }
+    if (open_ && !writing_ && queue_.empty() && was_idle && connection_.is_stale()) close();
 }
 
 }  // namespace leaselock::redis

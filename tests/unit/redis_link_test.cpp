@@ -146,6 +146,27 @@ TEST_F(RedisLink, IdleConnectionThatWasClosedIsReplacedUnseen) {
     EXPECT_EQ(peer_.connections(), 3U);
 }
 
+// As the release of a destructor, whose answer is left to the next caller.
+TEST_F(RedisLink, IdleConnectionWithAnUnreadAnswerThatWasClosedIsReplacedUnseen) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    Call first{1};
+    run(link, first);
+    expect_granted(first);
+    Call posted{1, Verb::release};
+    link.submit(posted.operation);
+    ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
+    peer_.drop_all();
+    ASSERT_TRUE(poll_until([&] { return peer_.open_connections() == 0; }));
+    ASSERT_TRUE(
+        poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
+    Call next{2};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_TRUE(posted.operation.done());
+    EXPECT_EQ(posted.reply().outcome, Outcome::released);
+    EXPECT_EQ(peer_.connections(), 2U);
+}
+
 TEST_F(RedisLink, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp) {
     Link link{settings(peer_.endpoint(), 5 * soon), boot_clock()};
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
