@@ -135,7 +135,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         const Request& request = operation.request;
         const Key key = hashed(request.key);
         Shard& shard = shard_of(key);
-        detail::PlaceQueue::Places winners;  // go on when the mutex is unlocked
+        detail::PlaceQueue::Winners winners;  // go on when the mutex is unlocked
         const detail::MutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         if (found != shard.entries.end()) {
@@ -149,7 +149,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
 
     // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.
     static void answer(Shard& shard, Entry& entry, Operation& operation,
-                       detail::PlaceQueue::Places& winners) LEASELOCK_REQUIRES(shard.mutex) {
+                       detail::PlaceQueue::Winners& winners) LEASELOCK_REQUIRES(shard.mutex) {
         const auto now = operation.request.submitted.time_since_epoch();
         const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
         detail::Fences fences{shard.last_fence, static_cast<std::uint64_t>(us)};

@@ -118,7 +118,7 @@ void Visit::run_verb() {
                            (request().verb != Verb::inspect && entry().queue != nullptr);
     detail::Fences fences =
         may_grant ? home_.directory->fences(floor, file_.limit()) : detail::Fences{.last = floor};
-    detail::PlaceQueue::Places winners;
+    detail::PlaceQueue::Winners winners;
     detail::LockVerbs{entry(), request(), operation_.reply, fences, std::move(terms)}.run(winners);
     // Before anybody can see it: who is killed here leaves a gap, and no token twice.
     census_.check();

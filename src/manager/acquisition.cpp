@@ -73,15 +73,15 @@ Acquisition::Next Acquisition::woke(Clock::time_point now) noexcept {
 }
 
 // What was granted is granted, and what was refused says why.
-Acquisition::Next Acquisition::answered(Clock::time_point now, bool stopped) {
-    const Next next = take_answer(now);
-    if (!stopped || machine_.grant()) return next;
-    const bool is_open = next.step != Step::done || family(machine_.error()) == Family::unknown ||
-                         family(machine_.error()) == Family::unavailable;
-    return is_open ? stop() : next;
+Acquisition::Next Acquisition::stop_after(const Next& answered) noexcept {
+    if (machine_.grant()) return answered;
+    const Family its = family(machine_.error());
+    const bool is_open =
+        answered.step != Step::done || its == Family::unknown || its == Family::unavailable;
+    return is_open ? stop() : answered;
 }
 
-Acquisition::Next Acquisition::take_answer(Clock::time_point now) {
+Acquisition::Next Acquisition::answered(Clock::time_point now) {
     if (clearing_) {
         const bool out_of_the_way = clearing_->reply.outcome != Outcome::failed;
         clearing_.reset();

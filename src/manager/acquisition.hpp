@@ -53,10 +53,11 @@ class Acquisition {
 
     [[nodiscard]] Next start(Clock::time_point now) noexcept;
     [[nodiscard]] Operation& operation() noexcept { return clearing_ ? *clearing_ : *look_; }
-    // `stopped`: the caller has requested a stop, so nothing more is sent or waited for, and a
-    // command that failed may have been let go of for that. May throw bad_alloc: then what the
-    // token owes is known all the same.
-    [[nodiscard]] Next answered(Clock::time_point now, bool stopped);
+    // May throw bad_alloc: then what the token owes is known all the same.
+    [[nodiscard]] Next answered(Clock::time_point now);
+    // In the place of what answered() gave, when the caller has requested a stop: nothing more is
+    // sent or waited for, and a command that failed may have been let go of for that.
+    [[nodiscard]] Next stop_after(const Next& answered) noexcept;
     [[nodiscard]] Next woke(Clock::time_point now) noexcept;
     [[nodiscard]] Next stop() noexcept { return next(machine_.stop(), {}); }
     // It waits no more. Again changes nothing.
@@ -74,7 +75,6 @@ class Acquisition {
     [[nodiscard]] bool stands_behind_others() noexcept;
     Next next(const Action& action, Clock::time_point now) noexcept;
     void look(const Action& how, Clock::time_point now) noexcept;
-    [[nodiscard]] Next take_answer(Clock::time_point now);
     [[nodiscard]] Next judge(bool out_of_the_way, Clock::time_point now);
     void note_queue(const Reply& reply) noexcept;
     void pass_message_on() noexcept;

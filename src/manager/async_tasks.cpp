@@ -81,7 +81,8 @@ Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
         }
         case Last::submitted: {
             check_reply(acquisition_->operation());
-            return acquisition_->answered(now, over);
+            const Acquisition::Next next = acquisition_->answered(now);
+            return over ? acquisition_->stop_after(next) : next;
         }
         case Last::slept: break;
     }

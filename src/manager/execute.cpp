@@ -27,10 +27,13 @@ bool is_answered(const Clock& clock, Backend& backend, Operation& operation,
 Clock::time_point execute(const Clock& clock, Backend& backend, Operation& operation,
                           const std::stop_token& stop) noexcept {
     backend.submit(operation);
-    const bool at_once = operation.done();
-    if (!at_once && !is_answered(clock, backend, operation, stop)) backend.detach(operation);
+    if (operation.done()) {
+        check_reply(operation);
+        return operation.request.submitted;
+    }
+    if (!is_answered(clock, backend, operation, stop)) backend.detach(operation);
     check_reply(operation);
-    return at_once ? operation.request.submitted : clock.now();
+    return clock.now();
 }
 
 }  // namespace leaselock::detail

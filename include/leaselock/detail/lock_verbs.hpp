@@ -55,7 +55,7 @@ class LockVerbs {
 
     // May throw bad_alloc: then nothing was granted or freed. Those to whom the key is handed over
     // are added to `winners`, and their threads go on as these are destroyed.
-    void run(PlaceQueue::Places& winners) {
+    void run(PlaceQueue::Winners& winners) {
         winners_ = &winners;
         entry_.expire_shares(now());
         switch (request_.verb) {
@@ -194,7 +194,10 @@ class LockVerbs {
     // What is free goes to those who wait first, as long as it is enough for the next one. Without
     // memory he finds it at his next look.
     void hand_over() noexcept {
-        if (entry_.queue == nullptr) return;
+        if (entry_.queue != nullptr) hand_over_to_those_who_wait();
+    }
+    // Not inlined, since mostly nobody waits.
+    [[gnu::noinline]] void hand_over_to_those_who_wait() noexcept {
         const auto* first = entry_.queue->first(now());
         while (first != nullptr && may_have(first->share)) {
             // He counts from the newest acquire that was answered to him, which may have looked at
@@ -229,7 +232,7 @@ class LockVerbs {
     Reply& reply_;
     Fences& fences_;
     const Terms terms_;
-    PlaceQueue::Places* winners_ = nullptr;
+    PlaceQueue::Winners* winners_ = nullptr;
 };
 
 }  // namespace leaselock::detail

@@ -29,6 +29,8 @@ class PlaceQueue {
   public:
     struct Place;
     using Places = std::list<Place>;
+    // Those whose turn has come: mostly none.
+    using Winners = std::optional<Places>;
     struct Place {
         std::string token;
         Listener* listener;  // null: forgotten
@@ -105,10 +107,11 @@ class PlaceQueue {
     }
 
     // Moves the first place that lives, which is there, to the end of `to`.
-    Place& move_first(Places& to) noexcept {
+    Place& move_first(Winners& to) noexcept {
         index_.erase(places_.front().token);
-        to.splice(to.end(), places_, places_.begin());
-        return to.back();
+        if (!to) to.emplace();
+        to->splice(to->end(), places_, places_.begin());
+        return to->back();
     }
 
     void forget(const Listener& listener) noexcept {
