@@ -63,7 +63,9 @@ function(leaselock_write_scripts output scripts)
         string(SHA1 sha1 "${text}")
         string(APPEND body
             "\ninline constexpr std::string_view ${name}_text = R\"lua(${text})lua\";\n"
-            "inline constexpr std::string_view ${name}_sha1 = \"${sha1}\";\n")
+            "inline constexpr std::string_view ${name}_sha1 = \"${sha1}\";\n"
+            "inline constexpr std::string_view ${name}_by_sha1 =\n"
+            "    \"\$7\\r\\nEVALSHA\\r\\n\$40\\r\\n${sha1}\\r\\n\";\n")
     endforeach()
     file(WRITE "${output}"
         "// Generated from src/redis/scripts/ by cmake/EmbedScripts.cmake.\n"

@@ -23,7 +23,7 @@ constexpr std::uint64_t least_plain_grant = 1'000'000'000'000'000;  // see acqui
 
 struct Script {
     std::string_view text;
-    std::string_view sha1;
+    std::string_view by_sha1;            // the first two arguments of its call, as they are written
     std::span<const SideKey> side_keys;  // in their order in KEYS, behind the lock
 };
 
@@ -33,6 +33,7 @@ constexpr std::array release_keys{SideKey::waiters, SideKey::queue, SideKey::fen
                                   SideKey::holders};
 constexpr std::array renew_keys{SideKey::waiters, SideKey::holders, SideKey::fence, SideKey::queue};
 constexpr std::array inspect_keys{SideKey::fence, SideKey::queue, SideKey::holders};
+constexpr std::string_view digits = "0123456789";
 
 bool has_share(const Request& request) noexcept { return request.share.of != 0; }
 
@@ -54,32 +55,33 @@ int number_of_shares(Share share) noexcept {
 // Those of shares need one key more.
 Script share_script_of(const Request& request) noexcept {
     if (ends_latch(request)) {
-        return {scripts::latch_reset_text, scripts::latch_reset_sha1, acquire_keys};
+        return {scripts::latch_reset_text, scripts::latch_reset_by_sha1, acquire_keys};
     }
     switch (request.verb) {
         case Verb::acquire:
             if (detail::is_latch(request.share)) {
-                return {scripts::latch_text, scripts::latch_sha1, acquire_keys};
+                return {scripts::latch_text, scripts::latch_by_sha1, acquire_keys};
             }
-            return {scripts::share_acquire_text, scripts::share_acquire_sha1, acquire_keys};
-        case Verb::renew: return {scripts::share_renew_text, scripts::share_renew_sha1, renew_keys};
+            return {scripts::share_acquire_text, scripts::share_acquire_by_sha1, acquire_keys};
+        case Verb::renew:
+            return {scripts::share_renew_text, scripts::share_renew_by_sha1, renew_keys};
         default: break;
     }
-    return {scripts::share_release_text, scripts::share_release_sha1, release_keys};
+    return {scripts::share_release_text, scripts::share_release_by_sha1, release_keys};
 }
 
 Script script_of(const Request& request) noexcept {
     if (has_share(request) && request.verb != Verb::inspect) return share_script_of(request);
     switch (request.verb) {
         case Verb::acquire:
-            return {scripts::acquire_text, scripts::acquire_sha1,
+            return {scripts::acquire_text, scripts::acquire_by_sha1,
                     std::span{acquire_keys}.first<3>()};
         case Verb::renew:
-            return {scripts::renew_text, scripts::renew_sha1, std::span{renew_keys}.first<1>()};
-        case Verb::release: return {scripts::release_text, scripts::release_sha1, release_keys};
+            return {scripts::renew_text, scripts::renew_by_sha1, std::span{renew_keys}.first<1>()};
+        case Verb::release: return {scripts::release_text, scripts::release_by_sha1, release_keys};
         case Verb::inspect: break;
     }
-    return {scripts::inspect_text, scripts::inspect_sha1, inspect_keys};
+    return {scripts::inspect_text, scripts::inspect_by_sha1, inspect_keys};
 }
 
 struct Meaning {
@@ -275,9 +277,13 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     const Script script = script_of(request);
     const bool shared = has_share(request) && request.verb != Verb::inspect;
     wire::CommandWriter command;
-    command.add(whole_script ? "EVAL" : "EVALSHA");
-    command.add(whole_script ? script.text : script.sha1);
-    command.add(std::int64_t(script.side_keys.size() + 1));
+    if (whole_script) {
+        command.add("EVAL");
+        command.add(script.text);
+    } else {
+        command.add_written(script.by_sha1, 2);
+    }
+    command.add(digits.substr(script.side_keys.size() + 1, 1));
     command.add(request.key);
     const SideKeys beside{request.key};
     for (const SideKey which : script.side_keys) {

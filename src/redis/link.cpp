@@ -96,19 +96,20 @@ bool Link::pump(Operation& operation, Clock::time_point until) noexcept {
     if (operation.done()) return true;
     mutex_.lock();
     while (!operation.done()) {
-        const Clock::duration left = until - clock_->now();
-        if (left <= Clock::duration::zero()) break;
         if (driving_) {
+            const Clock::duration left = until - clock_->now();
             sleep(operation, std::min<Clock::duration>(left, settings_.command_timeout));
             if (operation.done()) return true;
             mutex_.lock();
-            continue;
+        } else {
+            drive(until, operation.request.deadline);
+            if (operation.done()) break;
+            if (!wakes_.empty()) {
+                unlock_and_wake();
+                mutex_.lock();
+            }
         }
-        drive(until, operation.request.deadline);
-        if (operation.done()) break;
-        if (wakes_.empty()) continue;
-        unlock_and_wake();
-        mutex_.lock();
+        if (clock_->now() >= until) break;
     }
     if (!driving_) hand_over();
     unlock_and_wake();

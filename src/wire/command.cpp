@@ -32,10 +32,13 @@ char* put(char* at, std::string_view text) noexcept {
 CommandWriter::CommandWriter() noexcept
     : first_{near_ + longest_line}, at_{first_}, end_{std::end(near_)} {}
 
+void CommandWriter::make_room(std::size_t room) {
+    if (static_cast<std::size_t>(end_ - at_) < room) grow(room);
+}
+
 // Of one argument what stands before its text, with room for all of it.
 char* CommandWriter::begin(std::size_t size) {
-    const std::size_t room = longest_line + size + 2;
-    if (static_cast<std::size_t>(end_ - at_) < room) grow(room);
+    make_room(longest_line + size + 2);
     ++arguments_;
     return put_line(at_, '$', size);
 }
@@ -64,6 +67,12 @@ void CommandWriter::add(std::int64_t number) {
     std::array<char, longest_number> digits;
     const char* const end = std::to_chars(digits.begin(), digits.end(), number).ptr;
     add({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+void CommandWriter::add_written(std::string_view arguments, std::size_t count) {
+    make_room(arguments.size());
+    arguments_ += count;
+    at_ = put(at_, arguments);
 }
 
 void CommandWriter::append_to(std::string& out) {

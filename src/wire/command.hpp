@@ -24,10 +24,14 @@ class CommandWriter {
     void add(std::string_view first, std::string_view second, std::string_view third);
     void add(std::int64_t number);  // in digits
 
+    // So many arguments that were written before.
+    void add_written(std::string_view arguments, std::size_t count);
+
     // Once, after at least one argument. Throws std::bad_alloc, and then leaves `out` as it was.
     void append_to(std::string& out);
 
   private:
+    void make_room(std::size_t room);
     [[nodiscard]] char* begin(std::size_t size);
     void grow(std::size_t room);
 
