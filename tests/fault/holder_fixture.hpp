@@ -188,8 +188,8 @@ class TwoHolders {
 
     TempDir directory_;
     History history_{directory_.file("history")};
-    std::array<Store, 2> stores_{Store{FencedStore{directory_.file("fenced"), Fences::checked}},
-                                 Store{FencedStore{directory_.file("bare"), Fences::ignored}}};
+    std::array<Store, 2> stores_{Store{FencedStore{directory_.file("fenced"), FenceCheck::on}},
+                                 Store{FencedStore{directory_.file("bare"), FenceCheck::off}}};
     std::optional<RecordedLock> first_;
     std::optional<RecordedLock> second_;
 };

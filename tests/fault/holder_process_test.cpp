@@ -75,7 +75,7 @@ TEST_F(HolderProcess, Row35StepsOfTheClientsWallClockHaveNoEffect) {
 TEST_F(HolderProcess,
        Row36ProcessThatWasStoppedPastItsTtlKnowsBeforeItsFirstUseAndItsWriteIsRefused) {
     History history{directory_.file("history")};
-    FencedStore store{directory_.file("store"), Fences::checked};
+    FencedStore store{directory_.file("store"), FenceCheck::on};
     std::optional<ChildProcess> holder;
     start_holder(holder, patient_ttl);
     holder->pause();

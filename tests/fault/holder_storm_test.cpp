@@ -93,7 +93,7 @@ TEST_F(HolderStorm, HoldersExcludeEachOtherTheirFencesRiseAndNothingIsLostOrLeft
     std::uint64_t admitted = 0;
     std::uint64_t refused = 0;
     for (int key = 0; key < keys; ++key) {
-        FencedStore store{directory_.file("store" + std::to_string(key)), Fences::checked};
+        FencedStore store{directory_.file("store" + std::to_string(key)), FenceCheck::on};
         EXPECT_EQ(store.count().lost, 0U) << "seed " << seed;
         admitted += store.count().admitted;
         refused += store.count().refused;

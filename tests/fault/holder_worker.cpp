@@ -45,7 +45,7 @@ LockManager manager_on(const std::string& url, milliseconds timeout) {
 int hold(const std::string& url, const std::string& directory, milliseconds ttl) {
     LockManager locks = manager_on(url, limit);
     History history{directory + "/history"};
-    FencedStore store{directory + "/store", Fences::checked};
+    FencedStore store{directory + "/store", FenceCheck::on};
     std::error_code ec;
     auto lock = RecordedLock::acquire(history, locks, "key", {.ttl = ttl}, ec);
     if (!lock) return 2;
@@ -144,7 +144,7 @@ int storm(const std::string& url, const std::string& directory, int keys, int th
         History history{directory + "/history"};
         std::deque<FencedStore> stores;
         for (int key = 0; key < keys; ++key) {
-            stores.emplace_back(directory + "/store" + std::to_string(key), Fences::checked);
+            stores.emplace_back(directory + "/store" + std::to_string(key), FenceCheck::on);
         }
         LockManager locks = manager_on(url, 300ms);
         const Storm all{locks, history, stores};

@@ -8,7 +8,7 @@
 
 namespace leaselock::support {
 
-FencedStore::FencedStore(const std::string& path, Fences fences)
+FencedStore::FencedStore(const std::string& path, FenceCheck fences)
     : path_{path},
       fences_{fences},
       fd_{::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)} {
@@ -60,7 +60,7 @@ void FencedStore::replay_to(std::uint64_t requests) {
 void FencedStore::take(const Request& request) {
     ++replayed_;
     is_last_admitted_ =
-        fences_ == Fences::ignored || (request.fence != 0 && request.fence >= highest_fence_);
+        fences_ == FenceCheck::off || (request.fence != 0 && request.fence >= highest_fence_);
     if (!is_last_admitted_) {
         ++refused_;
         return;

@@ -3,7 +3,7 @@
 // one's entry is lost, as it would be from a file or a row that is read, changed and written. The
 // store counts how many were.
 //
-// With Fences::checked it is a resource as it should be: it remembers the highest fence that it was
+// With FenceCheck::on it is a resource as it should be: it remembers the highest fence that it was
 // shown, and refuses lower ones, at the read already. (If only writes were checked, an old holder
 // could still write between the read and the write of a young one, which would then undo it.)
 //
@@ -22,7 +22,7 @@
 
 namespace leaselock::support {
 
-enum class Fences { checked, ignored };
+enum class FenceCheck { on, off };
 
 class FencedStore {
   public:
@@ -37,7 +37,7 @@ class FencedStore {
 
     // Each process opens the same file for itself, with the same `fences`. Throws
     // std::system_error.
-    FencedStore(const std::string& path, Fences fences);
+    FencedStore(const std::string& path, FenceCheck fences);
     FencedStore(const FencedStore&) = delete;
     FencedStore& operator=(const FencedStore&) = delete;
     ~FencedStore();
@@ -64,7 +64,7 @@ class FencedStore {
     void take(const Request& request);
 
     const std::string path_;
-    const Fences fences_;
+    const FenceCheck fences_;
     int fd_ = -1;
     std::mutex mutex_;  // guards the file's position, which is behind our last write, and the rest
 

@@ -19,9 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class FencedStoreTest : public ::testing::TestWithParam<Fences> {
+class FencedStoreTest : public ::testing::TestWithParam<FenceCheck> {
   protected:
-    [[nodiscard]] bool is_checked() const { return GetParam() == Fences::checked; }
+    [[nodiscard]] bool is_checked() const { return GetParam() == FenceCheck::on; }
 
     void expect_count(std::uint64_t admitted, std::uint64_t lost, std::uint64_t refused) {
         const FencedStore::Count count = store_.count();
@@ -133,9 +133,9 @@ TEST_P(FencedStoreTest, HoldersUnderALockLoseNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Support, FencedStoreTest,
-                         ::testing::Values(Fences::checked, Fences::ignored),
+                         ::testing::Values(FenceCheck::on, FenceCheck::off),
                          [](const auto& tested) {
-                             return tested.param == Fences::checked ? "Checked" : "Ignored";
+                             return tested.param == FenceCheck::on ? "Checked" : "Ignored";
                          });
 
 }  // namespace
