@@ -3,6 +3,7 @@
 //     auto lock = co_await leaselock::async_acquire(locks, "task:42", {}, use_awaitable);
 //
 //     co_await leaselock::async_release(*lock, use_awaitable);
+//     bool open = co_await leaselock::async_wait(latch, use_awaitable);
 //
 // Optional: nothing else of leaselock includes it, and no library is linked for it. It uses what
 // the file has included before, and else what is there; of both, asio, since nobody has that by
@@ -22,12 +23,14 @@
 //
 // An executor to which a handler cannot be handed, for want of memory say, ends the program.
 //
-// Thread-safety: async_acquire from all threads at once; async_release is a call of its guard.
+// Thread-safety: async_acquire and async_wait from all threads at once; async_release is a call of
+// its guard.
 #pragma once
 
 #include <string>
 #include <string_view>
 
+#include <leaselock/count_down_latch.hpp>
 #include <leaselock/detail/asio_operation.hpp>
 #include <leaselock/detail/kept_options.hpp>
 
@@ -37,6 +40,8 @@ inline namespace LEASELOCK_ASIO_NAMES {
 // LockManager::acquire: the lock, or nothing if it is contended. All else comes by the exception, a
 // LockError that tells what was asked and what went wrong; use_awaitable and use_future throw it.
 using AcquireSignature = void(std::exception_ptr, std::optional<ScopedDistributedLock>);
+// CountDownLatch::wait: whether it is open. All else comes by the exception, as above.
+using LatchSignature = void(std::exception_ptr, bool);
 // ScopedDistributedLock::release.
 using ReleaseSignature = void(ReleaseResult);
 
@@ -62,6 +67,24 @@ template <detail::net::completion_token_for<AcquireSignature> Token>
 auto async_acquire(LockManager& locks, std::string_view key, const LockOptions& options,
                    Token&& token) {
     return async_acquire(locks, key, options, std::stop_token{}, std::forward<Token>(token));
+}
+
+// Does not block. The latch lives until the call begins. `stop` is one more way to end the wait.
+// May throw bad_alloc.
+template <detail::net::completion_token_for<LatchSignature> Token>
+auto async_wait(CountDownLatch& latch, std::stop_token stop, Token&& token) {
+    return detail::net::async_initiate<Token, LatchSignature>(
+        [&latch, stop = std::move(stop)]<class H>(H&& handler) {
+            using Operation = detail::AsioOperation<LatchAwaitable, std::decay_t<H>>;
+            auto ends = detail::asio_stop(handler);
+            Operation::start(std::forward<H>(handler), std::move(ends), stop,
+                             [&](std::stop_token any) { return latch.async_wait(std::move(any)); });
+        },
+        token);
+}
+template <detail::net::completion_token_for<LatchSignature> Token>
+auto async_wait(CountDownLatch& latch, Token&& token) {
+    return async_wait(latch, std::stop_token{}, std::forward<Token>(token));
 }
 
 // The guard holds nothing from the beginning of the call on, and may be destroyed then. Not

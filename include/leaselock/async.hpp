@@ -81,7 +81,7 @@ class [[nodiscard]] Redirected {
 class LEASELOCK_EXPORT AsyncAcquire {
   public:
     // May throw bad_alloc.
-    AsyncAcquire(const std::shared_ptr<Core>& core, std::string_view key,
+    AsyncAcquire(const std::shared_ptr<Core>& core, std::string_view key, Claim claim,
                  const LockOptions& options, std::stop_token stop);
     AsyncAcquire(const AsyncAcquire&) = delete;
     AsyncAcquire& operator=(const AsyncAcquire&) = delete;
@@ -90,12 +90,13 @@ class LEASELOCK_EXPORT AsyncAcquire {
     [[nodiscard]] bool refused() const noexcept { return refused_ != nullptr; }
     // Once. False: the result is there already, and `next` does not run. May throw bad_alloc.
     [[nodiscard]] bool start(const AsyncNext& next);
-    // Once, when the result is there.
-    [[nodiscard]] std::optional<ScopedDistributedLock> take();
-    [[nodiscard]] std::optional<ScopedDistributedLock> take(std::error_code& ec);
+    // Once, when the result is there: the lock; or of a latch, whether it is open. Throw LockError,
+    // but not of contention, where `ec` is null.
+    [[nodiscard]] std::optional<ScopedDistributedLock> take_lock(std::error_code* ec);
+    [[nodiscard]] bool take_grant(std::error_code* ec);
 
   private:
-    LeasePtr take(Failure& failure);
+    [[nodiscard]] bool take(LeasePtr& lease, std::error_code* ec);
 
     AcquireTask* task_ = nullptr;
     Failure* refused_ = nullptr;
@@ -107,7 +108,8 @@ class CallbackAcquire {
   public:
     CallbackAcquire(const std::shared_ptr<Core>& core, std::string_view key,
                     const LockOptions& options, std::stop_token stop, Callback callback)
-        : acquire_{core, key, options, std::move(stop)}, callback_{std::move(callback)} {}
+        : acquire_{core, key, options.share, options, std::move(stop)},
+          callback_{std::move(callback)} {}
 
     static void start(std::unique_ptr<CallbackAcquire> self) {
         CallbackAcquire* const what = self.get();
@@ -122,7 +124,7 @@ class CallbackAcquire {
         std::error_code ec;
         std::optional<ScopedDistributedLock> lock;
         try {
-            lock = self->acquire_.take(ec);
+            lock = self->acquire_.take_lock(&ec);
         } catch (const std::bad_alloc&) {
             ec = Errc::out_of_memory;
         }
@@ -133,46 +135,78 @@ class CallbackAcquire {
     Callback callback_;
 };
 
+// What is awaited of an acquisition, whatever is asked.
+class AcquireWait {
+  public:
+    AcquireWait(const AcquireWait&) = delete;
+    AcquireWait& operator=(const AcquireWait&) = delete;
+
+    [[nodiscard]] bool await_ready() const noexcept { return acquire_.refused(); }
+    bool await_suspend(std::coroutine_handle<> waiting) {
+        if (resume_ == nullptr) return acquire_.start(resume_here(waiting));
+        return acquire_.start({resume_, executor_, waiting.address()});
+    }
+
+  protected:
+    AcquireWait(const std::shared_ptr<Core>& core, std::string_view key, Claim claim,
+                const LockOptions& options, std::stop_token stop, std::error_code* ec)
+        : acquire_{core, key, claim, options, std::move(stop)}, ec_{ec} {}
+    ~AcquireWait() = default;
+
+    template <class Executor>
+    void resume_by(Executor& executor) noexcept {
+        resume_ = resume_there<Executor>;
+        executor_ = &executor;
+    }
+
+    AsyncAcquire acquire_;
+    std::error_code* ec_;
+
+  private:
+    void (*resume_)(void* executor, void* frame) = nullptr;
+    void* executor_ = nullptr;
+};
+
 }  // namespace detail
 
 // What LockManager::async_acquire gives: to be awaited at once, and only once. Its co_await gives
 // what LockManager::acquire returns, and throws what that throws, or tells it by the error code.
 // Nothing is sent before.
-class [[nodiscard]] LEASELOCK_EXPORT AcquireAwaitable {
+class [[nodiscard]] LEASELOCK_EXPORT AcquireAwaitable : public detail::AcquireWait {
   public:
-    AcquireAwaitable(const AcquireAwaitable&) = delete;
-    AcquireAwaitable& operator=(const AcquireAwaitable&) = delete;
-    ~AcquireAwaitable() = default;
-
     // The coroutine goes on by executor(std::coroutine_handle<>), which must not throw, is called
     // on the manager's thread, and outlives the wait. Neither does it run if nothing has to be
     // waited for.
     template <class Executor>
     [[nodiscard]] detail::Redirected<AcquireAwaitable> resume_on(Executor& executor) && noexcept {
-        resume_ = detail::resume_there<Executor>;
-        executor_ = &executor;
+        resume_by(executor);
         return detail::Redirected<AcquireAwaitable>{*this};
     }
-
-    [[nodiscard]] bool await_ready() const noexcept { return acquire_.refused(); }
-    bool await_suspend(std::coroutine_handle<> waiting) {
-        if (resume_ == nullptr) return acquire_.start(detail::resume_here(waiting));
-        return acquire_.start({resume_, executor_, waiting.address()});
-    }
-    std::optional<ScopedDistributedLock> await_resume() {
-        return ec_ == nullptr ? acquire_.take() : acquire_.take(*ec_);
-    }
+    std::optional<ScopedDistributedLock> await_resume() { return acquire_.take_lock(ec_); }
 
   private:
     friend class LockManager;
     AcquireAwaitable(const std::shared_ptr<detail::Core>& core, std::string_view key,
                      const LockOptions& options, std::stop_token stop, std::error_code* ec)
-        : acquire_{core, key, options, std::move(stop)}, ec_{ec} {}
+        : AcquireWait{core, key, options.share, options, std::move(stop), ec} {}
+};
 
-    detail::AsyncAcquire acquire_;
-    std::error_code* ec_;
-    void (*resume_)(void* executor, void* frame) = nullptr;
-    void* executor_ = nullptr;
+// What CountDownLatch::async_wait gives: to be awaited at once, and only once. Its co_await gives
+// whether the latch is open, as CountDownLatch::wait does, and throws what that throws, or tells it
+// by the error code. Nothing is held, and nothing is sent before.
+class [[nodiscard]] LEASELOCK_EXPORT LatchAwaitable : public detail::AcquireWait {
+  public:
+    // See AcquireAwaitable.
+    template <class Executor>
+    [[nodiscard]] detail::Redirected<LatchAwaitable> resume_on(Executor& executor) && noexcept {
+        resume_by(executor);
+        return detail::Redirected<LatchAwaitable>{*this};
+    }
+    bool await_resume() { return acquire_.take_grant(ec_); }
+
+  private:
+    friend class CountDownLatch;
+    using AcquireWait::AcquireWait;
 };
 
 // What ScopedDistributedLock::async_release gives: to be awaited at once. Its co_await gives what

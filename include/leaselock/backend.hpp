@@ -23,18 +23,19 @@
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
-//   - shares (Request::share): each is a lease of its own, under its own token, with all that is
+//   - a key has one use at a time (Claim::has_use_of): an acquire with another one is refused,
+//     Errc::conflicting_use. But whoever wants all of a lock is told `held` while shares are.
+//   - shares (Claim::is_share): each is a lease of its own, under its own token, with all that is
 //     said here; a lease that ends frees its own shares and no others. Never more are held than
 //     there are, none while somebody holds all of the key, and all of it not while one is held. A
-//     retry may be answered with a higher fence. With another number of shares than the key has now
-//     it is refused: Errc::conflicting_use. Renew and release name the share of the acquire; but a
-//     renew with a share by the token that holds all of the key turns its lease into one of that
-//     share.
-//   - a latch (detail::is_latch of a share) is a key of its own kind: with
-//     another kind or count it is Errc::conflicting_use. An acquire of one counts it down, once for
-//     a token; one of none is `granted` when all have been counted, and `held` before. Nobody holds
-//     it: it lives for the ttl behind the last acquire. It is ended by a release with a share of
-//     none and the token of `latch_mark` and its count; conflicting_use if somebody waits for it.
+//     retry may be answered with a higher fence. Renew and release name the claim of the acquire;
+//     but a renew with a share by the token that holds all of the key turns its lease into one of
+//     that share.
+//   - a latch (Claim::is_latch) is held by nobody: it lives for the ttl after the last acquire. An
+//     acquire of Claim::count_down is `granted`, and counts once for a token; where a command may
+//     come late, also for a later life of the latch. One of Claim::await is `granted` when all have
+//     counted, and `held` before. A release of Claim::await with the token of `latch_mark` and its
+//     count ends it; conflicting_use if somebody waits for it.
 //   - while shares are held, the key is held by nobody but, for a release, by the token of
 //     `shared_mark` and their number (0 for any number): it ends the leases of all of them.
 //   - shares, latches, `min_hold` with `keep`, and list() are for stores that promise them
@@ -70,13 +71,13 @@
 #include <string_view>
 #include <vector>
 
+#include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/guarantees.hpp>
-#include <leaselock/share.hpp>
 
 namespace leaselock {
 
@@ -84,8 +85,8 @@ enum class Verb : std::uint8_t { acquire, renew, release, inspect };
 
 // Before the token of a holder who has released, while the key is kept for his min_hold.
 inline constexpr std::string_view kept_mark = "kept:";
-// Before the number of shares, where a holder is told and shares are held; before the count of a
-// latch.
+// What is told as the holder of a key of shares: this and how many permits there are, 0 for
+// readers; of a latch: this and its count.
 inline constexpr std::string_view shared_mark = "shared:";
 inline constexpr std::string_view latch_mark = "latch:";
 
@@ -135,7 +136,7 @@ struct Request {
     // acquire: so long after the grant the key stays taken, at most for its lease, if the store
     // sees that the holder's process has ended.
     std::chrono::milliseconds min_hold{0};
-    Share share{};          // not for inspect
+    Claim claim{};          // not for inspect
     bool ask_time = false;  // release: whether the reply must tell the store's time
     bool unread = false;    // release: nobody is left to read the reply, or to send it once more
     // acquire: who waits, and takes or keeps a place when the lock is not his; null: nobody. The

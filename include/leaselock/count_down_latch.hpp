@@ -24,6 +24,7 @@
 #include <utility>
 
 #include <leaselock/async.hpp>
+#include <leaselock/claim.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
 #include <leaselock/lock_manager.hpp>
@@ -59,16 +60,10 @@ class LEASELOCK_EXPORT CountDownLatch {
     [[nodiscard]] bool wait_for(Duration time);
     [[nodiscard]] bool try_wait() { return wait_for(std::chrono::milliseconds{0}); }
 
-    // wait() without a thread that blocks: see <leaselock/async.hpp>. What is awaited gives
-    // something if it is open, and nothing else; it is no lock, and holds nothing.
-    [[nodiscard]] AcquireAwaitable async_wait(std::stop_token stop = {}) {
-        return manager_.async_acquire(key_, of(detail::awaiting(count_), options_.waiting()),
-                                      std::move(stop));
-    }
-    [[nodiscard]] AcquireAwaitable async_wait(std::stop_token stop, std::error_code& ec) {
-        return manager_.async_acquire(key_, of(detail::awaiting(count_), options_.waiting()),
-                                      std::move(stop), ec);
-    }
+    // wait() without a thread that blocks, see <leaselock/async.hpp>: co_await gives what wait()
+    // returns.
+    [[nodiscard]] LatchAwaitable async_wait(std::stop_token stop = {});
+    [[nodiscard]] LatchAwaitable async_wait(std::stop_token stop, std::error_code& ec);
 
     // How many are still to come. For eyes, as LockManager::inspect, which it is. Throws LockError:
     // conflicting_use if the key is a lock, or a latch of another count.
@@ -81,16 +76,14 @@ class LEASELOCK_EXPORT CountDownLatch {
     void reset(std::error_code& ec);
 
   private:
-    [[nodiscard]] static LockOptions of(Share share, LockOptions options) noexcept {
-        if (!options.ttl) options.ttl = max_ttl;
-        options.share = share;
-        return options;
-    }
+    // Whether the claim was granted. `ec` null: throws LockError, but not of contention.
+    [[nodiscard]] bool ask(Claim claim, const LockOptions& options, const std::stop_token& stop,
+                           std::error_code* ec);
 
     LockManager& manager_;
     const std::string key_;
     const int count_;
-    const detail::KeptOptions options_;
+    const detail::KeptOptions options_;  // with a ttl, and without a share
 };
 
 }  // namespace leaselock

@@ -30,30 +30,30 @@ inline constexpr bool kStartsWithOptions = false;
 template <class First, class... Rest>
 inline constexpr bool kStartsWithOptions<First, Rest...> = std::is_same_v<First, LockOptions>;
 
-// The forms of LEASELOCK_GUARD and LEASELOCK_SHARED_GUARD: `How` is `shared`, or what the options
-// say. The template comes a second time as text, in Call, since a function
-// parameter is no constant.
-template <CallText Call, Share How, class... Args>
+// The forms of LEASELOCK_GUARD and LEASELOCK_SHARED_GUARD: a reader's share, or what the options
+// say. The template comes a second time as text, in Call, since a function parameter is no
+// constant.
+template <CallText Call, bool Reads, class... Args>
 ScopedDistributedLock lock_scope(LockManager& manager, const char* key_template,
                                  LockOptions options, const Args&... args) {
-    if (How != exclusive) options.share = How;
+    if (Reads) options.share = shared;
     if (options.key_template.empty()) options.key_template = key_template;
     return {manager, format_call_key<Call>(args...), options};
 }
-template <CallText Call, Share How, class... Args>
+template <CallText Call, bool Reads, class... Args>
 requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
     lock_scope(LockManager& manager, const char* key_template, const Args&... args) {
-    return lock_scope<Call, How>(manager, key_template, LockOptions{}, args...);
+    return lock_scope<Call, Reads>(manager, key_template, LockOptions{}, args...);
 }
-template <CallText Call, Share How, class... Args>
+template <CallText Call, bool Reads, class... Args>
 ScopedDistributedLock lock_scope(const char* key_template, const LockOptions& options,
                                  const Args&... args) {
-    return lock_scope<Call, How>(default_manager(), key_template, options, args...);
+    return lock_scope<Call, Reads>(default_manager(), key_template, options, args...);
 }
-template <CallText Call, Share How, class... Args>
+template <CallText Call, bool Reads, class... Args>
 requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
     lock_scope(const char* key_template, const Args&... args) {
-    return lock_scope<Call, How>(default_manager(), key_template, LockOptions{}, args...);
+    return lock_scope<Call, Reads>(default_manager(), key_template, LockOptions{}, args...);
 }
 
 }  // namespace leaselock::detail
@@ -63,13 +63,11 @@ requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
 // A guard of the key that LEASELOCK_KEY(template, arguments...) would give; the template is a
 // string literal. Without a manager: leaselock::default_manager(). Throws what that macro and the
 // guard's constructor throw; blocks as LockManager::acquire does.
-#define LEASELOCK_GUARD(...)                                                     \
-    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, \
-                                    ::leaselock::exclusive>(__VA_ARGS__)
+#define LEASELOCK_GUARD(...) \
+    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, false>(__VA_ARGS__)
 // The same of a reader's share, whatever `share` the options say.
-#define LEASELOCK_SHARED_GUARD(...)                                              \
-    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, \
-                                    ::leaselock::shared>(__VA_ARGS__)
+#define LEASELOCK_SHARED_GUARD(...) \
+    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, true>(__VA_ARGS__)
 
 // Statements: the same guards, until the end of the enclosing block.
 #define LEASELOCK_DISTRIBUTED_LOCK(...)                                                \

@@ -7,6 +7,7 @@
 #include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/backend.hpp>
+#include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/copies.hpp>
 #include <leaselock/count_down_latch.hpp>
@@ -30,7 +31,6 @@
 #include <leaselock/printable.hpp>
 #include <leaselock/run_once.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
-#include <leaselock/share.hpp>
 #include <leaselock/shared_distributed_mutex.hpp>
 #include <leaselock/version.hpp>
 #include <leaselock/with_lock.hpp>

@@ -15,9 +15,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/guarantees.hpp>
-#include <leaselock/share.hpp>
 
 namespace leaselock {
 
@@ -137,9 +137,23 @@ inline constexpr std::size_t max_prefix_bytes = 256;  // leaves room for a key
 inline constexpr std::size_t max_owner_bytes = 128;
 inline constexpr std::size_t max_pattern_bytes = 2 * max_key_bytes;  // every byte may be escaped
 
+// The use that is made of a key now.
+enum class KeyUse : std::uint8_t {
+    free,   // none
+    whole,  // one holder has all of the lock, by leaselock or other software
+    readers,
+    permits,
+    latch,
+};
+
 // What a look at a key tells.
 struct LockInfo {
-    bool held = false;
+    bool held = false;  // its use is another one than `free`
+    KeyUse use = KeyUse::free;
+    // How many read, have a permit or have counted the latch down. 0 for the other uses.
+    int taken = 0;
+    // How many permits there are, or must count the latch down; 0 for the other uses.
+    int of = 0;
     // Who holds it, as the store has it: not made printable(). Empty if other software does, or if
     // shares are taken.
     std::string owner{};
@@ -150,11 +164,11 @@ struct LockInfo {
     std::uint64_t fencing_token = 0;
     // Released, and kept until its min_hold is over.
     bool kept = false;
-    // How many shares are taken, and of how many; `of` is 0 if none is. Of a latch: how many have
-    // counted it down, and minus its count.
-    Share taken{0, 0};
     // How many wait in the store's queue; one who died a moment ago may still be counted.
     int waiting = 0;
+
+    // How many permits are free, or have still to count the latch down. 0 for the other uses.
+    [[nodiscard]] constexpr int left() const noexcept { return of > taken ? of - taken : 0; }
 };
 
 // One of those that LockManager::list tells of.

@@ -27,25 +27,26 @@ constexpr milliseconds longest_pause{250};
 
 // How many there are; 0: it is held as a whole, or by readers.
 std::uint64_t slots_of(const LockInfo& info) {
-    return info.taken.of > 0 && info.taken.of != unlimited
-               ? static_cast<std::uint64_t>(info.taken.of)
-               : 0;
+    return info.use == KeyUse::permits ? static_cast<std::uint64_t>(info.of) : 0;
 }
 
-// What a token may have of a key that has so many shares: how many it has of them nobody knows but
-// its holder, so it is to give back as many as there are.
-Share all_of(int of) {
-    if (of <= 0) return exclusive;
-    return of == unlimited ? shared : Share{of, of};
+// What a token may have of the key: how many of its permits nobody knows but its holder, so it is
+// to give back as many as there are.
+Claim all_of(const LockInfo& info) {
+    switch (info.use) {
+        case KeyUse::readers: return Claim::reader();
+        case KeyUse::permits: return Claim::permits(info.of, info.of);
+        default: return {};
+    }
 }
 
 // The holder's release, said by somebody else. Whether it held the lock, or shares of it.
-bool release_by_token(Store& store, const Options& options, int of) {
+bool release_by_token(Store& store, const Options& options, const LockInfo& info) {
     const std::string full_key = store.prefix + options.key;
     Operation operation{{.verb = Verb::release,
                          .key = full_key,
                          .token = options.token,
-                         .share = all_of(of),
+                         .claim = all_of(info),
                          .submitted = boot_clock()->now()}};
     store.backend->submit(operation);
     if (!store.backend->pump(operation, Clock::time_point::max())) {
@@ -87,7 +88,7 @@ Record lock_record(const std::string& key, const LockInfo& info) {
             {"remaining_ms", info.remaining},
             {"fencing_token", info.fencing_token},
             {"kept", info.kept},
-            {"shares", static_cast<std::uint64_t>(info.taken.count)},
+            {"shares", static_cast<std::uint64_t>(info.taken)},
             {"slots", slots_of(info)},
             {"waiting", static_cast<std::uint64_t>(info.waiting)}};
 }
@@ -129,7 +130,7 @@ int release(Store& store, const Options& options) {
     } else {
         // The manager looks at the key before the backend gets it.
         held = store.locks.inspect(options.key);
-        held.held = release_by_token(store, options, held.taken.of);
+        held.held = release_by_token(store, options, held);
     }
     if (options.json || held.held) {
         print_one(choose_format(options.json), {{"key", options.key},

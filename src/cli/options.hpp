@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <leaselock/share.hpp>
+#include <leaselock/claim.hpp>
 
 #include "cli/exit_code.hpp"
 #include "cli/store.hpp"

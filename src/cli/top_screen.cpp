@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include <leaselock/claim.hpp>
 #include <leaselock/printable.hpp>
-#include <leaselock/share.hpp>
 
 #include "cli/duration.hpp"
 #include "cli/output.hpp"
@@ -97,10 +97,12 @@ void put_line(int y, const std::string& text, attr_t attributes = A_NORMAL) {
 }
 
 std::string holder_of(const LockInfo& info) {
-    const auto [count, of] = info.taken;
-    if (of == unlimited) return fmt::format("{} readers", count);
-    if (of > 0) return fmt::format("{} of {} slots", count, of);
-    if (of < 0) return fmt::format("{} of {} counted", count, -of);
+    switch (info.use) {
+        case KeyUse::readers: return fmt::format("{} readers", info.taken);
+        case KeyUse::permits: return fmt::format("{} of {} slots", info.taken, info.of);
+        case KeyUse::latch: return fmt::format("{} of {} counted", info.taken, info.of);
+        default: break;
+    }
     if (info.owner.empty()) return "(unknown)";
     return info.kept ? info.owner + " (kept)" : info.owner;
 }

@@ -294,8 +294,7 @@ void FileBackend::run_inside(const Home& home, LockFile& file, Operation& operat
 void FileBackend::leave(const Home& home, LockFile& file, const Operation& operation) noexcept {
     const Request& request = operation.request;
     const bool is_held = request.verb == Verb::acquire &&
-                         operation.reply.outcome == Outcome::granted &&
-                         !detail::is_latch(request.share);
+                         operation.reply.outcome == Outcome::granted && !request.claim.is_latch();
     if (!is_held || !file.leave()) return file.close();
     try {
         keep({std::string(request.token), home.directory, std::move(file)});

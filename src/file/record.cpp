@@ -33,9 +33,10 @@ class Writer {
         put(tie.member);
         put(tie.keep_until);
     }
-    void put(Share share) {
-        put(share.count);
-        put(share.of);
+    void put(Claim claim) {
+        put(static_cast<std::uint8_t>(claim.kind()));
+        put(claim.count());
+        put(claim.of());
     }
     [[nodiscard]] std::string take() { return std::move(bytes_); }
 
@@ -65,15 +66,28 @@ class Reader {
         const auto member = number<std::uint64_t>();
         return {member, time()};
     }
-    [[nodiscard]] Share share() {
+    [[nodiscard]] Claim claim() {
+        const auto kind = static_cast<Claim::Kind>(number<std::uint8_t>());
         const int count = number<int>();
-        return {.count = count, .of = number<int>()};
+        const Claim claim = claim_of(kind, count, number<int>());
+        if (claim.kind() != kind || !claim.is_valid()) fail();
+        return claim;
     }
     void end() const {
         if (!bytes_.empty()) fail();
     }
 
   private:
+    [[nodiscard]] static Claim claim_of(Claim::Kind kind, int count, int of) noexcept {
+        switch (kind) {
+            case Claim::Kind::reader: return Claim::reader();
+            case Claim::Kind::permits: return Claim::permits(count, of);
+            case Claim::Kind::count_down: return Claim::count_down(of);
+            case Claim::Kind::await: return Claim::await(of);
+            case Claim::Kind::exclusive: break;
+        }
+        return {};
+    }
     [[noreturn]] static void fail() {
         throw FileError(Errc::corrupt, "the lock's file cannot be read");
     }
@@ -88,7 +102,7 @@ class Reader {
 };
 
 std::unique_ptr<ShareHolders> read_shares(Reader& reader) {
-    auto shares = std::make_unique<ShareHolders>(reader.number<int>());
+    auto shares = std::make_unique<ShareHolders>(reader.claim());
     for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
         const std::string token = reader.text();
         const int count = reader.number<int>();
@@ -104,7 +118,7 @@ std::unique_ptr<PlaceQueue> read_queue(Reader& reader) {
         PlaceQueue::Place place{};
         place.token = reader.text();
         place.ttl = reader.duration();
-        place.share = reader.share();
+        place.claim = reader.claim();
         place.min_hold = reader.duration();
         place.seen = reader.time();
         place.end = reader.time();
@@ -115,7 +129,7 @@ std::unique_ptr<PlaceQueue> read_queue(Reader& reader) {
 }
 
 void put_shares(Writer& writer, const ShareHolders& shares) {
-    writer.put(shares.of());
+    writer.put(shares.use());
     writer.put(static_cast<std::uint32_t>(shares.size()));
     shares.for_each([&](std::string_view token, int count, Clock::time_point end, const Tie& tie) {
         writer.put(token);
@@ -130,7 +144,7 @@ void put_queue(Writer& writer, const PlaceQueue& queue) {
     for (const PlaceQueue::Place& place : queue.places()) {
         writer.put(std::string_view{place.token});
         writer.put(std::int64_t{place.ttl.count()});
-        writer.put(place.share);
+        writer.put(place.claim);
         writer.put(std::int64_t{place.min_hold.count()});
         writer.put(place.seen);
         writer.put(place.end);

@@ -24,7 +24,7 @@ template <class Visit>
 void for_each_holder(const detail::LockEntry& entry, const Visit& visit) {
     if (entry.shares == nullptr) {
         if (!entry.kept && !entry.token.empty()) visit(std::string_view{entry.token}, entry.tie);
-    } else if (entry.shares->of() > 0) {
+    } else if (!entry.shares->use().is_latch()) {
         entry.shares->for_each(
             [&](std::string_view token, int, Clock::time_point, const detail::Tie& tie) {
                 if (!token.starts_with(kept_mark)) visit(token, tie);

@@ -93,7 +93,7 @@ void Visit::work() {
 // Only those are asked for who stand in the way.
 void Visit::look_for_the_dead() {
     const bool asks = request().verb == Verb::inspect ||
-                      (request().verb == Verb::acquire && !entry().has_room(request().share));
+                      (request().verb == Verb::acquire && !entry().has_room(request().claim));
     if (asks) {
         shorten_dead_holders(entry(), request().submitted,
                              [&](std::string_view token, const Tie& tie) {

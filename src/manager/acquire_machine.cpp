@@ -25,8 +25,10 @@ AcquireMachine::Action AcquireMachine::replied(const Reply& reply, Clock::time_p
         case Outcome::held: note(reply, sent); return message_ ? woke(now) : contended(reply, now);
         default: break;
     }
+    const bool is_error = reply.outcome == Outcome::failed;
+    unseen_ = unseen_ || !is_error || family(reply.error) == Family::unknown || reply.in_part;
     if (message_ && believes(*message_, now)) return woke(now);
-    if (reply.outcome == Outcome::failed) return failed(reply.error, reply.in_part, now);
+    if (is_error) return failed(reply.error, reply.in_part, now);
     return failed(Errc::unexpected_reply, true, now);
 }
 

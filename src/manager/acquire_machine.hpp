@@ -79,6 +79,8 @@ class AcquireMachine {
         return grant_ && grant_->fencing_token == told_fence_;
     }
     [[nodiscard]] bool owes() const noexcept { return owes_; }
+    // Whether an acquire may have run whose answer was missed, or may still run.
+    [[nodiscard]] bool unseen() const noexcept { return unseen_; }
 
   private:
     // The newest answered look that told a fence and a place.
@@ -105,6 +107,7 @@ class AcquireMachine {
     Jitter jitter_;
     int failures_ = 0;   // in a row
     bool owes_ = false;  // the token may have the lock unseen, or a place
+    bool unseen_ = false;
     Answered answered_{};
     std::optional<HandOff> message_{};
     std::uint64_t told_fence_ = 0;  // by the newest message

@@ -12,7 +12,7 @@ void Acquisition::end() noexcept {
 }
 
 // Those that want shares may have them at the same time, so each has a queue entry of its own.
-bool Acquisition::in_line() const noexcept { return lease_.share() == exclusive; }
+bool Acquisition::in_line() const noexcept { return lease_.claim().is_exclusive(); }
 
 // If others of this manager wait, it does not poll before it is its turn.
 Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
@@ -56,7 +56,7 @@ void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
                           .token = lease_.token(),
                           .ttl = machine_.plan().ttl,
                           .min_hold = machine_.plan().min_hold,
-                          .share = lease_.share(),
+                          .claim = lease_.claim(),
                           .listener = how.queues ? waiter_ : nullptr,
                           .place = place_life,
                           .submitted = now,

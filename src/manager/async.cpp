@@ -20,10 +20,10 @@ void abandon(Task* task) noexcept {
 
 }  // namespace
 
-AsyncAcquire::AsyncAcquire(const std::shared_ptr<Core>& core, std::string_view key,
+AsyncAcquire::AsyncAcquire(const std::shared_ptr<Core>& core, std::string_view key, Claim claim,
                            const LockOptions& options, std::stop_token stop) {
     Failure failure;
-    LeasePtr lease = Core::make_lease(core, key, options, failure);
+    LeasePtr lease = Core::make_lease(core, key, claim, options, failure);
     if (lease == nullptr) {
         refused_ = new Failure{std::move(failure)};
     } else {
@@ -45,25 +45,31 @@ bool AsyncAcquire::start(const AsyncNext& next) {
     return false;
 }
 
-LeasePtr AsyncAcquire::take(Failure& failure) {
-    if (refused_ == nullptr) return task_->take(failure);
-    failure = *refused_;
-    return nullptr;
+bool AsyncAcquire::take(LeasePtr& lease, std::error_code* ec) {
+    Failure failure;
+    bool granted = false;
+    if (refused_ == nullptr) {
+        granted = task_->take(lease, failure);
+    } else {
+        failure = *refused_;
+    }
+    if (ec != nullptr) {
+        *ec = failure.code();
+    } else if (!granted && !failure.contended()) {
+        failure.raise();
+    }
+    return granted;
 }
 
-std::optional<ScopedDistributedLock> AsyncAcquire::take() {
-    Failure failure;
-    if (LeasePtr lease = take(failure)) return ScopedDistributedLock{std::move(lease)};
-    if (failure.contended()) return std::nullopt;
-    failure.raise();
-}
-
-std::optional<ScopedDistributedLock> AsyncAcquire::take(std::error_code& ec) {
-    Failure failure;
-    LeasePtr lease = take(failure);
-    ec = failure.code();
-    if (lease == nullptr) return std::nullopt;
+std::optional<ScopedDistributedLock> AsyncAcquire::take_lock(std::error_code* ec) {
+    LeasePtr lease;
+    if (!take(lease, ec)) return std::nullopt;
     return ScopedDistributedLock{std::move(lease)};
+}
+
+bool AsyncAcquire::take_grant(std::error_code* ec) {
+    LeasePtr none;
+    return take(none, ec);
 }
 
 }  // namespace detail

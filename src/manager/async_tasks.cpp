@@ -40,10 +40,11 @@ bool AcquireTask::start(Failure& failure) {
     return false;
 }
 
-LeasePtr AcquireTask::take(Failure& failure) {
+bool AcquireTask::take(LeasePtr& lease, Failure& failure) {
     if (no_memory_) throw std::bad_alloc{};
     failure = std::move(failure_);
-    return std::move(lease_);
+    lease = std::move(lease_);
+    return granted_;
 }
 
 Reactor::Task::Wait AcquireTask::step(Clock::time_point now, bool give_up) noexcept {
@@ -57,8 +58,7 @@ Reactor::Task::Wait AcquireTask::step(Clock::time_point now, bool give_up) noexc
             case Acquisition::Step::done: break;
         }
         acquisition_->end();
-        lease_ =
-            conclude(std::move(lease_), acquisition_->machine(), options_, {begin_, now}, failure_);
+        granted_ = conclude(lease_, acquisition_->machine(), options_, {begin_, now}, failure_);
     } catch (const std::bad_alloc&) {
         no_memory_ = true;
         acquisition_->end();

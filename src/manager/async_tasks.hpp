@@ -32,8 +32,9 @@ class AcquireTask final : public Reactor::Task, private Waiter {
     // True: it is under way, and the continuation will run. False: not, and why. May throw
     // bad_alloc. In both cases nothing was sent.
     [[nodiscard]] bool start(Failure& failure);
-    // When it is done, once: the lease, or null and why. Throws bad_alloc if that was why.
-    [[nodiscard]] LeasePtr take(Failure& failure);
+    // When it is done, once: whether it was granted, the lease of a lock, or why not. Throws
+    // bad_alloc if that was why.
+    [[nodiscard]] bool take(LeasePtr& lease, Failure& failure);
 
     [[nodiscard]] const std::shared_ptr<Reactor>& reactor() const noexcept { return reactor_; }
 
@@ -54,6 +55,7 @@ class AcquireTask final : public Reactor::Task, private Waiter {
     const std::stop_token stop_;
     Clock::time_point begin_{};
     Failure failure_{};
+    bool granted_ = false;
     bool no_memory_ = false;
     enum class Last : std::uint8_t { nothing, submitted, slept } last_ = Last::nothing;
     std::optional<Acquisition> acquisition_{};

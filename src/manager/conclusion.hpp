@@ -1,4 +1,5 @@
-// The end of an acquisition: a lease that is held, or none, and a release if the token may owe one.
+// The end of an acquisition: whether it was granted, the lease that is held then, and a release if
+// the token may owe one.
 //
 // Thread-safety: of the thread that acquires.
 #pragma once
@@ -17,12 +18,12 @@ struct Span {
     Clock::time_point end;
 };
 
-// The lease, which is held now (but for that of a latch, which never is), or null and why. May
-// throw bad_alloc, and leaves the lease to the caller then.
-[[nodiscard]] LeasePtr conclude(LeasePtr&& lease, const AcquireMachine& machine,
-                                const LockOptions& options, Span span, Failure& failure);
+// Whether it was granted, and if not, why. A lock's lease is held then; else it is empty: a latch
+// that was counted, or is open, gives none. May throw bad_alloc, and has changed nothing then.
+[[nodiscard]] bool conclude(LeasePtr& lease, const AcquireMachine& machine,
+                            const LockOptions& options, Span span, Failure& failure);
 
-// The release that is owed by a token whose acquisition came to nothing.
+// The release that is owed by a token of which nothing is held.
 void settle_debt(LeasePtr lease, const AcquireMachine& machine) noexcept;
 
 }  // namespace leaselock::detail

@@ -38,11 +38,16 @@ class Core {
     [[nodiscard]] static LeasePtr acquire(const std::shared_ptr<Core>& self, std::string_view key,
                                           const LockOptions& options, const std::stop_token& stop,
                                           Failure& failure);
+    // The same of any claim: whether it was granted, and the lease of a lock.
+    [[nodiscard]] static bool acquire(const std::shared_ptr<Core>& self, std::string_view key,
+                                      Claim claim, const LockOptions& options,
+                                      const std::stop_token& stop, LeasePtr& lease,
+                                      Failure& failure);
     // What has to be there before a first byte is written, or null and why. It keeps the core
-    // alive.
+    // alive. The share of the options is not looked at, but for whether there is such a one.
     [[nodiscard]] static LeasePtr make_lease(const std::shared_ptr<Core>& self,
-                                             std::string_view key, const LockOptions& options,
-                                             Failure& failure);
+                                             std::string_view key, Claim claim,
+                                             const LockOptions& options, Failure& failure);
 
     // What the manager's destructor promises. A manager that was moved from has no core.
     static void shut_down(std::shared_ptr<Core> core) noexcept;
@@ -61,8 +66,8 @@ class Core {
   private:
     // Whether a lock may be acquired now, and if not, why. Starts the threads.
     [[nodiscard]] bool ready(Failure& failure);
-    [[nodiscard]] LeasePtr acquire(LeasePtr lease, const LockOptions& options,
-                                   const std::stop_token& stop, Failure& failure);
+    [[nodiscard]] bool acquire(LeasePtr& lease, const LockOptions& options,
+                               const std::stop_token& stop, Failure& failure);
     Clock::time_point drive(Acquisition& acquisition, const Lease& lease,
                             std::optional<ThreadWaiter>& waiter, const std::stop_token& stop,
                             Clock::time_point now);

@@ -15,9 +15,9 @@ DistributedSemaphore::DistributedSemaphore(LockManager& manager, std::string_vie
 int DistributedSemaphore::free_of(const LockInfo& info, std::error_code& ec) const noexcept {
     ec.clear();
     if (!info.held) return permits_;
-    if (info.taken.of == 0) return 0;
-    if (info.taken.of != permits_) ec = Errc::conflicting_use;
-    return ec ? 0 : permits_ - info.taken.count;
+    if (info.use == KeyUse::whole) return 0;
+    if (info.use != KeyUse::permits || info.of != permits_) ec = Errc::conflicting_use;
+    return ec ? 0 : info.left();
 }
 
 int DistributedSemaphore::available() {

@@ -24,10 +24,10 @@ struct Step {
     std::chrono::milliseconds ttl;
     Outcome expected;
     Outcome also = expected;
-    Share share = exclusive;
+    Claim claim{};
 };
-constexpr Share part{1, 2};
-constexpr Share whole{2, 2};
+constexpr Claim part = Claim::permits(1, 2);
+constexpr Claim whole = Claim::permits(2, 2);
 // Longer at the renewal, since one that prolongs nothing may need fewer rights. The holder lets go
 // while somebody waits, who may get the lock by that or not; and once more, since to release what
 // is not ours may need other rights.
@@ -125,7 +125,7 @@ void dry_run(const ManagerOptions& options, Backend& backend, std::vector<Findin
                                       : waits                    ? waiter
                                                                  : holder,
                              .ttl = step.ttl,
-                             .share = step.share,
+                             .claim = step.claim,
                              .listener = waits ? &listener : nullptr,
                              .place = place_life,
                              .submitted = options.clock->now()}};

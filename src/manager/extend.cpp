@@ -15,7 +15,7 @@ bool renew(Lease& lease, std::chrono::milliseconds ttl, Clock::time_point now, F
                          .key = lease.full_key(),
                          .token = lease.token(),
                          .ttl = ttl,
-                         .share = lease.share(),
+                         .claim = lease.claim(),
                          .submitted = now,
                          .deadline = lease.deadline()}};
     execute(lease.runtime().clock(), lease.backend(), operation);
@@ -51,7 +51,7 @@ bool downgrade(Lease& lease, Failure& failure) {
         failure.set(Errc::lost, {});
         return false;
     }
-    if (lease.share() != exclusive) {
+    if (!lease.claim().is_exclusive()) {
         failure.set(Errc::invalid_option, "downgrade of a share, allowed is that of a whole lock");
         return false;
     }

@@ -138,7 +138,7 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
                           .key = lease.full_key(),
                           .token = lease.token(),
                           .ttl = table_.ttl_of(lease),
-                          .share = lease.share(),
+                          .claim = lease.claim(),
                           .submitted = now,
                           .deadline = lease.deadline()};
     try {
@@ -203,7 +203,7 @@ void Keeper::judge(Renewal& renewal, Clock::time_point now) noexcept {
     Lease& lease = *renewal.lease;
     check_reply(renewal.operation);
     Reply& reply = renewal.operation.reply;
-    if (reply.outcome == Outcome::lost && renewal.operation.request.share != lease.share()) {
+    if (reply.outcome == Outcome::lost && renewal.operation.request.claim != lease.claim()) {
         // It became a share meanwhile, which that renewal could not know.
         reply.outcome = Outcome::failed;
         reply.error = Errc::stale;

@@ -14,20 +14,20 @@ void LeaseDrop::operator()(Lease* lease) const noexcept {
 }
 
 LeasePtr Lease::make(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
-                     Backend& backend, const Texts& texts, Share share) {
+                     Backend& backend, const Texts& texts, Claim claim) {
     const std::size_t bytes = texts.prefix.size() + texts.key.size() + texts.owner.size() + 1 +
                               token_digits + texts.key_template.size();
-    return LeasePtr{new (bytes) Lease{std::move(runtime), clock, origin, backend, texts, share}};
+    return LeasePtr{new (bytes) Lease{std::move(runtime), clock, origin, backend, texts, claim}};
 }
 
 Lease::Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
-             Backend& backend, const Texts& texts, Share share) noexcept
+             Backend& backend, const Texts& texts, Claim claim) noexcept
     : runtime_{std::move(runtime)},
       clock_{&clock},
       backend_{&backend},
       origin_{origin},
       template_bytes_{texts.key_template.size()},
-      share_{share},
+      claim_{claim},
       prefix_bytes_{static_cast<std::uint16_t>(texts.prefix.size())},
       key_bytes_{static_cast<std::uint16_t>(texts.prefix.size() + texts.key.size())},
       token_bytes_{static_cast<std::uint16_t>(texts.owner.size() + 1 + token_digits)} {
@@ -88,7 +88,7 @@ Request Lease::release_request(Clock::time_point now) const noexcept {
             .key = full_key(),
             .token = token(),
             .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - now) : milliseconds{0},
-            .share = share(),
+            .claim = claim(),
             .ask_time = owed_until_ != 0,
             .submitted = now};
 }

@@ -52,7 +52,7 @@ class Lease {
     // `clock` belongs to the runtime, and `origin` is the runtime's.
     [[nodiscard]] static LeasePtr make(std::shared_ptr<Runtime> runtime, const Clock& clock,
                                        const Origin& origin, Backend& backend, const Texts& texts,
-                                       Share share);
+                                       Claim claim);
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
@@ -72,8 +72,8 @@ class Lease {
     [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
     [[nodiscard]] Clock::time_point granted_at() const noexcept { return granted_at_; }
     [[nodiscard]] Backend& backend() const noexcept { return *backend_; }
-    [[nodiscard]] Share share() const noexcept {
-        return is_reader_.load(std::memory_order_relaxed) ? shared : share_;
+    [[nodiscard]] Claim claim() const noexcept {
+        return is_reader_.load(std::memory_order_relaxed) ? Claim::reader() : claim_;
     }
     // What it keeps alive, for those who do something with it.
     [[nodiscard]] Runtime& runtime() const noexcept { return *runtime_; }
@@ -142,7 +142,7 @@ class Lease {
     static constexpr Clock::rep over = 0;
 
     Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
-          Backend& backend, const Texts& texts, Share share) noexcept;
+          Backend& backend, const Texts& texts, Claim claim) noexcept;
     // Before the runtime goes, and with it the Notifier that forgets the watch.
     ~Lease() { watch.reset(); }
     static void* operator new(std::size_t size, std::size_t text_bytes) {
@@ -163,7 +163,7 @@ class Lease {
     Backend* backend_;
     const Origin origin_;
     std::size_t template_bytes_;
-    Share share_;
+    Claim claim_;
     std::atomic<bool> is_reader_{false};
     std::uint64_t fencing_token_ = 0;
     mutable std::atomic<Clock::rep> deadline_{over};

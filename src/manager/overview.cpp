@@ -1,13 +1,14 @@
 #include "manager/overview.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <deque>
 #include <fmt/core.h>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
+
+#include <leaselock/detail/claim_mark.hpp>
 
 #include "manager/core.hpp"
 #include "manager/event.hpp"
@@ -43,27 +44,22 @@ bool failed(const Reply& reply, std::string_view key, Failure& failure) {
     return true;
 }
 
-// How many shares there are, by what is told as the holder; 0 if they are none.
-int shares_of(std::string_view holder) noexcept {
-    const bool latch = holder.starts_with(latch_mark);
-    if (!latch && !holder.starts_with(shared_mark)) return 0;
-    const std::string_view digits = holder.substr((latch ? latch_mark : shared_mark).size());
-    int of = 0;
-    const auto [end, error] = std::from_chars(digits.begin(), digits.end(), of);
-    if (error != std::errc{} || end != digits.end() || of < 0) return 0;
-    return of == 0 ? unlimited : latch ? -of : of;
-}
-
 LockInfo info_of(const Reply& reply) {
+    if (reply.outcome != Outcome::held) return {.waiting = reply.waiting};
     const std::string_view owner = owner_of(reply.holder);
-    const int of = shares_of(reply.holder);
-    const bool ours = of != 0 || !owner.empty();
-    return {.held = reply.outcome == Outcome::held,
+    const std::optional<Claim> use = use_of(reply.holder);
+    const bool ours = use || !owner.empty();
+    return {.held = true,
+            .use = !use                      ? KeyUse::whole
+                   : use->is_latch()         ? KeyUse::latch
+                   : *use == Claim::reader() ? KeyUse::readers
+                                             : KeyUse::permits,
+            .taken = use ? reply.shares : 0,
+            .of = use ? use->of() : 0,
             .owner = std::string(owner),
             .remaining = reply.remaining,
             .fencing_token = ours ? reply.fencing_token : 0,  // else of an earlier holder
             .kept = reply.kept,
-            .taken = {of != 0 ? reply.shares : 0, of},
             .waiting = reply.waiting};
 }
 
@@ -124,7 +120,7 @@ bool end_latch(Core& core, std::string_view key, std::string_view backend, int c
     Operation release{{.verb = Verb::release,
                        .key = place.full_key,
                        .token = token,
-                       .share = awaiting(count),
+                       .claim = Claim::await(count),
                        .submitted = core.clock().now()}};
     execute(core.clock(), *place.backend, release);
     return !failed(release.reply, key, failure);

@@ -28,7 +28,7 @@ OwnedKeys::Entry OwnedKeys::enter(KeyPtr& key, const Clock& clock,
                 failure.error = Errc::lost;
                 return Entry::refused;
             }
-            if ((*found)->share != exclusive && (*found)->share != key->share) {
+            if (!(*found)->claim.is_exclusive() && (*found)->claim != key->claim) {
                 failure.error = Errc::conflicting_use;
                 return Entry::refused;
             }

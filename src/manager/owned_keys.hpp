@@ -29,12 +29,12 @@ class Backend;
 namespace leaselock::detail {
 
 struct OwnedKey {
-    OwnedKey(const Backend* where, std::string_view name, Share much)
-        : backend{where}, key{name}, share{much} {}
+    OwnedKey(const Backend* where, std::string_view name, Claim much)
+        : backend{where}, key{name}, claim{much} {}
 
     const Backend* const backend;
     const std::string key;
-    const Share share;
+    const Claim claim;
     // Set once, before the first level is there; each level may ask it.
     std::optional<ScopedDistributedLock> lock{};
     std::size_t levels = 0;  // the mutex of OwnedKeys guards it

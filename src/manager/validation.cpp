@@ -72,19 +72,15 @@ bool check_prefix(std::string_view prefix, Failure& failure) {
     return true;
 }
 
-bool check_share(Share share, Failure& failure) {
-    if (is_latch(share)) return true;  // checked by the latch
-    const bool parts = share.of >= 1 && share.of <= max_permits;
-    if (parts ? share.count >= 1 && share.count <= share.of
-              : share.count == 1 && (share.of == 0 || share.of == unlimited)) {
-        return true;
-    }
+bool check_share(Claim share, Failure& failure) {
+    if (share.is_valid()) return true;
+    const bool is_some = share.of() >= 1 && share.of() <= max_permits;
     failure.set(Errc::invalid_option,
-                parts ? fmt::format("share = {} of {}, allowed are 1 to {} of {}", share.count,
-                                    share.of, share.of, share.of)
-                      : fmt::format("share = {} of {}, allowed are 1 to {} permits, and 1 of 0 "
-                                    "(exclusive) or of `unlimited` (shared)",
-                                    share.count, share.of, max_permits));
+                is_some ? fmt::format("share = {} of {}, allowed are 1 to {} of {}", share.count(),
+                                      share.of(), share.of(), share.of())
+                        : fmt::format("share = {} of {}, allowed are permits of 1 to {}, or "
+                                      "exclusive or shared",
+                                      share.count(), share.of(), max_permits));
     return false;
 }
 

@@ -35,21 +35,15 @@ constexpr std::array renew_keys{SideKey::waiters, SideKey::holders, SideKey::fen
 constexpr std::array inspect_keys{SideKey::fence, SideKey::queue, SideKey::holders};
 constexpr std::string_view digits = "0123456789";
 
-bool has_share(const Request& request) noexcept { return request.share.of != 0; }
+bool has_share(const Request& request) noexcept { return !request.claim.is_exclusive(); }
 
 bool takes_place(const Request& request, std::string_view channel) noexcept {
     return request.verb == Verb::acquire && request.listener != nullptr && !channel.empty();
 }
 
 bool ends_latch(const Request& request) noexcept {
-    return detail::is_latch(request.share) && request.verb == Verb::release &&
+    return request.claim.is_latch() && request.verb == Verb::release &&
            request.token.starts_with(latch_mark);
-}
-
-// As the scripts know it: 0 is any number.
-int number_of_shares(Share share) noexcept {
-    if (detail::is_latch(share)) return detail::latch_of(share);
-    return share.of == unlimited ? 0 : share.of;
 }
 
 // Those of shares need one key more.
@@ -59,7 +53,7 @@ Script share_script_of(const Request& request) noexcept {
     }
     switch (request.verb) {
         case Verb::acquire:
-            if (detail::is_latch(request.share)) {
+            if (request.claim.is_latch()) {
                 return {scripts::latch_text, scripts::latch_by_sha1, acquire_keys};
             }
             return {scripts::share_acquire_text, scripts::share_acquire_by_sha1, acquire_keys};
@@ -174,8 +168,8 @@ bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
 // Whether this holder can stand in the way of the request: nobody is in his own, and a latch that
 // is not open in that of those alone that wait for it.
 bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
-    if (detail::is_latch(request.share)) {
-        return request.share.count == 0 && reply.holder.starts_with(latch_mark);
+    if (request.claim.is_latch()) {
+        return request.claim.kind() == Claim::Kind::await && reply.holder.starts_with(latch_mark);
     }
     return has_share(request) || reply.kept || reply.holder != request.token;
 }
@@ -197,7 +191,7 @@ bool decode_held(const Request& request, bool queues, wire::ReplyView answer, Re
     }
     reply.outcome = Outcome::held;
     return answer.at(3).type() == Type::integer && answer.at(3).integer() == 0 && !reply.first &&
-           reply.queued == queues && !detail::is_latch(request.share);
+           reply.queued == queues && !request.claim.is_latch();
 }
 
 // False if the answer is not one that the script gives to this request.
@@ -205,7 +199,7 @@ bool decode_acquire(const Request& request, bool queues, wire::ReplyView answer,
     if (answer.type() == Type::integer) {
         reply.outcome = Outcome::granted;
         return decode_fence(answer, reply) && reply.fencing_token > least_plain_grant &&
-               !detail::is_latch(request.share);
+               !request.claim.is_latch();
     }
     if (answer.at(0).type() != Type::integer) return false;
     const std::int64_t now = answer.at(1).integer();
@@ -226,7 +220,8 @@ bool decode_acquire(const Request& request, bool queues, wire::ReplyView answer,
 
 bool decode_count(wire::ReplyView element, int& count) noexcept {
     if (element.type() != Type::integer || element.integer() < 0) return false;
-    count = static_cast<int>(std::min<std::int64_t>(element.integer(), unlimited));
+    constexpr std::int64_t most = std::numeric_limits<int>::max();
+    count = static_cast<int>(std::min(element.integer(), most));
     return true;
 }
 
@@ -297,10 +292,8 @@ void append_request(std::string& out, const Request& request, bool whole_script,
         command.add(request.ask_time ? "1" : "0");
     }
     if (request.verb == Verb::acquire) command.add(not_after);
-    if (shared) command.add(std::int64_t{request.share.count});
-    if (shared && request.verb != Verb::release) {
-        command.add(std::int64_t{number_of_shares(request.share)});
-    }
+    if (shared) command.add(std::int64_t{request.claim.count()});
+    if (shared && request.verb != Verb::release) command.add(std::int64_t{request.claim.of()});
     if (takes_place(request, channel)) {
         command.add(request.place.count());
         command.add(channel);

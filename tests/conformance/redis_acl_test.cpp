@@ -84,24 +84,24 @@ class Locker {
         const std::string token = detail::new_token();
         const std::string other = detail::new_token();
         Nobody waiter{key, other};
-        const Share part{1, 2};
-        ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = 1h, .share = part});
+        const Claim part = Claim::permits(1, 2);
+        ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = 1h, .claim = part});
         ask({.verb = Verb::acquire,
              .key = key,
              .token = other,
              .ttl = 1h,
-             .share = {2, 2},
+             .claim = Claim::permits(2, 2),
              .listener = &waiter,
              .place = 1min});
         ask({.verb = Verb::inspect, .key = key});
-        ask({.verb = Verb::renew, .key = key, .token = token, .ttl = 2h, .share = part});
-        ask({.verb = Verb::release, .key = key, .token = token, .share = part});
-        ask({.verb = Verb::release, .key = key, .token = other, .share = {2, 2}});
+        ask({.verb = Verb::renew, .key = key, .token = token, .ttl = 2h, .claim = part});
+        ask({.verb = Verb::release, .key = key, .token = token, .claim = part});
+        ask({.verb = Verb::release, .key = key, .token = other, .claim = Claim::permits(2, 2)});
         ask({.verb = Verb::acquire,
              .key = key + ":latch",
              .token = token,
              .ttl = 1h,
-             .share = leaselock::detail::counting(1)});
+             .claim = Claim::count_down(1)});
     }
     void ask(Request request) {
         request.submitted = boot_clock()->now();

@@ -46,13 +46,13 @@ class Side {
 
     // Not done: somebody is inside the file.
     std::optional<Reply> ask(Verb verb, std::string_view token, Listener* listener = nullptr,
-                             Share share = {}) {
+                             Claim claim = {}) {
         const auto now = clock_->now();
         Operation operation{{.verb = verb,
                              .key = "key",
                              .token = token,
                              .ttl = 10min,
-                             .share = share,
+                             .claim = claim,
                              .listener = listener,
                              .place = 10min,
                              .submitted = now,
@@ -70,8 +70,8 @@ class Side {
         return operation.reply;
     }
     [[nodiscard]] Outcome outcome(Verb verb, std::string_view token, Listener* listener = nullptr,
-                                  Share share = {}) {
-        const auto reply = ask(verb, token, listener, share);
+                                  Claim claim = {}) {
+        const auto reply = ask(verb, token, listener, claim);
         return reply ? reply->outcome : Outcome::failed;
     }
     [[nodiscard]] Backend& backend() { return *backend_; }

@@ -136,7 +136,7 @@ TYPED_TEST(ProcessEnd, StaticGuardLeavesTheLocksOfOthers) {
     for (const std::string& order : orders) {
         this->run({}, order, "hold", 0);
         this->locks_->force_release("kept");
-        EXPECT_EQ(this->locks_->inspect("reader").taken.count, 1);
+        EXPECT_EQ(this->locks_->inspect("reader").taken, 1);
         EXPECT_NO_THROW(reader->extend(2min));
         ChildProcess worker = this->start({}, order, "overtaken");
         ASSERT_TRUE(

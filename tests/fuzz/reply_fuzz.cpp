@@ -45,17 +45,17 @@ class Nobody final : public Listener {
 Nobody waiter{"key", "me/0123456789abcdef0123456789abcdef"};
 
 // The two lowest bits are the verb. With the third it does not wait, and asks no release for the
-// time; the two after that choose a share.
+// time; the two after that choose a claim.
 Request question(unsigned byte) {
-    constexpr Share shares[]{exclusive, {1, 3}, detail::counting(2), detail::awaiting(2)};
+    constexpr Claim claims[]{Claim{}, Claim::permits(1, 3), Claim::count_down(2), Claim::await(2)};
     const bool brief = (byte & 4U) != 0;
     const auto verb = static_cast<Verb>(byte % 4);
-    const Share share = shares[byte / 8 % 4];
-    const bool ends_latch = verb == Verb::release && detail::is_latch(share);
+    const Claim claim = claims[byte / 8 % 4];
+    const bool ends_latch = verb == Verb::release && claim.is_latch();
     return {.verb = verb,
             .key = waiter.key(),
             .token = ends_latch ? std::string_view{"latch:2"} : waiter.token(),
-            .share = share,
+            .claim = claim,
             .ask_time = !brief,
             .listener = brief ? nullptr : &waiter};
 }

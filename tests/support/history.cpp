@@ -48,13 +48,21 @@ class Reader {
     std::vector<Holding> all() && { return std::move(all_); }
 
   private:
+    static Claim claim_in(std::istream& line) {
+        int kind = 0;
+        int count = 0;
+        int of = 0;
+        line >> kind >> count >> of;
+        if (kind == static_cast<int>(Claim::Kind::reader)) return Claim::reader();
+        return kind == static_cast<int>(Claim::Kind::permits) ? Claim::permits(count, of) : Claim{};
+    }
     void take_grant(std::istream& line, const std::string& holder) {
         Holding holding;
         holding.holder = holder;
         line >> std::quoted(holding.key) >> holding.fence;
         holding.asked = time_in(line);
         holding.answered = time_in(line);
-        line >> holding.share.count >> holding.share.of;
+        holding.claim = claim_in(line);
         places_.emplace(holder, all_.size());
         all_.push_back(std::move(holding));
     }
@@ -73,13 +81,13 @@ History::History(const std::string& path)
 History::~History() { ::close(fd_); }
 
 std::string History::granted(std::string_view key, std::uint64_t fence, Clock::time_point asked,
-                             Clock::time_point answered, Share share) {
+                             Clock::time_point answered, Claim claim) {
     static std::atomic<std::uint64_t> grants{0};
     std::string holder = fmt::format("{}:{}", ::getpid(), ++grants);
     std::ostringstream quoted;
     quoted << std::quoted(key);
-    append(fmt::format("granted {} {} {} {} {} {} {}", holder, quoted.str(), fence, count(asked),
-                       count(answered), share.count, share.of));
+    append(fmt::format("granted {} {} {} {} {} {} {} {}", holder, quoted.str(), fence, count(asked),
+                       count(answered), static_cast<int>(claim.kind()), claim.count(), claim.of()));
     return holder;
 }
 
@@ -113,11 +121,11 @@ std::optional<RecordedLock> RecordedLock::acquire(History& history, LockManager&
 }
 
 RecordedLock::RecordedLock(History& history, ScopedDistributedLock lock, Clock::time_point asked,
-                           Share share)
+                           Claim claim)
     : history_{&history},
       lock_{std::move(lock)},
       holder_{
-          history.granted(lock_.key(), lock_.fencing_token(), asked, boot_clock()->now(), share)} {}
+          history.granted(lock_.key(), lock_.fencing_token(), asked, boot_clock()->now(), claim)} {}
 
 bool RecordedLock::owns_lock() {
     const Clock::time_point asked = boot_clock()->now();

@@ -31,7 +31,7 @@ struct Holding {
     Clock::time_point answered;  // acquire returned
     // When the holder was asked for the last time of those when it said yes. Nothing: it never did.
     std::optional<Clock::time_point> last_yes{};
-    Share share{};
+    Claim claim{};
 };
 
 // A file to which each event is appended by one write, as one line. So nothing of others is lost
@@ -46,7 +46,7 @@ class History {
 
     // Notes a grant and gives the name of its holder.
     std::string granted(std::string_view key, std::uint64_t fence, Clock::time_point asked,
-                        Clock::time_point answered, Share share = exclusive);
+                        Clock::time_point answered, Claim claim = {});
     // Notes that the holder said yes to what it was asked at that time, or later.
     void said_yes(const std::string& holder, Clock::time_point asked);
 
@@ -76,7 +76,7 @@ class RecordedLock {
 
   private:
     RecordedLock(History& history, ScopedDistributedLock lock, Clock::time_point asked,
-                 Share share);
+                 Claim claim);
 
     History* history_;
     ScopedDistributedLock lock_;

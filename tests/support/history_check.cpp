@@ -25,7 +25,7 @@ std::string text_of(const Holding& holding) {
             .count();
     };
     return fmt::format("{} (fence {}, {} of {}, granted from {} to {} us, last yes {})",
-                       holding.holder, holding.fence, holding.share.count, holding.share.of,
+                       holding.holder, holding.fence, holding.claim.count(), holding.claim.of(),
                        us(holding.asked), us(holding.answered),
                        holding.last_yes ? std::to_string(us(*holding.last_yes)) : "never");
 }
@@ -38,7 +38,7 @@ std::string finding(const Holding& first, const char* what, const Holding& secon
 std::vector<Span> claims(const Holdings& holdings, bool whole = false) {
     std::vector<Span> spans;
     for (const Holding* each : holdings) {
-        if (!each->last_yes || (whole && each->share != exclusive)) continue;
+        if (!each->last_yes || (whole && !each->claim.is_exclusive())) continue;
         spans.push_back({each->answered, *each->last_yes, each});
     }
     return spans;
@@ -57,29 +57,34 @@ class Together {
     // Those that ended by then are gone.
     void pass(Time time) {
         while (!by_end_.empty() && by_end_.begin()->first <= time) {
-            const Share share = by_end_.begin()->second->share;
-            used_ -= share.count;
-            if (--kinds_[share.of] == 0) kinds_.erase(share.of);
+            const Claim claim = by_end_.begin()->second->claim;
+            used_ -= claim.count();
+            if (--uses_[use_of(claim)] == 0) uses_.erase(use_of(claim));
             by_end_.erase(by_end_.begin());
         }
     }
     // The one who lasts longest of those beside whom that one may not hold; null: there is none.
     [[nodiscard]] const Holding* against(const Holding& holding) const {
-        const Share share = holding.share;
+        const Claim claim = holding.claim;
         const bool alone = by_end_.empty();
-        const bool same_kind = kinds_.size() == 1 && kinds_.contains(share.of) && share.of != 0;
-        if (alone || (same_kind && share.count <= share.of - used_)) return nullptr;
+        const bool same_use = uses_.size() == 1 && uses_.contains(use_of(claim));
+        const bool has_room =
+            claim == Claim::reader() || (claim.is_share() && claim.count() <= claim.of() - used_);
+        if (alone || (same_use && has_room)) return nullptr;
         return by_end_.rbegin()->second;
     }
     void add(const Span& span) {
         by_end_.emplace(span.end, span.holding);
-        used_ += span.holding->share.count;
-        ++kinds_[span.holding->share.of];
+        used_ += span.holding->claim.count();
+        ++uses_[use_of(span.holding->claim)];
     }
 
   private:
+    using Use = std::pair<Claim::Kind, int>;
+    static Use use_of(Claim claim) { return {claim.kind(), claim.of()}; }
+
     std::multimap<Time, const Holding*> by_end_;
-    std::map<int, int> kinds_;  // how many of each `of`
+    std::map<Use, int> uses_;  // how many make each
     int used_ = 0;
 };
 

@@ -85,6 +85,35 @@ TEST_F(Asio, AwaitableOfARefusedCallThrowsWhatTheBlockingOneThrows) {
     EXPECT_NE(text.find("ttl"), std::string::npos) << text;
 }
 
+TEST_F(Asio, AwaitableOfALatchTellsWhetherItIsOpen) {
+    CountDownLatch latch{locks_, "latch", 1, {.wait_timeout = 1ms}};
+    CountDownLatch other{locks_, "latch", 2};
+    std::vector<bool> open;
+    std::error_code refused;
+    run([&]() -> net::awaitable<void> {
+        open.push_back(co_await async_wait(latch, use_awaitable));
+        latch.count_down();
+        open.push_back(co_await async_wait(latch, use_awaitable));
+        try {
+            (void)co_await async_wait(other, use_awaitable);
+        } catch (const LockError& error) {
+            refused = error.code();
+        }
+    });
+    EXPECT_EQ(open, (std::vector{false, true}));
+    EXPECT_EQ(refused, Errc::conflicting_use);
+    EXPECT_EQ(locks_.stats().held_now, 0U);
+}
+
+TEST_F(Asio, StopTokenEndsTheWaitForALatch) {
+    CountDownLatch latch{locks_, "latch", 1};
+    std::stop_source stop;
+    auto open = async_wait(latch, stop.get_token(), use_future);
+    stop.request_stop();
+    EXPECT_FALSE(open.get());
+    EXPECT_NO_THROW(latch.reset()) << "nobody is left in its queue";
+}
+
 TEST_F(Asio, FailureOfTheStoreIsThrown) {
     store_->fail_all({Errc::out_of_memory});
     std::error_code seen;

@@ -86,7 +86,7 @@ class Unshared final : public Backend {
     [[nodiscard]] Guarantees guarantees() const noexcept override { return promised_; }
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const each : operations) {
-            if (each->request.share == exclusive) {
+            if (each->request.claim.is_exclusive()) {
                 inner_.submit(*each);
             } else {
                 each->fail(Errc::not_supported, "no shares");

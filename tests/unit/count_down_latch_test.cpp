@@ -1,12 +1,15 @@
 // Goal: a CountDownLatch takes no wrong number, says why it does not go on, counts once what is
 // said twice, and leaves no lock behind. Method: a memory backend that fails as it is told and
 // keeps a record, on a clock that the tests move.
+#include <algorithm>
 #include <future>
 #include <gtest/gtest.h>
+#include <limits>
 #include <stop_token>
 #include <string>
 #include <system_error>
 
+#include "support/poll_until.hpp"
 #include "unit/waiting_world.hpp"
 
 namespace leaselock {
@@ -16,7 +19,7 @@ using namespace std::chrono_literals;
 
 TEST(CountDownLatch, WrongCountsAreRefused) {
     ManagerWorld world;
-    for (const int count : {0, -1, max_permits + 1, unlimited}) {
+    for (const int count : {0, -1, max_permits + 1, std::numeric_limits<int>::max()}) {
         try {
             CountDownLatch none{world.manager, "latch", count};
             ADD_FAILURE() << count;
@@ -159,6 +162,36 @@ TEST(CountDownLatch, HoldsAndOwesNothing) {
     EXPECT_EQ(world.backend->count(), 2U) << "no release";
     world.clock->advance(25h);
     EXPECT_EQ(latch.count(), 1) << "it is forgotten behind its ttl";
+}
+
+// The poll may run when the latch has been reset, and would take a queue entry for nobody.
+TEST(CountDownLatch, WaitThatEndsWellOwesAReleaseForAPollWithoutAnAnswer) {
+    for (const bool is_missed : {true, false}) {
+        ManagerWorld world;
+        CountDownLatch latch{world.manager, "latch", 1};
+        latch.count_down();
+        const Errc error = is_missed ? Errc::command_timed_out : Errc::connect_failed;
+        world.backend->fail_next({.error = error});
+        EXPECT_TRUE(latch.wait());
+        const auto released = [&] {
+            const auto records = world.backend->records();
+            return std::any_of(records.begin(), records.end(),
+                               [](const auto& each) { return each.verb == Verb::release; });
+        };
+        EXPECT_EQ(is_missed ? support::poll_until(released) : released(), is_missed);
+    }
+}
+
+TEST(CountDownLatch, ShareOfTheOptionsIsNotUsed) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 1, {.share = {7, 3}}};
+    latch.count_down();
+    EXPECT_TRUE(latch.try_wait());
+    const LockInfo info = world.manager.inspect("latch");
+    EXPECT_EQ(info.use, KeyUse::latch);
+    EXPECT_EQ(info.taken, 1);
+    EXPECT_EQ(info.of, 1);
+    EXPECT_EQ(info.left(), 0);
 }
 
 }  // namespace

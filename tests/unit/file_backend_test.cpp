@@ -101,14 +101,14 @@ TEST_F(FileBackends, KeptLockAndCountedLatchOutliveTheirProcess) {
                        .keep = 1min,
                        .submitted = clock_->now()}};
     dead->submit(release);
-    ASSERT_EQ(run(*dead, Verb::acquire, "a/2", detail::counting(2), "latch").outcome,
+    ASSERT_EQ(run(*dead, Verb::acquire, "a/2", Claim::count_down(2), "latch").outcome,
               Outcome::granted);
     dead.reset();
     clock_->advance(1s);
     EXPECT_TRUE(run(*other, Verb::acquire, "b/1").kept);
-    EXPECT_EQ(run(*other, Verb::acquire, "b/2", detail::counting(2), "latch").outcome,
+    EXPECT_EQ(run(*other, Verb::acquire, "b/2", Claim::count_down(2), "latch").outcome,
               Outcome::granted);
-    EXPECT_EQ(run(*other, Verb::acquire, "b/3", detail::awaiting(2), "latch").outcome,
+    EXPECT_EQ(run(*other, Verb::acquire, "b/3", Claim::await(2), "latch").outcome,
               Outcome::granted);
 }
 

@@ -36,7 +36,7 @@ struct Ask {
     Verb verb = Verb::acquire;
     std::chrono::milliseconds ttl = 10min;
     std::chrono::milliseconds min_hold = 0ms;
-    Share share{};
+    Claim claim{};
     Listener* listener = nullptr;
     std::string_view key = "key";
 };
@@ -53,7 +53,7 @@ class FileMinHold : public ::testing::Test {
                              .token = token,
                              .ttl = ask.ttl,
                              .min_hold = ask.min_hold,
-                             .share = ask.share,
+                             .claim = ask.claim,
                              .listener = ask.listener,
                              .place = 10min,
                              .submitted = now,
@@ -67,9 +67,9 @@ class FileMinHold : public ::testing::Test {
         return static_cast<std::size_t>(std::distance(begin(all), end(all)));
     }
     // The time for which the key is taken yet, in steps of a second.
-    [[nodiscard]] std::chrono::seconds time_until_free(Backend& backend, Share share = {}) const {
+    [[nodiscard]] std::chrono::seconds time_until_free(Backend& backend, Claim claim = {}) const {
         for (std::chrono::seconds time{0}; time < 1h; time += 1s) {
-            if (run(backend, "other/1", {.share = share}).outcome == Outcome::granted) return time;
+            if (run(backend, "other/1", {.claim = claim}).outcome == Outcome::granted) return time;
             clock_->advance(1s);
         }
         return 1h;
@@ -113,10 +113,10 @@ TEST_F(FileMinHold, IsNoReasonToKeepWhatIsRenewedForLonger) {
 TEST_F(FileMinHold, OfAReaderOutlivesItsProcess) {
     auto dead = make();
     const auto other = make();
-    ASSERT_EQ(run(*dead, "dead/1", {.min_hold = 1min, .share = shared}).outcome, Outcome::granted);
+    ASSERT_EQ(run(*dead, "dead/1", {.min_hold = 1min, .claim = shared}).outcome, Outcome::granted);
     dead.reset();
-    EXPECT_EQ(run(*other, "other/2", {.share = shared}).outcome, Outcome::granted);
-    EXPECT_EQ(run(*other, "other/2", {.verb = Verb::release, .share = shared}).outcome,
+    EXPECT_EQ(run(*other, "other/2", {.claim = shared}).outcome, Outcome::granted);
+    EXPECT_EQ(run(*other, "other/2", {.verb = Verb::release, .claim = shared}).outcome,
               Outcome::released);
     EXPECT_EQ(time_until_free(*other), 60s);
 }
@@ -125,7 +125,7 @@ TEST_F(FileMinHold, OfOneThatBecameAReaderOutlivesItsProcess) {
     auto dead = make();
     const auto other = make();
     ASSERT_EQ(run(*dead, "dead/1", {.min_hold = 1min}).outcome, Outcome::granted);
-    ASSERT_EQ(run(*dead, "dead/1", {.verb = Verb::renew, .share = shared}).outcome,
+    ASSERT_EQ(run(*dead, "dead/1", {.verb = Verb::renew, .claim = shared}).outcome,
               Outcome::renewed);
     dead.reset();
     EXPECT_EQ(time_until_free(*other), 60s);

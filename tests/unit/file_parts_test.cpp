@@ -67,14 +67,14 @@ TEST(FileNames, OfNothingOfOursAreNone) {
 Record full_record() {
     Record record{.key = "key"};
     const auto time = [](int ms) { return Clock::time_point{std::chrono::milliseconds{ms}}; };
-    record.entry.hold("me/1", {.count = 2, .of = 5}, time(10), {11, time(9)});
-    record.entry.hold("me/2", {.count = 1, .of = 5}, time(20), {12, time(19)});
+    record.entry.hold("me/1", Claim::permits(2, 5), time(10), {11, time(9)});
+    record.entry.hold("me/2", Claim::permits(1, 5), time(20), {12, time(19)});
     record.entry.fencing_token = 77;
     Reply reply;
     const Request waits{.verb = Verb::acquire,
                         .token = "me/3",
                         .ttl = std::chrono::milliseconds{7},
-                        .share = {.count = 4, .of = 5},
+                        .claim = Claim::permits(4, 5),
                         .place = std::chrono::milliseconds{30},
                         .submitted = time(5)};
     record.entry.join(waits, 13, reply);

@@ -32,20 +32,20 @@ class FileWorld : public ::testing::Test {
         locks.register_backend("files", make());
         return locks;
     }
-    [[nodiscard]] Request request(Verb verb, std::string_view token, Share share = {},
+    [[nodiscard]] Request request(Verb verb, std::string_view token, Claim claim = {},
                                   std::string_view key = "key") const {
         const auto now = clock_->now();
         return {.verb = verb,
                 .key = key,
                 .token = token,
                 .ttl = 10min,
-                .share = share,
+                .claim = claim,
                 .submitted = now,
                 .deadline = now + 1h};
     }
-    Reply run(Backend& backend, Verb verb, std::string_view token, Share share = {},
+    Reply run(Backend& backend, Verb verb, std::string_view token, Claim claim = {},
               std::string_view key = "key") const {
-        Operation operation{request(verb, token, share, key)};
+        Operation operation{request(verb, token, claim, key)};
         backend.submit(operation);
         EXPECT_TRUE(operation.done());
         return operation.reply;

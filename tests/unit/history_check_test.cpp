@@ -73,7 +73,7 @@ TEST(HistoryCheck, HolderInsideALongOneIsFoundBehindAShortOne) {
 }
 
 Holding part(Share share, Holding holding) {
-    holding.share = share;
+    holding.claim = share;
     return holding;
 }
 
@@ -154,9 +154,9 @@ TEST(HistoryCheck, FindingNamesKeyHoldersFencesAndTimes) {
     const Verdict verdict =
         check({on("stock", "10:1", 5, 0, 1, 9), on("stock", "11:1", 6, 2, 3, 8)});
     EXPECT_EQ(verdict.text(),
-              "'stock': 11:1 (fence 6, 1 of 0, granted from 2000 to 3000 us, last yes 8000) held "
+              "'stock': 11:1 (fence 6, 0 of 0, granted from 2000 to 3000 us, last yes 8000) held "
               "while so did "
-              "10:1 (fence 5, 1 of 0, granted from 0 to 1000 us, last yes 9000)\n");
+              "10:1 (fence 5, 0 of 0, granted from 0 to 1000 us, last yes 9000)\n");
     EXPECT_EQ(check({on("k", "a", 1, 0, 1, 9)}).text(), "");
 }
 

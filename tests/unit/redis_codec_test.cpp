@@ -161,7 +161,7 @@ TEST(RedisCodec, StaleIsUnavailableAndBringsTheServerTime) {
 }
 
 TEST(RedisCodec, AnotherNumberOfSharesIsRefused) {
-    const Request share{.verb = Verb::acquire, .share = {1, 3}};
+    const Request share{.verb = Verb::acquire, .claim = Claim::permits(1, 3)};
     const auto [reply, server_time] = decoded(share, array(integer(-2), now));
     EXPECT_EQ(reply.outcome, Outcome::failed);
     EXPECT_EQ(reply.error, Errc::conflicting_use);
@@ -276,8 +276,8 @@ TEST(RedisCodec, AnswersThatTheRequestCannotHaveAreProtocolErrors) {
     expect_failed(brief, held(bulk("a/b"), integer(9), integer(7), integer(0)),
                   Errc::protocol_error);
 
-    const Request counts{.verb = Verb::acquire, .share = detail::counting(2)};
-    const Request awaits{.verb = Verb::acquire, .share = detail::awaiting(2)};
+    const Request counts{.verb = Verb::acquire, .claim = Claim::count_down(2)};
+    const Request awaits{.verb = Verb::acquire, .claim = Claim::await(2)};
     const std::string closed = held(bulk("latch:2"), integer(9), integer(7), integer(0));
     EXPECT_EQ(decoded(awaits, closed).reply.outcome, Outcome::held);
     expect_failed(counts, closed, Errc::protocol_error);
@@ -290,7 +290,7 @@ TEST(RedisCodec, AnswersThatTheRequestCannotHaveAreProtocolErrors) {
     expect_failed(asks, integer(1), Errc::protocol_error);
     expect_failed(asks, array(integer(-2), now), Errc::protocol_error);
     expect_failed(Verb::release, array(integer(1), now), Errc::protocol_error);
-    const Request resets{.verb = Verb::release, .token = "latch:2", .share = detail::awaiting(2)};
+    const Request resets{.verb = Verb::release, .token = "latch:2", .claim = Claim::await(2)};
     EXPECT_EQ(decoded(resets, array(integer(-2), now)).reply.error, Errc::conflicting_use);
     expect_failed(resets, array(integer(1), now), Errc::protocol_error);
 }

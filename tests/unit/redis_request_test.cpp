@@ -90,13 +90,13 @@ TEST(RedisRequest, ReleaseAsksForTheTimeBehindItsOwnArguments) {
 
 TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {
     Deaf listener{"k", "me/1"};
-    const auto share_words = [&](Verb verb, Share share, bool waits = false) {
+    const auto share_words = [&](Verb verb, Claim claim, bool waits = false) {
         Words all = words({.verb = verb,
                            .key = "k",
                            .token = "me/1",
                            .ttl = 30s,
                            .keep = 7s,
-                           .share = share,
+                           .claim = claim,
                            .listener = waits ? &listener : nullptr,
                            .place = 3s},
                           false, 99);
@@ -106,16 +106,18 @@ TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {
         all.erase(all.begin(), all.begin() + 3);
         return all;
     };
-    EXPECT_EQ(share_words(Verb::acquire, {2, 5}),
+    EXPECT_EQ(share_words(Verb::acquire, Claim::permits(2, 5)),
               (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
                      "2", "5"}));
     EXPECT_EQ(share_words(Verb::acquire, shared, true),
               (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
                      "1", "0", "3000", "leaselock:c"}));
-    EXPECT_EQ(share_words(Verb::renew, {2, 5}), (Words{"k", "{k}:ll:w", "{k}:ll:h", "{k}:ll:f",
-                                                       "{k}:ll:q", "me/1", "30000", "2", "5"}));
-    EXPECT_EQ(share_words(Verb::release, {2, 5}), (Words{"k", "{k}:ll:w", "{k}:ll:q", "{k}:ll:f",
-                                                         "{k}:ll:h", "me/1", "7000", "0", "2"}));
+    EXPECT_EQ(
+        share_words(Verb::renew, Claim::permits(2, 5)),
+        (Words{"k", "{k}:ll:w", "{k}:ll:h", "{k}:ll:f", "{k}:ll:q", "me/1", "30000", "2", "5"}));
+    EXPECT_EQ(
+        share_words(Verb::release, Claim::permits(2, 5)),
+        (Words{"k", "{k}:ll:w", "{k}:ll:q", "{k}:ll:f", "{k}:ll:h", "me/1", "7000", "0", "2"}));
 }
 
 TEST(RedisRequest, WholeScriptsGoByEval) {

@@ -56,8 +56,9 @@ template <class Handler>
 }
 
 // What the handler is called with.
-[[nodiscard]] inline auto asio_results(AcquireAwaitable& done) noexcept {
-    std::tuple<std::exception_ptr, std::optional<ScopedDistributedLock>> results;
+template <class Awaitable>
+[[nodiscard]] auto asio_results(Awaitable& done) noexcept {
+    std::tuple<std::exception_ptr, decltype(done.await_resume())> results;
     try {
         std::get<1>(results) = done.await_resume();
     } catch (...) {

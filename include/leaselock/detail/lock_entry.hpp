@@ -11,10 +11,11 @@
 #include <string_view>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/claim_mark.hpp>
 #include <leaselock/detail/place_queue.hpp>
 #include <leaselock/detail/share_holders.hpp>
-#include <leaselock/share.hpp>
 
 namespace leaselock::detail {
 
@@ -32,7 +33,7 @@ struct LockEntry {
     // whole.
     void expire_shares(Clock::time_point now) noexcept {
         if (shares == nullptr) return;
-        if (shares->of() > 0) {
+        if (!shares->use().is_latch()) {
             shares->expire(now);
             expires = shares->latest();
         }
@@ -43,25 +44,27 @@ struct LockEntry {
 
     // What is held as a whole is renewed, or released, as a share too, but not acquired.
     [[nodiscard]] bool is_mine(const Request& request) const noexcept {
-        if (is_latch(request.share)) return false;
+        if (request.claim.is_latch()) return false;
         if (shares != nullptr) {
-            return request.share.of == shares->of() && shares->has(request.token);
+            return request.claim.has_use_of(shares->use()) && shares->has(request.token);
         }
         return !kept && token == request.token &&
-               (request.share.of == 0 || request.verb != Verb::acquire);
+               (request.claim.is_exclusive() || request.verb != Verb::acquire);
     }
     // What has been released is known by another token than the releaser's, and so are all shares.
     [[nodiscard]] bool is_named_by(std::string_view name) const noexcept {
         if (shares != nullptr) return token == name;
         return kept && name.starts_with(kept_mark) && name.substr(kept_mark.size()) == token;
     }
-    [[nodiscard]] bool in_conflict(Share share) const noexcept {
-        if (shares == nullptr) return is_latch(share);
-        const bool latch = shares->of() < 0;
-        return (latch || share.of != 0) && shares->of() != share.of;
+    // Whoever wants all of a lock waits for the shares that are taken; all else that differs is a
+    // contradiction.
+    [[nodiscard]] bool in_conflict(Claim claim) const noexcept {
+        if (shares == nullptr) return claim.is_latch();
+        if (claim.is_exclusive()) return shares->use().is_latch();
+        return !claim.has_use_of(shares->use());
     }
-    [[nodiscard]] bool has_room(Share share) const noexcept {
-        return shares != nullptr && shares->fits(share);
+    [[nodiscard]] bool has_room(Claim claim) const noexcept {
+        return shares != nullptr && shares->fits(claim);
     }
 
     // Whether it is this token's turn to take what is free.
@@ -90,20 +93,20 @@ struct LockEntry {
     }
 
     // Puts the token down as a holder until `end`. May throw bad_alloc, and changes nothing then.
-    void hold(std::string_view who, Share share, Clock::time_point end, const Tie& its) {
-        if (share.of == 0) {
+    void hold(std::string_view who, Claim claim, Clock::time_point end, const Tie& its) {
+        if (claim.is_exclusive()) {
             token = who;
             expires = end;
             tie = its;
-        } else if (share.count == 0) {
+        } else if (claim.is_latch()) {
             return;  // the latch is open
         } else if (shares != nullptr) {
-            shares->put(who, share.count, end, its);
+            shares->put(who, claim.count(), end, its);
             expires = std::max(expires, end);
         } else {
-            auto fresh = std::make_unique<ShareHolders>(share.of);
-            fresh->put(who, share.count, end, its);
-            token = std::string(shared_mark) + std::to_string(share.of == unlimited ? 0 : share.of);
+            auto fresh = std::make_unique<ShareHolders>(claim);
+            fresh->put(who, claim.count(), end, its);
+            token = mark_of(claim);
             shares = std::move(fresh);
             expires = end;
         }
@@ -113,7 +116,7 @@ struct LockEntry {
     void prolong(const Request& request, const Tie& its) {
         const auto until = saturating_add(request.submitted, request.ttl);
         if (shares != nullptr) {
-            shares->put(request.token, request.share.count, until, its);
+            shares->put(request.token, request.claim.count(), until, its);
         } else {
             renew(tie, its);
         }
@@ -137,7 +140,8 @@ struct LockEntry {
     [[nodiscard]] bool knows(std::string_view who, Clock::time_point now) const noexcept {
         if (queue != nullptr && queue->has(who)) return true;
         if (expires <= now) return false;
-        return shares == nullptr ? !kept && token == who : shares->of() > 0 && shares->has(who);
+        return shares == nullptr ? !kept && token == who
+                                 : !shares->use().is_latch() && shares->has(who);
     }
 
     void tell(const Request& request, Reply& reply) const {
@@ -146,7 +150,7 @@ struct LockEntry {
         if (expires <= request.submitted) return;  // somebody else's turn
         reply.holder = token;
         reply.kept = kept;
-        const bool waits_for_one = shares != nullptr && request.share.of > 0;
+        const bool waits_for_one = shares != nullptr && request.claim.is_share();
         const auto end = waits_for_one ? shares->soonest() : expires;
         reply.remaining = std::chrono::ceil<std::chrono::milliseconds>(end - request.submitted);
     }

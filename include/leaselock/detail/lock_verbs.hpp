@@ -15,12 +15,12 @@
 #include <utility>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/place_queue.hpp>
 #include <leaselock/detail/share_holders.hpp>
 #include <leaselock/error.hpp>
-#include <leaselock/share.hpp>
 
 namespace leaselock::detail {
 
@@ -90,13 +90,13 @@ class LockVerbs {
     void acquire() {
         if (request_.deadline < now()) {
             reply_.error = Errc::stale;
-        } else if (live() && entry_.in_conflict(request_.share)) {
+        } else if (live() && entry_.in_conflict(request_.claim)) {
             refuse();
-        } else if (is_latch(request_.share)) {
+        } else if (request_.claim.is_latch()) {
             latch();
         } else if (mine()) {
             again();
-        } else if ((live() && !entry_.has_room(request_.share)) || !entry_.may_take(request_)) {
+        } else if ((live() && !entry_.has_room(request_.claim)) || !entry_.may_take(request_)) {
             hold_off();
         } else {
             grant();
@@ -111,25 +111,25 @@ class LockVerbs {
     }
 
     void grant() {
-        entry_.hold(request_.token, request_.share, saturating_add(now(), request_.ttl), tie());
+        entry_.hold(request_.token, request_.claim, saturating_add(now(), request_.ttl), tie());
         entry_.leave(request_.token);
         reply_.outcome = Outcome::granted;
         reply_.fencing_token = entry_.fencing_token = fences_.next();
-        if (request_.share.of != 0) hand_over();
+        if (!request_.claim.is_exclusive()) hand_over();
     }
 
     // Counts down, or finds it open, or waits.
     void latch() {
         if (entry_.shares == nullptr) {
-            auto shares = std::make_unique<ShareHolders>(request_.share.of);
-            entry_.token = std::string(latch_mark) + std::to_string(latch_of(request_.share));
+            auto shares = std::make_unique<ShareHolders>(request_.claim);
+            entry_.token = mark_of(request_.claim);
             entry_.shares = std::move(shares);
             entry_.kept = false;
         }
         entry_.expires = std::max(entry_.expires, saturating_add(now(), request_.ttl));
-        if (request_.share.count > 0) {
+        if (request_.claim.kind() == Claim::Kind::count_down) {
             entry_.shares->put(request_.token, 1, Clock::time_point::max());
-        } else if (!entry_.has_room(request_.share)) {
+        } else if (!entry_.has_room(request_.claim)) {
             return hold_off();
         }
         entry_.leave(request_.token);
@@ -141,19 +141,19 @@ class LockVerbs {
     void renew() {
         reply_.outcome = mine() ? Outcome::renewed : Outcome::lost;
         if (!mine()) return;
-        if (entry_.shares != nullptr || request_.share.of == 0)
+        if (entry_.shares != nullptr || request_.claim.is_exclusive())
             return entry_.prolong(request_, tie());
         // All of it becomes a share.
         const auto until = saturating_add(now(), request_.ttl);
         Tie same = entry_.tie;
         detail::renew(same, tie());
-        entry_.hold(request_.token, request_.share, std::max(until, entry_.expires), same);
+        entry_.hold(request_.token, request_.claim, std::max(until, entry_.expires), same);
         hand_over();
     }
 
     void release() {
         const bool named = live() && entry_.is_named_by(request_.token);
-        if (live() && is_latch(request_.share) && entry_.token == request_.token &&
+        if (live() && request_.claim.is_latch() && entry_.token == request_.token &&
             entry_.is_waited_for(now())) {
             refuse();
         } else if (mine() || named) {
@@ -173,7 +173,7 @@ class LockVerbs {
         if (entry_.shares != nullptr && entry_.token != request_.token) {
             if (keeps) {
                 const std::string kept = std::string(kept_mark) + std::string(request_.token);
-                entry_.shares->put(kept, request_.share.count, keep_until);
+                entry_.shares->put(kept, request_.claim.count(), keep_until);
             }
             entry_.shares->remove(request_.token);
             entry_.expire_shares(now());
@@ -199,13 +199,13 @@ class LockVerbs {
     // Not inlined, since mostly nobody waits.
     [[gnu::noinline]] void hand_over_to_those_who_wait() noexcept {
         const auto* first = entry_.queue->first(now());
-        while (first != nullptr && may_have(first->share)) {
+        while (first != nullptr && may_have(first->claim)) {
             // He counts from the newest acquire that was answered to him, which may have looked at
             // the clock behind the one who releases now.
             const auto ttl = std::min(first->ttl, terms_.longest_hand_off);
             const auto end = saturating_add(std::max(now(), first->seen), ttl);
             try {
-                entry_.hold(first->token, first->share, end,
+                entry_.hold(first->token, first->claim, end,
                             {first->member, kept_until(first->min_hold)});
             } catch (const std::bad_alloc&) {
                 return;
@@ -223,8 +223,8 @@ class LockVerbs {
             winner.wake_up = winner.listener->handed_over(what);
         }
     }
-    [[nodiscard]] bool may_have(Share share) const noexcept {
-        return entry_.has_room(share) || (!live() && !is_latch(share));
+    [[nodiscard]] bool may_have(Claim claim) const noexcept {
+        return entry_.has_room(claim) || (!live() && !claim.is_latch());
     }
 
     LockEntry& entry_;

@@ -35,7 +35,7 @@ class PlaceQueue {
         std::string token;
         Listener* listener;  // null: forgotten
         std::chrono::milliseconds ttl;
-        Share share;
+        Claim claim;
         std::chrono::milliseconds min_hold;
         Clock::time_point seen;  // the newest acquire that was for it
         Clock::time_point end;
@@ -70,7 +70,7 @@ class PlaceQueue {
             return;
         }
         if (found != index_.end()) erase(found->second);
-        add({std::string(acquire.token), acquire.listener, acquire.ttl, acquire.share,
+        add({std::string(acquire.token), acquire.listener, acquire.ttl, acquire.claim,
              acquire.min_hold, now, end, member});
     }
     // The place of a token that has none, at the end. Throws as join.

@@ -15,8 +15,8 @@
 #include <string_view>
 #include <utility>
 
+#include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
-#include <leaselock/share.hpp>
 
 namespace leaselock::detail {
 
@@ -34,16 +34,20 @@ inline void renew(Tie& tie, const Tie& newer) noexcept {
 
 class ShareHolders {
   public:
-    explicit ShareHolders(int of) noexcept : of_{of} {}
+    // Of a key that is used as this claim uses it.
+    explicit ShareHolders(Claim use) noexcept : use_{use} {}
 
-    // How many there are, and how many are taken.
-    [[nodiscard]] int of() const noexcept { return of_; }
+    [[nodiscard]] Claim use() const noexcept { return use_; }
+    // How many are taken, or have counted.
     [[nodiscard]] int used() const noexcept { return used_; }
     [[nodiscard]] std::size_t size() const noexcept { return holders_.size(); }
-    [[nodiscard]] bool fits(Share share) const noexcept {
-        if (share.of != of_) return false;
-        if (is_latch(share)) return share.count > 0 || used_ >= latch_of(share);
-        return of_ == unlimited || share.count <= of_ - used_;
+    [[nodiscard]] bool fits(Claim claim) const noexcept {
+        if (!claim.has_use_of(use_)) return false;
+        switch (claim.kind()) {
+            case Claim::Kind::permits: return claim.count() <= claim.of() - used_;
+            case Claim::Kind::await: return used_ >= claim.of();
+            default: return true;
+        }
     }
     [[nodiscard]] bool has(std::string_view token) const noexcept {
         return holders_.find(token) != holders_.end();
@@ -121,7 +125,7 @@ class ShareHolders {
         holders_.erase(holder);
     }
 
-    int of_;
+    Claim use_;
     int used_ = 0;
     Holders holders_;
     ByEnd by_end_;

@@ -61,17 +61,17 @@ class Client {
     explicit Client(BackendFixture& fixture) : backend_{fixture.make()}, clock_{fixture.clock()} {}
 
     Reply acquire(std::string_view key, std::string_view token, milliseconds ttl = long_term,
-                  Share share = exclusive) {
-        return ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = ttl, .share = share});
+                  Claim claim = {}) {
+        return ask({.verb = Verb::acquire, .key = key, .token = token, .ttl = ttl, .claim = claim});
     }
     Reply renew(std::string_view key, std::string_view token, milliseconds ttl = long_term,
-                Share share = exclusive) {
-        return ask({.verb = Verb::renew, .key = key, .token = token, .ttl = ttl, .share = share});
+                Claim claim = {}) {
+        return ask({.verb = Verb::renew, .key = key, .token = token, .ttl = ttl, .claim = claim});
     }
     Reply release(std::string_view key, std::string_view token, milliseconds keep = 0ms,
-                  Share share = exclusive) {
+                  Claim claim = {}) {
         return ask(
-            {.verb = Verb::release, .key = key, .token = token, .keep = keep, .share = share});
+            {.verb = Verb::release, .key = key, .token = token, .keep = keep, .claim = claim});
     }
     Reply inspect(std::string_view key) { return ask({.verb = Verb::inspect, .key = key}); }
 

@@ -17,12 +17,12 @@
 
 namespace leaselock::testing::detail {
 
-inline constexpr Share counts_two = leaselock::detail::counting(2);
-inline constexpr Share awaits_two = leaselock::detail::awaiting(2);
+inline constexpr Claim counts_two = Claim::count_down(2);
+inline constexpr Claim awaits_two = Claim::await(2);
 
 inline Reply reset_latch(Client& client, const std::string& key, int count) {
     return client.release(key, std::string(latch_mark) + std::to_string(count), 0ms,
-                          leaselock::detail::awaiting(count));
+                          Claim::await(count));
 }
 
 inline constexpr Case<BackendFixture> latch_cases[] = {
@@ -61,14 +61,14 @@ inline constexpr Case<BackendFixture> latch_cases[] = {
          Client client{fixture};
          const std::string key = key_of(fixture);
          ASSERT_EQ(take(client, key, new_token(), counts_two), Outcome::granted);
-         for (const Share other : {leaselock::detail::counting(3), leaselock::detail::awaiting(1),
-                                   Share{1, 2}, shared, exclusive}) {
+         for (const Claim other : {Claim::count_down(3), Claim::await(1), Claim::permits(1, 2),
+                                   Claim::reader(), Claim{}}) {
              const Reply reply = client.acquire(key, new_token(), long_term, other);
              EXPECT_EQ(reply.outcome, Outcome::failed);
              EXPECT_EQ(reply.error, Errc::conflicting_use);
          }
          EXPECT_EQ(client.inspect(key).shares, 1);
-         for (const Share held : {exclusive, shared, Share{1, 2}}) {
+         for (const Claim held : {Claim{}, Claim::reader(), Claim::permits(1, 2)}) {
              const std::string lock = key_of(fixture, "lock");
              const std::string token = new_token();
              ASSERT_EQ(take(client, lock, token, held), Outcome::granted);
@@ -159,10 +159,7 @@ inline constexpr Case<BackendFixture> latch_queue_cases[] = {
 
 inline bool await_latch(Blocking /*calls*/, CountDownLatch& latch) { return latch.wait(); }
 inline bool await_latch(Awaited /*calls*/, CountDownLatch& latch) {
-    const auto run = [&]() -> Promised<bool> {
-        const auto open = co_await latch.async_wait();
-        co_return open.has_value();
-    };
+    const auto run = [&]() -> Promised<bool> { co_return co_await latch.async_wait(); };
     return run().result.get();
 }
 

@@ -23,7 +23,7 @@ inline bool serves(BackendFixture& fixture, Request request) {
     request.token = token;
     request.ttl = fixture.term();
     const Reply reply = client.ask(request);
-    (void)client.release(key, token, 0ms, request.share);
+    (void)client.release(key, token, 0ms, request.claim);
     return reply.outcome != Outcome::failed || reply.error != Errc::not_supported;
 }
 
@@ -54,9 +54,9 @@ inline bool does(BackendFixture& fixture, const Guarantees& needs) {
     const Guarantees promised = fixture.make()->guarantees();
     const auto lacks = [&](bool Guarantees::*what) { return needs.*what && !(promised.*what); };
     if (needs.fences > promised.fences || lacks(&Guarantees::process_end)) return false;
-    if (lacks(&Guarantees::shares) && !serves(fixture, {.share = {1, 2}})) return false;
-    if (lacks(&Guarantees::latches) &&
-        !serves(fixture, {.share = leaselock::detail::awaiting(1)})) {
+    if (lacks(&Guarantees::shares) && !serves(fixture, {.claim = Claim::permits(1, 2)}))
+        return false;
+    if (lacks(&Guarantees::latches) && !serves(fixture, {.claim = Claim::await(1)})) {
         return false;
     }
     if (lacks(&Guarantees::min_hold) && !serves(fixture, {.min_hold = 1ms})) return false;

@@ -11,9 +11,9 @@
 
 namespace leaselock::testing::detail {
 
-inline Outcome take(Client& client, const std::string& key, const std::string& token, Share share,
+inline Outcome take(Client& client, const std::string& key, const std::string& token, Claim claim,
                     milliseconds ttl = long_term) {
-    return client.acquire(key, token, ttl, share).outcome;
+    return client.acquire(key, token, ttl, claim).outcome;
 }
 
 inline constexpr Case<BackendFixture> share_cases[] = {
@@ -63,47 +63,50 @@ inline constexpr Case<BackendFixture> share_cases[] = {
          Client client{fixture};
          const std::string key = key_of(fixture);
          const std::string two = new_token();
-         ASSERT_EQ(take(client, key, two, {2, 5}), Outcome::granted);
-         ASSERT_EQ(take(client, key, new_token(), {2, 5}), Outcome::granted);
-         EXPECT_EQ(take(client, key, new_token(), {2, 5}), Outcome::held) << "one is left";
-         EXPECT_EQ(take(client, key, new_token(), {1, 5}), Outcome::granted);
-         EXPECT_EQ(take(client, key, new_token(), {1, 5}), Outcome::held);
+         ASSERT_EQ(take(client, key, two, Claim::permits(2, 5)), Outcome::granted);
+         ASSERT_EQ(take(client, key, new_token(), Claim::permits(2, 5)), Outcome::granted);
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(2, 5)), Outcome::held)
+             << "one is left";
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(1, 5)), Outcome::granted);
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(1, 5)), Outcome::held);
          EXPECT_EQ(client.inspect(key).shares, 5);
-         EXPECT_EQ(client.release(key, two, 0ms, {2, 5}).outcome, Outcome::released);
+         EXPECT_EQ(client.release(key, two, 0ms, Claim::permits(2, 5)).outcome, Outcome::released);
          EXPECT_EQ(client.inspect(key).shares, 3);
-         EXPECT_EQ(take(client, key, new_token(), {3, 5}), Outcome::held);
-         EXPECT_EQ(take(client, key, new_token(), {2, 5}), Outcome::granted);
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(3, 5)), Outcome::held);
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(2, 5)), Outcome::granted);
      }},
     {"AnotherNumberOfSharesIsRefusedWhileOneIsHeld",
      [](BackendFixture& fixture) {
          Client client{fixture};
          const std::string key = key_of(fixture);
          const std::string token = new_token();
-         ASSERT_EQ(take(client, key, token, {1, 5}), Outcome::granted);
-         for (const Share other : {Share{1, 4}, Share{1, 6}, shared}) {
+         ASSERT_EQ(take(client, key, token, Claim::permits(1, 5)), Outcome::granted);
+         for (const Claim other : {Claim::permits(1, 4), Claim::permits(1, 6), Claim::reader()}) {
              const Reply reply = client.acquire(key, new_token(), long_term, other);
              EXPECT_EQ(reply.outcome, Outcome::failed);
              EXPECT_EQ(reply.error, Errc::conflicting_use);
              EXPECT_FALSE(reply.detail.empty());
          }
          EXPECT_EQ(client.inspect(key).shares, 1);
-         ASSERT_EQ(client.release(key, token, 0ms, {1, 5}).outcome, Outcome::released);
-         EXPECT_EQ(take(client, key, new_token(), {1, 4}), Outcome::granted);
+         ASSERT_EQ(client.release(key, token, 0ms, Claim::permits(1, 5)).outcome,
+                   Outcome::released);
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(1, 4)), Outcome::granted);
      }},
     {"RetryOfAShareTakesNoSecondOne",
      [](BackendFixture& fixture) {
          Client client{fixture};
          const std::string key = key_of(fixture);
          const std::string token = new_token();
-         const Reply first = client.acquire(key, token, long_term, {2, 3});
-         const Reply again = client.acquire(key, token, fixture.term(), {2, 3});
+         const Reply first = client.acquire(key, token, long_term, Claim::permits(2, 3));
+         const Reply again = client.acquire(key, token, fixture.term(), Claim::permits(2, 3));
          ASSERT_EQ(again.outcome, Outcome::granted);
          EXPECT_GE(again.fencing_token, first.fencing_token);
          EXPECT_EQ(client.inspect(key).shares, 2);
          EXPECT_GT(client.inspect(key).remaining, long_term / 2) << "it never shortens a lease";
-         EXPECT_EQ(client.release(key, token, 0ms, {2, 3}).outcome, Outcome::released);
+         EXPECT_EQ(client.release(key, token, 0ms, Claim::permits(2, 3)).outcome,
+                   Outcome::released);
          EXPECT_EQ(fixture.raw_holder(key), std::nullopt);
-         EXPECT_EQ(client.release(key, token, 0ms, {2, 3}).outcome, Outcome::lost);
+         EXPECT_EQ(client.release(key, token, 0ms, Claim::permits(2, 3)).outcome, Outcome::lost);
      }},
     {"ShareOfADeadHolderIsFreeWhenHisLeaseEnds",
      [](BackendFixture& fixture) {
@@ -112,16 +115,17 @@ inline constexpr Case<BackendFixture> share_cases[] = {
          const std::string dead = new_token();
          const std::string alive = new_token();
          const auto begin = fixture.clock()->now();
-         ASSERT_EQ(take(client, key, dead, {2, 3}, fixture.term()), Outcome::granted);
-         ASSERT_EQ(take(client, key, alive, {1, 3}), Outcome::granted);
+         ASSERT_EQ(take(client, key, dead, Claim::permits(2, 3), fixture.term()), Outcome::granted);
+         ASSERT_EQ(take(client, key, alive, Claim::permits(1, 3)), Outcome::granted);
          const std::string next = new_token();
          EXPECT_TRUE(settle_until(fixture, 10 * fixture.term(), [&] {
-             return take(client, key, next, {2, 3}) == Outcome::granted;
+             return take(client, key, next, Claim::permits(2, 3)) == Outcome::granted;
          }));
          EXPECT_GE(fixture.clock()->now() - begin, fixture.term() - rounding);
-         EXPECT_EQ(client.renew(key, dead, long_term, {2, 3}).outcome, Outcome::lost);
-         EXPECT_EQ(client.release(key, dead, 0ms, {2, 3}).outcome, Outcome::lost);
-         EXPECT_EQ(client.renew(key, alive, long_term, {1, 3}).outcome, Outcome::renewed);
+         EXPECT_EQ(client.renew(key, dead, long_term, Claim::permits(2, 3)).outcome, Outcome::lost);
+         EXPECT_EQ(client.release(key, dead, 0ms, Claim::permits(2, 3)).outcome, Outcome::lost);
+         EXPECT_EQ(client.renew(key, alive, long_term, Claim::permits(1, 3)).outcome,
+                   Outcome::renewed);
          EXPECT_EQ(client.inspect(key).shares, 3);
      }},
     {"WriterWaitsForNoLongerThanTheLeasesOfDeadReaders",
@@ -144,14 +148,20 @@ inline constexpr Case<BackendFixture> share_cases[] = {
          const std::string key = key_of(fixture);
          const std::string renews = new_token();
          const std::string silent = new_token();
-         ASSERT_EQ(take(client, key, renews, {1, 2}, fixture.term()), Outcome::granted);
-         ASSERT_EQ(take(client, key, silent, {1, 2}, fixture.term()), Outcome::granted);
-         EXPECT_EQ(client.renew(key, renews, long_term, {1, 2}).outcome, Outcome::renewed);
-         EXPECT_EQ(client.renew(key, renews, fixture.term(), {1, 2}).outcome, Outcome::renewed);
+         ASSERT_EQ(take(client, key, renews, Claim::permits(1, 2), fixture.term()),
+                   Outcome::granted);
+         ASSERT_EQ(take(client, key, silent, Claim::permits(1, 2), fixture.term()),
+                   Outcome::granted);
+         EXPECT_EQ(client.renew(key, renews, long_term, Claim::permits(1, 2)).outcome,
+                   Outcome::renewed);
+         EXPECT_EQ(client.renew(key, renews, fixture.term(), Claim::permits(1, 2)).outcome,
+                   Outcome::renewed);
          fixture.settle(fixture.term() + rounding);
          EXPECT_EQ(client.inspect(key).shares, 1);
-         EXPECT_EQ(client.renew(key, silent, long_term, {1, 2}).outcome, Outcome::lost);
-         EXPECT_EQ(client.renew(key, renews, long_term, {1, 2}).outcome, Outcome::renewed);
+         EXPECT_EQ(client.renew(key, silent, long_term, Claim::permits(1, 2)).outcome,
+                   Outcome::lost);
+         EXPECT_EQ(client.renew(key, renews, long_term, Claim::permits(1, 2)).outcome,
+                   Outcome::renewed);
          EXPECT_GT(client.inspect(key).remaining, long_term / 2);
      }},
     {"ShareIsNotRenewedOrReleasedByAnother",
@@ -172,12 +182,14 @@ inline constexpr Case<BackendFixture> share_cases[] = {
          Client client{fixture};
          const std::string key = key_of(fixture);
          const std::string token = new_token();
-         ASSERT_EQ(take(client, key, token, {1, 1}), Outcome::granted);
+         ASSERT_EQ(take(client, key, token, Claim::permits(1, 1)), Outcome::granted);
          const auto begin = fixture.clock()->now();
-         ASSERT_EQ(client.release(key, token, fixture.term(), {1, 1}).outcome, Outcome::released);
-         EXPECT_EQ(client.renew(key, token, long_term, {1, 1}).outcome, Outcome::lost);
-         EXPECT_EQ(client.release(key, token, 0ms, {1, 1}).outcome, Outcome::lost);
-         EXPECT_EQ(take(client, key, new_token(), {1, 1}), Outcome::held);
+         ASSERT_EQ(client.release(key, token, fixture.term(), Claim::permits(1, 1)).outcome,
+                   Outcome::released);
+         EXPECT_EQ(client.renew(key, token, long_term, Claim::permits(1, 1)).outcome,
+                   Outcome::lost);
+         EXPECT_EQ(client.release(key, token, 0ms, Claim::permits(1, 1)).outcome, Outcome::lost);
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(1, 1)), Outcome::held);
          const auto took = time_until_free(fixture, client, key, begin, 10 * fixture.term());
          EXPECT_GE(took, fixture.term() - rounding);
          EXPECT_LT(took, 10 * fixture.term());
@@ -192,7 +204,7 @@ inline constexpr Case<BackendFixture> share_cases[] = {
                                          .key = key,
                                          .token = token,
                                          .ttl = long_term,
-                                         .share = shared,
+                                         .claim = shared,
                                          .deadline = fixture.clock()->now() - 1s});
          EXPECT_EQ(reply.outcome, Outcome::failed);
          EXPECT_EQ(fixture.raw_holder(key), std::nullopt);
@@ -226,13 +238,13 @@ inline constexpr Case<BackendFixture> share_cases[] = {
          Client client{fixture};
          const std::string key = key_of(fixture);
          const std::string token = new_token();
-         ASSERT_EQ(take(client, key, token, {1, 3}), Outcome::granted);
-         ASSERT_EQ(take(client, key, new_token(), {1, 3}), Outcome::granted);
+         ASSERT_EQ(take(client, key, token, Claim::permits(1, 3)), Outcome::granted);
+         ASSERT_EQ(take(client, key, new_token(), Claim::permits(1, 3)), Outcome::granted);
          EXPECT_EQ(client.release(key, std::string(shared_mark) + "2").outcome, Outcome::lost);
          EXPECT_EQ(client.release(key, client.inspect(key).holder).outcome, Outcome::released);
          EXPECT_EQ(fixture.raw_holder(key), std::nullopt);
-         ASSERT_EQ(take(client, key, new_token(), {1, 3}), Outcome::granted);
-         EXPECT_EQ(client.renew(key, token, long_term, {1, 3}).outcome, Outcome::lost)
+         ASSERT_EQ(take(client, key, new_token(), Claim::permits(1, 3)), Outcome::granted);
+         EXPECT_EQ(client.renew(key, token, long_term, Claim::permits(1, 3)).outcome, Outcome::lost)
              << "it does not come back with the next holder";
          EXPECT_EQ(client.inspect(key).shares, 1);
      }},

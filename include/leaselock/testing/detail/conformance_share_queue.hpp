@@ -87,17 +87,17 @@ inline constexpr Case<BackendFixture> share_queue_cases[] = {
          const std::string key = key_of(fixture);
          const std::string two = new_token();
          const std::string one = new_token();
-         ASSERT_EQ(take(client, key, two, {2, 3}), Outcome::granted);
-         ASSERT_EQ(take(client, key, one, {1, 3}), Outcome::granted);
-         QueueWaiter many{fixture, client, key, long_term, {3, 3}};
-         QueueWaiter few{fixture, client, key, long_term, {1, 3}};
+         ASSERT_EQ(take(client, key, two, Claim::permits(2, 3)), Outcome::granted);
+         ASSERT_EQ(take(client, key, one, Claim::permits(1, 3)), Outcome::granted);
+         QueueWaiter many{fixture, client, key, long_term, Claim::permits(3, 3)};
+         QueueWaiter few{fixture, client, key, long_term, Claim::permits(1, 3)};
          (void)many.queue_up();
          (void)few.queue_up();
-         EXPECT_EQ(client.release(key, two, 0ms, {2, 3}).outcome, Outcome::released);
+         EXPECT_EQ(client.release(key, two, 0ms, Claim::permits(2, 3)).outcome, Outcome::released);
          EXPECT_TRUE(few.ask().queued);
-         EXPECT_EQ(take(client, key, new_token(), {1, 3}), Outcome::held);
+         EXPECT_EQ(take(client, key, new_token(), Claim::permits(1, 3)), Outcome::held);
          EXPECT_TRUE(many.messages().empty());
-         EXPECT_EQ(client.release(key, one, 0ms, {1, 3}).outcome, Outcome::released);
+         EXPECT_EQ(client.release(key, one, 0ms, Claim::permits(1, 3)).outcome, Outcome::released);
          EXPECT_GT(many.message().fencing_token, 0U);
          EXPECT_EQ(client.inspect(key).shares, 3);
          EXPECT_TRUE(few.messages().empty());
@@ -109,12 +109,12 @@ inline constexpr Case<BackendFixture> share_queue_cases[] = {
          Client client{fixture};
          const std::string key = key_of(fixture);
          const std::string all = new_token();
-         ASSERT_EQ(take(client, key, all, {4, 4}), Outcome::granted);
+         ASSERT_EQ(take(client, key, all, Claim::permits(4, 4)), Outcome::granted);
          std::deque<QueueWaiter> waiters;
          for (int i = 0; i < 3; ++i) {
-             waiters.emplace_back(fixture, client, key, long_term, Share{2, 4}).queue_up();
+             waiters.emplace_back(fixture, client, key, long_term, Claim::permits(2, 4)).queue_up();
          }
-         EXPECT_EQ(client.release(key, all, 0ms, {4, 4}).outcome, Outcome::released);
+         EXPECT_EQ(client.release(key, all, 0ms, Claim::permits(4, 4)).outcome, Outcome::released);
          EXPECT_GT(waiters[0].message().fencing_token, 0U);
          EXPECT_GT(waiters[1].message().fencing_token, 0U);
          EXPECT_EQ(client.inspect(key).shares, 4);
@@ -124,7 +124,7 @@ inline constexpr Case<BackendFixture> share_queue_cases[] = {
     {"HandedOverShareIsALeaseLikeAnyOther",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
-         QueueWaiter silent{fixture, held.client, held.key, long_term, {2, 2}};
+         QueueWaiter silent{fixture, held.client, held.key, long_term, Claim::permits(2, 2)};
          (void)silent.queue_up();
          ASSERT_EQ(silent.ask(fixture.term()).outcome, Outcome::held);
          held.release();

@@ -17,9 +17,9 @@ namespace leaselock::testing::detail {
 class QueueWaiter final : private Listener {
   public:
     QueueWaiter(BackendFixture& fixture, const Client& client, const std::string& key,
-                milliseconds place = long_term, Share share = exclusive)
+                milliseconds place = long_term, Claim claim = {})
         : QueueWaiter(fixture, client, std::make_unique<Names>(Names{key, new_token()}), place,
-                      share) {}
+                      claim) {}
     QueueWaiter(const QueueWaiter&) = delete;
     QueueWaiter& operator=(const QueueWaiter&) = delete;
     virtual ~QueueWaiter() { forget(); }
@@ -32,7 +32,7 @@ class QueueWaiter final : private Listener {
                                    .key = names_->key,
                                    .token = names_->token,
                                    .ttl = ttl,
-                                   .share = share_,
+                                   .claim = claim_,
                                    .listener = this,
                                    .place = place_});
         if (reply.queued && !reply.told) client_.backend()->listen(*this);
@@ -59,7 +59,7 @@ class QueueWaiter final : private Listener {
         return messages_;
     }
     void forget() { client_.backend()->forget(*this); }
-    Reply release() { return client_.release(names_->key, names_->token, 0ms, share_); }
+    Reply release() { return client_.release(names_->key, names_->token, 0ms, claim_); }
 
   private:
     // The texts that the listener's views look at.
@@ -68,13 +68,13 @@ class QueueWaiter final : private Listener {
         std::string token;
     };
     QueueWaiter(BackendFixture& fixture, Client client, std::unique_ptr<const Names> names,
-                milliseconds place, Share share)
+                milliseconds place, Claim claim)
         : Listener{names->key, names->token},
           fixture_{fixture},
           client_{std::move(client)},
           names_{std::move(names)},
           place_{place},
-          share_{share} {}
+          claim_{claim} {}
 
     WakeUp handed_over(const HandOff& what) noexcept override {
         const std::lock_guard lock{mutex_};
@@ -87,7 +87,7 @@ class QueueWaiter final : private Listener {
     Client client_;
     const std::unique_ptr<const Names> names_;
     const milliseconds place_;
-    const Share share_;
+    const Claim claim_;
     std::mutex mutex_;  // guards the rest
     std::vector<HandOff> messages_;
 };
