@@ -24,7 +24,8 @@ using namespace std::chrono_literals;
 Share share_of(const std::string& word) {
     const std::size_t slash = word.find('/');
     const std::string of = word.substr(slash + 1);
-    return of == "r" ? shared : Share{std::atoi(word.c_str()), std::atoi(of.c_str())};
+    if (of == "r") return shared;
+    return of == "0" ? exclusive : Share{std::atoi(word.c_str()), std::atoi(of.c_str())};
 }
 
 // A lock that was lost is no fault of this process: a test may have stopped it.
