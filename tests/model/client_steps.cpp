@@ -166,7 +166,7 @@ void Steps::act_holding(const State& before, int index) {
         end_session(state, index, true);
         add(state, [&] { return name_of(index) + " is done, sends a release"; });
     }
-    const bool as_share = share_of(setup_, before, token) != whole;
+    const bool as_share = claim_of(setup_, before, token) != whole;
     const auto ask = [&](Ticks ttl, const char* words) {
         send_renewal(before, index, ttl, as_share, words);
     };

@@ -19,18 +19,18 @@ inline void count_down(Store& store, Token token, Rule without) {
 // Counts a latch down, or waits for it to open. Makes it, if there is none.
 inline AcquireAnswer latch(Store& store, const AcquireArguments& what, Rule without = Rule::none) {
     if (what.not_after < 0 && without != Rule::not_after) return {AcquireAnswer::stale};
-    const bool is_there = store.holder == a_latch && store.of == what.share.of;
+    const bool is_there = store.holder == a_latch && store.of == what.claim.of;
     if (store.holder != nobody && !is_there) return {AcquireAnswer::conflict};
     store.holder = a_latch;
-    store.of = what.share.of;
+    store.of = what.claim.of;
     const bool grows = without != Rule::life_only_grows;
     store.left = grows ? std::max(store.left, what.ttl) : what.ttl;
-    const bool counts = what.share.want == to_count;
+    const bool counts = what.claim.want == to_count;
     if (counts) detail::count_down(store, what.token, without);
     const Fence fence = store.fence;
     if (!detail::is_open(store)) {
         if (counts) return {AcquireAnswer::granted, fence};
-        if (what.place_life > 0) detail::join(store, what.token, what.place_life, what.share);
+        if (what.place_life > 0) detail::join(store, what.token, what.place_life, what.claim);
         return {AcquireAnswer::held, fence, a_latch};
     }
     detail::leave(store, what.token);

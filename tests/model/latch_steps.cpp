@@ -15,14 +15,14 @@ void note(Tally& tally, const AcquireArguments& call, const AcquireAnswer& answe
     if (tally.left <= 0) tally.now = 0;
     tally.left = std::max(tally.left, call.ttl);
     if (answer.winners.count > 0) tally.left = std::max(tally.left, call.short_ttl);
-    if (call.share.want != to_count || (tally.ever & bit) != 0) return;
+    if (call.claim.want != to_count || (tally.ever & bit) != 0) return;
     tally.ever = small(tally.ever | bit);
     tally.now = small(tally.now | bit);
 }
 
-const char* word_for(const AcquireAnswer& answer, Share share) {
+const char* word_for(const AcquireAnswer& answer, Claim claim) {
     if (answer.what == AcquireAnswer::conflict) return "refused, it is a lock";
-    if (share.want == to_count) return "counted";
+    if (claim.want == to_count) return "counted";
     return answer.what == AcquireAnswer::granted ? "open" : "not open yet";
 }
 
@@ -36,12 +36,12 @@ void Steps::pass_tally(Tally& tally, int ticks) {
 
 void Steps::run_latch(State& state, const Message& command, unsigned deaf) {
     const int client = setup_.client_of(command.token);
-    const Share share = setup_.wants[client];
+    const Claim claim = setup_.wants[client];
     const AcquireArguments what{.token = command.token,
                                 .ttl = setup_.ttl_of(client),
                                 .not_after = command.value,
                                 .place_life = setup_.waits[client] ? setup_.place_life : small(0),
-                                .share = share,
+                                .claim = claim,
                                 .short_ttl = setup_.short_ttl,
                                 .deaf = deaf};
     const AcquireAnswer reply = latch(state.store, what, without_);
@@ -59,21 +59,21 @@ void Steps::run_latch(State& state, const Message& command, unsigned deaf) {
                          .value = nobody,
                          .live = command.live};
     say(state, command,
-        {answer, reply.winners, word_for(reply, share), judge_latch(state, share, reply, deaf)});
+        {answer, reply.winners, word_for(reply, claim), judge_latch(state, claim, reply, deaf)});
 }
 
-Property Steps::judge_latch(const State& after, Share share, const AcquireAnswer& answer,
+Property Steps::judge_latch(const State& after, Claim claim, const AcquireAnswer& answer,
                             unsigned deaf) const {
     if (answer.what == AcquireAnswer::conflict) return Property::none;
-    const bool waits = share.want == to_wait;
+    const bool waits = claim.want == to_wait;
     const bool opens = (waits && answer.what == AcquireAnswer::granted) || answer.winners.count > 0;
-    const bool all_counted = std::popcount(static_cast<unsigned>(after.tally.now)) >= share.of;
+    const bool all_counted = std::popcount(static_cast<unsigned>(after.tally.now)) >= claim.of;
     if (opens && !all_counted) return Property::latch_opens_by_counts;
     if (waits && !opens && all_counted) return Property::latch_stays_open;
     const Store& store = after.store;
     const bool somebody_stays =
         std::any_of(store.queue, store.queue + store.places, [&](const Place& each) {
-            return each.share == awaits(share.of) && (deaf >> each.token & 1U) == 0;
+            return each.claim == awaits(claim.of) && (deaf >> each.token & 1U) == 0;
         });
     return all_counted && somebody_stays ? Property::all_are_notified : Property::none;
 }
@@ -99,9 +99,9 @@ void Steps::receive_refused(State& state, const Message& message) {
 
 void Steps::reset_latch(const State& before) {
     State state = before;
-    const Share share = setup_.wants[setup_.clients - 1];
+    const Claim claim = setup_.wants[setup_.clients - 1];
     const bool is_waited_for = first_in_queue(state.store) != nobody;
-    if (latch_reset(state.store, share.of, without_).what != ResetAnswer::ended) return;
+    if (latch_reset(state.store, claim.of, without_).what != ResetAnswer::ended) return;
     state.was_reset = true;
     state.tally.left = state.tally.now = 0;
     add(

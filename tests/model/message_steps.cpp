@@ -65,7 +65,7 @@ void Steps::receive_renewed(State& state, const Message& message) {
     Ticks& belief = state.clients[setup_.client_of(message.token)].belief;
     belief = std::max(belief, small(message.value - age));
     Debt& debt = state.debts[message.token];
-    const Share wanted = setup_.wants[setup_.client_of(message.token)];
+    const Claim wanted = setup_.wants[setup_.client_of(message.token)];
     debt.is_reader = debt.is_reader || (message.live && wanted == whole);
 }
 

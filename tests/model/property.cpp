@@ -32,7 +32,7 @@ class Check {
     [[nodiscard]] bool holds(int client) const {
         return state_.clients[client].phase == Phase::holding;
     }
-    [[nodiscard]] Share share(int client) const { return share_of(setup_, state_, token(client)); }
+    [[nodiscard]] Claim claim(int client) const { return claim_of(setup_, state_, token(client)); }
 
     // The whole is one's alone, and of shares there are no more than there are. For each kind of
     // shares those of the other kinds are too many.
@@ -43,11 +43,11 @@ class Check {
         for (int i = 0; i < setup_.clients; ++i) {
             if (!holds(i)) continue;
             ++all;
-            wholes += share(i) == whole ? 1 : 0;
+            wholes += claim(i) == whole ? 1 : 0;
         }
         if (wholes > 0 && all > 1) return Property::one_holder;
         for (int i = 0; i < setup_.clients && wholes == 0; ++i) {
-            if (holds(i) && are_too_many(share(i).of)) return Property::permits_are_counted;
+            if (holds(i) && are_too_many(claim(i).of)) return Property::permits_are_counted;
         }
         return Property::none;
     }
@@ -56,8 +56,8 @@ class Check {
         int taken = 0;
         for (int i = 0; i < setup_.clients; ++i) {
             if (!holds(i)) continue;
-            if (share(i).of != of) return true;
-            taken += share(i).count;
+            if (claim(i).of != of) return true;
+            taken += claim(i).count;
         }
         return of != 0 && taken > of;
     }
@@ -67,7 +67,7 @@ class Check {
         const Store& store = state_.store;
         const Token token = this->token(index);
         const bool has_whole = is_held_by(store, token);
-        const bool is_sharing = share(index) != whole;
+        const bool is_sharing = claim(index) != whole;
         const Lease* const lease = is_sharing ? find_lease(store, token) : nullptr;
         const Ticks left = has_whole          ? store.left
                            : lease != nullptr ? std::min(lease->left, store.left)
@@ -111,7 +111,7 @@ class Check {
     // Nobody but he does anything from now on, every message is lost, and he looks at each tick: he
     // has the lock when what is there now, a lock and places, has ended.
     [[nodiscard]] bool waits_too_long(int client) const {
-        const Share wanted = setup_.wants[client];
+        const Claim wanted = setup_.wants[client];
         Store store = state_.store;
         if (is_latch(wanted)) return !finds_it_open(store, client);
         const Ticks bound = std::max(store.left, setup_.place_life);
@@ -128,7 +128,7 @@ class Check {
     // Whoever waits for a latch that is open finds that by the next poll. How long it takes until
     // all have counted is their affair.
     [[nodiscard]] bool finds_it_open(Store& store, int client) const {
-        const Share wanted = setup_.wants[client];
+        const Claim wanted = setup_.wants[client];
         const bool all_counted =
             std::popcount(static_cast<unsigned>(state_.tally.now)) >= wanted.of;
         const AcquireArguments look{token(client), setup_.ttl, 0, setup_.place_life, wanted};

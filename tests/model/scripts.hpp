@@ -21,7 +21,7 @@ struct AcquireArguments {
     Ticks ttl;
     Ticks not_after;   // what is left until it must not run any more; below 0: nothing
     Ticks place_life;  // 0: takes no place
-    Share share = whole;
+    Claim claim = whole;
     Ticks short_ttl = 0;  // of those to whom it hands over, and whom PUBLISH does not reach
     unsigned deaf = 0;
 };
@@ -35,7 +35,7 @@ struct AcquireAnswer {
 struct RenewArguments {
     Token token;
     Ticks ttl;
-    Share share = whole;
+    Claim claim = whole;
     Ticks short_ttl = 0;
     unsigned deaf = 0;
 };
@@ -48,7 +48,7 @@ struct ReleaseArguments {
     Ticks keep;         // how long the key stays taken; 0 frees it
     Ticks short_ttl;    // how long a lock that is handed over lives
     unsigned deaf = 0;  // by token: PUBLISH reaches nobody
-    Share share = whole;
+    Claim claim = whole;
 };
 struct ReleaseAnswer {
     bool released;
@@ -70,11 +70,11 @@ namespace detail {
     return store.holder == a_latch && std::popcount(counted) + store.counted_again >= store.of;
 }
 
-[[nodiscard]] inline bool has_room(const Store& store, Share share) {
-    if (is_latch(share)) return is_open(store) && store.of == share.of;
+[[nodiscard]] inline bool has_room(const Store& store, Claim claim) {
+    if (is_latch(claim)) return is_open(store) && store.of == claim.of;
     if (store.holder == nobody) return true;
-    if (store.holder != several || share == whole || share.of != store.of) return false;
-    return store.leases > 0 && (share.of == 0 || used_shares(store) + share.count <= share.of);
+    if (store.holder != several || claim == whole || claim.of != store.of) return false;
+    return store.leases > 0 && (claim.of == 0 || used_shares(store) + claim.count <= claim.of);
 }
 
 inline Lease& lease_of(Store& store, Token token) {
@@ -88,18 +88,18 @@ inline Lease& lease_of(Store& store, Token token) {
 }
 
 // Makes or prolongs a lease.
-inline void take_share(Store& store, Token token, Share share, Ticks life, Rule without) {
+inline void take_share(Store& store, Token token, Claim claim, Ticks life, Rule without) {
     if (store.holder != several) {
         free_lock(store, without);
         store.holder = several;
-        store.of = share.of;
+        store.of = claim.of;
         store.counted_before = 0;  // the table was theirs
     }
     store.left = std::max(store.left, life);
     Lease& lease = lease_of(store, token);
     const bool grows = without != Rule::life_only_grows;
     lease.left = grows ? std::max(lease.left, life) : life;
-    lease.count = share.count;
+    lease.count = claim.count;
 }
 
 inline void mint_fence(Store& store, Rule without) {
@@ -107,13 +107,13 @@ inline void mint_fence(Store& store, Rule without) {
     store.fence = small(store.fence + (falls ? -1 : 1));
 }
 
-inline void grant(Store& store, Token token, Share share, Ticks life, Rule without) {
+inline void grant(Store& store, Token token, Claim claim, Ticks life, Rule without) {
     leave(store, token);
-    if (is_latch(share)) {
+    if (is_latch(claim)) {
         store.left = std::max(store.left, life);
         return;
     }
-    if (share != whole) return take_share(store, token, share, life, without);
+    if (claim != whole) return take_share(store, token, claim, life, without);
     store.holder = token;
     store.left = life;
 }
@@ -127,13 +127,13 @@ inline Winners hand_over(Store& store, Ticks short_ttl, unsigned deaf, Rule with
             remove_place(store, i);
             continue;
         }
-        if (!has_room(store, place.share)) break;
+        if (!has_room(store, place.claim)) break;
         if ((deaf >> place.token & 1U) != 0) {
             ++i;
             continue;
         }
         if (winners.count == 0 || without != Rule::fence_for_each) mint_fence(store, without);
-        grant(store, place.token, place.share, short_ttl, without);
+        grant(store, place.token, place.claim, short_ttl, without);
         winners.tokens[winners.count++] = place.token;
         if (store.holder == a_latch && without == Rule::all_are_notified) break;
     }

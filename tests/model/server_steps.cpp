@@ -43,7 +43,7 @@ void Steps::run(const State& before, int index) {
     if (is_overtaking && keeps(Rule::release_goes_first)) return;
     run_script(before, state, command, 0);
     const bool may_hand_over =
-        command.kind == Kind::release || share_of(setup_, before, command.token) != whole;
+        command.kind == Kind::release || claim_of(setup_, before, command.token) != whole;
     if (may_hand_over) {
         // PUBLISH reaches nobody: the process died, or it connects again just now.
         const unsigned dead = places_of(before.store, is_of_dead, before, setup_);
@@ -57,7 +57,7 @@ void Steps::run(const State& before, int index) {
 void Steps::run_script(const State& before, State state, const Message& command, unsigned deaf) {
     switch (command.kind) {
         case Kind::acquire:
-            if (is_latch(share_of(setup_, before, command.token))) {
+            if (is_latch(claim_of(setup_, before, command.token))) {
                 return run_latch(state, command, deaf);
             }
             return run_acquire(before, state, command, deaf);
@@ -68,15 +68,15 @@ void Steps::run_script(const State& before, State state, const Message& command,
 
 void Steps::run_acquire(const State& before, State& state, const Message& command, unsigned deaf) {
     const int client = setup_.client_of(command.token);
-    const Share share = setup_.wants[client];
+    const Claim claim = setup_.wants[client];
     const AcquireArguments what{.token = command.token,
                                 .ttl = setup_.ttl_of(client),
                                 .not_after = command.value,
                                 .place_life = setup_.waits[client] ? setup_.place_life : small(0),
-                                .share = share,
+                                .claim = claim,
                                 .short_ttl = setup_.short_ttl,
                                 .deaf = deaf};
-    const AcquireAnswer reply = share == whole ? acquire(state.store, what, without_)
+    const AcquireAnswer reply = claim == whole ? acquire(state.store, what, without_)
                                                : share_acquire(state.store, what, without_);
     if (reply.what == AcquireAnswer::stale) {
         return add(state, [&] { return "the server finds " + name(command) + " stale"; });
@@ -107,7 +107,7 @@ void Steps::run_acquire(const State& before, State& state, const Message& comman
 void Steps::run_renew(const State& before, State& state, const Message& command, unsigned deaf) {
     const RenewArguments what{.token = command.token,
                               .ttl = command.value,
-                              .share = share_of(setup_, before, command.token),
+                              .claim = claim_of(setup_, before, command.token),
                               .short_ttl = setup_.short_ttl,
                               .deaf = deaf};
     const RenewAnswer reply = command.live ? share_renew(state.store, what, without_)
@@ -135,8 +135,8 @@ void Steps::run_release(const State& before, State& state, const Message& comman
                                 .keep = command.value,
                                 .short_ttl = setup_.short_ttl,
                                 .deaf = deaf,
-                                .share = share_of(setup_, before, command.token)};
-    const ReleaseAnswer reply = what.share == whole ? release(state.store, what, without_)
+                                .claim = claim_of(setup_, before, command.token)};
+    const ReleaseAnswer reply = what.claim == whole ? release(state.store, what, without_)
                                                     : share_release(state.store, what, without_);
     const bool overheard =
         reply.released && what.keep == 0 && deaf != 0 && !keeps(Rule::only_grants_are_told);

@@ -21,7 +21,7 @@ struct Setup {
     int messages = 3;  // in flight at once
     int process_of[max_clients] = {0, 1, 2};
     bool waits[max_clients] = {true, true, true};  // false: who finds the lock held is sent away
-    Share wants[max_clients] = {whole, whole, whole};
+    Claim wants[max_clients] = {whole, whole, whole};
     bool downgrades = false;  // the first client, which wants the whole, may become a reader
 
     Ticks ttl = 2;

@@ -110,7 +110,7 @@ static_assert(std::is_trivially_copyable_v<State> && alignof(State) == 1 &&
 }
 
 // What a token's commands ask for.
-[[nodiscard]] inline Share share_of(const Setup& setup, const State& state, Token token) {
+[[nodiscard]] inline Claim claim_of(const Setup& setup, const State& state, Token token) {
     return state.debts[token].is_reader ? reader : setup.wants[setup.client_of(token)];
 }
 

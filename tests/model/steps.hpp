@@ -21,7 +21,7 @@ struct Step {
 
 // Names as a reader knows them: clients A, B, C; the token of A's first session A1.
 [[nodiscard]] std::string name_of(int client);
-[[nodiscard]] std::string name_of(Share share);
+[[nodiscard]] std::string name_of(Claim claim);
 [[nodiscard]] std::string name_of(const Setup& setup, Token token);
 [[nodiscard]] std::string name_of(const Setup& setup, const Message& message);
 [[nodiscard]] std::string picture(const Setup& setup, const State& state);
@@ -70,7 +70,7 @@ class Steps {
                                  const Winners& winners) const;
 
     // latch_steps.cpp: what is special of latches.
-    [[nodiscard]] Property judge_latch(const State& after, Share share, const AcquireAnswer& answer,
+    [[nodiscard]] Property judge_latch(const State& after, Claim claim, const AcquireAnswer& answer,
                                        unsigned deaf) const;
     void end_latch_call(State& state, int index);
     void receive_refused(State& state, const Message& message);

@@ -32,31 +32,31 @@ inline constexpr int max_leases = 4;
 // What is wanted of the key: the whole of the lock; `count` of the `of` shares that there are, 0
 // for any number; or of a latch of `of` to count it down, or to wait until it opens.
 enum Want : std::uint8_t { a_lock, to_count, to_wait };
-struct Share {
+struct Claim {
     std::uint8_t count : 3;
     std::uint8_t of : 3;
     std::uint8_t want : 2;
 
-    friend constexpr bool operator==(Share a, Share b) {
+    friend constexpr bool operator==(Claim a, Claim b) {
         return a.count == b.count && a.of == b.of && a.want == b.want;
     }
 };
-inline constexpr Share whole{0, 0, a_lock};
-inline constexpr Share reader{1, 0, a_lock};
+inline constexpr Claim whole{0, 0, a_lock};
+inline constexpr Claim reader{1, 0, a_lock};
 // Two shares of two, and so on.
-constexpr Share permits(int count, int of) {
+constexpr Claim permits(int count, int of) {
     return {static_cast<std::uint8_t>(count & 7), static_cast<std::uint8_t>(of & 7), a_lock};
 }
 // Of a latch of so many.
-constexpr Share counts(int of) { return {1, static_cast<std::uint8_t>(of & 7), to_count}; }
-constexpr Share awaits(int of) { return {0, static_cast<std::uint8_t>(of & 7), to_wait}; }
-[[nodiscard]] constexpr bool is_latch(Share share) { return share.want != a_lock; }
+constexpr Claim counts(int of) { return {1, static_cast<std::uint8_t>(of & 7), to_count}; }
+constexpr Claim awaits(int of) { return {0, static_cast<std::uint8_t>(of & 7), to_wait}; }
+[[nodiscard]] constexpr bool is_latch(Claim claim) { return claim.want != a_lock; }
 
 struct Place {
     Token token;
     Ticks left;  // until it ends
     Ticks life;  // what `left` was when it was taken or refreshed
-    Share share;
+    Claim claim;
 };
 
 // Some shares of one holder.
@@ -111,11 +111,11 @@ inline void leave(Store& store, Token token) {
     if (const int index = find_place(store, token); index >= 0) remove_place(store, index);
 }
 
-inline void join(Store& store, Token token, Ticks life, Share share) {
+inline void join(Store& store, Token token, Ticks life, Claim claim) {
     const int index = find_place(store, token);
     if (index < 0 && store.places == max_places) return;
     Place& place = index < 0 ? store.queue[store.places++] : store.queue[index];
-    place = {token, life, life, share};
+    place = {token, life, life, claim};
 }
 
 // A place that has more left than it was ever given is of a time before the clock went back.

@@ -14,8 +14,8 @@ inline constexpr int tokens = 4;
 struct TraceWishes {
     bool shares = false;
     bool latches = false;
-    Share share_of[tokens] = {};
-    Share less[tokens] = {};  // what they ask for when they renew and release
+    Claim claim_of[tokens] = {};
+    Claim less[tokens] = {};  // what they ask for when they renew and release
 
     // 0: everybody wants the whole; 1: most want shares; 2: most a latch. `below(n)` draws one of
     // n.
@@ -33,22 +33,22 @@ struct TraceWishes {
         const bool readers = below(2) == 0;
         for (Token token = 0; token < tokens; ++token) {
             const unsigned what = below(16);
-            const Share kind = readers ? reader : permits(what < 11 ? 1 : 2, 2);
-            share_of[token] = !shares || what < 1 || token == 0 ? whole
+            const Claim kind = readers ? reader : permits(what < 11 ? 1 : 2, 2);
+            claim_of[token] = !shares || what < 1 || token == 0 ? whole
                               : what == 15                      ? permits(1, 3)
                                                                 : kind;
             // What is asked for by a token that has the whole and gives it up.
-            less[token] = share_of[token] != whole ? share_of[token] : shares ? kind : whole;
+            less[token] = claim_of[token] != whole ? claim_of[token] : shares ? kind : whole;
         }
     }
     // Of one latch, but for now and then one that takes it for a lock, or for another latch.
     template <class Below>
     void choose_latches(const Below& below) {
-        const Share others[] = {whole, reader, permits(1, 2), counts(3), awaits(1)};
+        const Claim others[] = {whole, reader, permits(1, 2), counts(3), awaits(1)};
         for (Token token = 0; token < tokens; ++token) {
-            share_of[token] = token % 2 == 0 ? counts(2) : awaits(2);
-            if (below(5) == 0) share_of[token] = others[below(std::size(others))];
-            less[token] = share_of[token];
+            claim_of[token] = token % 2 == 0 ? counts(2) : awaits(2);
+            if (below(5) == 0) claim_of[token] = others[below(std::size(others))];
+            less[token] = claim_of[token];
         }
     }
 };

@@ -62,12 +62,12 @@ std::string queue_of(const Setup& setup, const Store& store) {
 
 std::string name_of(int client) { return {static_cast<char>('A' + client)}; }
 
-std::string name_of(Share share) {
-    if (share == whole) return "the lock";
-    if (share == reader) return "to read";
-    if (share.want == to_count) return "to count down";
-    if (share.want == to_wait) return "to wait for the latch";
-    return fmt::format("{} of {}", static_cast<int>(share.count), static_cast<int>(share.of));
+std::string name_of(Claim claim) {
+    if (claim == whole) return "the lock";
+    if (claim == reader) return "to read";
+    if (claim.want == to_count) return "to count down";
+    if (claim.want == to_wait) return "to wait for the latch";
+    return fmt::format("{} of {}", static_cast<int>(claim.count), static_cast<int>(claim.of));
 }
 
 std::string name_of(const Setup& setup, Token token) {
