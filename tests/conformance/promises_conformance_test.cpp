@@ -40,7 +40,7 @@ class LittleStore final : public Backend {
             Request request = each->request;
             request.listener = nullptr;
             request.ttl = std::clamp(request.ttl, statement_.least, statement_.longest);
-            if (request.share != exclusive || request.keep > 0ms || request.min_hold > 0ms) {
+            if (!request.claim.is_exclusive() || request.keep > 0ms || request.min_hold > 0ms) {
                 each->fail(Errc::not_supported, "too much for this store");
                 continue;
             }
