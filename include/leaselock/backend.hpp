@@ -2,9 +2,11 @@
 // not wait for a lock, retry, renew or sleep; the manager does, above it. Hold yours against
 // leaselock/testing/conformance.hpp.
 //
-// An Operation is a request and later its reply. The caller owns it and keeps it alive until it is
-// done or detached. submit() starts operations and does not wait; pump() lends the caller's thread
-// until one is done; detach() lets go of it; side_channel() opens a second way to the same store.
+// An Operation is a request and later its reply. submit() starts operations and does not wait; each
+// is completed exactly once, as soon as its answer is there: on any thread, in any order, whatever
+// the others are at. Nobody need call anything for that. cancel() completes one now. help() is
+// there for speed alone: a caller that blocks for its answer may lend its thread for the I/O, so
+// that nobody has to wake it. The caller owns the operation, and keeps it until it is completed.
 //
 // Waiting. A store may keep a queue for each key. An acquire that names a Listener takes a place in
 // it when the lock is not free, and keeps that place by being repeated; a release then hands the
@@ -57,8 +59,8 @@
 //   - what is freed goes to as many as it is enough for, in their order.
 //
 // Thread-safety: a Backend may be used from all threads at once. An Operation belongs to its
-// caller, except between submit() and done(), when only done() may be called from outside the
-// backend.
+// caller, except between submit() and its completion, when only done() may be called from outside
+// the backend.
 #pragma once
 
 #include <atomic>
@@ -161,10 +163,11 @@ enum class Outcome : std::uint8_t {
 
 struct Reply {
     Outcome outcome = Outcome::failed;
-    bool kept = false;                       // the holder released it, and it is kept
-    bool queued = false;                     // acquire, held: the token has a place
-    bool first = false;                      // and it is the first that lives
-    bool told = false;                       // and hand-offs are told, from before this was sent
+    bool kept = false;    // the holder released it, and it is kept
+    bool queued = false;  // acquire, held: the token has a place
+    bool first = false;   // and it is the first that lives
+    bool told = false;    // and hand-offs are told, from before this was sent; else look() will say
+                          // from when on
     bool deaths_told = false;                // and so is the end of a holder that did not release
     Errc error = Errc::unexpected_reply;     // why, where it failed
     bool in_part = false;                    // it failed, and may have done a part before
@@ -182,6 +185,26 @@ struct Reply {
     std::string detail{};         // why, in words
 };
 
+class Operation;
+
+// Whoever is notified that an operation is completed.
+class LEASELOCK_EXPORT Completion {
+  public:
+    // The operation belongs to its caller again. Once for each, on any thread, and perhaps before
+    // the submit() or cancel() that led to it returns: must not block, throw or call the backend.
+    virtual void completed(Operation& operation) noexcept = 0;
+
+  protected:
+    ~Completion() = default;
+};
+
+// What the thread that submits does next, as far as the backend may make use of it.
+enum class Submitter : std::uint8_t {
+    goes_on,    // and is not to be held up by anything
+    passes_by,  // may be held up for a moment: a guard's destructor
+    helps,      // blocks for the answer, and calls help()
+};
+
 class Operation {
   public:
     explicit Operation(const Request& what) noexcept : request{what} {}
@@ -192,9 +215,13 @@ class Operation {
     // Whether `reply` is there.
     [[nodiscard]] bool done() const noexcept { return done_.load(std::memory_order_acquire); }
 
-    // For the backend: `reply` is filled in. Exactly once; afterwards the backend does not touch
-    // the operation any more.
-    void complete() noexcept { done_.store(true, std::memory_order_release); }
+    // For the backend: `reply` is filled in. Exactly once, and with nothing locked that completed()
+    // could need; afterwards the backend does not touch the operation any more.
+    void complete() noexcept {
+        Completion* const whom = completion;
+        done_.store(true, std::memory_order_release);
+        if (whom != nullptr) whom->completed(*this);
+    }
     // Without memory for it the text is left out.
     void fail(Errc error, std::string_view detail) noexcept {
         reply.outcome = Outcome::failed;
@@ -209,6 +236,10 @@ class Operation {
 
     const Request request;
     Reply reply{};
+    // Set before submit(), or left out by a caller that asks done(). With one, the operation stays
+    // until that was called, whatever done() says.
+    Completion* completion = nullptr;
+    Submitter submitter = Submitter::goes_on;
     void* slot = nullptr;       // for the backend: where the operation waits
     Clock::time_point since{};  // for the backend: from when on
 
@@ -238,30 +269,23 @@ class LEASELOCK_EXPORT Backend {
         submit({&one, 1});
     }
 
-    // Blocks until the operation is done (true) or `until` is reached (false), and longer only to
-    // finish connecting, not behind the operation's own deadline. A backend with a command time-out
-    // of its own completes the operation as `unknown` when that is over. The caller's thread may do
-    // the I/O of other callers meanwhile. One thread at a time for one operation.
-    virtual bool pump(Operation& operation, Clock::time_point until) noexcept = 0;
+    // The caller's thread does I/O of this backend until the operation is done, or until `until`;
+    // it may return earlier. False: there is nothing that it could do, and the caller waits for the
+    // completion. One thread at a time for one operation. May do the work of other callers
+    // meanwhile, and blocks no longer than that for it.
+    virtual bool help(Operation& /*operation*/, Clock::time_point /*until*/) noexcept {
+        return false;
+    }
 
-    // Lets go of an operation that is not done: it is completed at once, `unavailable` if nothing
-    // of it was sent, else `unknown`, and a late answer to it is dropped. Does not block.
-    virtual void detach(Operation& operation) noexcept = 0;
+    // Completes an operation now, unless that is just being done: `unavailable` if nothing of it
+    // was sent, else `unknown`, and a late answer to it is dropped. Does not block. A backend whose
+    // operations are complete when submit() returns has nothing to do.
+    virtual void cancel(Operation& /*operation*/) noexcept {}
 
-    // Hand-offs shall be told to this listener, whose acquire was answered `queued` and not `told`.
-    // When they are, or when a message may have been missed, its look() is called: perhaps before
-    // this returns, perhaps never. Again for the same one changes nothing. Does not block.
-    virtual void listen(Listener& /*listener*/) noexcept {}
     // Nothing more is told to it, and its address is not kept. Its place stays until a release with
     // its token, or its end. Unknown listeners are ignored. Waits for a call that is under way, so
     // it is not for those calls; else it does not block.
     virtual void forget(Listener& /*listener*/) noexcept {}
-
-    // A backend of the same store that shares no connection with this one, so that whoever uses it
-    // does not queue behind the callers of this one. Null: there is nothing to queue for. Does not
-    // block. May throw bad_alloc. Where there is one, the answer to a release that nobody waits for
-    // is left for 20 ms to the callers that pump operations of their own, and pumped then.
-    [[nodiscard]] virtual std::shared_ptr<Backend> side_channel() { return nullptr; }
 
     // How many connections were made in the place of one that was there before, for LockStats. Does
     // not block.

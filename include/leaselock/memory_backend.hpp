@@ -64,11 +64,6 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
             }
         }
     }
-    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
-        return true;
-    }
-    void detach(Operation& /*operation*/) noexcept override {}
-    // Hand-offs are told from the first acquire on, so there is nothing to listen for.
     void forget(Listener& listener) noexcept override {
         if (is_in_child()) return;
         const Key key = hashed(listener.key());

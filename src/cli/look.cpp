@@ -8,6 +8,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/guarantees.hpp>
@@ -48,10 +49,7 @@ bool release_by_token(Store& store, const Options& options, const LockInfo& info
                          .token = options.token,
                          .claim = all_of(info),
                          .submitted = boot_clock()->now()}};
-    store.backend->submit(operation);
-    if (!store.backend->pump(operation, Clock::time_point::max())) {
-        store.backend->detach(operation);
-    }
+    detail::BlockingCall{operation}.run(*store.backend, *boot_clock());
     if (operation.reply.outcome == Outcome::failed) {
         throw LockError(operation.reply.error,
                         fmt::format("lock '{}': {}", options.key, operation.reply.detail));

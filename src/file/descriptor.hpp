@@ -1,5 +1,4 @@
-// A file descriptor that is closed with its object. Those of ours are close-on-exec, so that none
-// gets into a command.
+// The descriptor of a file or of a directory, and whether that still has a name.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -7,33 +6,12 @@
 #include <cstdint>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include <utility>
+
+#include "base/descriptor.hpp"
 
 namespace leaselock::file {
 
-class Descriptor {
-  public:
-    Descriptor() = default;
-    explicit Descriptor(int fd) noexcept : fd_{fd} {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Descriptor(Descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor() { close(); }
-
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    explicit operator bool() const noexcept { return fd_ >= 0; }
-    void close() noexcept {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-
-  private:
-    int fd_ = -1;
-};
+using base::Descriptor;
 
 // Kind, rights, owner, names and size of a file, and which one it is. Not its times: after a
 // question for them the kernel keeps finer ones, and the next write has to store them.

@@ -99,40 +99,52 @@ void FileBackend::sweep_some(const Home& home) {
     }
 }
 
+// What its caller blocks for is done on its thread, and so is what is over in a moment; the rest
+// must not hold the submitting thread up, whatever the disk is at.
 void FileBackend::submit(std::span<Operation* const> operations) noexcept {
     if (is_copied()) return refuse_copied(operations);
     for (Operation* const operation : operations) {
-        (void)soon(*real_, [&] { return run(*operation); });
+        const bool goes_on = operation->submitter == Submitter::goes_on;
+        if (!goes_on && run(*operation)) continue;
+        // How long a process may stand still inside the file is a matter of real time.
+        operation->since = real_->now();
+        if (operation->submitter == Submitter::helps) continue;
+        if (!background_->add(*operation)) fail(*operation, Errc::no_thread, "no thread for it");
     }
 }
 
-bool FileBackend::pump(Operation& operation, Clock::time_point until) noexcept {
-    if (is_copied() && !operation.done()) operation.fail(Errc::forked, {});
-    // How long a process may stand still is a matter of real time; and it counts from here on,
-    // since the operations before this one took theirs.
-    if (operation.since == Clock::time_point{}) operation.since = real_->now();
+bool FileBackend::help(Operation& operation, Clock::time_point until) noexcept {
+    if (operation.submitter != Submitter::helps || is_in_child()) return false;
     Nap nap;
-    while (!operation.done() && !run(operation)) {
-        const bool hangs = real_->now() >= operation.since + patience;
-        const auto now = options_.clock->now();
-        if (hangs || now >= operation.request.deadline) {
-            detach(operation);
-        } else if (now >= until) {
-            return false;
-        } else {
-            nap.take(*real_);
-        }
+    while (!run_in_time(operation)) {
+        if (options_.clock->now() >= until) break;
+        nap.take(*real_);
     }
     return true;
 }
 
-void FileBackend::detach(Operation& operation) noexcept {
+void FileBackend::cancel(Operation& operation) noexcept {
+    if (operation.submitter == Submitter::helps || is_in_child() ||
+        background_->take_out(operation)) {
+        give_up(operation);
+    }
+}
+
+void FileBackend::give_up(Operation& operation) noexcept {
     fail(operation, Errc::busy, "another process is inside the lock's file and does not go on");
 }
 
 void FileBackend::forget(Listener& listener) noexcept {
     if (is_in_child()) return;
     watch_->forget(listener);
+}
+
+bool FileBackend::run_in_time(Operation& operation) noexcept {
+    if (run(operation)) return true;
+    const bool hangs = real_->now() >= operation.since + patience;
+    if (!hangs && options_.clock->now() < operation.request.deadline) return false;
+    give_up(operation);
+    return true;
 }
 
 bool FileBackend::run(Operation& operation) noexcept {

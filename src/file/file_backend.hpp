@@ -18,6 +18,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/file.hpp>
 
+#include "file/background.hpp"
 #include "file/descriptor.hpp"
 #include "file/directory.hpp"
 #include "file/kept_files.hpp"
@@ -28,7 +29,7 @@
 
 namespace leaselock::file {
 
-class FileBackend final : public Backend {
+class FileBackend final : public Backend, private Background::Worker {
   public:
     explicit FileBackend(FileOptions options);
 
@@ -47,8 +48,8 @@ class FileBackend final : public Backend {
                 .least_ttl = min_ttl};
     }
     void submit(std::span<Operation* const> operations) noexcept override;
-    bool pump(Operation& operation, Clock::time_point until) noexcept override;
-    void detach(Operation& operation) noexcept override;
+    bool help(Operation& operation, Clock::time_point until) noexcept override;
+    void cancel(Operation& operation) noexcept override;
     void forget(Listener& listener) noexcept override;
     void examine(std::vector<Finding>& findings) override;
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override;
@@ -60,12 +61,15 @@ class FileBackend final : public Backend {
     [[nodiscard]] std::string path() const;
     [[nodiscard]] std::string explain(Errc code, std::string_view why) const;
     void fail(Operation& operation, Errc code, std::string_view why) const noexcept;
+    void give_up(Operation& operation) noexcept override;
     template <class Work>
     void told_outside(const Work& work) const;
     // With `self`: as one that holds or waits.
     [[nodiscard]] Home home(bool with_self);
     // False: somebody is inside the file, and nothing was done.
     [[nodiscard]] bool run(Operation& operation) noexcept;
+    // The same; but where that has lasted too long, or the deadline is over, it is an error.
+    [[nodiscard]] bool run_in_time(Operation& operation) noexcept override;
     [[nodiscard]] bool run_in_file(Operation& operation);
     // The same in the file that an acquire has left open. Nothing: there is none any more.
     [[nodiscard]] std::optional<bool> run_in_kept(Operation& operation, const std::string& name);
@@ -103,7 +107,8 @@ class FileBackend final : public Backend {
     detail::Mutex spares_mutex_;
     std::atomic<bool> has_spares_{false};
     Spares spares_ LEASELOCK_GUARDED_BY(spares_mutex_);
-    detail::AtHome<Watch> watch_;  // the last: its thread reads the member
+    detail::AtHome<Watch> watch_;  // its thread reads the member
+    detail::AtHome<Background> background_{static_cast<Background::Worker&>(*this)};
 };
 
 }  // namespace leaselock::file

@@ -117,10 +117,7 @@ Acquisition::Next Acquisition::judge(bool out_of_the_way, Clock::time_point now)
     return next(action, now);
 }
 
-void Acquisition::note_queue(const Reply& reply) noexcept {
-    told_ = reply.queued && reply.told;
-    if (reply.queued && !reply.told) lease_.backend().listen(*waiter_);
-}
+void Acquisition::note_queue(const Reply& reply) noexcept { told_ = reply.queued && reply.told; }
 
 // A release of our own that is under way, and has not arrived, is no reason to send somebody away:
 // whoever finds it in the way sends it once more. If it is not under way any more, it may have

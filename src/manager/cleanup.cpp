@@ -55,22 +55,47 @@ bool Cleanup::frees(std::string_view token, Clock::time_point now) noexcept {
     return false;
 }
 
-// Only the Keeper changes the links behind the first, so it may follow them without the mutex.
+// Only the Keeper changes the links after the first, so it may follow them without the mutex.
 Lease* Cleanup::first() noexcept {
     const MutexLock lock{mutex_};
     return first_;
 }
 
-Clock::time_point Cleanup::tend(Clock::time_point now, const Send& send, const Report& settled) {
+void Cleanup::answered(Lease& lease, Clock::time_point now, const Report& settled) noexcept {
+    check_reply(*lease.duty.operation);
+    const Reply& reply = lease.duty.operation->reply;
+    ++lease.duty.attempts;
+    lease.duty.error = reply.outcome == Outcome::failed ? reply.error : Errc{};
+    if (lease.settled_by(reply)) {
+        settled(lease);
+        drop(lease);
+    } else {
+        plan_again(lease, now);
+    }
+}
+
+void Cleanup::plan_again(Lease& lease, Clock::time_point now) noexcept {
+    const Reply& reply = lease.duty.operation->reply;
+    if (!std::exchange(lease.duty.counted, true)) ++pending_;
+    if (reply.outcome != Outcome::failed) {
+        // An acquire may still run: once more when it cannot.
+        const std::chrono::microseconds left{lease.owed_until() - reply.store_time};
+        lease.duty.next_try = now + left + milliseconds{1};
+    } else if (lease.duty.attempts == 1 && reply.error == Errc::connection_lost) {
+        lease.duty.next_try = now;  // a broken connection is replaced by the next command
+    } else {
+        lease.duty.next_try = now + jitter_(doubled(first_wait, lease.duty.attempts, longest_wait));
+    }
+    lease.duty.operation.reset();
+}
+
+// What was posted and is not answered waits for nobody's time.
+Clock::time_point Cleanup::send_due(Clock::time_point now, const Send& send) {
     Clock::time_point next = Clock::time_point::max();
+    if (pending() == 0) return next;
     for (Lease* each = first(); each != nullptr;) {
         Lease& lease = *each;
         each = lease.duty.next;
-        if (lease.duty.operation && lease.duty.operation->done() && answered(lease, now)) {
-            settled(lease);
-            drop(lease);
-            continue;
-        }
         if (lease.duty.operation) continue;
         if (lease.duty.next_try <= now) {
             send(lease);
@@ -81,59 +106,15 @@ Clock::time_point Cleanup::tend(Clock::time_point now, const Send& send, const R
     return next;
 }
 
-// True: nothing is owed any more. Else the next try is planned.
-bool Cleanup::answered(Lease& lease, Clock::time_point now) noexcept {
-    check_reply(*lease.duty.operation);
-    const Reply& reply = lease.duty.operation->reply;
-    const bool failed = reply.outcome == Outcome::failed;
-    ++lease.duty.attempts;
-    lease.duty.error = failed ? reply.error : Errc{};
-    if (lease.settled_by(reply)) return true;
-    if (!std::exchange(lease.duty.counted, true)) ++pending_;
-    if (!failed) {
-        // An acquire may still run: once more when it cannot.
-        const std::chrono::microseconds left{lease.owed_until() - reply.store_time};
-        lease.duty.next_try = now + left + milliseconds{1};
-    } else if (lease.duty.attempts == 1 && reply.error == Errc::connection_lost) {
-        lease.duty.next_try = now;  // a broken connection is replaced by the next command
-    } else {
-        lease.duty.next_try = now + jitter_(doubled(first_wait, lease.duty.attempts, longest_wait));
-    }
-    lease.duty.operation.reset();
-    return false;
-}
-
-void Cleanup::each_unanswered(const std::function<void(Lease&)>& use) noexcept {
-    for (Lease* each = first(); each != nullptr; each = each->duty.next) {
-        if (each->duty.operation && !each->duty.operation->done()) use(*each);
-    }
-}
-
-bool Cleanup::under_way() noexcept {
-    for (const Lease* each = first(); each != nullptr; each = each->duty.next) {
-        if (each->duty.operation) return true;
-    }
-    return false;
-}
-
 void Cleanup::hurry() noexcept {
     for (Lease* each = first(); each != nullptr; each = each->duty.next) {
         each->duty.next_try = Clock::time_point::min();
     }
 }
 
-void Cleanup::close(const Report& given_up) noexcept {
-    {
-        const MutexLock lock{mutex_};
-        closed_ = true;
-    }
-    while (Lease* const lease = first()) {
-        if (lease->duty.operation && !lease->duty.operation->done()) {
-            lease->duty.via->detach(*lease->duty.operation);
-        }
-        given_up(*lease);
-        drop(*lease);
-    }
+void Cleanup::close() noexcept {
+    const MutexLock lock{mutex_};
+    closed_ = true;
 }
 
 }  // namespace leaselock::detail

@@ -1,9 +1,10 @@
 // Releases that are under way without anybody who waits for them: those of guards that were
 // destroyed, and those that a token owes because it may hold a lock that nobody knows of. Each is
-// the very release of the guard, repeated with back-off until it is answered behind the last time
+// the very release of the guard, repeated with back-off until it is answered after the last time
 // at which one of its acquires may still run at the store.
 //
-// Thread-safety: add(), owes() and pending() from all threads at once; the rest is the Keeper's.
+// Thread-safety: add(), frees(), let_go() and pending() from all threads at once; the rest is the
+// Keeper's.
 #pragma once
 
 #include <atomic>
@@ -37,27 +38,26 @@ class Cleanup {
     // How many are owed whose first release did not settle them.
     [[nodiscard]] std::size_t pending() const noexcept { return pending_.load(); }
 
-    // One round: what was answered is settled or planned anew, and what is due is handed to `send`.
-    // Answers when the next is due.
+    // The release of that lease was answered: it is settled and let go of, or planned again.
+    void answered(Lease& lease, Clock::time_point now, const Report& settled) noexcept;
+    // Hands what is due to `send`. Answers when the next is due.
     using Send = std::function<void(Lease&)>;
-    Clock::time_point tend(Clock::time_point now, const Send& send, const Report& settled);
-    // Those whose release is submitted and not answered.
-    void each_unanswered(const std::function<void(Lease&)>& use) noexcept;
-    // Whether a release is submitted whose answer has not been dealt with.
-    [[nodiscard]] bool under_way() noexcept;
+    Clock::time_point send_due(Clock::time_point now, const Send& send);
     [[nodiscard]] bool empty() noexcept { return first() == nullptr; }
     // What waits for its next try is tried in the next round.
     void hurry() noexcept;
-    // Lets go of all, and takes none any more.
-    void close(const Report& given_up) noexcept;
-
-  private:
+    // Takes none any more.
+    void close() noexcept;
+    // One that it still has; null if there is none.
     [[nodiscard]] Lease* first() noexcept;
-    [[nodiscard]] bool answered(Lease& lease, Clock::time_point now) noexcept;
+    // Lets go of one, settled or not.
     void drop(Lease& lease) noexcept;
 
+  private:
+    void plan_again(Lease& lease, Clock::time_point now) noexcept;
+
     Mutex mutex_;
-    // New ones are put in by their threads; the links behind are the Keeper's to change.
+    // New ones are put in by their threads; the links after the first are the Keeper's to change.
     Lease* first_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
     bool closed_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::atomic<std::size_t> pending_{0};

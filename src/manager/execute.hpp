@@ -3,7 +3,6 @@
 // Thread-safety: functions without state.
 #pragma once
 
-#include <chrono>
 #include <stop_token>
 
 #include <leaselock/backend.hpp>
@@ -11,15 +10,11 @@
 
 namespace leaselock::detail {
 
-// How long a command whose caller has requested a stop waits for its answer, from its sending:
-// a server that works answers sooner, and then its outcome is known.
-inline constexpr std::chrono::milliseconds patience_of_stopped{20};
-
 // Submits the operation and blocks until it is complete: at most until its deadline, or the
-// backend's own time-out, or for twice that patience from when `stop` is requested. Its reply is
-// one that its request can have. Answers the time after it, or `submitted` if it was answered at
-// once.
-Clock::time_point execute(const Clock& clock, Backend& backend, Operation& operation,
+// backend's own time-out, or for twice `patience_of_stopped` from when `stop` is requested. Its
+// reply is one that its request can have. Answers the time after it, or `submitted` if it was
+// answered at once.
+Clock::time_point execute(Clock& clock, Backend& backend, Operation& operation,
                           const std::stop_token& stop = {}) noexcept;
 
 }  // namespace leaselock::detail

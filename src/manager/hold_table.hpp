@@ -16,7 +16,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/observer.hpp>
 
-#include "manager/due_heap.hpp"
+#include "base/due_heap.hpp"
 #include "manager/lease.hpp"
 #include "manager/template_counts.hpp"
 

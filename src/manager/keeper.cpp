@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include <leaselock/detail/blocking_call.hpp>
+
 #include "manager/event.hpp"
 #include "manager/reply_check.hpp"
 #include "threads.hpp"
@@ -13,12 +15,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How many renewals wait for their answers at once: enough to fill a pipe, and a bound for memory.
+// How many renewals of one backend wait for their answers at once: enough to fill a pipe, and a
+// bound for memory.
 constexpr std::size_t most_in_flight = 4096;
-// How long one backend may keep the thread while others have something to do.
-constexpr milliseconds slice{10};
-// How long it stays ready for further releases after the last one, which need not ring then; and
-// how long it leaves the answers to the callers.
+// When what could not be sent for lack of memory is tried again.
+constexpr milliseconds pause{10};
+// How long it stays ready for further releases after the last one: those need not wake it then.
 constexpr milliseconds tick{20};
 
 }  // namespace
@@ -38,7 +40,7 @@ void Keeper::stop(Clock::time_point deadline) noexcept {
     }
     if (!thread.joinable()) {
         // What uses it from now on, at the end of the process, reads the answers itself.
-        cleanup_.close([](const Lease&) {});
+        cleanup_.close();
         return;
     }
     waker_.wake();
@@ -47,30 +49,40 @@ void Keeper::stop(Clock::time_point deadline) noexcept {
 }
 
 void Keeper::post(LeasePtr lease) noexcept {
-    Lease& posted = *lease;
-    Request request = posted.release_request(clock_.now());
-    request.unread = cleanup_.closed();
-    Operation& operation = posted.duty.operation.emplace(request);
-    posted.duty.via = &posted.backend();
-    posted.backend().submit(operation);
-    if (operation.done() && posted.settled_by(operation.reply)) return;
+    using Stage = Lease::Duty::Stage;
+    if (cleanup_.closed()) return deliver(*lease);
+    Lease::Duty& duty = lease->duty;
+    Operation& operation = duty.operation.emplace(lease->release_request(clock_.now()));
+    operation.submitter = Submitter::passes_by;
+    operation.completion = &duty;
+    duty.answers = &released_;
+    lease->backend().submit(operation);
+    if (duty.stage == Stage::answered && lease->settled_by(operation.reply)) return;
     // The thread may settle it at once; then the lease, its core and this object would be gone.
-    posted.add_owner();
-    const LeasePtr kept{&posted};
+    lease->add_owner();
+    const LeasePtr kept{lease.get()};
     if (cleanup_.add(lease)) {
-        if (!looking_) waker_.wake();
-    } else {
-        read_answer(posted);
+        if (duty.stage.exchange(Stage::listed) == Stage::answered) released_.add(duty);
+        return;
     }
+    // Closed meanwhile.
+    Backend& backend = kept->backend();
+    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
+    while (duty.stage != Stage::answered && clock_.now() < stop_by) {
+        if (!backend.help(operation, stop_by)) std::this_thread::yield();
+    }
+    if (duty.stage != Stage::answered) backend.cancel(operation);
+    while (duty.stage != Stage::answered) std::this_thread::yield();
 }
 
 // The thread has ended, and the process may end next. If answers are unread then, the kernel resets
 // the connection, and the server drops what it has not read of further releases.
-void Keeper::read_answer(Lease& lease) noexcept {
-    Operation& operation = *lease.duty.operation;
-    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
-    if (!operation.done()) (void)lease.duty.via->pump(operation, stop_by);
-    if (!operation.done()) lease.duty.via->detach(operation);
+void Keeper::deliver(Lease& lease) noexcept {
+    Request request = lease.release_request(clock_.now());
+    request.unread = true;
+    request.deadline = Clock::time_point{Clock::duration{stop_by_.load()}};
+    Operation operation{request};
+    BlockingCall{operation}.run(lease.backend(), clock_);
 }
 
 void Keeper::take_over(LeasePtr lease, Errc error) noexcept {
@@ -96,40 +108,58 @@ void Keeper::run() noexcept {
     shut_down();
 }
 
-// What is due is sent, what was answered is taken, and then it waits for answers or for the time.
+// What was answered is dealt with, what is due is sent, and then it waits for the next.
 void Keeper::round(Clock::time_point latest) noexcept {
-    looking_ = true;
     const Clock::time_point now = clock_.now();
+    const bool had_answers = take_answers(now);
     hold(now);
-    const Clock::time_point next_duty = tend(now);
+    const Clock::time_point next_duty =
+        cleanup_.send_due(now, [&](Lease& lease) { send_release(lease, now); });
     submit();
-    for (Lane& lane : lanes_) settle(lane, clock_.now());
-    const Clock::time_point next = std::min({table_.plan_look(), next_duty, latest});
-    const Clock::time_point read_at = pump(std::clamp(next, now + milliseconds{1}, now + slice));
-    if (read_at != Clock::time_point::max()) {
-        lingered_ = false;
-        clock_.sleep_until(std::min(next, read_at), waker_);
-        return;
-    }
     if (stopping_ && cleanup_.empty()) return;
-    // Where releases come one behind the other, the first one rings, and then one in each tick.
-    if (!std::exchange(lingered_, !lingered_)) {
-        clock_.sleep_until(std::min(next, now + tick), waker_);
-        return;
+    sleep(std::min({table_.plan_look(), next_duty, latest}), had_answers);
+}
+
+// Where releases come one after the other, the first one wakes it, and then one in each tick.
+void Keeper::sleep(Clock::time_point until, bool had_answers) noexcept {
+    lingered_ = lingered_ && !had_answers;
+    const bool lingers = !std::exchange(lingered_, true);
+    if (released_.attend(lingers)) return;
+    if (lingers) until = std::min(until, clock_.now() + tick);
+    clock_.sleep_until(until, waker_);
+}
+
+bool Keeper::take_answers(Clock::time_point now) noexcept {
+    const Cleanup::Report settled = [&](const Lease& lease) { this->settled(lease, now); };
+    Answers::Item* const renewals = renewed_.take();
+    for (Answers::Item* each = renewals; each != nullptr;) {
+        auto& renewal = static_cast<Renewal&>(*each);
+        each = each->next;
+        renewal.lease.hold.renewal = nullptr;
+        judge(renewal.lease, renewal.operation, now);
+        renewal.lane.renewals.erase(renewal.self);
     }
-    looking_ = false;
-    if (!cleanup_.under_way() && !stopping_) clock_.sleep_until(next, waker_);
+    Answers::Item* const releases = released_.take();
+    for (Answers::Item* each = releases; each != nullptr;) {
+        Lease& lease = static_cast<Lease::Duty&>(*each).lease;
+        each = each->next;
+        cleanup_.answered(lease, now, settled);
+    }
+    return renewals != nullptr || releases != nullptr;
 }
 
 void Keeper::hold(Clock::time_point now) noexcept {
     due_.renew.clear();
     due_.lost.clear();
     try {
-        table_.collect(now, most_in_flight - in_flight_, due_);
+        table_.collect(now, most_in_flight, due_);
     } catch (const std::bad_alloc&) {
         return;  // the next round tries again
     }
-    for (Lease* const lease : due_.lost) tell_lost(*lease, Errc::lost, now);
+    for (Lease* const lease : due_.lost) {
+        if (lease->hold.renewal != nullptr) lease->backend().cancel(*lease->hold.renewal);
+        tell_lost(*lease, Errc::lost, now);
+    }
     for (Lease* const lease : due_.renew) renew(*lease, now);
 }
 
@@ -143,80 +173,67 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
                           .deadline = lease.deadline()};
     try {
         Lane& lane = lane_of(lease.backend());
-        Renewal& renewal = lane.renewals.emplace_back(&lease, request);
-        try {
-            lane.batch.push_back(&renewal.operation);
-        } catch (...) {
-            lane.renewals.pop_back();
-            throw;
+        if (lane.renewals.size() >= most_in_flight) {
+            return not_sent(lease, request, Errc::too_many_in_flight, now);
         }
-        ++in_flight_;
+        lane.batch.reserve(lane.batch.size() + 1);
+        Renewal& renewal = lane.renewals.emplace_back(*this, lane, lease, request);
+        renewal.self = std::prev(lane.renewals.end());
+        lease.hold.renewal = &renewal.operation;
+        lane.batch.push_back(&renewal.operation);
     } catch (const std::bad_alloc&) {
-        // Not sent: as a renewal that failed.
-        Renewal none{&lease, request};
-        none.operation.fail(Errc::out_of_memory, {});
-        judge(none, now);
+        not_sent(lease, request, Errc::out_of_memory, now);
     }
 }
 
-Clock::time_point Keeper::tend(Clock::time_point now) noexcept {
-    return cleanup_.tend(
-        now, [&](Lease& lease) { send_release(lease, now); },
-        [&](const Lease& lease) { settled(lease, now); });
+// As a renewal that failed.
+void Keeper::not_sent(Lease& lease, const Request& request, Errc error,
+                      Clock::time_point now) noexcept {
+    Operation none{request};
+    none.fail(error, {});
+    judge(lease, none, now);
 }
 
 void Keeper::send_release(Lease& lease, Clock::time_point now) noexcept {
+    Lease::Duty& duty = lease.duty;
     try {
         Lane& lane = lane_of(lease.backend());
         lane.batch.reserve(lane.batch.size() + 1);
-        lease.duty.via = &lane.channel();
-        lane.batch.push_back(&lease.duty.operation.emplace(lease.release_request(now)));
+        Operation& operation = duty.operation.emplace(lease.release_request(now));
+        operation.completion = &duty;
+        duty.answers = &released_;
+        duty.stage = Lease::Duty::Stage::listed;
+        lane.batch.push_back(&operation);
     } catch (const std::bad_alloc&) {
-        lease.duty.next_try = now + slice;
+        duty.next_try = now + pause;
     }
 }
 
 void Keeper::submit() noexcept {
     for (Lane& lane : lanes_) {
         if (lane.batch.empty()) continue;
-        lane.channel().submit(lane.batch);
+        lane.backend->submit(lane.batch);
         lane.batch.clear();
     }
 }
 
-// Answers come in the order of the renewals, or are let go of at the end of their lease.
-void Keeper::settle(Lane& lane, Clock::time_point now) noexcept {
-    while (!lane.renewals.empty()) {
-        Renewal& first = lane.renewals.front();
-        Operation& operation = first.operation;
-        if (!operation.done() && now >= operation.request.deadline) {
-            lane.channel().detach(operation);
-        }
-        if (!operation.done()) return;
-        judge(first, now);
-        lane.renewals.pop_front();
-        --in_flight_;
-    }
-}
-
-void Keeper::judge(Renewal& renewal, Clock::time_point now) noexcept {
-    Lease& lease = *renewal.lease;
-    check_reply(renewal.operation);
-    Reply& reply = renewal.operation.reply;
-    if (reply.outcome == Outcome::lost && renewal.operation.request.claim != lease.claim()) {
+void Keeper::judge(Lease& lease, Operation& renewal, Clock::time_point now) noexcept {
+    check_reply(renewal);
+    Reply& reply = renewal.reply;
+    if (reply.outcome == Outcome::lost && renewal.request.claim != lease.claim()) {
         // It became a share meanwhile, which that renewal could not know.
         reply.outcome = Outcome::failed;
         reply.error = Errc::stale;
     }
-    const HoldMachine::Verdict verdict = table_.replied(lease, renewal.operation, now);
+    const HoldMachine::Verdict verdict = table_.replied(lease, renewal, now);
     switch (verdict) {
         case HoldMachine::Verdict::renewed:
             tell(notifier_, &Observer::on_renewed, lease, {}, now);
             break;
         case HoldMachine::Verdict::lost: tell_lost(lease, Errc::lost, now); return;
         case HoldMachine::Verdict::unknown:
-            if (renewal.operation.reply.outcome == Outcome::failed) {
-                tell(notifier_, &Observer::on_error, lease, renewal.operation.reply.error, now);
+            if (reply.outcome == Outcome::failed) {
+                tell(notifier_, &Observer::on_error, lease, reply.error, now);
             }
             break;
     }
@@ -235,47 +252,10 @@ void Keeper::settled(const Lease& lease, Clock::time_point now) noexcept {
     tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now);
 }
 
-// Reads what comes. Answers when there is something to read next; the end of time: nothing is under
-// way.
-Clock::time_point Keeper::pump(Clock::time_point until) noexcept {
-    Clock::time_point read_at = Clock::time_point::max();
-    for (Lane& lane : lanes_) {
-        if (lane.renewals.empty()) continue;
-        read_at = Clock::time_point::min();
-        lane.channel().pump(lane.renewals.front().operation, until);
-    }
-    Lease* first = nullptr;
-    Clock::time_point first_at = Clock::time_point::max();
-    cleanup_.each_unanswered([&](Lease& lease) {
-        const Clock::time_point at = left_to_callers_until(lease);
-        if (first != nullptr && at >= first_at) return;
-        first = &lease;
-        first_at = at;
-    });
-    if (first == nullptr) return cleanup_.under_way() ? Clock::time_point::min() : read_at;
-    if (clock_.now() < first_at) return std::min(read_at, first_at);
-    first->duty.via->pump(*first->duty.operation, until);
-    return Clock::time_point::min();
-}
-
-// The next caller on a connection reads the answer to a posted release before its own. If this
-// thread read it, that caller would be no reader, and each cycle would cost several switches.
-Clock::time_point Keeper::left_to_callers_until(const Lease& lease) noexcept {
-    constexpr Clock::time_point now_already = Clock::time_point::min();
-    if (stopping_ || lease.duty.via != &lease.backend()) return now_already;
-    try {
-        if (lane_of(lease.backend()).own == nullptr) return now_already;
-    } catch (const std::bad_alloc&) {
-        return now_already;
-    }
-    return lease.duty.operation->request.submitted + tick;
-}
-
 Keeper::Lane& Keeper::lane_of(Backend& backend) {
     const auto found = std::find_if(lanes_.begin(), lanes_.end(),
                                     [&](const Lane& lane) { return lane.backend == &backend; });
-    if (found != lanes_.end()) return *found;
-    return lanes_.emplace_back(Lane{&backend, backend.side_channel()});
+    return found != lanes_.end() ? *found : lanes_.emplace_back(Lane{&backend});
 }
 
 void Keeper::shut_down() noexcept {
@@ -286,22 +266,44 @@ void Keeper::shut_down() noexcept {
     due_.renew.clear();
     due_.lost.clear();
     table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
-    for (Lane& lane : lanes_) {
-        for (Renewal& renewal : lane.renewals) {
-            if (!renewal.operation.done()) lane.channel().detach(renewal.operation);
-            renewal.lease->drop_owner();
-        }
-        lane.renewals.clear();
-    }
-    in_flight_ = 0;
-    (void)tend(now);  // what was answered before
+    (void)take_answers(now);  // what was answered before
     cleanup_.hurry();
     while (!cleanup_.empty() && clock_.now() < stop_by) round(stop_by);
-    cleanup_.close([&](const Lease& lease) {
-        const Errc error = lease.duty.error == Errc{} ? Errc::command_timed_out : lease.duty.error;
-        tell(notifier_, &Observer::on_cleanup, lease, error, clock_.now());
-    });
+    cleanup_.close();
+    cancel_all();
+    give_up_cleanup();
     stopped_.request_stop();
+}
+
+// What is cancelled is completed, or is being completed by another thread just now.
+void Keeper::cancel_all() noexcept {
+    for (Lane& lane : lanes_) {
+        for (Renewal& renewal : lane.renewals) lane.backend->cancel(renewal.operation);
+    }
+    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
+        if (each->duty.operation) each->backend().cancel(*each->duty.operation);
+    }
+    while (is_under_way()) {
+        (void)take_answers(clock_.now());
+        std::this_thread::yield();
+    }
+}
+
+bool Keeper::is_under_way() noexcept {
+    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
+        if (each->duty.operation) return true;
+    }
+    return std::any_of(lanes_.begin(), lanes_.end(),
+                       [](const Lane& lane) { return !lane.renewals.empty(); });
+}
+
+void Keeper::give_up_cleanup() noexcept {
+    while (Lease* const lease = cleanup_.first()) {
+        const Errc error =
+            lease->duty.error == Errc{} ? Errc::command_timed_out : lease->duty.error;
+        tell(notifier_, &Observer::on_cleanup, *lease, error, clock_.now());
+        cleanup_.drop(*lease);
+    }
 }
 
 }  // namespace leaselock::detail

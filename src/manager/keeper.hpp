@@ -1,14 +1,14 @@
 // The one working thread of a manager: renews what is held, reads the answers to releases that
-// nobody waits for, and repeats those that are owed. All renewals that are due leave in one write.
-// It runs no user code, and has a connection of its own where the backend has connections, so that
-// it queues behind nobody. Started at the first acquire.
+// nobody waits for, and repeats those that are owed. All renewals that are due leave in one write
+// for each backend; each is dealt with when it is answered, whatever the others are at. It runs no
+// user code and waits for no store. Started at the first acquire.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
 #include <atomic>
 #include <deque>
-#include <memory>
+#include <list>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -19,6 +19,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/observer.hpp>
 
+#include "manager/answers.hpp"
 #include "manager/cleanup.hpp"
 #include "manager/hold_table.hpp"
 #include "manager/lease.hpp"
@@ -36,7 +37,7 @@ class Keeper {
     // False: the thread cannot be started. May throw bad_alloc.
     [[nodiscard]] bool start();
     // All that is held is lost; releases that are owed are delivered until `deadline`, and given up
-    // then. Returns when the thread has ended: a connection that it is making may take it longer.
+    // then. Returns when the thread has ended.
     void stop(Clock::time_point deadline) noexcept;
 
     [[nodiscard]] HoldTable& table() noexcept { return table_; }
@@ -51,36 +52,43 @@ class Keeper {
     HoldMachine::Verdict extended(Lease& lease, const Operation& renewal) noexcept;
 
   private:
-    struct Renewal {
-        Renewal(Lease* held, const Request& request) : lease{held}, operation{request} {}
+    struct Lane;
+    struct Renewal final : Answers::Item, Completion {
+        Renewal(Keeper& keeper, Lane& its_lane, Lease& held, const Request& request)
+            : answers{keeper.renewed_}, lane{its_lane}, lease{held}, operation{request} {
+            operation.completion = this;
+        }
+        void completed(Operation& /*operation*/) noexcept override { answers.add(*this); }
 
-        Lease* lease;
+        Answers& answers;
+        Lane& lane;
+        Lease& lease;
         Operation operation;
+        std::list<Renewal>::iterator self{};
     };
     // One for each backend that was met.
     struct Lane {
         Backend* backend;
-        std::shared_ptr<Backend> own;  // its side channel; null: itself will do
-        std::deque<Renewal> renewals{};
+        std::list<Renewal> renewals{};  // under way, or answered and not dealt with
         std::vector<Operation*> batch{};
-
-        [[nodiscard]] Backend& channel() const noexcept { return own ? *own : *backend; }
     };
 
     void run() noexcept;
     void round(Clock::time_point latest) noexcept;
+    [[nodiscard]] bool take_answers(Clock::time_point now) noexcept;
     void hold(Clock::time_point now) noexcept;
-    [[nodiscard]] Clock::time_point tend(Clock::time_point now) noexcept;
-    void shut_down() noexcept;
-
-    void read_answer(Lease& lease) noexcept;
-    void renew(Lease& lease, Clock::time_point now) noexcept;
-    void send_release(Lease& lease, Clock::time_point now) noexcept;
     void submit() noexcept;
-    void settle(Lane& lane, Clock::time_point now) noexcept;
-    void judge(Renewal& renewal, Clock::time_point now) noexcept;
-    [[nodiscard]] Clock::time_point pump(Clock::time_point until) noexcept;
-    [[nodiscard]] Clock::time_point left_to_callers_until(const Lease& lease) noexcept;
+    void sleep(Clock::time_point until, bool had_answers) noexcept;
+    void shut_down() noexcept;
+    void cancel_all() noexcept;
+    [[nodiscard]] bool is_under_way() noexcept;
+    void give_up_cleanup() noexcept;
+
+    void deliver(Lease& lease) noexcept;
+    void renew(Lease& lease, Clock::time_point now) noexcept;
+    void not_sent(Lease& lease, const Request& request, Errc error, Clock::time_point now) noexcept;
+    void send_release(Lease& lease, Clock::time_point now) noexcept;
+    void judge(Lease& lease, Operation& renewal, Clock::time_point now) noexcept;
     [[nodiscard]] Lane& lane_of(Backend& backend);
     void tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept;
     void settled(const Lease& lease, Clock::time_point now) noexcept;
@@ -91,7 +99,8 @@ class Keeper {
     Waker waker_{Waker::Thread::of_library};
     HoldTable table_{waker_};
     Cleanup cleanup_;
-    std::atomic<bool> looking_{false};  // awake, or soon: a post need not ring
+    Answers renewed_{waker_};
+    Answers released_{waker_};
     std::atomic<bool> stopping_{false};
     std::atomic<Clock::rep> stop_by_{0};
     std::stop_source stopped_{};
@@ -101,8 +110,7 @@ class Keeper {
     // The thread's own.
     std::deque<Lane> lanes_;
     HoldTable::Due due_;
-    std::size_t in_flight_ = 0;
-    bool lingered_ = false;  // it has waited for a tick since the last thing that it did
+    bool lingered_ = false;  // it has waited for a tick since the last answer
 };
 
 }  // namespace leaselock::detail

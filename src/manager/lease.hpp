@@ -25,6 +25,7 @@
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/lock_options.hpp>
 
+#include "manager/answers.hpp"
 #include "manager/hold_machine.hpp"
 
 namespace leaselock::detail {
@@ -124,18 +125,33 @@ class Lease {
         std::uint8_t shard = 0;
         std::uint32_t place = 0;           // in the shard's heap
         TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime
+        Operation* renewal = nullptr;      // under way; the Keeper's
         HoldMachine machine{};
     } hold;
-    struct Duty {
+    // A release for which nobody blocks; completed() is called by the backend.
+    struct Duty final : Answers::Item, Completion {
+        explicit Duty(Lease& its) noexcept : lease{its} {}
+
+        // The answer is dealt with by whoever takes it out of `answers`, or by the caller of
+        // post(), if it is there before that returns.
+        void completed(Operation& /*operation*/) noexcept override {
+            Answers* const to = answers;
+            if (stage.exchange(Stage::answered) == Stage::listed) to->add(*this);
+        }
+
+        enum class Stage : std::uint8_t { submitted, listed, answered };
+
+        Lease& lease;
+        std::atomic<Stage> stage{Stage::submitted};
+        Answers* answers = nullptr;
         Lease* next = nullptr;
         Lease* previous = nullptr;
-        Backend* via = nullptr;  // where the operation was submitted
         Clock::time_point next_try{};
         int attempts = 0;
         bool counted = false;  // among the pending ones
         Errc error{};          // of the last attempt
         std::optional<Operation> operation{};
-    } duty;
+    } duty{*this};
     std::unique_ptr<Watch, WatchDrop> watch;
 
   private:

@@ -21,7 +21,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/observer.hpp>
 
-#include "manager/due_heap.hpp"
+#include "base/due_heap.hpp"
 
 namespace leaselock::detail {
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/detail/claim_mark.hpp>
 
 #include "manager/core.hpp"
@@ -166,11 +167,11 @@ bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
         full_keys.push_back(core.options().prefix + key);
         all.push_back(&looks.emplace_back(look(full_keys.back(), now, until)));
     }
+    std::deque<BlockingCall> calls;
+    for (Operation* const each : all) calls.emplace_back(*each);
     backend.submit(all);
-    for (Operation* const each : all) {
-        if (!each->done() && !backend.pump(*each, until)) backend.detach(*each);
-        check_reply(*each);
-    }
+    for (BlockingCall& each : calls) each.finish(backend, core.clock());
+    for (Operation* const each : all) check_reply(*each);
     for (std::size_t i = 0; i < keys.size(); ++i) {
         // Others need the connection, too.
         std::optional<Operation> again;

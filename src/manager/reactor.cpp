@@ -4,17 +4,11 @@
 #include <new>
 #include <utility>
 
-#include "manager/execute.hpp"
+#include <leaselock/detail/blocking_call.hpp>
+
 #include "threads.hpp"
 
 namespace leaselock::detail {
-namespace {
-
-// How long the answers of one backend are waited for while others may have something to do.
-constexpr std::chrono::milliseconds turn{1};
-
-}  // namespace
-
 bool Reactor::start(const std::shared_ptr<Reactor>& self) {
     const MutexLock lock{self->mutex_};
     if (self->thread_.joinable() || self->stopping_) return true;
@@ -42,7 +36,9 @@ bool Reactor::add(Task& task) {
         const MutexLock lock{mutex_};
         if (stopping_) return false;
         waiting_.reserve(tasks_ + 1);
+        flying_.reserve(tasks_ + 1);
         ++tasks_;
+        task.reactor_ = this;
         make_ready(task);
     }
     waker_.wake();
@@ -62,10 +58,15 @@ WakeUp Reactor::ring(Task& task) noexcept {
     return waker_.wake();
 }
 
+// A store that works answers soon, and then the outcome is known.
 WakeUp Reactor::interrupt(Task& task) noexcept {
     {
         const MutexLock lock{mutex_};
-        task.interrupted_ = interrupted_ = true;
+        task.interrupted_ = true;
+        if (task.state_ == Task::State::flying) {
+            flying_.move(task, end_of_flight(task));
+            return waker_.wake();
+        }
     }
     return ring(task);
 }
@@ -87,9 +88,19 @@ void Reactor::abandon(Task* task) noexcept {
 void Reactor::make_ready(Task& task) noexcept {
     const bool waited = task.state_ == Task::State::waiting;
     if (waited) waiting_.remove(task);
+    if (task.state_ == Task::State::flying) flying_.remove(task);
     task.state_ = waited ? Task::State::woken : Task::State::ready;
     task.next_ = nullptr;
-    append(ready_, task);
+    (ready_.last != nullptr ? ready_.last->next_ : ready_.first) = &task;
+    ready_.last = &task;
+}
+
+// The task may be done, and gone, as soon as nothing is locked, and this object with it.
+void Reactor::answered(Task& task) noexcept {
+    WakeUp thread;
+    const MutexLock lock{mutex_};
+    make_ready(task);
+    thread = waker_.wake();
 }
 
 void Reactor::run() noexcept {
@@ -108,49 +119,21 @@ void Reactor::run() noexcept {
     stopped_.request_stop();
 }
 
-// Whose time has come, and whose answer. Answers come in the order of the commands; what is not
-// answered at the end of its own time is let go of.
+// What is not answered at the end of its own time is cancelled.
 void Reactor::collect(Clock::time_point now) noexcept {
     while (waiting_.due() <= now && !waiting_.empty()) make_ready(waiting_.first());
-    const bool interrupted = std::exchange(interrupted_, false);
-    for (Lane& lane : lanes_) {
-        if (interrupted) let_go_of_interrupted(lane, now);
-        while (Task* const task = lane.first) {
-            Operation& operation = *task->operation_;
-            if (!operation.done() && now >= operation.request.deadline) {
-                const MutexUnlock unlocked{mutex_};
-                lane.backend->detach(operation);
-            }
-            if (!operation.done()) break;
-            lane.first = task->next_;
-            if (lane.first == nullptr) lane.last = nullptr;
-            make_ready(*task);
-        }
+    while (flying_.due() <= now && !flying_.empty()) {
+        Task& task = flying_.first();
+        flying_.move(task, Clock::time_point::max());
+        const MutexUnlock unlocked{mutex_};
+        task.backend_->cancel(*task.operation_);
     }
 }
 
-// Those go on at once, whatever was asked before.
-void Reactor::let_go_of_interrupted(Lane& lane, Clock::time_point now) noexcept {
-    Task* before = nullptr;
-    for (Task* next = lane.first; next != nullptr;) {
-        Task& task = *std::exchange(next, next->next_);
-        Operation& operation = *task.operation_;
-        const bool waits = task.interrupted_ && !operation.done();
-        const bool is_over =
-            now >= saturating_add(operation.request.submitted, patience_of_stopped);
-        if (waits && is_over) {
-            const MutexUnlock unlocked{mutex_};
-            lane.backend->detach(operation);
-        }
-        if (!task.interrupted_ || !operation.done()) {
-            interrupted_ = interrupted_ || waits;
-            before = &task;
-            continue;
-        }
-        (before != nullptr ? before->next_ : lane.first) = next;
-        if (lane.last == &task) lane.last = before;
-        make_ready(task);
-    }
+Clock::time_point Reactor::end_of_flight(const Task& task) noexcept {
+    const Request& asked = task.operation_->request;
+    if (!task.interrupted_) return asked.deadline;
+    return std::min(asked.deadline, saturating_add(asked.submitted, patience_of_stopped));
 }
 
 void Reactor::advance(Task& task) noexcept {
@@ -176,14 +159,14 @@ void Reactor::advance(Task& task) noexcept {
 
 void Reactor::send(Task& task, Operation& operation, Backend& backend) noexcept {
     task.operation_ = &operation;
+    task.backend_ = &backend;
+    operation.completion = &task;
     try {
-        interrupted_ = interrupted_ || task.interrupted_;
-        Lane& lane = lane_of(backend);
-        lane.batch.push_back(&operation);
+        lane_of(backend).batch.push_back(&operation);
         task.state_ = Task::State::flying;
-        task.next_ = nullptr;
-        append(lane, task);
+        flying_.add(task, end_of_flight(task));  // there is room since add()
     } catch (const std::bad_alloc&) {
+        operation.completion = nullptr;
         operation.fail(Errc::out_of_memory, {});  // an empty text needs no memory
         make_ready(task);
     }
@@ -214,15 +197,9 @@ void Reactor::finish(Task& task) noexcept {
 
 void Reactor::wait() noexcept {
     if (ready_.first != nullptr) return;
-    const Clock::time_point next = waiting_.due();
+    const Clock::time_point next = std::min(waiting_.due(), flying_.due());
     const MutexUnlock unlocked{mutex_};
-    bool flying = false;
-    for (Lane& lane : lanes_) {
-        if (lane.first == nullptr) continue;
-        flying = true;
-        lane.backend->pump(*lane.first->operation_, std::min(next, clock_->now() + turn));
-    }
-    if (!flying) clock_->sleep_until(next, waker_);
+    clock_->sleep_until(next, waker_);
 }
 
 Reactor::Lane& Reactor::lane_of(Backend& backend) {

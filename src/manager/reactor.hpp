@@ -1,7 +1,7 @@
 // The thread that drives what no thread blocks for: acquisitions and releases of coroutines and
-// callbacks. What its tasks want at the same time leaves in one write for each backend, and it
-// reads the answers. A task's continuation, which is user code, runs on this thread unless it says
-// otherwise; so renewals, clean-up and losses have threads of their own.
+// callbacks. What its tasks want at the same time leaves in one write for each backend; each goes
+// on when its own answer is there. A task's continuation, which is user code, runs on this thread
+// unless it says otherwise; so renewals, clean-up and losses have threads of their own.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -19,7 +19,7 @@
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
-#include "manager/due_heap.hpp"
+#include "base/due_heap.hpp"
 
 namespace leaselock::detail {
 
@@ -33,7 +33,7 @@ class Reactor {
     };
 
     // Something that goes on in steps. From add() to finish() it belongs to the reactor.
-    class Task {
+    class Task : private Completion {
       public:
         Task(const Task&) = delete;
         Task& operator=(const Task&) = delete;
@@ -58,7 +58,9 @@ class Reactor {
 
       private:
         friend class Reactor;
-        // `woken` is ready, too, behind a wait.
+        void completed(Operation& /*operation*/) noexcept final { reactor_->answered(*this); }
+
+        // `woken` is ready, too, after a wait.
         enum class State : std::uint8_t { outside, ready, woken, stepping, waiting, flying, done };
 
         State state_ = State::outside;
@@ -67,10 +69,17 @@ class Reactor {
         bool interrupted_ = false;
         std::uint32_t place_ = 0;  // among those who wait for a time
         Task* next_ = nullptr;
+        Reactor* reactor_ = nullptr;
+        // Under way.
         Operation* operation_ = nullptr;
+        Backend* backend_ = nullptr;
     };
 
     explicit Reactor(std::shared_ptr<Clock> clock) noexcept : clock_{std::move(clock)} {}
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
+    // Waits for whoever has just completed the last operation.
+    ~Reactor() { const MutexLock lock{mutex_}; }
 
     // False: the system gives no thread. Again is fine. May throw bad_alloc.
     [[nodiscard]] static bool start(const std::shared_ptr<Reactor>& self);
@@ -84,36 +93,30 @@ class Reactor {
     // Something came for that task: a step is due. Nothing for one that is done, or not added. The
     // thread goes on as the WakeUp is destroyed.
     WakeUp ring(Task& task) noexcept;
-    // The same; and an operation that is under way, or will be, is soon let go of.
+    // The same; and an operation that is under way, or will be, is soon cancelled.
     WakeUp interrupt(Task& task) noexcept;
     // Nobody wants it any more: its continuation does not run, and it is destroyed when it is done.
     // In a child it is left where it is.
     void abandon(Task* task) noexcept;
 
   private:
-    // The tasks whose operations are under way at one backend, in the order of their commands.
+    // What is to be sent to one backend.
     struct Lane {
         Backend* backend;
-        Task* first = nullptr;
-        Task* last = nullptr;
         std::vector<Operation*> batch{};
     };
     struct List {
         Task* first = nullptr;
         Task* last = nullptr;
     };
-    template <class Where>
-    static void append(Where& where, Task& task) noexcept {
-        (where.last != nullptr ? where.last->next_ : where.first) = &task;
-        where.last = &task;
-    }
     [[nodiscard]] static std::uint32_t& place_of(Task& task) noexcept { return task.place_; }
 
     void run() noexcept;
     void make_ready(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
+    void answered(Task& task) noexcept;
     void collect(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
-    void let_go_of_interrupted(Lane& lane, Clock::time_point now) noexcept
-        LEASELOCK_REQUIRES(mutex_);
+    // When the operation that is under way is cancelled.
+    [[nodiscard]] static Clock::time_point end_of_flight(const Task& task) noexcept;
     void advance(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
     void send(Task& task, Operation& operation, Backend& backend) noexcept
         LEASELOCK_REQUIRES(mutex_);
@@ -130,9 +133,10 @@ class Reactor {
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
     bool stopping_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::size_t tasks_ LEASELOCK_GUARDED_BY(mutex_) = 0;
-    bool interrupted_ LEASELOCK_GUARDED_BY(mutex_) = false;  // perhaps somebody who is under way
     List ready_ LEASELOCK_GUARDED_BY(mutex_);
     DueHeap<Task, place_of> waiting_ LEASELOCK_GUARDED_BY(mutex_);
+    // Those whose operations are under way, each under the time at which that is cancelled.
+    DueHeap<Task, place_of> flying_ LEASELOCK_GUARDED_BY(mutex_);
     std::vector<Lane> lanes_;  // the thread's own
 };
 

@@ -50,7 +50,7 @@ bool Release::answered(Clock::time_point now) noexcept {
 }
 
 void Release::run() noexcept {
-    const Clock& clock = lease_.runtime().clock();
+    Clock& clock = lease_.runtime().clock();
     while (!answered(execute(clock, lease_.backend(), *operation_))) {
     }
 }

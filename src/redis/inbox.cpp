@@ -42,20 +42,23 @@ Inbox::Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string ch
       command_{subscribe_command(channel_)},
       connection_{clock_} {}
 
-// An open() that begins behind an interruption does not know of it, so that is said again.
+// An open() that begins after an interruption does not know of it, so that is said again.
 Inbox::~Inbox() {
     ending_ = true;
-    waker_.wake();
-    std::thread thread;
+    std::shared_ptr<engine::Engine> engine;
+    std::thread connector;
     {
         const detail::MutexLock lock{mutex_};
-        thread.swap(thread_);
-        while (thread.joinable() && !ended_) {
+        engine = std::move(engine_);
+        connector.swap(connector_);
+        while (state_ == State::connecting) {
             connection_.interrupt();
-            has_ended_.wait_for(mutex_, milliseconds{5});
+            const detail::MutexUnlock unlocked{mutex_};
+            std::this_thread::sleep_for(milliseconds{1});
         }
     }
-    if (thread.joinable()) thread.join();
+    if (connector.joinable()) connector.join();
+    if (engine != nullptr) engine->remove(*this);
 }
 
 std::uint64_t Inbox::enlist(std::span<Operation* const> operations) noexcept {
@@ -81,11 +84,17 @@ void Inbox::listen(Listener& listener) noexcept {
         const detail::MutexLock lock{mutex_};
         listeners_.merge(fresh);
         if (subscription_.load(std::memory_order_relaxed) != 0) listener.look();
-        if (!thread_.joinable() && !detail::start_thread(thread_, [this] { run(); })) return;
+        if (engine_ == nullptr) {
+            std::shared_ptr<engine::Engine> engine = engine::Engine::shared();
+            engine->add(*this);
+            engine_ = std::move(engine);
+        }
+        open_if_due();
     } catch (const std::bad_alloc&) {
-        return;  // he looks by himself
+        return;  // it polls
+    } catch (const LockError&) {
+        return;
     }
-    waker_.wake();
 }
 
 void Inbox::forget(Listener& listener) noexcept {
@@ -95,51 +104,72 @@ void Inbox::forget(Listener& listener) noexcept {
     if (found != listeners_.end() && *found == &listener) gone = listeners_.extract(found);
 }
 
-void Inbox::run() noexcept {
-    while (!ending_) {
-        if (!has_listeners()) {
-            clock_->sleep_until(Clock::time_point::max(), waker_);
-        } else if (clock_->now() < gate_.opens()) {
-            clock_->sleep_until(gate_.opens(), waker_);
-        } else {
-            connect_and_read();
-        }
+void Inbox::step(Clock::time_point /*now*/) noexcept {
+    bool is_open = false;
+    {
+        const detail::MutexLock lock{mutex_};
+        is_open = state_ == State::open;
+        if (!is_open) open_if_due();
     }
+    if (!is_open) return;
+    const bool is_well = read() && is_alive(clock_->now());
     const detail::MutexLock lock{mutex_};
-    ended_ = true;
-    has_ended_.notify_all();
+    if (!is_well) return close({});
+    engine_->await(*this, true, false);
+    ring_at(silent_by_);
 }
 
-bool Inbox::has_listeners() noexcept {
-    const detail::MutexLock lock{mutex_};
-    return !listeners_.empty();
+void Inbox::open_if_due() noexcept {
+    if (state_ != State::closed || ending_ || listeners_.empty()) return;
+    if (clock_->now() < gate_.opens()) return ring_at(gate_.opens());
+    if (connector_.joinable()) connector_.join();  // it has ended
+    try {
+        if (!detail::start_thread(connector_, [this] { connect(); })) throw std::bad_alloc{};
+        state_ = State::connecting;
+    } catch (const std::bad_alloc&) {
+        gate_.shut(clock_->now());
+        ring_at(gate_.opens());
+    }
+}
+
+void Inbox::ring_at(Clock::time_point when) noexcept {
+    engine_->ring_at(*this, boot_clock()->now() + (when - clock_->now()));
 }
 
 // A connection that breaks as soon as it is made is a failure as any other.
-void Inbox::connect_and_read() noexcept {
+void Inbox::connect() noexcept {
     std::error_code error = Errc::connect_failed;
     try {
         error = subscribe();
     } catch (const std::bad_alloc&) {
         error = Errc::connect_failed;
     }
-    const Clock::time_point begin = clock_->now();
-    if (!error) {
+    const detail::MutexLock lock{mutex_};
+    if (ending_) {
+        state_ = State::closed;
+    } else if (error || !engine_->watch(*this, connection_.fd())) {
+        close(error ? error : Errc::connect_failed);
+    } else {
         confirmed();
-        read();
-        const detail::MutexLock lock{mutex_};
-        subscription_ = 0;
     }
+}
+
+// Without an error it was open until now.
+void Inbox::close(std::error_code error) noexcept {
+    engine_->unwatch(*this);
     connection_.interrupt();  // for a forked child may have the socket, too
     connection_.close();
+    subscription_ = 0;
+    state_ = State::closed;
     const Clock::time_point now = clock_->now();
     if (error == Family::refused) {
         gate_.shut_for(seldom, now);
-    } else if (!error && now - begin > silence) {
+    } else if (!error && now - opened_ > silence) {
         gate_.open();
     } else {
         gate_.shut(now);
     }
+    open_if_due();
 }
 
 std::error_code Inbox::subscribe() {
@@ -167,27 +197,28 @@ bool Inbox::ask(Clock::time_point until) noexcept {
     return !connection_.send(command_, until).error;
 }
 
-void Inbox::read() noexcept {
+bool Inbox::read() noexcept {
     wire::Reply answer;
-    bool asked = false;
-    Clock::time_point until = clock_->now() + silence;
-    while (!ending_) {
-        const wire::Received received = connection_.receive(answer, until);
-        if (received == wire::Received::reply) {
-            if (asked && is_subscribed(answer)) {
-                asked = false;
-            } else if (!take(answer)) {
-                return;
-            }
-            if (!asked) until = clock_->now() + silence;
-        } else if (received == wire::Received::timed_out && !asked) {
-            until = detail::saturating_add(clock_->now(), settings_.command_timeout);
-            if (!ask(until)) return;
-            asked = true;
-        } else {
-            return;
+    for (;;) {
+        const wire::Received received = connection_.receive(answer, Clock::time_point::min());
+        if (received == wire::Received::timed_out) return true;
+        if (received != wire::Received::reply) return false;
+        if (has_asked_ && is_subscribed(answer)) {
+            has_asked_ = false;
+        } else if (!take(answer)) {
+            return false;
         }
+        if (!has_asked_) silent_by_ = clock_->now() + silence;
     }
+}
+
+// Where nothing has come for some time it is asked.
+bool Inbox::is_alive(Clock::time_point now) noexcept {
+    if (now < silent_by_) return true;
+    if (has_asked_ || !ask(Clock::time_point::min())) return false;
+    has_asked_ = true;
+    silent_by_ = detail::saturating_add(now, settings_.command_timeout);
+    return true;
 }
 
 bool Inbox::is_subscribed(wire::ReplyView answer) const noexcept {
@@ -207,8 +238,13 @@ bool Inbox::take(wire::ReplyView answer) noexcept {
 
 void Inbox::confirmed() noexcept {
     if (subscriptions_ != 0) ++*settings_.reconnects;
-    const detail::MutexLock lock{mutex_};
+    state_ = State::open;
     subscription_ = ++subscriptions_;
+    opened_ = clock_->now();
+    has_asked_ = false;
+    silent_by_ = opened_ + silence;
+    engine_->await(*this, true, false);
+    ring_at(silent_by_);
     for (Listener* const listener : listeners_) listener->look();
 }
 

@@ -1,7 +1,8 @@
-// How the waiters of one backend are told that a lock was handed over to them: one subscriber
-// connection with one channel, and a thread that reads it. Opened when somebody listens for the
-// first time, so a program that never waits for a held lock has neither. When the connection breaks
-// it is made anew, and everybody is asked to look, for a message may have been missed.
+// How the waiters of one backend are notified that a lock was handed over to them: one subscriber
+// connection with one channel, which the engine reads. Opened when somebody listens for the first
+// time, so a program that never waits for a held lock has none. When the connection breaks it is
+// made again, by a thread of its own for as long as that takes, and everybody is asked to look, for
+// a message may have been missed.
 //
 // A message is for the listener with its token; one for a token that nobody listens for is dropped.
 //
@@ -22,6 +23,7 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
+#include "engine/engine.hpp"
 #include "redis/gate.hpp"
 #include "redis/link_settings.hpp"
 #include "wire/connection.hpp"
@@ -31,13 +33,13 @@ namespace leaselock::redis {
 // A name that nobody else has and nobody can guess: who knows it can publish there, too.
 [[nodiscard]] std::string new_channel();
 
-class Inbox {
+class Inbox final : private engine::Engine::Task {
   public:
     Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string channel = new_channel());
     Inbox(const Inbox&) = delete;
     Inbox& operator=(const Inbox&) = delete;
-    // Ends the thread: at once, unless it looks up a name or asks for credentials just then.
-    ~Inbox();
+    // Blocks for a connect that is under way: for as long as the credentials callback, at most.
+    ~Inbox() override;
 
     [[nodiscard]] const std::string& channel() const noexcept { return channel_; }
 
@@ -49,7 +51,9 @@ class Inbox {
         return subscription != 0 && subscription == subscription_.load(std::memory_order_acquire);
     }
 
-    // As Backend says.
+    // Hand-offs shall be told to this listener, whose acquire was not enlisted. When they are, or
+    // when a message may have been missed, its look() is called: perhaps before this returns,
+    // perhaps never. Again for the same one changes nothing. Does not block.
     void listen(Listener& listener) noexcept;
     void forget(Listener& listener) noexcept;
 
@@ -68,19 +72,27 @@ class Inbox {
     // A tree, since a node that was made before can be put in without memory.
     using Listeners = std::set<Listener*, ByToken>;
 
-    // The thread's.
-    void run() noexcept;
-    [[nodiscard]] bool has_listeners() noexcept;
-    void connect_and_read() noexcept;
+    enum class State : std::uint8_t { closed, connecting, open };
+
+    // The engine's.
+    void step(Clock::time_point now) noexcept override;
+    void open_if_due() noexcept LEASELOCK_REQUIRES(mutex_);
+    void ring_at(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
+    // Reads what is there. False: the connection is of no use any more.
+    [[nodiscard]] bool read() noexcept;
+    [[nodiscard]] bool is_alive(Clock::time_point now) noexcept;
+    [[nodiscard]] bool take(wire::ReplyView answer) noexcept;
+    void deliver(std::string_view message) noexcept;
+    WakeUp deliver_to(std::string_view token, const HandOff& what) noexcept;
+    void close(std::error_code error) noexcept LEASELOCK_REQUIRES(mutex_);
+
+    // The thread's that connects.
+    void connect() noexcept;
     [[nodiscard]] std::error_code subscribe();
     [[nodiscard]] std::error_code confirm(Clock::time_point until);
     [[nodiscard]] bool ask(Clock::time_point until) noexcept;
-    void read() noexcept;
     [[nodiscard]] bool is_subscribed(wire::ReplyView answer) const noexcept;
-    [[nodiscard]] bool take(wire::ReplyView answer) noexcept;
-    void confirmed() noexcept;
-    void deliver(std::string_view message) noexcept;
-    WakeUp deliver_to(std::string_view token, const HandOff& what) noexcept;
+    void confirmed() noexcept LEASELOCK_REQUIRES(mutex_);
 
     const LinkSettings settings_;
     const std::shared_ptr<Clock> clock_;
@@ -89,16 +101,18 @@ class Inbox {
 
     detail::Mutex mutex_;
     Listeners listeners_ LEASELOCK_GUARDED_BY(mutex_);
-    std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
-    bool ended_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    detail::Condition has_ended_;
+    std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
+    State state_ LEASELOCK_GUARDED_BY(mutex_) = State::closed;
+    std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
+    std::uint64_t subscriptions_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
     std::atomic<std::uint64_t> subscription_{0};  // 0: not confirmed; written under the mutex
     std::atomic<bool> ending_{false};
-    Waker waker_{Waker::Thread::of_library};
-    // The thread's own; the connection may be interrupted by the destructor.
+    // Of the one who connects, and of the engine while it is open.
     wire::Connection connection_;
-    std::uint64_t subscriptions_ = 0;
-    Gate gate_;
+    Clock::time_point opened_{};
+    bool has_asked_ = false;         // whether it lives, and was not answered yet
+    Clock::time_point silent_by_{};  // when something is to be done about its silence
 };
 
 }  // namespace leaselock::redis

@@ -28,7 +28,7 @@ std::chrono::microseconds since_epoch(Clock::time_point t) noexcept {
 
 }  // namespace
 
-// A caller that waits in pump(), on its stack.
+// A caller that waits in help(), on its stack.
 class Link::Waiter {
   public:
     // Blocks until it is woken (true) or for the time.
@@ -51,13 +51,15 @@ void Link::Wakes::wake_all() noexcept {
     while (first_ != nullptr) std::exchange(first_, first_->next)->wake();
 }
 
-Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock, const Inbox* inbox)
+Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock, Inbox* inbox)
     : settings_{std::move(settings)},
       clock_{std::move(clock)},
       inbox_{inbox},
       connection_{clock_} {}
 
 void Link::submit(std::span<Operation* const> operations, std::uint64_t subscription) noexcept {
+    // Whoever helps comes next, and needs nobody else.
+    const Submitter submitter = operations.front()->submitter;
     mutex_.lock();
     for (Operation* const operation : operations) {
         try {
@@ -67,6 +69,7 @@ void Link::submit(std::span<Operation* const> operations, std::uint64_t subscrip
         }
     }
     if (open_ && !retire_) flush();
+    if (submitter != Submitter::helps && !driving_) pass_on();
     unlock_and_wake();
 }
 
@@ -92,17 +95,18 @@ void Link::append(Operation& operation, std::uint64_t subscription) {
     }
 }
 
-bool Link::pump(Operation& operation, Clock::time_point until) noexcept {
-    if (operation.done()) return true;
+bool Link::help(Operation& operation, Clock::time_point until) noexcept {
     mutex_.lock();
     while (!operation.done()) {
-        if (driving_) {
+        if (!open_) begin_connect();
+        if (operation.done()) break;
+        if (driving_ || !open_) {
             const Clock::duration left = until - clock_->now();
             sleep(operation, std::min<Clock::duration>(left, settings_.command_timeout));
             if (operation.done()) return true;
             mutex_.lock();
         } else {
-            drive(until, operation.request.deadline);
+            drive(until);
             if (operation.done()) break;
             if (!wakes_.empty()) {
                 unlock_and_wake();
@@ -111,9 +115,9 @@ bool Link::pump(Operation& operation, Clock::time_point until) noexcept {
         }
         if (clock_->now() >= until) break;
     }
-    if (!driving_) hand_over();
+    if (!driving_) pass_on();
     unlock_and_wake();
-    return operation.done();
+    return true;
 }
 
 // Until the caller of the operation is woken, or for the time. A caller whose operation is done by
@@ -132,7 +136,7 @@ void Link::sleep(Operation& operation, Clock::duration time) noexcept {
     }
 }
 
-void Link::detach(Operation& operation) noexcept {
+void Link::cancel(Operation& operation) noexcept {
     const detail::MutexLock lock{mutex_};
     const auto found = std::find_if(queue_.begin(), queue_.end(), [&](const Pending& pending) {
         return pending.operation == &operation;
@@ -231,8 +235,10 @@ void Link::settle(wire::ReplyView answer) {
     }
     Operation& operation = *pending.operation;
     const std::int64_t server_time = decode(operation.request, channel(), answer, operation.reply);
-    operation.reply.told =
-        operation.reply.queued && inbox_ != nullptr && inbox_->lasts(pending.subscription);
+    if (operation.reply.queued && inbox_ != nullptr) {
+        operation.reply.told = inbox_->lasts(pending.subscription);
+        if (!operation.reply.told) inbox_->listen(*operation.request.listener);
+    }
     if (server_time != 0) {
         server_ahead_ = std::chrono::microseconds{server_time} - since_epoch(clock_->now());
     }
@@ -281,13 +287,18 @@ void Link::unlock_and_wake() noexcept {
 }
 
 // The caller whose answer comes next reads for all from now on.
-void Link::hand_over() noexcept {
-    if (waiting_ == 0) return;
+bool Link::hand_over() noexcept {
+    if (waiting_ == 0) return false;
     for (const Pending& pending : queue_) {
         if (pending.operation == nullptr || pending.operation->slot == nullptr) continue;
         take_to_wake(*pending.operation);
-        return;
+        return true;
     }
+    return false;
+}
+
+void Link::pass_on() noexcept {
+    if (!queue_.empty() && !hand_over()) attend();
 }
 
 // Before a command goes out: is the connection fit for it? Answers that nobody waits for may lie
@@ -296,8 +307,7 @@ void Link::tidy(Clock::time_point now) noexcept {
     if (!open_ || driving_ || writing_) return;
     const bool was_idle = now - last_use_ >= idle;
     if (!queue_.empty() && (was_idle || now >= queue_.front().expires)) {
-        drive(Clock::time_point::min(), Clock::time_point::min());
-        hand_over();
+        drive(Clock::time_point::min());
     }
     if (open_ && !writing_ && queue_.empty() && was_idle && connection_.is_stale()) close();
 }

@@ -4,9 +4,12 @@
 // Roles, each taken by at most one thread at a time and never with the mutex held during I/O:
 //   writer  whoever finds nobody writing sends what all have appended, in one write. Where several
 //           wait it lets the others run once before, so that more leaves together.
-//   driver  one of the callers that wait: it connects, reads, and completes the operations of all;
-//           when its own is done it hands the role to the next that waits. A lone caller reads its
-//           own reply.
+//   driver  one of the callers that wait: it reads, and completes the operations of all; when its
+//           own is done it hands the role to the next that waits. A lone caller reads its own
+//           reply. Where nobody waits and something is under way, the engine has the role.
+//
+// To connect may block, for look-ups, handshakes and the user's credentials: so it is done on a
+// thread of its own, for all.
 //
 // Each caller that waits sleeps on a word of its own. Whoever completes operations, or hands the
 // driver's role over, takes the callers concerned out of their slots under the mutex, and wakes
@@ -26,12 +29,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <thread>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
+#include "engine/engine.hpp"
 #include "redis/gate.hpp"
 #include "redis/link_settings.hpp"
 #include "wire/connection.hpp"
@@ -40,10 +45,14 @@ namespace leaselock::redis {
 
 class Inbox;
 
-class Link {
+class Link final : private engine::Engine::Task {
   public:
     // Without an inbox no acquire takes a place in the queue. The inbox outlives the link.
-    Link(LinkSettings settings, std::shared_ptr<Clock> clock, const Inbox* inbox = nullptr);
+    Link(LinkSettings settings, std::shared_ptr<Clock> clock, Inbox* inbox = nullptr);
+    Link(const Link&) = delete;
+    Link& operator=(const Link&) = delete;
+    // Blocks for a connect that is under way: for as long as the credentials callback, at most.
+    ~Link() override;
 
     // As Backend says. What submit() finds no memory for is completed as unavailable. The listeners
     // are told by the subscription of the inbox, as far as it lasts; 0: they are not.
@@ -52,8 +61,8 @@ class Link {
         Operation* const one = &operation;
         submit({&one, 1});
     }
-    [[nodiscard]] bool pump(Operation& operation, Clock::time_point until) noexcept;
-    void detach(Operation& operation) noexcept;
+    bool help(Operation& operation, Clock::time_point until) noexcept;
+    void cancel(Operation& operation) noexcept;
 
   private:
     enum class State : std::uint8_t {
@@ -100,19 +109,28 @@ class Link {
     [[nodiscard]] bool wants_login(wire::ReplyView answer) noexcept LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void take_to_wake(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
-    void hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
+    // False: nobody waits who could take the driver's role.
+    [[nodiscard]] bool hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
+    void pass_on() noexcept LEASELOCK_REQUIRES(mutex_);
     void unlock_and_wake() noexcept LEASELOCK_RELEASE(mutex_);
     void sleep(Operation& operation, Clock::duration time) noexcept LEASELOCK_RELEASE(mutex_);
     void tidy(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::int64_t not_after(const Pending& pending) const noexcept
         LEASELOCK_REQUIRES(mutex_);
 
+    // link_engine.cpp: what nobody waits for, and connecting.
+    void step(Clock::time_point now) noexcept override;
+    void attend() noexcept LEASELOCK_REQUIRES(mutex_);
+    void set_timer(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool has_engine() LEASELOCK_REQUIRES(mutex_);
+    void begin_connect() noexcept LEASELOCK_REQUIRES(mutex_);
+    void start_connecting(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
+    void connect(Deadline deadline) noexcept;
+
     // link_io.cpp: what the driver does.
-    void drive(Deadline receive_until, Deadline connect_until) noexcept LEASELOCK_REQUIRES(mutex_);
+    void drive(Deadline until) noexcept LEASELOCK_REQUIRES(mutex_);
     void receive(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
-    void connect(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
     void take(wire::Received received, const wire::Reply& answer) LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool wait_at_gate(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
     void connected(std::int64_t server_time) LEASELOCK_REQUIRES(mutex_);
     void refuse_all(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
     void fail(Errc error) noexcept LEASELOCK_REQUIRES(mutex_);
@@ -122,7 +140,7 @@ class Link {
 
     const LinkSettings settings_;
     const std::shared_ptr<Clock> clock_;
-    const Inbox* const inbox_;
+    Inbox* const inbox_;
 
     detail::Mutex mutex_;
     detail::Word writer_done_;     // close() sleeps on it while somebody writes
@@ -143,6 +161,13 @@ class Link {
     Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
     // No connection is replaced before this time because a right is missing.
     Clock::time_point next_login_ LEASELOCK_GUARDED_BY(mutex_){};
+    std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
+    // When the engine looks at the link, on our clock.
+    Clock::time_point timer_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
+    bool connecting_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    bool closing_ LEASELOCK_GUARDED_BY(mutex_) = false;  // while somebody writes
+    bool ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
     std::size_t waiting_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
     Wakes wakes_ LEASELOCK_GUARDED_BY(mutex_);
 };

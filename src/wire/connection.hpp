@@ -95,6 +95,8 @@ class Connection {
     void interrupt() noexcept;
 
     [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
+    // To be watched for input and for room; -1: it is not open.
+    [[nodiscard]] int fd() const noexcept { return fd_; }
     void close() noexcept;
 
   private:

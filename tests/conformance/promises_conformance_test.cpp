@@ -50,10 +50,6 @@ class LittleStore final : public Backend {
             each->complete();
         }
     }
-    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
-        return true;
-    }
-    void detach(Operation& /*operation*/) noexcept override {}
 
   private:
     const Statement statement_;
@@ -157,10 +153,6 @@ class Generous final : public Backend {
     void submit(std::span<Operation* const> operations) noexcept override {
         inner_.submit(operations);
     }
-    bool pump(Operation& operation, Clock::time_point until) noexcept override {
-        return inner_.pump(operation, until);
-    }
-    void detach(Operation& operation) noexcept override { inner_.detach(operation); }
     void forget(Listener& listener) noexcept override { inner_.forget(listener); }
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
         return inner_.list(prefix, pattern);

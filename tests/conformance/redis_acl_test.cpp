@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/conformance_case.hpp>
 
@@ -106,9 +107,7 @@ class Locker {
     void ask(Request request) {
         request.submitted = boot_clock()->now();
         Operation operation{request};
-        backend_->submit(operation);
-        if (!operation.done() && !backend_->pump(operation, operation.request.deadline))
-            backend_->detach(operation);
+        leaselock::detail::BlockingCall{operation}.run(*backend_, *boot_clock());
         if (operation.reply.outcome == Outcome::failed) errors_.push_back(operation.reply.error);
     }
 

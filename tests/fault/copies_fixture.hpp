@@ -55,10 +55,6 @@ class UsersBackend final : public Backend {
             operation->complete();
         }
     }
-    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
-        return true;
-    }
-    void detach(Operation& /*operation*/) noexcept override {}
 
     std::atomic<int> calls{0};
     std::function<void()> on_call{};

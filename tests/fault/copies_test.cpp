@@ -6,6 +6,8 @@
 #include <atomic>
 #include <string>
 
+#include <leaselock/detail/blocking_call.hpp>
+
 #include "fault/copies_fixture.hpp"
 
 namespace leaselock::support {
@@ -97,8 +99,7 @@ TEST_P(Copies, ChildWithABackendOfItsOwnIsAnotherHolder) {
                       [&] {
                           const auto own = make_backend();
                           Operation look{{.key = "key", .submitted = boot_clock()->now()}};
-                          own->submit(look);
-                          (void)own->pump(look, boot_clock()->now() + 20s);
+                          leaselock::detail::BlockingCall{look}.run(*own, *boot_clock());
                           return look.reply.holder;
                       }),
               GetParam() == Kind::memory ? "" : lock_->owner_token());
@@ -131,9 +132,7 @@ TEST_P(Copies, WaiterOfTheParentIsNotifiedAfterAChildDestroyedItsBackend) {
                              .listener = &place,
                              .place = 1min,
                              .submitted = boot_clock()->now()}};
-        store->submit(operation);
-        (void)store->pump(operation, boot_clock()->now() + 20s);
-        if (operation.reply.queued && !operation.reply.told) store->listen(place);
+        leaselock::detail::BlockingCall{operation}.run(*store, *boot_clock());
         return operation.reply.queued && operation.reply.told;
     };
     ASSERT_TRUE(poll_until(look));

@@ -13,6 +13,7 @@
 #include <string>
 #include <system_error>
 
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/redis.hpp>
 
 #include "support/poll_until.hpp"
@@ -56,9 +57,7 @@ constexpr int patience = 10;
                          .ttl = ttl,
                          .keep = keep,
                          .submitted = boot_clock()->now()}};
-    backend.submit(operation);
-    if (!operation.done() && !backend.pump(operation, operation.request.deadline))
-        backend.detach(operation);
+    leaselock::detail::BlockingCall{operation}.run(backend, *boot_clock());
     return std::move(operation.reply);
 }
 

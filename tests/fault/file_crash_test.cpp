@@ -57,11 +57,9 @@ class Side {
                              .place = 10min,
                              .submitted = now,
                              .deadline = now + 1h}};
+        operation.submitter = Submitter::helps;
         backend_->submit(operation);
-        if (!operation.done()) {
-            backend_->detach(operation);
-            return std::nullopt;
-        }
+        if (!operation.done()) return std::nullopt;
         if (operation.reply.outcome == Outcome::granted) {
             EXPECT_GT(operation.reply.fencing_token, fence_);
             fence_ = operation.reply.fencing_token;

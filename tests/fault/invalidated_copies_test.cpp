@@ -7,6 +7,8 @@
 #include <string>
 #include <thread>
 
+#include <leaselock/detail/blocking_call.hpp>
+
 #include "fault/copies_fixture.hpp"
 
 namespace leaselock::support {
@@ -31,8 +33,7 @@ TEST_P(InvalidatedCopies, GuardHoldsNothingAndReleasesNothing) {
                           if (GetParam() == Kind::memory) return found.text();
                           Operation look{{.key = "mine", .submitted = boot_clock()->now()}};
                           const auto own = make_backend();
-                          own->submit(look);
-                          (void)own->pump(look, boot_clock()->now() + 20s);
+                          leaselock::detail::BlockingCall{look}.run(*own, *boot_clock());
                           found.expect(look.reply.holder == token, "the original's lock is gone");
                           return found.text();
                       }),

@@ -37,17 +37,21 @@ struct Call {
                      .token = token,
                      .ttl = 30s,
                      .submitted = boot_clock()->now(),
-                     .deadline = deadline}} {}
+                     .deadline = deadline}} {
+        operation.submitter = Submitter::helps;
+    }
     [[nodiscard]] const Reply& reply() const { return operation.reply; }
 
     std::string token;
     Operation operation;
 };
 
-inline void finish(Link& link, Call& call) {
-    if (!call.operation.done() && !link.pump(call.operation, call.operation.request.deadline))
-        link.detach(call.operation);
+inline void finish(Link& link, Operation& operation) {
+    const Clock::time_point until = operation.request.deadline;
+    while (!operation.done() && boot_clock()->now() < until) (void)link.help(operation, until);
+    if (!operation.done()) link.cancel(operation);
 }
+inline void finish(Link& link, Call& call) { finish(link, call.operation); }
 
 inline void run(Link& link, Call& call) {
     link.submit(call.operation);

@@ -77,7 +77,7 @@ TEST_F(AcquireAll, IsAllOrNothing) {
 }
 
 TEST_F(AcquireAll, ErrorSaysWhichKey) {
-    world_.backend->on_pump([&](const Request& request) {
+    world_.backend->on_help([&](const Request& request) {
         if (request.verb == Verb::acquire && request.key.ends_with(":b"))
             world_.backend->fail_next({.error = Errc::access_denied});
     });

@@ -231,7 +231,7 @@ TEST(Acquire, WaitOutlivesTrouble) {
 
 TEST(Acquire, GrantThatComesBehindItsLeaseIsReleased) {
     ManagerWorld world;
-    world.backend->on_pump([&](const Request& request) {
+    world.backend->on_help([&](const Request& request) {
         if (request.verb == Verb::acquire) world.clock->advance(10s - 50ms);
     });
     std::error_code ec;

@@ -25,7 +25,7 @@ Subjects subjects_of(const std::vector<Finding>& findings) {
 void refuse(const ManagerWorld& world, Verb verb, Errc error) {
     testing::FaultBackend& store = *world.backend;
     store.heal();
-    store.on_pump([&store, verb, error](const Request& request) {
+    store.on_help([&store, verb, error](const Request& request) {
         if (request.verb == verb) store.fail_next({.error = error});
     });
 }
@@ -38,10 +38,6 @@ class ToldStore final : public Backend {
     void submit(std::span<Operation* const> operations) noexcept override {
         inner_.submit(operations);
     }
-    bool pump(Operation& operation, Clock::time_point until) noexcept override {
-        return inner_.pump(operation, until);
-    }
-    void detach(Operation& operation) noexcept override { inner_.detach(operation); }
     void examine(std::vector<Finding>& findings) override {
         findings.push_back({Severity::hint, "paint", "grey", "paint it"});
     }
@@ -93,10 +89,6 @@ class Unshared final : public Backend {
             }
         }
     }
-    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
-        return true;
-    }
-    void detach(Operation& /*operation*/) noexcept override {}
     void forget(Listener& listener) noexcept override { inner_.forget(listener); }
 
   private:
@@ -166,7 +158,7 @@ TEST(Check, BackendThatCannotBeAskedIsAnErrorAndNoFinding) {
 
 TEST(Check, TellsWhereALockThatWasJustAcquiredIsGone) {
     ManagerWorld world;
-    world.backend->on_pump([&world](const Request& request) {
+    world.backend->on_help([&world](const Request& request) {
         if (request.verb == Verb::inspect) world.clock->advance(1h);
     });
     const std::vector<Finding> findings = world.manager.check();

@@ -83,13 +83,13 @@ TEST(CountDownLatch, TroubleIsToldByItsFamily) {
 TEST(CountDownLatch, CountWhoseAnswerComesWithTheEndOfTheTtlIsUnknown) {
     ManagerWorld world;
     CountDownLatch latch{world.manager, "latch", 2, {.ttl = 10s}};
-    world.backend->on_pump([&](const Request& request) {
+    world.backend->on_help([&](const Request& request) {
         if (request.verb == Verb::acquire) world.clock->advance(10s - 50ms);
     });
     std::error_code ec;
     latch.count_down(ec);
     EXPECT_EQ(ec, Family::unknown) << ec.message();
-    world.backend->on_pump(nullptr);
+    world.backend->on_help(nullptr);
     EXPECT_EQ(latch.count(), 1) << "it was counted";
 }
 

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
 #include <leaselock/testing/manual_clock.hpp>
@@ -100,6 +101,7 @@ TEST_F(FileBackends, KeptLockAndCountedLatchOutliveTheirProcess) {
                        .token = "a/1",
                        .keep = 1min,
                        .submitted = clock_->now()}};
+    release.submitter = Submitter::passes_by;
     dead->submit(release);
     ASSERT_EQ(run(*dead, Verb::acquire, "a/2", Claim::count_down(2), "latch").outcome,
               Outcome::granted);
@@ -143,6 +145,7 @@ TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
     waits.listener = &deaf;
     waits.place = 10min;
     Operation place{waits};
+    place.submitter = Submitter::passes_by;
     dead->submit(place);
     ASSERT_TRUE(place.reply.queued && place.reply.first && place.reply.told);
     LockManager waiter = make_manager();
@@ -159,12 +162,12 @@ TEST_F(FileBackends, ProcessThatStandsStillInsideHangsNobody) {
     const auto backend = make();
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
     Operation renew{request(Verb::renew, "a/1")};
+    detail::BlockingCall call{renew};
     {
         const support::FileIntruder intruder{home_.file("key")};
         backend->submit(renew);
         EXPECT_FALSE(renew.done());
-        EXPECT_FALSE(backend->pump(renew, clock_->now()));
-        ASSERT_TRUE(backend->pump(renew, Clock::time_point::max()));
+        call.finish(*backend, *clock_);
         EXPECT_EQ(renew.reply.outcome, Outcome::failed);
         EXPECT_EQ(renew.reply.error, Errc::busy);
     }
@@ -175,12 +178,13 @@ TEST_F(FileBackends, WhoGetsInLaterIsServed) {
     const auto backend = make();
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
     Operation renew{request(Verb::renew, "a/1")};
+    detail::BlockingCall call{renew};
     {
         const support::FileIntruder intruder{home_.file("key")};
         backend->submit(renew);
         EXPECT_FALSE(renew.done());
     }
-    ASSERT_TRUE(backend->pump(renew, Clock::time_point::max()));
+    call.finish(*backend, *clock_);
     EXPECT_EQ(renew.reply.outcome, Outcome::renewed);
 }
 
@@ -188,9 +192,10 @@ TEST_F(FileBackends, ProcessThatStandsStillInsideHoldsUpNoOtherKey) {
     const auto backend = make();
     ASSERT_EQ(run(*backend, Verb::acquire, "a/1").outcome, Outcome::granted);
     Operation renew{request(Verb::renew, "a/1")};
+    detail::BlockingCall call{renew};
     std::optional<support::FileIntruder> intruder{home_.file("key")};
     backend->submit(renew);
-    std::thread waits{[&] { (void)backend->pump(renew, Clock::time_point::max()); }};
+    std::thread waits{[&] { call.finish(*backend, *clock_); }};
     for (int i = 0; i < 16; ++i) {
         const std::string other = "other " + std::to_string(i);
         EXPECT_EQ(run(*backend, Verb::acquire, "a/2", {}, other).outcome, Outcome::granted);

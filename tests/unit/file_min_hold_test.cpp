@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
 #include <leaselock/testing/manual_clock.hpp>
@@ -58,8 +59,7 @@ class FileMinHold : public ::testing::Test {
                              .place = 10min,
                              .submitted = now,
                              .deadline = now + 1h}};
-        backend.submit(operation);
-        EXPECT_TRUE(operation.done());
+        detail::BlockingCall{operation}.run(backend, *clock_);
         return operation.reply;
     }
     [[nodiscard]] std::size_t entries() const {

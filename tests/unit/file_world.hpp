@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
 #include <leaselock/testing/manual_clock.hpp>
@@ -46,8 +47,7 @@ class FileWorld : public ::testing::Test {
     Reply run(Backend& backend, Verb verb, std::string_view token, Claim claim = {},
               std::string_view key = "key") const {
         Operation operation{request(verb, token, claim, key)};
-        backend.submit(operation);
-        EXPECT_TRUE(operation.done());
+        detail::BlockingCall{operation}.run(backend, *clock_);
         return operation.reply;
     }
     // Whether it gets the lock.

@@ -45,9 +45,9 @@ TEST_F(ForceRelease, WhoComesBetweenLookAndReleaseIsNotHit) {
     auto first = holder_.acquire("key", {.ttl = 1h});
     std::optional<ScopedDistributedLock> second;
     // When the release is about to run, the lock has gone to somebody else.
-    world_.backend->on_pump([&](const Request& request) {
+    world_.backend->on_help([&](const Request& request) {
         if (request.verb != Verb::release) return;
-        world_.backend->on_pump(nullptr);
+        world_.backend->on_help(nullptr);
         first->release();
         second = holder_.acquire("key", {.ttl = 1h});
     });
@@ -101,7 +101,7 @@ TEST_F(ForceRelease, WhatIsNotKnownIsSaid) {
     EXPECT_FALSE(other_.force_release("key", {}, ec_).held);
     EXPECT_EQ(ec_, Errc::connection_lost) << "the look failed";
     // The answer to the release is lost, and it has run.
-    world_.backend->on_pump([&](const Request& request) {
+    world_.backend->on_help([&](const Request& request) {
         if (request.verb == Verb::release)
             world_.backend->fail_next({.error = Errc::command_timed_out, .runs = true});
     });
@@ -115,7 +115,7 @@ TEST_F(ForceRelease, WhatIsNotKnownIsSaid) {
             }
         },
         LockError);
-    world_.backend->on_pump(nullptr);
+    world_.backend->on_help(nullptr);
     world_.backend->heal();
     EXPECT_FALSE(other_.force_release("key").held) << "it had run";
 }

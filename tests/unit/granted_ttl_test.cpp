@@ -33,10 +33,6 @@ class ToyStore final : public Backend {
             each->complete();
         }
     }
-    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
-        return true;
-    }
-    void detach(Operation& /*operation*/) noexcept override {}
 
   private:
     const milliseconds least_;

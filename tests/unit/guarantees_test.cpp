@@ -64,10 +64,6 @@ class Promising final : public Backend {
     void submit(std::span<Operation* const> operations) noexcept override {
         inner_.submit(operations);
     }
-    bool pump(Operation& operation, Clock::time_point until) noexcept override {
-        return inner_.pump(operation, until);
-    }
-    void detach(Operation& operation) noexcept override { inner_.detach(operation); }
     void forget(Listener& listener) noexcept override { inner_.forget(listener); }
 
   private:

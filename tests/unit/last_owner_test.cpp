@@ -136,7 +136,7 @@ TEST(LastOwner, GuardLeavesItsManagerAloneAfterItHasHandedItsReleaseOver) {
     touched = false;
     for (; more && nth < most_unlocks && !touched; ++nth) {
         auto backend = std::make_shared<testing::FaultBackend>(std::make_shared<MemoryBackend>());
-        backend->on_pump([](const Request&) {});  // a release is not settled when it is sent
+        backend->on_help([](const Request&) {});  // a release is not settled when it is sent
         auto manager = std::make_unique<LockManager>(ManagerOptions{.backend = "store"});
         manager->register_backend("store", std::move(backend));
         auto lock = manager->acquire("key");

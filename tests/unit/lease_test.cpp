@@ -36,7 +36,7 @@ TEST(Lease, IsBelievedUntilItsEndLessTheMargin) {
 
 TEST(Lease, CountsFromBeforeItsRequestWasSent) {
     ManagerWorld world;
-    world.backend->on_pump([&](const Request&) { world.clock->advance(3s); });
+    world.backend->on_help([&](const Request&) { world.clock->advance(3s); });
     const auto lock = world.manager.acquire("key", {.ttl = 10s});
     EXPECT_EQ(lock->remaining(), 7s - 102ms);
 }

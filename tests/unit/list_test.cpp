@@ -203,8 +203,6 @@ class Slow final : public Backend {
             each->complete();
         }
     }
-    bool pump(Operation&, Clock::time_point) noexcept override { return true; }
-    void detach(Operation&) noexcept override {}
     std::vector<std::string> list(std::string_view prefix, std::string_view) override {
         std::vector<std::string> keys;
         for (int i = 0; i < 10'000; ++i) keys.push_back(std::string(prefix) + std::to_string(i));
@@ -233,8 +231,6 @@ TEST(ListWithout, BackendThatDoesNotTellIsNotSupported) {
     class Mute final : public Backend {
       public:
         void submit(std::span<Operation* const>) noexcept override {}
-        bool pump(Operation&, Clock::time_point) noexcept override { return false; }
-        void detach(Operation&) noexcept override {}
     };
     LockManager locks;
     locks.register_backend("mute", std::make_shared<Mute>());

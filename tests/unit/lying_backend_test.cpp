@@ -30,12 +30,10 @@ class Liar final : public Backend {
         for (Operation* const each : operations) {
             ++asked_;
             each->reply = honest_ ? honest_answer(each->request.verb) : lie_;
+            if (each->request.listener != nullptr) listener_ = each->request.listener;
             each->complete();
         }
     }
-    bool pump(Operation&, Clock::time_point) noexcept override { return true; }
-    void detach(Operation&) noexcept override {}
-    void listen(Listener& listener) noexcept override { listener_ = &listener; }
     void forget(Listener& listener) noexcept override {
         if (listener_ == &listener) listener_ = nullptr;
     }

@@ -117,10 +117,6 @@ class Foreign final : public Backend {
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const each : operations) each->fail(Errc::access_denied, hostile);
     }
-    bool pump(Operation& operation, Clock::time_point) noexcept override {
-        return operation.done();
-    }
-    void detach(Operation&) noexcept override {}
     void examine(std::vector<Finding>& findings) override {
         findings.push_back({Finding::Severity::hint, hostile, hostile, hostile});
     }

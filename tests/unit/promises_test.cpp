@@ -85,7 +85,7 @@ TEST_F(Promises, DestructorLeavesTheWaitingToAnotherThread) {
     std::optional<ScopedDistributedLock> lock = world.manager.acquire("key");
     std::atomic<bool> waited_here{false};
     std::atomic<bool> waited{false};
-    world.backend->on_pump([&, here = std::this_thread::get_id()](const Request&) {
+    world.backend->on_help([&, here = std::this_thread::get_id()](const Request&) {
         if (std::this_thread::get_id() == here) waited_here = true;
         waited = true;
     });

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/redis.hpp>
 
 #include "support/poll_until.hpp"
@@ -71,8 +72,7 @@ class RedisInbox : public ::testing::Test {
     }
     static Reply ask(Backend& backend, const Request& request) {
         Operation operation{request};
-        backend.submit(operation);
-        EXPECT_TRUE(backend.pump(operation, Clock::time_point::max()));
+        detail::BlockingCall{operation}.run(backend, *boot_clock());
         return operation.reply;
     }
     static Reply acquire(Backend& backend, Ear& ear) { return ask(backend, waiting(ear)); }
@@ -95,7 +95,6 @@ class RedisInbox : public ::testing::Test {
     // The first that listens: he looks once, and is told from then on.
     void open(Ear& ear) {
         ASSERT_TRUE(acquire(ear).queued);
-        backend_->listen(ear);
         ASSERT_TRUE(support::poll_until([&] { return ear.looks() == 1; }));
         ASSERT_TRUE(acquire(ear).told);
     }

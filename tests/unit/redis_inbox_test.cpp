@@ -8,6 +8,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "redis/inbox.hpp"
+#include "redis/options.hpp"
 #include "support/leaks.hpp"
 #include "support/scripted_peer.hpp"
 #include "unit/redis_inbox_fixture.hpp"
@@ -18,29 +20,19 @@ namespace {
 using support::poll_until;
 using support::RedisServer;
 
-TEST_F(RedisInbox, NothingIsOpenedUntilSomebodyListens) {
+TEST_F(RedisInbox, NothingIsOpenedUntilSomebodyWaits) {
     hold("me/0");
     std::jthread{[] {}}.join();  // a sanitizer brings a thread of its own beside the first
     const std::size_t threads = support::running_threads();
+    hold("me/0");
+    EXPECT_EQ(subscribers(), 0);
+    EXPECT_LE(support::running_threads(), threads);
     Ear ear{lock_key, "me/1"};
     const Reply reply = acquire(ear);
     EXPECT_TRUE(reply.queued);
     EXPECT_FALSE(reply.told);
-    EXPECT_EQ(subscribers(), 0);
-    EXPECT_LE(support::running_threads(), threads);
-    backend_->listen(ear);
     EXPECT_TRUE(poll_until([&] { return ear.looks() == 1 && subscribers() == 1; }));
     backend_->forget(ear);
-}
-
-TEST_F(RedisInbox, SideChannelTellsNobody) {
-    hold("me/0");
-    Ear ear{lock_key, "me/1"};
-    const auto side = backend_->side_channel();
-    side->listen(ear);
-    EXPECT_FALSE(acquire(*side, ear).queued);
-    side->forget(ear);
-    EXPECT_EQ(subscribers(), 0);
 }
 
 TEST_F(RedisInbox, TellsEachOfItsHandOffInTheOrderOfTheQueue) {
@@ -95,15 +87,16 @@ TEST_F(RedisInbox, WhatIsNoHandOffOfOursIsDropped) {
 }
 
 TEST_F(RedisInbox, WhoListensWhereItIsOpenLooksAtOnce) {
-    hold("me/0");
+    redis::Inbox inbox{redis::settings_of({.url = server_.url()}), boot_clock()};
     Ear first{lock_key, "me/1"};
-    open(first);
+    inbox.listen(first);
+    ASSERT_TRUE(poll_until([&] { return first.looks() == 1; }));
     Ear second{lock_key, "me/2"};
-    backend_->listen(second);
+    inbox.listen(second);
     EXPECT_EQ(second.looks(), 1);
     EXPECT_EQ(first.looks(), 1);
-    backend_->forget(first);
-    backend_->forget(second);
+    inbox.forget(first);
+    inbox.forget(second);
 }
 
 TEST_F(RedisInbox, KilledSubscriptionComesBackAndEverybodyLooks) {
@@ -126,10 +119,11 @@ TEST_F(RedisInbox, NobodyIsToldByASubscriptionThatBrokeSince) {
     Ear ear{lock_key, "me/1"};
     open(ear);
     Operation operation{waiting(ear)};
+    detail::BlockingCall call{operation};
     backend_->submit(operation);
     EXPECT_EQ(server_.cli("CLIENT", "KILL", "TYPE", "pubsub"), "1");
     ASSERT_TRUE(poll_until([&] { return ear.looks() == 2; }));
-    ASSERT_TRUE(backend_->pump(operation, Clock::time_point::max()));
+    call.finish(*backend_, *boot_clock());
     EXPECT_TRUE(operation.reply.queued);
     EXPECT_FALSE(operation.reply.told);
     EXPECT_TRUE(acquire(ear).told);
@@ -162,7 +156,7 @@ TEST_F(RedisInbox, NobodyConnectsAgainWhereNobodyListens) {
     ASSERT_TRUE(poll_until([&] { return boot_clock()->now() > later; }));
     EXPECT_EQ(subscribers(), 0);
     EXPECT_EQ(support::open_descriptors(), descriptors - 1);
-    backend_->listen(ear);
+    acquire(ear);
     EXPECT_TRUE(poll_until([&] { return subscribers() == 1; }));
     backend_->forget(ear);
 }
@@ -173,7 +167,6 @@ TEST_F(RedisInbox, RefusedSubscriptionIsTriedSeldomAndLocksWork) {
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     EXPECT_TRUE(acquire(ear).first);
-    backend_->listen(ear);
     const auto rejected = [&] {
         const std::string stats = server_.cli("INFO", "commandstats");
         const std::size_t at = stats.find("cmdstat_subscribe:");
@@ -203,7 +196,7 @@ TEST_F(RedisInbox, NoCallComesBehindForget) {
     int told = 0;
     EXPECT_TRUE(poll_until([&] {
         auto ear = std::make_unique<Ear>(lock_key, "me/2");
-        backend_->listen(*ear);
+        acquire(*ear);
         std::this_thread::yield();
         backend_->forget(*ear);
         told += ear->calls();
@@ -245,18 +238,18 @@ TEST_F(RedisInbox, BackendEndsWhileTheServerHangs) {
 
 TEST_F(RedisInbox, BackendEndsWhileItConnects) {
     server_.pause();
-    backend_ = make_redis_backend(
-        {.url = server_.url(), .connect_timeout = 1min, .command_timeout = 1min});
     for (int i = 0; i < 20; ++i) {
+        auto inbox = std::make_unique<redis::Inbox>(
+            redis::settings_of(
+                {.url = server_.url(), .connect_timeout = 1min, .command_timeout = 1min}),
+            boot_clock());
         const auto begin = boot_clock()->now();
         Ear ear{lock_key, "me/1"};
-        backend_->listen(ear);
+        inbox->listen(ear);
         if (i % 2 == 0) std::this_thread::yield();
-        backend_->forget(ear);
-        backend_.reset();
+        inbox->forget(ear);
+        inbox.reset();
         EXPECT_LT(boot_clock()->now() - begin, 30s);
-        backend_ = make_redis_backend(
-            {.url = server_.url(), .connect_timeout = 1min, .command_timeout = 1min});
     }
     server_.resume();
 }
@@ -283,14 +276,15 @@ TEST_F(RedisInbox, ForkedChildLeavesItAlone) {
 
 TEST(RedisInboxPeer, BackendEndsWhileItWaitsForTheLogin) {
     support::ScriptedPeer peer;
-    auto backend =
-        make_redis_backend({.url = peer.url(), .connect_timeout = 1min, .command_timeout = 1min});
+    auto inbox = std::make_unique<redis::Inbox>(
+        redis::settings_of({.url = peer.url(), .connect_timeout = 1min, .command_timeout = 1min}),
+        boot_clock());
     Ear ear{"key", "me/1"};
-    backend->listen(ear);
+    inbox->listen(ear);
     ASSERT_TRUE(poll_until([&] { return !peer.commands().empty(); }));
-    backend->forget(ear);
+    inbox->forget(ear);
     const auto begin = boot_clock()->now();
-    backend.reset();
+    inbox.reset();
     EXPECT_LT(boot_clock()->now() - begin, 30s);
 }
 
@@ -310,12 +304,13 @@ TEST(RedisInboxPeer, SilentConnectionIsGivenUpAndMadeAnew) {
                                       std::to_string(channel.size()) + "\r\n" + channel +
                                       "\r\n:1\r\n");
     });
-    const auto backend = make_redis_backend({.url = peer.url(), .command_timeout = 100ms});
+    redis::Inbox inbox{redis::settings_of({.url = peer.url(), .command_timeout = 100ms}),
+                       boot_clock()};
     Ear ear{"key", "me/1"};
-    backend->listen(ear);
+    inbox.listen(ear);
     EXPECT_TRUE(poll_until([&] { return ear.looks() >= 2; }));
     EXPECT_GE(peer.connections(), 2U);
-    backend->forget(ear);
+    inbox.forget(ear);
 }
 
 }  // namespace

@@ -66,22 +66,28 @@ class RedisQueue : public ::testing::Test {
 
     Reply ask(Link& link, const Request& request) {
         Operation operation{request};
+        operation.submitter = Submitter::helps;
         link.submit(operation);
-        if (!operation.done() && !link.pump(operation, operation.request.deadline))
-            link.detach(operation);
+        while (!operation.done()) (void)link.help(operation, operation.request.deadline);
         return operation.reply;
     }
     // With a place that lives so long; 0: without.
-    Reply acquire(Link& link, const std::string& token, milliseconds place = 0ms,
+    Reply acquire(Link& link, Inbox& inbox, const std::string& token, milliseconds place,
                   milliseconds ttl = 30s) {
         Waiter waiter{lock_key, token};
-        return ask(link, {.verb = Verb::acquire,
-                          .key = lock_key,
-                          .token = token,
-                          .ttl = ttl,
-                          .listener = place == 0ms ? nullptr : &waiter,
-                          .place = place,
-                          .submitted = boot_clock()->now()});
+        Reply reply = ask(link, {.verb = Verb::acquire,
+                                 .key = lock_key,
+                                 .token = token,
+                                 .ttl = ttl,
+                                 .listener = place == 0ms ? nullptr : &waiter,
+                                 .place = place,
+                                 .submitted = boot_clock()->now()});
+        inbox.forget(waiter);
+        return reply;
+    }
+    Reply acquire(Link& link, const std::string& token, milliseconds place = 0ms,
+                  milliseconds ttl = 30s) {
+        return acquire(link, inbox_, token, place, ttl);
     }
     Reply acquire(const std::string& token, milliseconds place = 0ms, milliseconds ttl = 30s) {
         return acquire(link_, token, place, ttl);

@@ -6,6 +6,7 @@
 #include "redis/codec.hpp"
 #include "support/leaks.hpp"
 #include "support/poll_until.hpp"
+#include "support/free_port.hpp"
 #include "unit/redis_queue_fixture.hpp"
 
 namespace leaselock::redis {
@@ -164,16 +165,17 @@ TEST_F(RedisQueue, WithoutAListenerTheLockIsFreeAndThePlacesStay) {
 
 TEST_F(RedisQueue, WhoDoesNotListenNowKeepsHisPlaceAndTheNextIsTold) {
     Subscriber subscriber{server_.endpoint(), our_channel};
-    const Inbox nobody{settings(server_.endpoint(), enough), boot_clock(), "leaselock:deaf"};
+    const wire::Endpoint nowhere{"127.0.0.1", support::free_port(), {}};
+    Inbox nobody{settings(nowhere, enough), boot_clock(), "leaselock:deaf"};
     Link deaf{settings(server_.endpoint(), enough), boot_clock(), &nobody};
     hold("me/0");
-    EXPECT_TRUE(acquire(deaf, "me/1", 1min).queued);
+    EXPECT_TRUE(acquire(deaf, nobody, "me/1", 1min).queued);
     join("me/2");
     release("me/0");
     EXPECT_TRUE(subscriber.next(enough).starts_with("me/2|"));
     EXPECT_EQ(holder(), "me/2");
     EXPECT_EQ(queue(), "me/1");
-    EXPECT_TRUE(acquire(deaf, "me/1", 1min).first);
+    EXPECT_TRUE(acquire(deaf, nobody, "me/1", 1min).first);
 }
 
 TEST_F(RedisQueue, ReleaseEndsThePlaceOfWhoDoesNotHold) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/poll_until.hpp"
 #include "support/readers.hpp"
 #include "unit/manager_world.hpp"
 
@@ -156,15 +157,15 @@ TEST(Share, RenewalThatCrossesADowngradeIsNoLoss) {
     ManagerWorld world{ManagerWorld::Sleep::blocking};
     auto lock = world.manager.acquire("key", {.ttl = 30s});
     world.clock->wait_for_background();
-    bool crossed = false;  // the Keeper's thread's alone
-    world.backend->on_pump([&](const Request& request) {
-        if (request.verb != Verb::renew || std::exchange(crossed, true)) return;
+    std::atomic<bool> crossed{false};
+    world.backend->on_help([&](const Request& request) {
+        if (request.verb != Verb::renew || crossed.exchange(true)) return;
         EXPECT_EQ(request.claim, exclusive);
         lock->downgrade();
     });
     world.clock->advance(11s);
-    world.clock->wait_for_background();
-    world.backend->on_pump({});
+    EXPECT_TRUE(support::poll_until([&] { return world.manager.stats().renewals_failed == 1; }));
+    world.backend->on_help({});
     EXPECT_TRUE(lock->owns_lock());
     EXPECT_TRUE(is_read_by(1, world.other.inspect("key")));
     EXPECT_EQ(world.backend->records().back().verb, Verb::inspect);

@@ -21,10 +21,10 @@ namespace leaselock {
 class QueueStore final : public Backend {
   public:
     enum class Kind {
-        telling,    // as it is
-        listening,  // hand-offs are told to those who called listen()
-        silent,     // there is a queue, and nothing is told
-        queueless,  // there is no queue
+        telling,      // as it is
+        subscribing,  // hand-offs are told from the second poll on
+        silent,       // there is a queue, and nothing is told
+        queueless,    // there is no queue
     };
     using Hook = std::function<void()>;
 
@@ -32,29 +32,17 @@ class QueueStore final : public Backend {
 
     // Once, when the next waiter's look has been done and he does not know its answer yet.
     void behind_next_look(Hook hook) { put(behind_look_, std::move(hook)); }
-    // Once, in the next listen().
-    void before_listen(Hook hook) { put(before_listen_, std::move(hook)); }
+    // Once, when the next poll was answered by a place at which nothing is told.
+    void before_silence(Hook hook) { put(before_silence_, std::move(hook)); }
     // Once, when the next waiter is to be forgotten.
     void before_forget(Hook hook) { put(before_forget_, std::move(hook)); }
     // The newest waiter that has looked.
     [[nodiscard]] Listener& waiter() const { return *waiter_; }
-    [[nodiscard]] int listens() const { return listens_; }
 
     using Backend::submit;
 
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const each : operations) submit_one(*each);
-    }
-    bool pump(Operation& /*operation*/, Clock::time_point /*until*/) noexcept override {
-        return true;
-    }
-    void detach(Operation& /*operation*/) noexcept override {}
-    void listen(Listener& listener) noexcept override {
-        ++listens_;
-        run(before_listen_);
-        if (kind_ != Kind::listening) return;
-        listener_ = &listener;
-        listener.look();
     }
     void forget(Listener& listener) noexcept override {
         run(before_forget_);
@@ -82,12 +70,18 @@ class QueueStore final : public Backend {
         operation.reply = std::move(asked.reply);
         if (request.listener != nullptr) {
             waiter_ = request.listener;
-            const bool listens = kind_ == Kind::telling || listener_ == request.listener;
-            if (!listens) {
+            const bool is_told = kind_ == Kind::telling || listener_ == request.listener;
+            if (!is_told) {
                 store_.forget(*request.listener);
                 operation.reply.told = false;
+                run(before_silence_);
             }
             run(behind_look_);
+        }
+        Listener* const subscribes =
+            kind_ == Kind::subscribing && operation.reply.queued ? request.listener : nullptr;
+        if (subscribes != nullptr && listener_.exchange(subscribes) != subscribes) {
+            subscribes->look();
         }
         operation.complete();
     }
@@ -96,11 +90,10 @@ class QueueStore final : public Backend {
     MemoryBackend store_;
     std::mutex mutex_;  // guards the hooks
     Hook behind_look_;
-    Hook before_listen_;
+    Hook before_silence_;
     Hook before_forget_;
     std::atomic<Listener*> waiter_{nullptr};
     std::atomic<Listener*> listener_{nullptr};
-    std::atomic<int> listens_{0};
 };
 
 struct WaitingWorld : ManagerWorld {

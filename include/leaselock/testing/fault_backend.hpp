@@ -5,17 +5,21 @@
 // Thread-safety: as every Backend.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/detail/blocking_call.hpp>
 
 namespace leaselock::testing {
 
@@ -40,6 +44,16 @@ class FaultBackend final : public Backend {
     };
 
     explicit FaultBackend(std::shared_ptr<Backend> inner) : inner_{std::move(inner)} {}
+    FaultBackend(const FaultBackend&) = delete;
+    FaultBackend& operator=(const FaultBackend&) = delete;
+    ~FaultBackend() override {
+        {
+            const std::lock_guard lock{mutex_};
+            ending_ = true;
+        }
+        submitted_.notify_all();
+        if (thread_.joinable()) thread_.join();
+    }
 
     // The next operation that has no fault yet gets this one.
     void fail_next(Fault fault) {
@@ -59,11 +73,13 @@ class FaultBackend final : public Backend {
     // From now on no hand-off is told to those who wait, as if its message were lost; or it is
     // again.
     void lose_messages(bool lost = true) { loses_messages_ = lost; }
-    // From now on nothing is done when it is submitted: pump() does it, after it has run `hook` in
-    // the caller's thread. To let time pass while a command is under way, say.
-    void on_pump(std::function<void(const Request&)> hook) {
+    // From now on nothing is done when it is submitted, but a moment later, after `hook` has run:
+    // on the thread of a caller that blocks for it, else on one of this backend's. To let time pass
+    // while a command is under way, say. Null: as before.
+    void on_help(std::function<void(const Request&)> hook) {
         const std::lock_guard lock{mutex_};
         hook_ = std::move(hook);
+        if (hook_ != nullptr && !thread_.joinable()) thread_ = std::thread{[this] { run(); }};
     }
 
     // Since the start, in order.
@@ -81,21 +97,14 @@ class FaultBackend final : public Backend {
             if (!note(*operation)) perform(*operation);
         }
     }
-    bool pump(Operation& operation, Clock::time_point until) noexcept override {
-        if (operation.done()) return true;
-        if (begin(operation)) {
-            if (const Hook hook = current_hook()) hook(operation.request);
-            perform(operation);
-        }
-        return operation.done() || inner_->pump(operation, until);
+    bool help(Operation& operation, Clock::time_point until) noexcept override {
+        if (!begin(operation)) return inner_->help(operation, until);
+        perform_with_hook(operation);
+        return true;
     }
-    void detach(Operation& operation) noexcept override {
-        begin(operation);
-        if (!operation.done()) inner_->detach(operation);
-        if (!operation.done()) operation.fail(Errc::connect_failed, "never sent");
-    }
-    void listen(Listener& listener) noexcept override {
-        if (!loses_messages_) inner_->listen(listener);
+    void cancel(Operation& operation) noexcept override {
+        if (!begin(operation)) return inner_->cancel(operation);
+        operation.fail(Errc::connect_failed, "never sent");
     }
     void forget(Listener& listener) noexcept override { inner_->forget(listener); }
     [[nodiscard]] std::uint64_t reconnects() const noexcept override {
@@ -109,16 +118,40 @@ class FaultBackend final : public Backend {
   private:
     using Hook = std::function<void(const Request&)>;
 
-    // Whether there is a hook, so that the operation has to wait for pump().
-    bool note(const Operation& operation) {
+    // Whether there is a hook, so that the operation has to wait.
+    bool note(Operation& operation) {
         const Request& request = operation.request;
         const std::lock_guard lock{mutex_};
         records_.push_back(
             {request.verb, std::string(request.key), std::string(request.token), request.ttl,
              request.keep, request.submitted, request.deadline,
              request.listener != nullptr ? request.place : std::chrono::milliseconds{0}});
-        if (hook_ != nullptr) waiting_.push_back(&operation);
-        return hook_ != nullptr;
+        if (hook_ == nullptr) return false;
+        waiting_.push_back(&operation);
+        submitted_.notify_all();
+        return true;
+    }
+    // Does what no caller does.
+    void run() {
+        std::unique_lock lock{mutex_};
+        while (!ending_) {
+            const auto found = std::find_if(
+                waiting_.begin(), waiting_.end(),
+                [](const Operation* each) { return each->submitter != Submitter::helps; });
+            if (found == waiting_.end()) {
+                submitted_.wait(lock);
+                continue;
+            }
+            Operation& operation = **found;
+            waiting_.erase(found);
+            lock.unlock();
+            perform_with_hook(operation);
+            lock.lock();
+        }
+    }
+    void perform_with_hook(Operation& operation) {
+        if (const Hook hook = current_hook()) hook(operation.request);
+        perform(operation);
     }
     // Whether the operation waited; it does not any more.
     bool begin(const Operation& operation) {
@@ -145,9 +178,7 @@ class FaultBackend final : public Backend {
         }
         if (fault->runs) {
             Operation unseen{operation.request};
-            inner_->submit(unseen);
-            if (!unseen.done() && !inner_->pump(unseen, Clock::time_point::max()))
-                inner_->detach(unseen);
+            detail::BlockingCall{unseen}.run(*inner_, *boot_clock());
             lose_messages_of(operation.request);
         }
         operation.reply.in_part = fault->runs;
@@ -165,8 +196,11 @@ class FaultBackend final : public Backend {
     std::deque<Fault> next_;
     std::optional<Fault> all_;
     Hook hook_;
-    std::vector<const Operation*> waiting_;  // for pump()
+    std::vector<Operation*> waiting_;
     std::vector<Record> records_;
+    std::condition_variable submitted_;
+    bool ending_ = false;
+    std::thread thread_;
 };
 
 }  // namespace leaselock::testing

@@ -13,6 +13,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/testing/backend_fixture.hpp>
 
@@ -79,9 +80,7 @@ class Client {
     Reply ask(Request request) {
         request.submitted = clock_->now();
         Operation operation{request};
-        backend_->submit(operation);
-        if (!operation.done() && !backend_->pump(operation, operation.request.deadline))
-            backend_->detach(operation);
+        leaselock::detail::BlockingCall{operation}.run(*backend_, *clock_);
         return std::move(operation.reply);
     }
 

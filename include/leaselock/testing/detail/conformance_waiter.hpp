@@ -35,7 +35,6 @@ class QueueWaiter final : private Listener {
                                    .claim = claim_,
                                    .listener = this,
                                    .place = place_});
-        if (reply.queued && !reply.told) client_.backend()->listen(*this);
         return reply;
     }
     // Looks until hand-offs are told to him, or he is no waiter any more; the last answer.

@@ -1,0 +1,87 @@
+// A store whose client blocks for each answer, as a backend: a SQL library, a vendor's SDK. Whoever
+// has such a client writes a BlockingStore, four functions that ask and return, and is done:
+//
+//     class MyStore final : public leaselock::BlockingStore {
+//         leaselock::Reply acquire(const leaselock::Request& what) override;
+//         leaselock::Reply renew(const leaselock::Request& what) override;
+//         leaselock::Reply release(const leaselock::Request& what) override;
+//         leaselock::Reply inspect(const leaselock::Request& what) override;
+//     };
+//     locks.register_backend("mine", std::make_shared<leaselock::BlockingBackend>(
+//                                        std::make_unique<MyStore>()));
+//
+// Each function is one atomic step, with what leaselock/backend.hpp says of its verb. Waiters poll:
+// such a store has no queue.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/detail/export.hpp>
+#include <leaselock/detail/origin.hpp>
+
+namespace leaselock {
+
+// Thread-safety: called by several threads at once, but never twice at once for the same key. May
+// block for as long as it takes; whoever waits for the answer gives up at its own deadline.
+//
+// What is thrown becomes the failure of the call: a LockError its code; bad_alloc, when nothing
+// may have run, Errc::out_of_memory; whatever else Errc::unexpected_reply, since the store may have
+// done it.
+class LEASELOCK_EXPORT BlockingStore {
+  public:
+    BlockingStore() = default;
+    BlockingStore(const BlockingStore&) = delete;
+    BlockingStore& operator=(const BlockingStore&) = delete;
+    virtual ~BlockingStore() = default;
+
+    // Granted or held.
+    virtual Reply acquire(const Request& what) = 0;
+    // Renewed or lost.
+    virtual Reply renew(const Request& what) = 0;
+    // Released or lost.
+    virtual Reply release(const Request& what) = 0;
+    // Held or free.
+    virtual Reply inspect(const Request& what) = 0;
+
+    // As Backend says; called on the thread of whoever asks.
+    virtual void examine(std::vector<Finding>& /*findings*/) {}
+    [[nodiscard]] virtual std::vector<std::string> list(std::string_view /*prefix*/,
+                                                        std::string_view /*pattern*/) {
+        throw LockError(Errc::not_supported, "this backend does not list its keys");
+    }
+};
+
+// Thread-safety: all calls from all threads at once.
+class LEASELOCK_EXPORT BlockingBackend final : public Backend {
+  public:
+    // As many threads at most, 1 to 64, are lent to the store; they are started when needed and
+    // end with this object. Throws LockError{invalid_option}, bad_alloc.
+    explicit BlockingBackend(std::unique_ptr<BlockingStore> store, int threads = 4);
+    BlockingBackend(const BlockingBackend&) = delete;
+    BlockingBackend& operator=(const BlockingBackend&) = delete;
+    // Blocks until the functions that are under way return.
+    ~BlockingBackend() override;
+
+    using Backend::submit;
+
+    // A call waits for a thread, and for the calls of its key that came before it. If the system
+    // gives no thread at all it fails with Errc::no_thread.
+    void submit(std::span<Operation* const> operations) noexcept override;
+    void cancel(Operation& operation) noexcept override;
+    void examine(std::vector<Finding>& findings) override;
+    [[nodiscard]] std::vector<std::string> list(std::string_view prefix,
+                                                std::string_view pattern) override;
+
+  private:
+    class Pool;
+
+    const std::shared_ptr<BlockingStore> store_;
+    detail::AtHome<std::unique_ptr<Pool>> pool_;
+};
+
+}  // namespace leaselock

@@ -1,0 +1,57 @@
+// Operations that were completed, for the thread that deals with them: put in on whatever thread
+// completes them, taken out on one.
+//
+// Thread-safety: add() from all threads at once; it is over when the destructor returns. The rest
+// is for the thread that takes.
+#pragma once
+
+#include <utility>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/thread_annotations.hpp>
+
+namespace leaselock::detail {
+
+class Answers {
+  public:
+    struct Item {
+        Item* next = nullptr;
+    };
+
+    explicit Answers(Waker& waker) noexcept : waker_{waker} {}
+    Answers(const Answers&) = delete;
+    Answers& operator=(const Answers&) = delete;
+    ~Answers() { const MutexLock lock{mutex_}; }
+
+    // The thread may take the item, and destroy it, before this returns.
+    void add(Item& item) noexcept {
+        WakeUp thread;
+        const MutexLock lock{mutex_};
+        item.next = nullptr;
+        (last_ != nullptr ? last_->next : first_) = &item;
+        last_ = &item;
+        if (!is_attended_) thread = waker_.wake();
+    }
+    // All that came, in its order, as a list.
+    [[nodiscard]] Item* take() noexcept {
+        const MutexLock lock{mutex_};
+        last_ = nullptr;
+        return std::exchange(first_, nullptr);
+    }
+    // Whether the thread comes by itself soon, and need not be woken. Answers whether something is
+    // there.
+    bool attend(bool is_attended) noexcept {
+        const MutexLock lock{mutex_};
+        is_attended_ = is_attended;
+        return first_ != nullptr;
+    }
+
+  private:
+    Waker& waker_;
+    Mutex mutex_;
+    Item* first_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
+    Item* last_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
+    bool is_attended_ LEASELOCK_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace leaselock::detail

@@ -1,0 +1,142 @@
+// A link without a caller that waits: the engine reads for those that nobody waits for, and keeps
+// the time of their commands; a thread of its own makes the connection.
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include <leaselock/error.hpp>
+
+#include "redis/link.hpp"
+#include "redis/session.hpp"
+#include "threads.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+// So long an answer that nobody waits for may lie in the socket, for the next caller to read it.
+constexpr std::chrono::milliseconds unread_for{20};
+
+}  // namespace
+
+// An open() that begins after an interruption does not know of it, so that is said again.
+Link::~Link() {
+    std::shared_ptr<engine::Engine> engine;
+    std::thread connector;
+    {
+        const detail::MutexLock lock{mutex_};
+        ending_ = true;
+        engine = std::move(engine_);
+        connector.swap(connector_);
+        while (connecting_) {
+            connection_.interrupt();
+            const detail::MutexUnlock unlocked{mutex_};
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        }
+    }
+    if (connector.joinable()) connector.join();
+    if (engine != nullptr) engine->remove(*this);
+}
+
+bool Link::has_engine() {
+    if (engine_ != nullptr) return true;
+    std::shared_ptr<engine::Engine> fresh = engine::Engine::shared();
+    fresh->add(*this);
+    engine_ = std::move(fresh);
+    return true;
+}
+
+// Somebody has to read for those that nobody waits for. What is posted may lie for a moment.
+void Link::attend() noexcept {
+    if (queue_.empty() || driving_ || ending_) return;
+    if (!open_) return begin_connect();
+    const bool is_urgent = std::any_of(queue_.begin(), queue_.end(), [](const Pending& pending) {
+        return pending.operation != nullptr && pending.operation->submitter == Submitter::goes_on;
+    });
+    if (is_urgent || has_unsent()) {
+        engine_->await(*this, true, has_unsent());
+        set_timer(queue_.front().expires);
+    } else {
+        set_timer(std::min(clock_->now() + unread_for, queue_.front().expires));
+    }
+}
+
+// A timer that is early costs a step, which sets it again.
+void Link::set_timer(Clock::time_point when) noexcept {
+    if (timer_ <= when) return;
+    timer_ = when;
+    engine_->ring_at(*this, boot_clock()->now() + (when - clock_->now()));
+}
+
+void Link::step(Clock::time_point /*now*/) noexcept {
+    mutex_.lock();
+    timer_ = Clock::time_point::max();
+    if (!driving_ && !ending_) {
+        if (open_ && !queue_.empty()) drive(Clock::time_point::min());
+        pass_on();
+    }
+    unlock_and_wake();
+}
+
+// A server that cannot be reached is not tried again and again by each caller: they all wait until
+// the gate opens, which stays shut longer with each failure.
+void Link::begin_connect() noexcept {
+    if (open_ || closing_ || connecting_ || ending_ || queue_.empty()) return;
+    const Clock::time_point now = clock_->now();
+    try {
+        if (!has_engine()) return;
+    } catch (const LockError& error) {
+        return refuse_all(Errc::no_thread, error.what());
+    } catch (const std::bad_alloc&) {
+        return refuse_all(Errc::connect_failed, "no memory");
+    }
+    if (gate_.opens() <= now) return start_connecting(now);
+    if (queue_.front().expires <= now) {
+        refuse_all(Errc::connect_failed, "the attempts before failed");
+    } else {
+        set_timer(std::min(gate_.opens(), queue_.front().expires));
+    }
+}
+
+void Link::start_connecting(Clock::time_point now) noexcept {
+    if (connector_.joinable()) connector_.join();  // it has ended
+    const Deadline until =
+        std::min(detail::saturating_add(now, settings_.connect_timeout), queue_.front().expires);
+    try {
+        connecting_ = detail::start_thread(connector_, [this, until] { connect(until); });
+        if (!connecting_) refuse_all(Errc::no_thread, "the system gives no thread to connect");
+    } catch (const std::bad_alloc&) {
+        refuse_all(Errc::connect_failed, "no memory");
+    }
+}
+
+void Link::connect(Deadline until) noexcept {
+    std::error_code error = Errc::connect_failed;
+    std::string why;
+    std::int64_t server_time = 0;
+    try {
+        error = open_session(connection_, settings_, *clock_, until, server_time, why);
+    } catch (const std::bad_alloc&) {
+        why.clear();
+    }
+    mutex_.lock();
+    connecting_ = false;
+    try {
+        if (!error && !engine_->watch(*this, connection_.fd())) {
+            error = Errc::connect_failed;
+            why = "the system watches no more descriptors";
+        }
+        if (!error) connected(server_time);
+    } catch (const std::bad_alloc&) {
+        error = Errc::connect_failed;
+        close();
+    }
+    if (error) {
+        connection_.close();
+        gate_.shut(clock_->now());
+        refuse_all(static_cast<Errc>(error.value()), why);
+    }
+    pass_on();
+    unlock_and_wake();
+}
+
+}  // namespace leaselock::redis

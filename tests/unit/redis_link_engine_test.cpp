@@ -1,0 +1,144 @@
+// Goal: operations that nobody waits for are completed as soon as their answers are there, or their
+// time is over, whatever callers are at; each once. Method: links to a peer that answers as it is
+// told, and operations with a completion and without a caller.
+#include <atomic>
+#include <gtest/gtest.h>
+
+#include "fault/link_call.hpp"
+#include "fault/lock_peer.hpp"
+#include "support/free_port.hpp"
+#include "support/poll_until.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using support::Answer;
+using support::Heard;
+using support::LockPeer;
+using support::poll_until;
+
+// A call whose thread goes on.
+struct Posted final : Call, Completion {
+    explicit Posted(int number, Verb verb = Verb::acquire, Submitter how = Submitter::goes_on)
+        : Call{number, verb} {
+        operation.submitter = how;
+        operation.completion = this;
+    }
+    void completed(Operation& /*operation*/) noexcept override { ++times; }
+    [[nodiscard]] bool is_completed() const {
+        return poll_until([&] { return times == 1; });
+    }
+
+    std::atomic<int> times{0};
+};
+
+class RedisLinkEngine : public ::testing::Test {
+  protected:
+    LockPeer lock_peer_;
+    support::ScriptedPeer& peer_ = lock_peer_.peer();
+};
+
+TEST_F(RedisLinkEngine, ConnectsAndReadsForWhoeverDoesNotWait) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    for (int i = 1; i <= 3; ++i) {
+        Posted posted{i};
+        link.submit(posted.operation);
+        ASSERT_TRUE(posted.is_completed());
+        expect_granted(posted);
+    }
+    EXPECT_EQ(peer_.connections(), 1U);
+}
+
+TEST_F(RedisLinkEngine, ReadsThePostedReleaseThatNoCallerReads) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    Call first{1};
+    run(link, first);
+    Posted posted{1, Verb::release, Submitter::passes_by};
+    link.submit(posted.operation);
+    ASSERT_TRUE(posted.is_completed());
+    EXPECT_EQ(posted.reply().outcome, Outcome::released);
+}
+
+TEST_F(RedisLinkEngine, CallerReadsForThoseThatDoNotWait) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    Posted before{1};
+    Call call{2};
+    Posted after{3};
+    link.submit(before.operation);
+    link.submit(call.operation);
+    link.submit(after.operation);
+    finish(link, call);
+    expect_granted(call);
+    ASSERT_TRUE(before.is_completed());
+    ASSERT_TRUE(after.is_completed());
+    expect_granted(before);
+    expect_granted(after);
+}
+
+TEST_F(RedisLinkEngine, WhatIsNotAnsweredIsUnknownAfterTheTimeOut) {
+    Link link{settings(peer_.endpoint(), soon), boot_clock()};
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    for (const Submitter how : {Submitter::goes_on, Submitter::passes_by}) {
+        Posted posted{1, Verb::release, how};
+        link.submit(posted.operation);
+        ASSERT_TRUE(posted.is_completed());
+        expect_failed(posted, Errc::command_timed_out);
+    }
+}
+
+TEST_F(RedisLinkEngine, WhatWasNotSentWhenTheConnectionBrokeGoesOutOnTheNext) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.script({Answer::close()});
+    Posted cut_off{1};
+    link.submit(cut_off.operation);
+    ASSERT_TRUE(cut_off.is_completed());
+    expect_failed(cut_off, Errc::connection_lost);
+    lock_peer_.on_call(support::yes);
+    Posted next{2};
+    link.submit(next.operation);
+    ASSERT_TRUE(next.is_completed());
+    expect_granted(next);
+}
+
+TEST_F(RedisLinkEngine, WhatIsCancelledIsCompletedOnceWhateverComesLater) {
+    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    Posted cancelled{1};
+    link.submit(cancelled.operation);
+    ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 1; }));
+    link.cancel(cancelled.operation);
+    ASSERT_TRUE(cancelled.is_completed());
+    expect_failed(cancelled, Errc::command_timed_out);
+    peer_.push(support::granted("1"));
+    lock_peer_.on_call(support::yes);
+    Posted next{2};
+    link.submit(next.operation);
+    ASSERT_TRUE(next.is_completed());
+    expect_granted(next);
+    EXPECT_EQ(cancelled.times, 1);
+}
+
+TEST_F(RedisLinkEngine, ServerThatCannotBeReachedRefusesThemAllInTime) {
+    Link link{settings({"127.0.0.1", support::free_port(), {}}, enough), boot_clock()};
+    for (int i = 0; i < 5; ++i) {
+        Posted posted{i};
+        link.submit(posted.operation);
+        ASSERT_TRUE(posted.is_completed());
+        expect_failed(posted, Errc::connect_failed);
+    }
+}
+
+TEST_F(RedisLinkEngine, LinkThatEndsWhileItConnectsLeavesNothing) {
+    peer_.on_command([](const auto&) { return Answer::silence(); });
+    for (int i = 0; i < 20; ++i) {
+        Link link{settings(peer_.endpoint(), enough), boot_clock()};
+        Posted posted{i};
+        link.submit(posted.operation);
+        link.cancel(posted.operation);
+        ASSERT_TRUE(posted.is_completed());
+        expect_failed(posted, Errc::connect_failed);
+    }
+}
+
+}  // namespace
+}  // namespace leaselock::redis
