@@ -42,19 +42,20 @@ Inbox::Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string ch
       command_{subscribe_command(channel_)},
       connection_{clock_} {}
 
-// An open() that begins after an interruption does not know of it, so that is said again.
+// An open() that begins after an interruption does not know of it, so that is said again. A step
+// that is under way still uses the engine.
 Inbox::~Inbox() {
     ending_ = true;
     std::shared_ptr<engine::Engine> engine;
     std::thread connector;
     {
         const detail::MutexLock lock{mutex_};
-        engine = std::move(engine_);
+        engine = engine_;
         connector.swap(connector_);
         while (state_ == State::connecting) {
             connection_.interrupt();
             const detail::MutexUnlock unlocked{mutex_};
-            std::this_thread::sleep_for(milliseconds{1});
+            connect_over_.wait(milliseconds{1});
         }
     }
     if (connector.joinable()) connector.join();
@@ -123,6 +124,7 @@ void Inbox::open_if_due() noexcept {
     if (state_ != State::closed || ending_ || listeners_.empty()) return;
     if (clock_->now() < gate_.opens()) return ring_at(gate_.opens());
     if (connector_.joinable()) connector_.join();  // it has ended
+    connect_over_.take(1);
     try {
         if (!detail::start_thread(connector_, [this] { connect(); })) throw std::bad_alloc{};
         state_ = State::connecting;
@@ -145,6 +147,7 @@ void Inbox::connect() noexcept {
         error = Errc::connect_failed;
     }
     const detail::MutexLock lock{mutex_};
+    connect_over_.set(1);
     if (ending_) {
         state_ = State::closed;
     } else if (error || !engine_->watch(*this, connection_.fd())) {
@@ -154,7 +157,8 @@ void Inbox::connect() noexcept {
     }
 }
 
-// Without an error it was open until now.
+// Without an error it was open until now. The engine opens the next one: the thread that has just
+// failed to connect cannot wait for its own end.
 void Inbox::close(std::error_code error) noexcept {
     engine_->unwatch(*this);
     connection_.interrupt();  // for a forked child may have the socket, too
@@ -169,7 +173,7 @@ void Inbox::close(std::error_code error) noexcept {
     } else {
         gate_.shut(now);
     }
-    open_if_due();
+    ring_at(gate_.opens());
 }
 
 std::error_code Inbox::subscribe() {

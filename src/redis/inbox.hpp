@@ -22,6 +22,7 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/detail/word.hpp>
 
 #include "engine/engine.hpp"
 #include "redis/gate.hpp"
@@ -100,6 +101,7 @@ class Inbox final : private engine::Engine::Task {
     const std::string command_;  // SUBSCRIBE
 
     detail::Mutex mutex_;
+    detail::Word connect_over_;  // the destructor sleeps on it while a connection is made
     Listeners listeners_ LEASELOCK_GUARDED_BY(mutex_);
     std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
     State state_ LEASELOCK_GUARDED_BY(mutex_) = State::closed;

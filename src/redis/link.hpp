@@ -144,6 +144,7 @@ class Link final : private engine::Engine::Task {
 
     detail::Mutex mutex_;
     detail::Word writer_done_;     // close() sleeps on it while somebody writes
+    detail::Word connect_over_;    // and the destructor while a connection is made
     wire::Connection connection_;  // the driver's; the writer sends on it
     bool driving_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool writing_ LEASELOCK_GUARDED_BY(mutex_) = false;

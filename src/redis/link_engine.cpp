@@ -18,19 +18,20 @@ constexpr std::chrono::milliseconds unread_for{20};
 
 }  // namespace
 
-// An open() that begins after an interruption does not know of it, so that is said again.
+// An open() that begins after an interruption does not know of it, so that is said again. A step
+// and a connect that are under way still use the engine.
 Link::~Link() {
     std::shared_ptr<engine::Engine> engine;
     std::thread connector;
     {
         const detail::MutexLock lock{mutex_};
         ending_ = true;
-        engine = std::move(engine_);
+        engine = engine_;
         connector.swap(connector_);
         while (connecting_) {
             connection_.interrupt();
             const detail::MutexUnlock unlocked{mutex_};
-            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+            connect_over_.wait(std::chrono::milliseconds{1});
         }
     }
     if (connector.joinable()) connector.join();
@@ -98,7 +99,10 @@ void Link::begin_connect() noexcept {
 }
 
 void Link::start_connecting(Clock::time_point now) noexcept {
+    // The thread that has just made a connection which broke at once cannot wait for its own end.
+    if (connector_.get_id() == std::this_thread::get_id()) return engine_->ring(*this);
     if (connector_.joinable()) connector_.join();  // it has ended
+    connect_over_.take(1);
     const Deadline until =
         std::min(detail::saturating_add(now, settings_.connect_timeout), queue_.front().expires);
     try {
@@ -120,6 +124,7 @@ void Link::connect(Deadline until) noexcept {
     }
     mutex_.lock();
     connecting_ = false;
+    connect_over_.set(1);
     try {
         if (!error && !engine_->watch(*this, connection_.fd())) {
             error = Errc::connect_failed;
