@@ -12,6 +12,8 @@
 //
 // Each function is one atomic step, with what leaselock/backend.hpp says of its verb. Waiters poll:
 // such a store has no queue.
+//
+// Thread-safety: all calls from all threads at once.
 #pragma once
 
 #include <memory>
