@@ -59,7 +59,7 @@ enum class Errc : int {
     stale = 310,                // the command arrived after the time for which it was meant
     granted_too_late = 311,     // the grant took so long that nothing of the lease was left
     too_many_cleanups = 312,    // max_cleanups locks are owed a release that is not delivered yet
-    no_thread = 313,            // the thread that renews and cleans up cannot be started
+    no_thread = 313,            // a thread of the library cannot be started
     too_many_in_flight = 314,   // max_in_flight commands wait for their answers already
     // unknown
     command_timed_out = 401,  // sent, and no answer in time

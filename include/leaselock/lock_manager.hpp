@@ -52,8 +52,8 @@ class LEASELOCK_EXPORT LockManager {
     // Guards that are left hold nothing any more: their lost() fires, and they still release.
     // Coroutines and callbacks that wait go on with Errc::cancelled. Blocks until they have, until
     // the releases that are owed are delivered, and for callbacks that are under way: at most for
-    // `shutdown_timeout` in all, and what a connection that is just being made takes. Guards that
-    // are destroyed right after share what is left of that time.
+    // `shutdown_timeout` in all. Guards that are destroyed right after share what is left of that
+    // time. A backend that nobody else has is destroyed too, and may wait as its own header says.
     ~LockManager();
 
     // Throws LockError: invalid_option if the name is empty or taken or the backend is null,
@@ -74,8 +74,8 @@ class LEASELOCK_EXPORT LockManager {
     // connection breaks meanwhile for a second one. With waiting until its deadline; should the
     // server be silent then, the last command has 250 ms. If the outcome is unknown, the release
     // that the lock may need is sent and seen to by the manager's thread. `stop` ends it within
-    // 50 ms, with or without waiting, also while a command is not answered; a connection that is
-    // being made is waited for, at most for the connect time-out.
+    // 50 ms, with or without waiting, also while a command is not answered or a connection is being
+    // made.
     // Cost: one round trip if the lock is free, one for each look at a held one.
     std::optional<ScopedDistributedLock> acquire(std::string_view key,
                                                  const LockOptions& options = {},

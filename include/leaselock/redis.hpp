@@ -9,8 +9,11 @@
 // A lock is a string key with the owner token as its value, so that software which does
 // `SET key token NX PX ttl` and a compare-and-delete excludes leaselock and is excluded by it.
 //
-// All callers share one connection, which is opened at the first command and replaced when it
-// breaks.
+// All callers and managers share one connection, which is opened at the first command and replaced
+// when it breaks; who waits for a lock is notified over a second one. One thread reads for all
+// Redis backends of the process what no caller blocks for, and each connection is made by a thread
+// of its own. The destructor of a backend blocks for a look-up, at most for the connect time-out,
+// and for a credentials callback that are under way.
 //
 // Thread-safety: a backend may be used from all threads at once.
 #pragma once
@@ -66,16 +69,17 @@ struct RedisOptions {
     std::string password{};
     // For passwords that change: asked at each new connection, before its login. If it is set,
     // `username` and `password`, here and in the URL, are not used. Runs on the thread that makes
-    // the connection, no lock of ours held, and its time is a part of connect_timeout: a caller's,
-    // or one of ours, for renewals and messages have connections of their own. So two calls may
-    // come at once. Whoever destroys the backend may wait for it. It must not use this backend,
-    // which would wait for itself. If it throws: connect_failed, and nobody is told what. A command
-    // that the server refuses for want of a right (authentication_failed, access_denied) has the
-    // connection replaced, so that this is asked again, and is sent once more; at most once a
-    // second.
+    // the connection, no lock of ours held: one of the library's, or that of the caller of check()
+    // or list(). Its time is a part of connect_timeout. Commands and messages have a connection
+    // each, so two calls may come at once. Whoever destroys the backend waits for it. It must not
+    // use this backend, which would wait for itself. If it throws: connect_failed, and what it
+    // threw is dropped. A command that the server refuses for want of a right
+    // (authentication_failed, access_denied) has the connection replaced, so that this is asked
+    // again, and is sent once more; at most once a second.
     std::function<RedisCredentials()> credentials{};
-    // For look-up, connecting and the TLS handshake. 1 ms to 1 h; default 1 s. Longer than
-    // command_timeout is the same as that.
+    // For look-up, connecting, the TLS handshake, credentials and the login. 1 ms to 1 h; default
+    // 1 s. Longer than command_timeout is the same as that. A connection is made by a thread of its
+    // own, and goes on being made when the call that wanted it has ended.
     std::optional<Duration> connect_timeout{};
     // For one command from its submission to its answer, with connecting where that is needed. 1 ms
     // to 1 h; default 1 s. If it is over, the outcome is unknown and the connection is replaced.

@@ -51,8 +51,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     ScopedDistributedLock(ScopedDistributedLock&&) noexcept = default;
     // Releases what it held before, as the destructor does.
     ScopedDistributedLock& operator=(ScopedDistributedLock&& other) noexcept;
-    // Releases without waiting: the release is written, and its answer is read and acted upon
-    // later, by the manager's thread if nobody else comes by. After its manager's end this waits
+    // Releases without waiting: the release is written, and its answer is acted upon later by
+    // threads of the library. After its manager's end this waits
     // for the answer, for what is left of the manager's `shutdown_timeout`.
     ~ScopedDistributedLock();
 
