@@ -94,8 +94,8 @@ TEST_F(RedisLinkLoad, PeerThatStopsReadingHoldsNobodyLongerThanTheTimeout) {
     expect_granted(next);
 }
 
-// The first caller connects, so it reads for both. Its answer comes when the second one sleeps; the
-// second one's when the first has gone.
+// The first caller waits alone when the connection is there, so it reads for both. Its answer comes
+// when the second one sleeps; the second one's when the first has gone.
 TEST_F(RedisLinkLoad, WhoeverReadsForAllHandsThatOnWhenItsOwnAnswerIsThere) {
     Link link{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
@@ -105,12 +105,17 @@ TEST_F(RedisLinkLoad, WhoeverReadsForAllHandsThatOnWhenItsOwnAnswerIsThere) {
     link.submit(second.operation);
     std::jthread reader{[&] { finish(link, first); }};
     ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
-    std::jthread sleeper{[&] { finish(link, second); }};
+    std::atomic<bool> is_over{false};
+    std::jthread sleeper{[&] {
+        finish(link, second);
+        is_over = true;
+    }};
     EXPECT_TRUE(
         poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
     peer_.push(support::granted("1"));
     reader.join();
     peer_.push(support::granted("2"));
+    EXPECT_TRUE(poll_until([&] { return is_over.load(); }, enough / 2)) << "nobody reads on";
     sleeper.join();
     expect_granted(first);
     expect_granted(second);
