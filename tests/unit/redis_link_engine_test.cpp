@@ -12,6 +12,7 @@
 namespace leaselock::redis {
 namespace {
 
+using namespace std::chrono_literals;
 using support::Answer;
 using support::Heard;
 using support::LockPeer;
@@ -137,6 +138,19 @@ TEST_F(RedisLinkEngine, LinkThatEndsWhileItConnectsLeavesNothing) {
         link.cancel(posted.operation);
         ASSERT_TRUE(posted.is_completed());
         expect_failed(posted, Errc::connect_failed);
+    }
+}
+
+// At each moment of a connect, also when it has just succeeded.
+TEST_F(RedisLinkEngine, LinkMayEndAtAnyMomentOfItsConnect) {
+    for (std::chrono::microseconds into{0}; into < 2ms; into += 2us) {
+        Link link{settings(peer_.endpoint(), enough), boot_clock()};
+        Posted posted{1};
+        link.submit(posted.operation);
+        link.cancel(posted.operation);
+        const auto until = boot_clock()->now() + into;
+        while (boot_clock()->now() < until) {
+        }
     }
 }
 
