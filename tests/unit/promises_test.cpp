@@ -124,6 +124,24 @@ TEST(PostedRelease, IsSentAsAWholeScriptWhenTheServerHasForgottenIt) {
     EXPECT_TRUE(poll_until(has_come, 5s));
 }
 
+// The process may end next, and a connection with unread answers would be reset.
+TEST(PostedRelease, OfAGuardThatOutlivesItsManagerIsWaitedFor) {
+    LockPeer peer;
+    std::optional<LockManager> locks{connect(peer.peer().url(), {.shutdown_timeout = 10s})};
+    auto lock = locks->acquire("key");
+    ASSERT_TRUE(lock.has_value());
+    locks.reset();
+    std::atomic<bool> is_answered{false};
+    peer.on_call([&](const Heard& call) {
+        const auto until = boot_clock()->now() + 100ms;
+        EXPECT_TRUE(poll_until([&] { return boot_clock()->now() > until; }));
+        is_answered = true;
+        return support::yes(call);
+    });
+    lock.reset();
+    EXPECT_TRUE(is_answered);
+}
+
 TEST(Suspend, EndsALeaseThatItOutlasts) {
     LockManager locks;
     auto lock = locks.acquire("key", {.ttl = 30s, .renewal = Renewal::off});
