@@ -52,6 +52,14 @@ class Job {
     const Request request_;
 };
 
+// Whether it asks for nothing beyond what is promised.
+bool is_served(const Request& what, const Guarantees& promised) noexcept {
+    const bool keeps = what.keep.count() > 0 || what.min_hold.count() > 0;
+    if (keeps && !promised.min_hold) return false;
+    if (detail::is_latch(what.share)) return promised.latches;
+    return what.share == exclusive || promised.shares;
+}
+
 Reply failed(Errc error, const char* why) {
     Reply reply;
     reply.error = error;
@@ -85,6 +93,7 @@ Reply answer_of(BlockingStore& store, const Request& what) noexcept {
     } catch (const std::bad_alloc&) {
         Reply none;
         none.error = Errc::out_of_memory;
+        none.in_part = true;
         return none;
     }
 }
@@ -116,10 +125,12 @@ class BlockingBackend::Pool {
         try {
             fresh.emplace_back(operation);
             const MutexLock lock{mutex_};
-            if (idle_ == 0 && !start_one() && threads_.empty()) {
+            // An idle thread for each that waits: one may be taken by a call that hangs.
+            if (queued_ >= idle_ && !start_one() && threads_.empty()) {
                 error = Errc::no_thread;
             } else {
                 jobs_.splice(jobs_.end(), fresh);
+                ++queued_;
             }
         } catch (const std::bad_alloc&) {
             error = Errc::out_of_memory;
@@ -142,6 +153,7 @@ class BlockingBackend::Pool {
                 (void)found->take_operation();
             } else {
                 gone.splice(gone.end(), jobs_, found);
+                --queued_;
             }
         }
         operation.fail(runs ? Errc::command_timed_out : Errc::connect_failed,
@@ -185,6 +197,7 @@ class BlockingBackend::Pool {
 
     void perform(Jobs::iterator job) noexcept LEASELOCK_REQUIRES(mutex_) {
         job->runs = true;
+        --queued_;
         const std::string_view key = job->request().key;
         busy_keys_.push_back(key);  // there is room for one of each thread
         Jobs over;
@@ -209,6 +222,7 @@ class BlockingBackend::Pool {
     detail::Condition work_;
     Jobs jobs_ LEASELOCK_GUARDED_BY(mutex_);  // with those that run, until they are over
     std::vector<std::string_view> busy_keys_ LEASELOCK_GUARDED_BY(mutex_);
+    int queued_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // those that do not run
     int idle_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     bool ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::vector<std::thread> threads_;
@@ -216,21 +230,29 @@ class BlockingBackend::Pool {
 
 BlockingBackend::BlockingBackend(std::unique_ptr<BlockingStore> store, int threads)
     : store_{std::move(store)} {
-    if (store_ == nullptr) {
+    if (*store_ == nullptr) {
         throw LockError(Errc::invalid_option, "store = null, allowed is any BlockingStore");
     }
     if (threads < 1 || threads > most_threads) {
         throw LockError(Errc::invalid_option,
                         fmt::format("threads = {}, allowed are 1 to {}", threads, most_threads));
     }
-    *pool_ = std::make_unique<Pool>(*store_, threads);
+    *pool_ = std::make_unique<Pool>(**store_, threads);
 }
 
 BlockingBackend::~BlockingBackend() = default;
 
+Guarantees BlockingBackend::guarantees() const noexcept { return (*store_)->guarantees(); }
+
 void BlockingBackend::submit(std::span<Operation* const> operations) noexcept {
     if (is_copied()) return refuse_copied(operations);
-    for (Operation* const operation : operations) (*pool_)->submit(*operation);
+    for (Operation* const operation : operations) {
+        if (is_served(operation->request, guarantees())) {
+            (*pool_)->submit(*operation);
+        } else {
+            operation->fail(Errc::not_supported, "the store does not promise it");
+        }
+    }
 }
 
 void BlockingBackend::cancel(Operation& operation) noexcept {
@@ -240,12 +262,12 @@ void BlockingBackend::cancel(Operation& operation) noexcept {
 
 void BlockingBackend::examine(std::vector<Finding>& findings) {
     throw_if_copied();
-    store_->examine(findings);
+    (*store_)->examine(findings);
 }
 
 std::vector<std::string> BlockingBackend::list(std::string_view prefix, std::string_view pattern) {
     throw_if_copied();
-    return store_->list(prefix, pattern);
+    return (*store_)->list(prefix, pattern);
 }
 
 }  // namespace leaselock

@@ -31,9 +31,9 @@ namespace leaselock {
 // Thread-safety: called by several threads at once, but never twice at once for the same key. May
 // block for as long as it takes; whoever waits for the answer gives up at its own deadline.
 //
-// What is thrown becomes the failure of the call: a LockError its code; bad_alloc, when nothing
-// may have run, Errc::out_of_memory; whatever else Errc::unexpected_reply, since the store may have
-// done it.
+// What is thrown becomes the failure of the call. A LockError: its code, which is `unavailable`
+// only if nothing ran. bad_alloc: Errc::out_of_memory. All else: Errc::unexpected_reply. After both
+// the library counts on it that the store may have done it.
 class LEASELOCK_EXPORT BlockingStore {
   public:
     BlockingStore() = default;
@@ -49,6 +49,11 @@ class LEASELOCK_EXPORT BlockingStore {
     virtual Reply release(const Request& what) = 0;
     // Held or free.
     virtual Reply inspect(const Request& what) = 0;
+
+    // What it promises beyond that, as Backend says: plain values. A request with a share, of a
+    // latch, or with a min_hold is refused before it comes here unless that is promised. `notified`
+    // and `fair` are not for it: it is told of no waiter.
+    [[nodiscard]] virtual Guarantees guarantees() const noexcept { return {}; }
 
     // As Backend says; called on the thread of whoever asks.
     virtual void examine(std::vector<Finding>& /*findings*/) {}
@@ -71,6 +76,7 @@ class LEASELOCK_EXPORT BlockingBackend final : public Backend {
 
     using Backend::submit;
 
+    [[nodiscard]] Guarantees guarantees() const noexcept override;
     // A call waits for a thread, and for the calls of its key that came before it. If the system
     // gives no thread at all it fails with Errc::no_thread.
     void submit(std::span<Operation* const> operations) noexcept override;
@@ -82,7 +88,9 @@ class LEASELOCK_EXPORT BlockingBackend final : public Backend {
   private:
     class Pool;
 
-    const std::shared_ptr<BlockingStore> store_;
+    using Store = std::unique_ptr<BlockingStore>;
+
+    detail::AtHome<Store> store_;  // a child does not end the parent's client
     detail::AtHome<std::unique_ptr<Pool>> pool_;
 };
 
