@@ -37,6 +37,7 @@
 #include <utility>
 
 #include <leaselock/testing/backend_fixture.hpp>
+#include <leaselock/testing/detail/conformance_delay.hpp>
 #include <leaselock/testing/detail/conformance_faces.hpp>
 #include <leaselock/testing/detail/conformance_latch.hpp>
 #include <leaselock/testing/detail/conformance_lease.hpp>
@@ -107,6 +108,7 @@ inline constexpr Guarantees counting_queue{.notified = true, .fair = true, .latc
 template <class Calls>
 void add_calls(Suite<BackendFixture>& suite) {
     suite.add(manager_cases<Calls>);
+    suite.add(delay_manager_cases<Calls>);
     suite.add(turn_cases<Calls>, queueing);
     suite.add(share_manager_cases<Calls>, sharing);
     suite.add(latch_manager_cases<Calls>, counting_down);
@@ -117,6 +119,7 @@ inline bool register_suite(const char* name, const char* file, int line,
     Suite<BackendFixture> suite{name, file, line, make};
     suite.add(store_cases);
     suite.add(lease_cases);
+    suite.add(delay_cases);
     suite.add(promise_cases);
     suite.add(overview_cases);
     suite.add(face_cases);

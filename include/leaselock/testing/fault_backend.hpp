@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -19,7 +20,6 @@
 #include <vector>
 
 #include <leaselock/backend.hpp>
-#include <leaselock/detail/blocking_call.hpp>
 
 namespace leaselock::testing {
 
@@ -82,6 +82,24 @@ class FaultBackend final : public Backend {
         if (hook_ != nullptr && !thread_.joinable()) thread_ = std::thread{[this] { run(); }};
     }
 
+    // The store does the next operation for which `which` holds, and its answer is held back: it
+    // comes by let_go(), unless the operation is cancelled before. All others go on meanwhile.
+    void hold_back(std::function<bool(const Request&)> which) {
+        const std::lock_guard lock{mutex_};
+        which_ = std::move(which);
+    }
+    // Whether there is such an answer now.
+    [[nodiscard]] bool holds_back() const {
+        const std::lock_guard lock{mutex_};
+        return held_back_ != nullptr;
+    }
+    // It is given, on this thread; and no further one is held back.
+    void let_go() {
+        const std::lock_guard lock{mutex_};
+        which_ = nullptr;
+        if (Operation* const late = std::exchange(held_back_, nullptr)) late->complete();
+    }
+
     // Since the start, in order.
     [[nodiscard]] std::vector<Record> records() const {
         const std::lock_guard lock{mutex_};
@@ -98,11 +116,13 @@ class FaultBackend final : public Backend {
         }
     }
     bool help(Operation& operation, Clock::time_point until) noexcept override {
+        if (is_held_back(operation)) return false;
         if (!begin(operation)) return inner_->help(operation, until);
         perform_with_hook(operation);
         return true;
     }
     void cancel(Operation& operation) noexcept override {
+        if (drop_answer(operation)) return;
         if (!begin(operation)) return inner_->cancel(operation);
         operation.fail(Errc::connect_failed, "never sent");
     }
@@ -169,7 +189,44 @@ class FaultBackend final : public Backend {
         next_.pop_front();
         return fault;
     }
+    [[nodiscard]] bool is_held_back(const Operation& operation) const {
+        const std::lock_guard lock{mutex_};
+        return held_back_ == &operation;
+    }
+    // Whether its answer was held back; it is cancelled.
+    bool drop_answer(Operation& operation) {
+        const std::lock_guard lock{mutex_};
+        if (held_back_ != &operation) return false;
+        held_back_ = nullptr;
+        operation.reply = {};
+        operation.fail(Errc::command_timed_out, "its answer was held back");
+        return true;
+    }
+    // Whether this is the one, which is the last then.
+    bool is_to_be_held_back(const Request& request) {
+        const std::lock_guard lock{mutex_};
+        if (which_ == nullptr || !which_(request)) return false;
+        which_ = nullptr;
+        return true;
+    }
+    // What the store answers: at once, or when it gives up, by whatever clock it goes.
+    Reply ask(const Request& request) {
+        Operation unseen{request};
+        inner_->submit(unseen);
+        while (!unseen.done()) {
+            if (!inner_->help(unseen, Clock::time_point::max())) {
+                std::this_thread::sleep_for(std::chrono::milliseconds{1});
+            }
+        }
+        return std::move(unseen.reply);
+    }
+    void perform_for_later(Operation& operation) {
+        operation.reply = ask(operation.request);
+        const std::lock_guard lock{mutex_};
+        held_back_ = &operation;
+    }
     void perform(Operation& operation) {
+        if (is_to_be_held_back(operation.request)) return perform_for_later(operation);
         const std::optional<Fault> fault = take_fault();
         if (!fault) {
             inner_->submit(operation);
@@ -177,8 +234,7 @@ class FaultBackend final : public Backend {
             return;
         }
         if (fault->runs) {
-            Operation unseen{operation.request};
-            detail::BlockingCall{unseen}.run(*inner_, *boot_clock());
+            (void)ask(operation.request);
             lose_messages_of(operation.request);
         }
         operation.reply.in_part = fault->runs;
@@ -195,6 +251,8 @@ class FaultBackend final : public Backend {
     mutable std::mutex mutex_;  // guards the rest
     std::deque<Fault> next_;
     std::optional<Fault> all_;
+    std::function<bool(const Request&)> which_;  // to be held back
+    Operation* held_back_ = nullptr;             // it has its reply
     Hook hook_;
     std::vector<Operation*> waiting_;
     std::vector<Record> records_;
