@@ -1,13 +1,18 @@
 // Goal: a manager on Redis has as many threads and connections as README.md says, each from the
-// call on that needs it, and none when it is gone. Method: a real redis-server lists its clients,
-// and the kernel our threads.
+// call on that needs it, and none when it is gone; and a hundred of one backend share its
+// connections. Method: a real redis-server lists its clients, and the kernel our threads.
 #include <algorithm>
 #include <filesystem>
 #include <future>
 #include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include <leaselock/async.hpp>
 #include <leaselock/leaselock.hpp>
@@ -75,6 +80,71 @@ TEST_F(RedisFootprint, IsFourThreadsAndTwoConnectionsAtMost) {
         EXPECT_FALSE(lost.stop_requested());
     }
     expect(0, 0, "its end");
+}
+
+// One of many managers: it holds a lock, and does what those of its kind do.
+class OneOfMany {
+  public:
+    enum class Kind { holds, watches, awaits, waits };
+
+    OneOfMany(const std::shared_ptr<Backend>& backend, int number)
+        : kind_{static_cast<Kind>(number % 4)}, name_{"key " + std::to_string(number)} {
+        manager_.register_backend("redis", backend);
+        manager_.set_default_backend("redis");
+        held_ = manager_.acquire(name_, {.ttl = 1h});
+        EXPECT_TRUE(held_.has_value());
+    }
+    OneOfMany(const OneOfMany&) = delete;
+    OneOfMany& operator=(const OneOfMany&) = delete;
+    ~OneOfMany() { stop_.request_stop(); }
+
+    void begin() {
+        if (kind_ == Kind::watches) lost_ = held_->lost();
+        if (kind_ == Kind::awaits) await();
+        if (kind_ == Kind::waits) wait();
+    }
+    // A caller that waits blocks a thread of the test.
+    [[nodiscard]] static constexpr std::size_t threads_of(int managers) {
+        const auto all = static_cast<std::size_t>(managers);
+        const std::size_t callers = all / 4;
+        return all + all / 4 + all / 4 + callers;  // renewals, callbacks, coroutines
+    }
+
+  private:
+    void await() {
+        std::promise<void> done;
+        manager_.async_acquire(name_ + " too", {}, {},
+                               [&](auto, std::error_code) { done.set_value(); });
+        done.get_future().get();
+    }
+    void wait() {
+        caller_ = std::jthread{[this] {
+            std::error_code ec;
+            (void)manager_.acquire(name_, {.wait_timeout = forever}, stop_.get_token(), ec);
+            EXPECT_EQ(ec, Errc::cancelled);
+        }};
+    }
+
+    const Kind kind_;
+    const std::string name_;
+    LockManager manager_;
+    std::optional<ScopedDistributedLock> held_;
+    std::stop_token lost_;
+    std::stop_source stop_;
+    std::jthread caller_;  // the last: it uses the others
+};
+
+TEST_F(RedisFootprint, IsOneEngineAndTwoConnectionsForAHundredManagers) {
+    constexpr int managers = 100;
+    {
+        const std::shared_ptr<Backend> backend = make_redis_backend({.url = server_.url()});
+        std::vector<std::unique_ptr<OneOfMany>> all;
+        for (int i = 0; i < managers; ++i) all.push_back(std::make_unique<OneOfMany>(backend, i));
+        expect(1 + managers, 1, "each holds a lock");
+        for (const auto& each : all) each->begin();
+        expect(1 + OneOfMany::threads_of(managers), 2, "all do what they do");
+    }
+    expect(0, 0, "their end");
 }
 
 }  // namespace
