@@ -13,7 +13,7 @@
 // Each function is one atomic step, with what leaselock/backend.hpp says of its verb. Waiters poll:
 // such a store has no queue.
 //
-// Thread-safety: all calls from all threads at once.
+// Thread-safety: each class says its own.
 #pragma once
 
 #include <memory>

@@ -215,20 +215,20 @@ TEST_F(BlockingStores, CancelledBeforeItRanItIsUnavailableAndNeverRuns) {
 TEST_F(BlockingStores, CancelledWhileItRunsItIsUnknownAndItsLateAnswerIsDropped) {
     const auto backend = make();
     gate_.close("key");
-    {
-        Call call{"key", "cancelled"};
-        hang(*backend, call);
-        backend->cancel(call.operation);
-        EXPECT_EQ(call.times_completed(), 1) << "at once";
-        EXPECT_EQ(call.reply().outcome, Outcome::failed);
-        EXPECT_EQ(family(call.reply().error), Family::unknown);
-    }  // the store has only texts of the backend's by now
+    Call call{"key", "cancelled"};
+    hang(*backend, call);
+    backend->cancel(call.operation);
+    EXPECT_EQ(call.times_completed(), 1) << "at once";
+    EXPECT_EQ(call.reply().outcome, Outcome::failed);
+    EXPECT_EQ(family(call.reply().error), Family::unknown);
     gate_.open();
     Call next{"key", "next"};
     backend->submit(next.operation);
     ASSERT_TRUE(next.is_over());
     EXPECT_EQ(next.reply().outcome, Outcome::held);
     EXPECT_EQ(next.reply().holder, "cancelled");
+    EXPECT_EQ(call.times_completed(), 1);
+    EXPECT_EQ(call.reply().outcome, Outcome::failed);
     backend->cancel(next.operation);
     EXPECT_EQ(next.times_completed(), 1) << "what is over is not cancelled";
 }

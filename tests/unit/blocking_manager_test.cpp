@@ -8,7 +8,6 @@
 #include <memory>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,7 +37,10 @@ class BlockingManagers : public ::testing::Test {
     }
     // From now on calls at the key "hangs" do not end.
     void hang() { hangs_ = true; }
-    void go_on() { hangs_ = false; }
+    void go_on() {
+        hangs_ = false;
+        hangs_.notify_all();
+    }
     [[nodiscard]] bool is_hanging() {
         return poll_until([&] { return hanging_ > 0; });
     }
@@ -47,7 +49,7 @@ class BlockingManagers : public ::testing::Test {
     void pass(const Request& what) {
         if (!what.key.ends_with("hangs")) return;
         ++hanging_;
-        while (hangs_) std::this_thread::sleep_for(1ms);
+        hangs_.wait(true);
         --hanging_;
     }
 

@@ -11,10 +11,11 @@
 // that does it in spite of that is held to it, too. No case can show `exclusion`: that takes a
 // server that fails.
 //
+// Some cases delay one answer of the backend (FaultBackend::hold_back) while all others must come.
+//
 // The cases that ask a LockManager come in two ways, since it uses a backend in two: by blocking
-// calls, which drive the backend on their own thread, and by coroutines, for all of which one
-// thread does. The suite above asks by blocking calls; the same by async_acquire and async_release
-// is
+// calls, whose thread may help, and by coroutines, for all of which one thread does. The suite
+// above asks by blocking calls; the same by async_acquire and async_release is
 //
 //     LEASELOCK_ASYNC_CONFORMANCE_SUITE(MyStoreAsync, [] { return std::make_unique<MyFixture>();
 //     });

@@ -215,7 +215,7 @@ class FaultBackend final : public Backend {
         inner_->submit(unseen);
         while (!unseen.done()) {
             if (!inner_->help(unseen, Clock::time_point::max())) {
-                std::this_thread::sleep_for(std::chrono::milliseconds{1});
+                (void)Waker{}.wait(std::chrono::milliseconds{1});
             }
         }
         return std::move(unseen.reply);
