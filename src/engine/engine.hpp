@@ -98,7 +98,7 @@ class LEASELOCK_EXPORT Engine {
     static void end(Engine* engine) noexcept;
 
     void run() noexcept;
-    void wait() noexcept;
+    void wait() noexcept LEASELOCK_REQUIRES(mutex_);
     void collect(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     void make_ready(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
     void ready_by(std::uint64_t event) noexcept LEASELOCK_REQUIRES(mutex_);

@@ -50,7 +50,7 @@ Inbox::~Inbox() {
     std::thread connector;
     {
         const detail::MutexLock lock{mutex_};
-        engine = engine_;
+        engine = engine_;  // a step or a connect that is under way needs it
         connector.swap(connector_);
         while (state_ == State::connecting) {
             connection_.interrupt();

@@ -26,7 +26,7 @@ Link::~Link() {
     {
         const detail::MutexLock lock{mutex_};
         ending_ = true;
-        engine = engine_;
+        engine = engine_;  // a step or a connect that is under way needs it
         connector.swap(connector_);
         while (connecting_) {
             connection_.interrupt();
