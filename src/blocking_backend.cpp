@@ -56,8 +56,8 @@ class Job {
 bool is_served(const Request& what, const Guarantees& promised) noexcept {
     const bool keeps = what.keep.count() > 0 || what.min_hold.count() > 0;
     if (keeps && !promised.min_hold) return false;
-    if (detail::is_latch(what.share)) return promised.latches;
-    return what.share == exclusive || promised.shares;
+    if (what.claim.is_latch()) return promised.latches;
+    return what.claim.is_exclusive() || promised.shares;
 }
 
 Reply failed(Errc error, const char* why) {
@@ -189,9 +189,9 @@ class BlockingBackend::Pool {
 
     // The first one for whose key no thread is at work.
     [[nodiscard]] Jobs::iterator find_next() noexcept LEASELOCK_REQUIRES(mutex_) {
-        return std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) {
-            const auto end = busy_keys_.end();
-            return !job.runs && std::find(busy_keys_.begin(), end, job.request().key) == end;
+        return std::find_if(jobs_.begin(), jobs_.end(), [&busy = busy_keys_](const Job& job) {
+            return !job.runs &&
+                   std::find(busy.begin(), busy.end(), job.request().key) == busy.end();
         });
     }
 

@@ -7,7 +7,6 @@
 #include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/backend.hpp>
-#include <leaselock/backend.hpp>
 #include <leaselock/blocking_backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>

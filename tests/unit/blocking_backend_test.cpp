@@ -329,9 +329,13 @@ TEST_F(BlockingStores, WhatTheStorePromisesAndTellsIsPassedOn) {
 
 TEST_F(BlockingStores, WhatIsNotPromisedIsRefusedBeforeTheStoreIsAsked) {
     const Request beyond[]{
-        {.verb = Verb::acquire, .key = "key", .token = "t", .ttl = 1h, .share = shared},
-        {.verb = Verb::acquire, .key = "key", .token = "t", .ttl = 1h, .share = {1, 3}},
-        {.verb = Verb::acquire, .key = "key", .token = "t", .share = detail::counting(3)},
+        {.verb = Verb::acquire, .key = "key", .token = "t", .ttl = 1h, .claim = Claim::reader()},
+        {.verb = Verb::acquire,
+         .key = "key",
+         .token = "t",
+         .ttl = 1h,
+         .claim = Claim::permits(1, 3)},
+        {.verb = Verb::acquire, .key = "key", .token = "t", .claim = Claim::count_down(3)},
         {.verb = Verb::acquire, .key = "key", .token = "t", .ttl = 1h, .min_hold = 1ms},
         {.verb = Verb::release, .key = "key", .token = "t", .keep = 1ms}};
     const auto backend = make();
