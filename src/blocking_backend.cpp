@@ -189,10 +189,12 @@ class BlockingBackend::Pool {
 
     // The first one for whose key no thread is at work.
     [[nodiscard]] Jobs::iterator find_next() noexcept LEASELOCK_REQUIRES(mutex_) {
-        return std::find_if(jobs_.begin(), jobs_.end(), [&busy = busy_keys_](const Job& job) {
-            return !job.runs &&
-                   std::find(busy.begin(), busy.end(), job.request().key) == busy.end();
-        });
+        Jobs::iterator next = jobs_.begin();
+        while (next != jobs_.end() && (next->runs || is_busy(next->request().key))) ++next;
+        return next;
+    }
+    [[nodiscard]] bool is_busy(std::string_view key) const noexcept LEASELOCK_REQUIRES(mutex_) {
+        return std::find(busy_keys_.begin(), busy_keys_.end(), key) != busy_keys_.end();
     }
 
     void perform(Jobs::iterator job) noexcept LEASELOCK_REQUIRES(mutex_) {
