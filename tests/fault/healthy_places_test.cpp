@@ -1,0 +1,219 @@
+// Goal: nobody waits for somebody else's server. A server that is stopped, dead or slow costs no
+// lock of another place its lease, and no wait, coroutine or release there its time. Method: one
+// manager with locks at two servers and in a directory, whose commands are never given up by
+// themselves while the test lasts; one of the servers gets into trouble under its feet. A bound is
+// ten times the promise, and far below the command time-out.
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include "fault/places.hpp"
+#include "support/file_intruder.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace support;
+
+// How long a call at a healthy place may take; it has milliseconds to do.
+constexpr milliseconds at_once = 1s;
+
+class HealthyPlaces : public ::testing::TestWithParam<Trouble> {
+  protected:
+    HealthyPlaces() {
+        locks_->register_backend("troubled", backend_on(troubled_.url(), patient_command));
+        locks_->register_backend("healthy", backend_on(healthy_.url(), patient_command));
+        locks_->register_backend("files", make_file_backend({.directory = home_.file("locks")}));
+        for (const char* place : {"troubled", "healthy", "files"}) hold(place);
+    }
+    void hold(const std::string& place) {
+        held_.push_back(locks_->acquire("held", {.ttl = watched_ttl, .backend = place}));
+        ASSERT_TRUE(held_.back());
+    }
+    // Each lock was renewed.
+    void await_renewals() {
+        ASSERT_TRUE(poll_until([&] { return locks_->stats().renewed >= held_.size(); }));
+    }
+    void begin_trouble() { troubled_.begin(GetParam()); }
+
+    TroubledServer troubled_;
+    RedisServer healthy_;
+    TempDir home_;
+    std::optional<LockManager> locks_{
+        ManagerOptions{.prefix = "p:", .owner = "me", .shutdown_timeout = short_timeout}};
+    std::vector<std::optional<ScopedDistributedLock>> held_;  // in the order of the places
+};
+
+TEST_P(HealthyPlaces, RenewTheirLeasesInTime) {
+    await_renewals();
+    begin_trouble();
+    LeaseWatch watch;
+    watch.add("healthy", *held_[1], watched_ttl);
+    watch.add("files", *held_[2], watched_ttl);
+    for (const auto& lease : watch.watch(watched_ttl)) {
+        EXPECT_FALSE(lease.is_lost) << lease.name;
+        EXPECT_GT(lease.least, least_share) << lease.name;
+    }
+}
+
+TEST_P(HealthyPlaces, EndTheirWaitsInTime) {
+    begin_trouble();
+    constexpr milliseconds wait = 300ms;
+    for (const char* place : {"troubled", "healthy", "files"}) {
+        const LockOptions options{.ttl = watched_ttl, .wait_timeout = wait, .backend = place};
+        const auto took = time_of([&] {
+            const AsyncCall other{*locks_, "held", options};
+            std::error_code ec;
+            EXPECT_FALSE(locks_->acquire("held", options, ec));
+            EXPECT_TRUE(other.ends());
+            EXPECT_FALSE(other.has_lock());
+        });
+        EXPECT_LT(took, patience * (wait + 250ms)) << place;
+    }
+}
+
+TEST_P(HealthyPlaces, GoOnWithTheirCoroutines) {
+    begin_trouble();
+    const LockOptions waits{.ttl = watched_ttl, .wait_timeout = forever, .backend = "troubled"};
+    const AsyncCall one{*locks_, "held", waits};
+    const AsyncCall another{*locks_, "free", waits};
+    for (int round = 0; round < 5; ++round) {
+        for (const char* place : {"healthy", "files"}) {
+            const auto took = time_of([&] {
+                const AsyncCall call{*locks_, "free", {.ttl = watched_ttl, .backend = place}};
+                EXPECT_TRUE(call.ends());
+                EXPECT_TRUE(call.has_lock()) << call.error().message();
+            });
+            EXPECT_LT(took, at_once) << place;
+        }
+    }
+}
+
+TEST_P(HealthyPlaces, GetTheReleasesOfDestructors) {
+    begin_trouble();
+    held_.clear();
+    for (const char* place : {"healthy", "files"}) {
+        EXPECT_TRUE(poll_until([&] { return !locks_->inspect("held", place).held; }, at_once))
+            << place;
+    }
+}
+
+TEST_P(HealthyPlaces, GetTheReleasesThatAreOwedAtTheManagersEndInItsTime) {
+    auto reader = make_file_backend({.directory = home_.file("locks")});
+    begin_trouble();
+    held_.clear();
+    EXPECT_LT(time_of([&] { locks_.reset(); }), patience * short_timeout);
+    EXPECT_EQ(healthy_.cli("EXISTS", "p:held"), "0");
+    EXPECT_EQ(run(*reader, Verb::inspect, "p:held", {}).outcome, Outcome::free);
+}
+
+INSTANTIATE_TEST_SUITE_P(Beside, HealthyPlaces,
+                         ::testing::Values(Trouble::stopped, Trouble::killed, Trouble::slow),
+                         ::testing::PrintToStringParamName());
+
+// Two servers behind one backend, as the nodes of a cluster.
+class Router final : public Backend {
+  public:
+    Router(std::shared_ptr<Backend> troubled, std::shared_ptr<Backend> healthy)
+        : troubled_{std::move(troubled)}, healthy_{std::move(healthy)} {}
+
+    using Backend::submit;
+    void submit(std::span<Operation* const> operations) noexcept override {
+        for (Operation* const each : operations) at(each->request.key).submit({&each, 1});
+    }
+    bool help(Operation& operation, Clock::time_point until) noexcept override {
+        return at(operation.request.key).help(operation, until);
+    }
+    void cancel(Operation& operation) noexcept override {
+        at(operation.request.key).cancel(operation);
+    }
+    void forget(Listener& listener) noexcept override { at(listener.key()).forget(listener); }
+
+  private:
+    [[nodiscard]] Backend& at(std::string_view key) const noexcept {
+        return key.starts_with("p:troubled") ? *troubled_ : *healthy_;
+    }
+
+    const std::shared_ptr<Backend> troubled_;
+    const std::shared_ptr<Backend> healthy_;
+};
+
+class HealthyNode : public ::testing::TestWithParam<Trouble> {
+  protected:
+    TroubledServer troubled_;
+    RedisServer healthy_;
+    LockManager locks_ = manager_on(std::make_shared<Router>(
+        backend_on(troubled_.url(), patient_command), backend_on(healthy_.url(), patient_command)));
+};
+
+TEST_P(HealthyNode, RenewsItsLeasesInTimeAndServesCoroutines) {
+    const ScopedDistributedLock first{locks_, "troubled-1", {.ttl = watched_ttl}};
+    const ScopedDistributedLock second{locks_, "troubled-2", {.ttl = watched_ttl}};
+    const ScopedDistributedLock lock{locks_, "held", {.ttl = watched_ttl}};
+    ASSERT_TRUE(poll_until([&] { return locks_.stats().renewed >= 3; }));
+    troubled_.begin(GetParam());
+    const AsyncCall waits{locks_, "troubled-3", {.wait_timeout = forever}};
+    const auto took = time_of([&] {
+        const AsyncCall call{locks_, "free", {.ttl = watched_ttl}};
+        EXPECT_TRUE(call.ends());
+        EXPECT_TRUE(call.has_lock()) << call.error().message();
+    });
+    EXPECT_LT(took, at_once);
+    LeaseWatch watch;
+    watch.add("held", lock, watched_ttl);
+    for (const auto& lease : watch.watch(watched_ttl)) {
+        EXPECT_FALSE(lease.is_lost);
+        EXPECT_GT(lease.least, least_share);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Beside, HealthyNode,
+                         ::testing::Values(Trouble::stopped, Trouble::killed, Trouble::slow),
+                         ::testing::PrintToStringParamName());
+
+// Somebody stands still inside the file of a lock.
+class HealthyFiles : public ::testing::Test {
+  protected:
+    HealthyFiles() { locks_.register_backend("files", make_file_backend({.directory = path_})); }
+    [[nodiscard]] std::string file(const std::string& key) const { return path_ + "/p:" + key; }
+
+    TempDir home_;
+    const std::string path_ = home_.file("locks");
+    LockManager locks_{{.prefix = "p:", .backend = "files"}};
+};
+
+TEST_F(HealthyFiles, RenewTheirLeasesInTimeBesideOneInWhichSomebodyStands) {
+    const ScopedDistributedLock blocked{locks_, "blocked", {.ttl = watched_ttl}};
+    const ScopedDistributedLock lock{locks_, "held", {.ttl = watched_ttl}};
+    ASSERT_TRUE(poll_until([&] { return locks_.stats().renewed >= 2; }));
+    const FileIntruder intruder{file("blocked")};
+    LeaseWatch watch;
+    watch.add("held", lock, watched_ttl);
+    for (const auto& lease : watch.watch(watched_ttl)) {
+        EXPECT_FALSE(lease.is_lost);
+        EXPECT_GT(lease.least, least_share);
+    }
+}
+
+TEST_F(HealthyFiles, ServeCoroutinesAndReleasesBesideOneInWhichSomebodyStands) {
+    std::optional<ScopedDistributedLock> blocked{locks_.acquire("blocked", {.ttl = 1min})};
+    std::optional<ScopedDistributedLock> lock{locks_.acquire("held", {.ttl = 1min})};
+    ASSERT_TRUE(blocked && lock);
+    const FileIntruder intruder{file("blocked")};
+    std::deque<AsyncCall> waits;
+    for (int i = 0; i < 6; ++i) {
+        waits.emplace_back(locks_, "blocked", LockOptions{.wait_timeout = forever});
+    }
+    const auto took = time_of([&] {
+        const AsyncCall call{locks_, "free", {.ttl = watched_ttl}};
+        EXPECT_TRUE(call.ends());
+        EXPECT_TRUE(call.has_lock()) << call.error().message();
+    });
+    EXPECT_LT(took, 700ms) << "one is given up after a second";
+    blocked.reset();
+    lock.reset();
+    EXPECT_TRUE(poll_until([&] { return !locks_.inspect("held").held; }, at_once));
+}
+
+}  // namespace
+}  // namespace leaselock
