@@ -168,7 +168,10 @@ TEST_F(RedisLink, IdleConnectionWithAnUnreadAnswerThatWasClosedIsReplacedUnseen)
 }
 
 TEST_F(RedisLink, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp) {
-    Link link{settings(peer_.endpoint(), 5 * soon), boot_clock()};
+    // Long enough for a slow machine to connect, and to answer the last one.
+    Link link{settings(peer_.endpoint(), 20 * soon), boot_clock()};
+    Call first{10};
+    run(link, first);
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     std::deque<Call> calls;
     for (int i = 1; i <= 8; ++i) link.submit(calls.emplace_back(i).operation);
