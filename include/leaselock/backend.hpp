@@ -141,6 +141,9 @@ struct Request {
     Claim claim{};          // not for inspect
     bool ask_time = false;  // release: whether the reply must tell the store's time
     bool unread = false;    // release: nobody is left to read the reply, or to send it once more
+    // renew: the one before it is not answered yet, and time gets short. A backend that has another
+    // way to the store, such as another connection, takes it.
+    bool repeated = false;
     // acquire: who waits, and takes or keeps a place when the lock is not his; null: nobody. The
     // place lives for `place` from now on. Not called after forget(), which is due
     // whatever the answer.

@@ -6,6 +6,13 @@ namespace leaselock::detail {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+// Between a renewal that is not answered and the next.
+constexpr milliseconds shortest_pause{10};
+
+}  // namespace
+
 HoldMachine::HoldMachine(const Plan& plan, Clock::time_point sent, milliseconds term) noexcept
     : plan_{plan}, term_{term}, deadline_{end_of(sent, term)}, jitter_{plan.seed} {
     plan_renewal(sent);
@@ -34,7 +41,8 @@ void HoldMachine::prolong(milliseconds term, Clock::time_point sent) noexcept {
 HoldMachine::Step HoldMachine::step(Clock::time_point now) noexcept {
     if (now >= deadline_) return Step::lose;
     if (now < due_) return Step::none;
-    due_ = deadline_;
+    const auto half = (deadline_ - now) / 2;
+    due_ = half < shortest_pause ? deadline_ : now + half;
     return Step::renew;
 }
 

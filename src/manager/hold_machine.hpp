@@ -61,7 +61,9 @@ class HoldMachine {
     [[nodiscard]] std::chrono::milliseconds ttl() const noexcept { return plan_.ttl; }
     // When step() has something to do.
     [[nodiscard]] Clock::time_point due() const noexcept { return due_; }
-    // What to do now. After `renew` there is nothing to do until replied(), or until the deadline.
+    // What to do now. After `renew` there is nothing to do until replied(), or until half of what
+    // is left of the lease is over: then the answer is late, and it is to be renewed by another
+    // way.
     [[nodiscard]] Step step(Clock::time_point now) noexcept;
     // The answer to a renewal for `ttl` that was submitted at `sent`.
     Verdict replied(const Reply& reply, Clock::time_point sent, std::chrono::milliseconds ttl,

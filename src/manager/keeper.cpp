@@ -135,7 +135,7 @@ bool Keeper::take_answers(Clock::time_point now) noexcept {
     for (Answers::Item* each = renewals; each != nullptr;) {
         auto& renewal = static_cast<Renewal&>(*each);
         each = each->next;
-        renewal.lease.hold.renewal = nullptr;
+        forget(renewal);
         judge(renewal.lease, renewal.operation, now);
         renewal.lane.renewals.erase(renewal.self);
     }
@@ -157,18 +157,30 @@ void Keeper::hold(Clock::time_point now) noexcept {
         return;  // the next round tries again
     }
     for (Lease* const lease : due_.lost) {
-        if (lease->hold.renewal != nullptr) lease->backend().cancel(*lease->hold.renewal);
+        for (Operation* const each : {lease->hold.renewal, lease->hold.repeated_renewal}) {
+            if (each != nullptr) lease->backend().cancel(*each);
+        }
         tell_lost(*lease, Errc::lost, now);
     }
     for (Lease* const lease : due_.renew) renew(*lease, now);
 }
 
+void Keeper::forget(const Renewal& renewal) noexcept {
+    auto& hold = renewal.lease.hold;
+    (hold.renewal == &renewal.operation ? hold.renewal : hold.repeated_renewal) = nullptr;
+}
+
+// At most two of a lease are under way.
 void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
+    Operation*& place =
+        lease.hold.renewal == nullptr ? lease.hold.renewal : lease.hold.repeated_renewal;
+    if (place != nullptr) return lease.drop_owner();
     const Request request{.verb = Verb::renew,
                           .key = lease.full_key(),
                           .token = lease.token(),
                           .ttl = table_.ttl_of(lease),
                           .claim = lease.claim(),
+                          .repeated = lease.hold.renewal != nullptr,
                           .submitted = now,
                           .deadline = lease.deadline()};
     try {
@@ -179,7 +191,7 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
         lane.batch.reserve(lane.batch.size() + 1);
         Renewal& renewal = lane.renewals.emplace_back(*this, lane, lease, request);
         renewal.self = std::prev(lane.renewals.end());
-        lease.hold.renewal = &renewal.operation;
+        place = &renewal.operation;
         lane.batch.push_back(&renewal.operation);
     } catch (const std::bad_alloc&) {
         not_sent(lease, request, Errc::out_of_memory, now);

@@ -85,6 +85,7 @@ class Keeper {
     void give_up_cleanup() noexcept;
 
     void deliver(Lease& lease) noexcept;
+    static void forget(const Renewal& renewal) noexcept;
     void renew(Lease& lease, Clock::time_point now) noexcept;
     void not_sent(Lease& lease, const Request& request, Errc error, Clock::time_point now) noexcept;
     void send_release(Lease& lease, Clock::time_point now) noexcept;

@@ -125,7 +125,9 @@ class Lease {
         std::uint8_t shard = 0;
         std::uint32_t place = 0;           // in the shard's heap
         TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime
-        Operation* renewal = nullptr;      // under way; the Keeper's
+        // Under way; the Keeper's.
+        Operation* renewal = nullptr;
+        Operation* repeated_renewal = nullptr;  // the first one's answer was late
         HoldMachine machine{};
     } hold;
     // A release for which nobody blocks; completed() is called by the backend.

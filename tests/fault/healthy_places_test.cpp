@@ -215,5 +215,20 @@ TEST_F(HealthyFiles, ServeCoroutinesAndReleasesBesideOneInWhichSomebodyStands) {
     EXPECT_TRUE(poll_until([&] { return !locks_.inspect("held").held; }, at_once));
 }
 
+// The network has dropped one connection and tells neither side; the server is well.
+TEST(HealthyServer, RenewsInTimeThoughOneConnectionToItHangs) {
+    TroubledServer server;
+    LockManager locks = manager_on(server.url(), patient_command);
+    const ScopedDistributedLock lock{locks, "held", {.ttl = watched_ttl}};
+    ASSERT_TRUE(poll_until([&] { return locks.stats().renewed >= 1; }));
+    server.proxy().strike(Way::requests, 1, WeatherProxy::Fate::lost);
+    LeaseWatch watch;
+    watch.add("held", lock, watched_ttl);
+    for (const auto& lease : watch.watch(watched_ttl + 1s)) {
+        EXPECT_FALSE(lease.is_lost);
+    }
+    EXPECT_TRUE(server.proxy().has_struck(Way::requests));
+}
+
 }  // namespace
 }  // namespace leaselock

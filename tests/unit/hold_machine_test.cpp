@@ -27,12 +27,21 @@ TEST(HoldMachine, IsBelievedFromBeforeTheSendLessTheMargin) {
     EXPECT_EQ(of(30s).deadline(), end_of_30s);
 }
 
-TEST(HoldMachine, RenewsAtAThirdOfTheTtlAndOnlyOnceAtATime) {
+TEST(HoldMachine, RenewsAtAThirdOfTheTtlAndAgainWhenHalfOfTheRestIsOverWithoutAnAnswer) {
     HoldMachine machine = of(30s);
     EXPECT_EQ(machine.due(), begin + 10s);
     EXPECT_EQ(machine.step(begin + 10s - 1ns), Step::none);
     EXPECT_EQ(machine.step(begin + 10s), Step::renew);
     EXPECT_EQ(machine.step(begin + 11s), Step::none);
+    const Clock::time_point half = begin + 10s + (end_of_30s - begin - 10s) / 2;
+    EXPECT_EQ(machine.due(), half);
+    EXPECT_EQ(machine.step(half), Step::renew);
+    EXPECT_EQ(machine.due(), half + (end_of_30s - half) / 2);
+}
+
+TEST(HoldMachine, DoesNotRenewAgainAndAgainJustBeforeTheEnd) {
+    HoldMachine machine = of(30s);
+    EXPECT_EQ(machine.step(end_of_30s - 15ms), Step::renew);
     EXPECT_EQ(machine.due(), end_of_30s);
 }
 
