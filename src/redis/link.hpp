@@ -122,7 +122,7 @@ class Link final : private engine::Engine::Task {
     void step(Clock::time_point now) noexcept override;
     void attend() noexcept LEASELOCK_REQUIRES(mutex_);
     void set_timer(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool has_engine() LEASELOCK_REQUIRES(mutex_);
+    void find_engine() LEASELOCK_REQUIRES(mutex_);
     void begin_connect() noexcept LEASELOCK_REQUIRES(mutex_);
     void start_connecting(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     void connect(Deadline deadline) noexcept;

@@ -26,7 +26,7 @@ Link::~Link() {
     {
         const detail::MutexLock lock{mutex_};
         ending_ = true;
-        engine = engine_;  // a step or a connect that is under way needs it
+        engine = engine_;
         connector.swap(connector_);
         while (connecting_) {
             connection_.interrupt();
@@ -38,12 +38,11 @@ Link::~Link() {
     if (engine != nullptr) engine->remove(*this);
 }
 
-bool Link::has_engine() {
-    if (engine_ != nullptr) return true;
+void Link::find_engine() {
+    if (engine_ != nullptr) return;
     std::shared_ptr<engine::Engine> fresh = engine::Engine::shared();
     fresh->add(*this);
     engine_ = std::move(fresh);
-    return true;
 }
 
 // Somebody has to read for those that nobody waits for. What is posted may lie for a moment.
@@ -84,7 +83,7 @@ void Link::begin_connect() noexcept {
     if (open_ || closing_ || connecting_ || ending_ || queue_.empty()) return;
     const Clock::time_point now = clock_->now();
     try {
-        if (!has_engine()) return;
+        find_engine();
     } catch (const LockError& error) {
         return refuse_all(Errc::no_thread, error.what());
     } catch (const std::bad_alloc&) {
