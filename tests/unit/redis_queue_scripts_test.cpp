@@ -4,9 +4,9 @@
 #include <string>
 
 #include "redis/codec.hpp"
+#include "support/free_port.hpp"
 #include "support/leaks.hpp"
 #include "support/poll_until.hpp"
-#include "support/free_port.hpp"
 #include "unit/redis_queue_fixture.hpp"
 
 namespace leaselock::redis {
