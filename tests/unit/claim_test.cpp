@@ -11,13 +11,13 @@
 namespace leaselock {
 namespace {
 
-using Kind = Claim::Kind;
+using ClaimKind = Claim::Kind;
 
 static_assert(Claim{}.is_exclusive() && Claim{} == exclusive);
 static_assert(Claim{shared} == Claim::reader() && Claim{Share{2, 10}} == Claim::permits(2, 10));
 static_assert(Claim::permits(2, 10).count() == 2 && Claim::permits(2, 10).of() == 10);
 static_assert(Claim::reader().of() == 0 && Claim::await(3).count() == 0);
-static_assert(Claim::count_down(3).of() == 3 && Claim::await(3).kind() == Kind::await);
+static_assert(Claim::count_down(3).of() == 3 && Claim::await(3).kind() == ClaimKind::await);
 // What gives no lock is no share, so it cannot be asked for where a lock is.
 static_assert(!std::is_constructible_v<Share, Claim>);
 static_assert(!std::is_assignable_v<decltype(LockOptions::share)&, Claim>);
