@@ -60,6 +60,7 @@ class Locker {
             ask({.verb = Verb::release, .key = queued_key, .token = token});
             ask(wait);
             ask({.verb = Verb::release, .key = queued_key, .token = other});
+            backend_->forget(waiter);
             const std::string free_key = key + ":free";
             ask({.verb = Verb::acquire, .key = free_key, .token = token, .ttl = 1h});
             ask({.verb = Verb::release, .key = free_key, .token = token});
@@ -98,6 +99,7 @@ class Locker {
         ask({.verb = Verb::renew, .key = key, .token = token, .ttl = 2h, .claim = part});
         ask({.verb = Verb::release, .key = key, .token = token, .claim = part});
         ask({.verb = Verb::release, .key = key, .token = other, .claim = Claim::permits(2, 2)});
+        backend_->forget(waiter);
         ask({.verb = Verb::acquire,
              .key = key + ":latch",
              .token = token,
