@@ -109,6 +109,7 @@ void Inbox::step(Clock::time_point /*now*/) noexcept {
     bool is_open = false;
     {
         const detail::MutexLock lock{mutex_};
+        if (state_ != State::connecting && connector_.joinable()) connector_.join();
         is_open = state_ == State::open;
         if (!is_open) open_if_due();
     }

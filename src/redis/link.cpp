@@ -106,6 +106,7 @@ bool Link::help(Operation& operation, Clock::time_point until) noexcept {
             if (operation.done()) return true;
             mutex_.lock();
         } else {
+            join_connector();
             drive(until);
             if (operation.done()) break;
             if (!wakes_.empty()) {

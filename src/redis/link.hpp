@@ -124,6 +124,7 @@ class Link final : private engine::Engine::Task {
     void set_timer(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
     void find_engine() LEASELOCK_REQUIRES(mutex_);
     void begin_connect() noexcept LEASELOCK_REQUIRES(mutex_);
+    void join_connector() noexcept LEASELOCK_REQUIRES(mutex_);
     void start_connecting(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     void connect(Deadline deadline) noexcept;
 

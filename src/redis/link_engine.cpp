@@ -70,6 +70,7 @@ void Link::set_timer(Clock::time_point when) noexcept {
 void Link::step(Clock::time_point /*now*/) noexcept {
     mutex_.lock();
     timer_ = Clock::time_point::max();
+    join_connector();
     if (!driving_ && !ending_) {
         if (open_ && !queue_.empty()) drive(Clock::time_point::min());
         pass_on();
@@ -97,10 +98,15 @@ void Link::begin_connect() noexcept {
     }
 }
 
+// A thread that has ended keeps its stack until then.
+void Link::join_connector() noexcept {
+    if (!connecting_ && connector_.joinable()) connector_.join();
+}
+
 void Link::start_connecting(Clock::time_point now) noexcept {
     // The thread that has just made a connection which broke at once cannot wait for its own end.
     if (connector_.get_id() == std::this_thread::get_id()) return engine_->ring(*this);
-    if (connector_.joinable()) connector_.join();  // it has ended
+    join_connector();
     connect_over_.take(1);
     const Deadline until =
         std::min(detail::saturating_add(now, settings_.connect_timeout), queue_.front().expires);

@@ -93,19 +93,6 @@ TEST_P(Copies, ManagerOfTheParentIsRefusedInTheChild) {
     expect_parent_works();
 }
 
-// Of memory the child has a store of its own.
-TEST_P(Copies, ChildWithABackendOfItsOwnIsAnotherHolder) {
-    EXPECT_EQ(in_copy(Copying::fork,
-                      [&] {
-                          const auto own = make_backend();
-                          Operation look{{.key = "key", .submitted = boot_clock()->now()}};
-                          leaselock::detail::BlockingCall{look}.run(*own, *boot_clock());
-                          return look.reply.holder;
-                      }),
-              GetParam() == Kind::memory ? "" : lock_->owner_token());
-    expect_parent_works();
-}
-
 // Counts what it is told of a lock for which it waits.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
 class Place final : public Listener {

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <string>
 
+#include <leaselock/detail/blocking_call.hpp>
+
 #include "fault/copies_fixture.hpp"
 
 namespace leaselock::support {
@@ -14,6 +16,19 @@ namespace {
 class RawCopies : public CopiedStore {};
 
 constexpr std::array raw{Copying::bare_fork, Copying::system_call};
+
+// Of memory the child has a store of its own.
+TEST_P(RawCopies, ChildWithABackendOfItsOwnIsAnotherHolder) {
+    EXPECT_EQ(in_copy(Copying::fork,
+                      [&] {
+                          const auto own = make_backend();
+                          Operation look{{.key = "key", .submitted = boot_clock()->now()}};
+                          leaselock::detail::BlockingCall{look}.run(*own, *boot_clock());
+                          return look.reply.holder;
+                      }),
+              GetParam() == Kind::memory ? "" : lock_->owner_token());
+    expect_parent_works();
+}
 
 TEST_P(RawCopies, GuardOfTheOriginalHoldsNothingInACopy) {
     for (const Copying how : raw) {

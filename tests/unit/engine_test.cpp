@@ -1,6 +1,5 @@
 // Goal: the engine runs a task's steps when it is rung, when its time has come and when its
-// descriptor is ready, one at a time and never after remove(); it ends with its last user, and a
-// child by fork has one of its own.
+// descriptor is ready, one at a time and never after remove(); it ends with its last user.
 // Method: real tasks on the real engine; what they did is read through promises and counters.
 #include "engine/engine.hpp"
 
@@ -12,7 +11,6 @@
 #include <unistd.h>
 
 #include "support/poll_until.hpp"
-#include "support/process_copy.hpp"
 
 namespace leaselock::engine {
 namespace {
@@ -212,28 +210,6 @@ TEST(EngineEnd, TheLastUserMayGoInAStep) {
     raw.ring(last);
     gone.get_future().wait();
     EXPECT_EQ(engine, nullptr);
-}
-
-TEST(EngineCopies, AChildHasOneOfItsOwn) {
-    const std::shared_ptr<Engine> parents = Engine::shared();
-    EXPECT_EQ(support::in_copy(support::Copying::fork,
-                               [&] {
-                                   support::Findings found;
-                                   const std::shared_ptr<Engine> own = Engine::shared();
-                                   found.expect(own != parents, "another one");
-                                   std::promise<void> stepped;
-                                   Task task{*own, [&] { stepped.set_value(); }};
-                                   own->ring(task);
-                                   found.expect(stepped.get_future().wait_for(10s) ==
-                                                    std::future_status::ready,
-                                                "that steps");
-                                   return found.text();
-                               }),
-              "");
-    std::promise<void> stepped;
-    Task task{*parents, [&] { stepped.set_value(); }};
-    parents->ring(task);
-    stepped.get_future().wait();
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "fault/link_call.hpp"
 #include "redis/inbox.hpp"
 #include "redis/link.hpp"
+#include "support/free_port.hpp"
 #include "support/redis_server.hpp"
 #include "wire/command.hpp"
 
@@ -128,7 +129,9 @@ class RedisQueue : public ::testing::Test {
     std::int64_t number(const Words& command) { return std::stoll(server_.command(command)); }
 
     support::RedisServer server_;
-    Inbox inbox_{settings(server_.endpoint(), enough), boot_clock(), our_channel};
+    // It names the channel and hears nothing: the tests subscribe themselves.
+    Inbox inbox_{settings({"127.0.0.1", support::free_port(), {}}, enough), boot_clock(),
+                 our_channel};
     Link link_{settings(server_.endpoint(), enough), boot_clock(), &inbox_};
 };
 
