@@ -170,6 +170,7 @@ class Link final : private engine::Engine::Task {
     bool closing_ LEASELOCK_GUARDED_BY(mutex_) = false;  // while somebody writes
     bool ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
+    bool connector_ended_ LEASELOCK_GUARDED_BY(mutex_) = false;  // but for its last few steps
     std::size_t waiting_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
     Wakes wakes_ LEASELOCK_GUARDED_BY(mutex_);
 };

@@ -98,15 +98,16 @@ void Link::begin_connect() noexcept {
     }
 }
 
-// A thread that has ended keeps its stack until then.
+// A thread that has ended keeps its stack until it is joined. One that is still at work may need
+// the mutex: it has made a connection and writes on it, say.
 void Link::join_connector() noexcept {
-    if (!connecting_ && connector_.joinable()) connector_.join();
+    if (std::exchange(connector_ended_, false) && connector_.joinable()) connector_.join();
 }
 
 void Link::start_connecting(Clock::time_point now) noexcept {
-    // The thread that has just made a connection which broke at once cannot wait for its own end.
-    if (connector_.get_id() == std::this_thread::get_id()) return engine_->ring(*this);
     join_connector();
+    // It has made a connection that broke at once, and ends in a moment.
+    if (connector_.joinable()) return engine_->ring(*this);
     connect_over_.take(1);
     const Deadline until =
         std::min(detail::saturating_add(now, settings_.connect_timeout), queue_.front().expires);
@@ -146,6 +147,7 @@ void Link::connect(Deadline until) noexcept {
         refuse_all(static_cast<Errc>(error.value()), why);
     }
     pass_on();
+    connector_ended_ = true;
     unlock_and_wake();
 }
 
