@@ -100,9 +100,10 @@ void Background::try_one(Operations::iterator which) noexcept {
     running_ = nullptr;
     if (done) return;
     if (!is_cancelled_) {
-        operations_.splice(cursor_, now);
+        // Before all that came meanwhile: of its key there is none before it.
+        operations_.splice(operations_.begin(), now);
         try {
-            blocked_.push_back(operation.request.key);
+            blocked_.emplace_back(operation.request.key);
         } catch (const std::bad_alloc&) {
             cursor_ = operations_.end();  // the next of its key must not pass it
         }

@@ -7,6 +7,7 @@
 
 #include <list>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -56,8 +57,8 @@ class Background {
     detail::Mutex mutex_;
     Operations operations_ LEASELOCK_GUARDED_BY(mutex_);
     Operations::iterator cursor_ LEASELOCK_GUARDED_BY(mutex_) = operations_.end();
-    // Of this round: those in whose files others are.
-    std::vector<std::string_view> blocked_ LEASELOCK_GUARDED_BY(mutex_);
+    // Of this round: those in whose files others are. An operation may be gone before its round.
+    std::vector<std::string> blocked_ LEASELOCK_GUARDED_BY(mutex_);
     Operation* running_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
     bool is_cancelled_ LEASELOCK_GUARDED_BY(mutex_) = false;  // what runs
     bool ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
