@@ -117,4 +117,10 @@ void Cleanup::close() noexcept {
     closed_ = true;
 }
 
+bool Cleanup::close_if_empty() noexcept {
+    const MutexLock lock{mutex_};
+    if (first_ == nullptr) closed_ = true;
+    return first_ == nullptr;
+}
+
 }  // namespace leaselock::detail

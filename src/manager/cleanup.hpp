@@ -48,6 +48,8 @@ class Cleanup {
     void hurry() noexcept;
     // Takes none any more.
     void close() noexcept;
+    // The same if it has none; answers whether that is so. None can come in between.
+    [[nodiscard]] bool close_if_empty() noexcept;
     // One that it still has; null if there is none.
     [[nodiscard]] Lease* first() noexcept;
     // Lets go of one, settled or not.

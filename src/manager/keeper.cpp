@@ -67,7 +67,7 @@ void Keeper::post(LeasePtr lease) noexcept {
     }
     // Closed meanwhile.
     Backend& backend = kept->backend();
-    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
+    const Clock::time_point stop_by = last_wait();
     while (duty.stage != Stage::answered && clock_.now() < stop_by) {
         if (!backend.help(operation, stop_by)) std::this_thread::yield();
     }
@@ -80,9 +80,15 @@ void Keeper::post(LeasePtr lease) noexcept {
 void Keeper::deliver(Lease& lease) noexcept {
     Request request = lease.release_request(clock_.now());
     request.unread = true;
-    request.deadline = Clock::time_point{Clock::duration{stop_by_.load()}};
+    request.deadline = last_wait();
     Operation operation{request};
     BlockingCall{operation}.run(lease.backend(), clock_);
+}
+
+// However late it is, a store that works gets the release: it is not taken back in the same moment.
+Clock::time_point Keeper::last_wait() const noexcept {
+    return std::max(Clock::time_point{Clock::duration{stop_by_.load()}},
+                    saturating_add(clock_.now(), patience_of_stopped));
 }
 
 void Keeper::take_over(LeasePtr lease, Errc error) noexcept {
@@ -280,7 +286,8 @@ void Keeper::shut_down() noexcept {
     table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
     (void)take_answers(now);  // what was answered before
     cleanup_.hurry();
-    while (!cleanup_.empty() && clock_.now() < stop_by) round(stop_by);
+    // What comes behind the last look would be cancelled unsent: so that look closes it.
+    while (!cleanup_.close_if_empty() && clock_.now() < stop_by) round(stop_by);
     cleanup_.close();
     cancel_all();
     give_up_cleanup();

@@ -85,6 +85,8 @@ class Keeper {
     void give_up_cleanup() noexcept;
 
     void deliver(Lease& lease) noexcept;
+    // Until when a release waits for its answer that comes after stop().
+    [[nodiscard]] Clock::time_point last_wait() const noexcept;
     static void forget(const Renewal& renewal) noexcept;
     void renew(Lease& lease, Clock::time_point now) noexcept;
     void not_sent(Lease& lease, const Request& request, Errc error, Clock::time_point now) noexcept;

@@ -6,8 +6,10 @@
 #include <future>
 #include <gtest/gtest.h>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -74,6 +76,20 @@ TEST_F(BlockingManagers, WaiterPollsAndGetsTheLockThatIsReleased) {
     const auto next = call.get();
     ASSERT_TRUE(next.has_value());
     EXPECT_GT(next->fencing_token(), held->fencing_token());
+}
+
+TEST_F(BlockingManagers, GuardThatEndsLongAfterItsManagerReleases) {
+    for (int i = 0; i < 20; ++i) {
+        std::optional<LockManager> manager{std::in_place, ManagerOptions{.shutdown_timeout = 1ms}};
+        manager->register_backend("map", backend_);
+        manager->set_default_backend("map");
+        std::optional guard = manager->acquire("key", {.ttl = 1h});
+        ASSERT_TRUE(guard.has_value());
+        manager.reset();
+        std::this_thread::sleep_for(3ms);
+        guard.reset();
+        EXPECT_TRUE(make("other:1").acquire("key", {.wait_timeout = 10s}).has_value());
+    }
 }
 
 TEST_F(BlockingManagers, StopTokenEndsACallThatHangs) {
