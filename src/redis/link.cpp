@@ -69,7 +69,9 @@ void Link::submit(std::span<Operation* const> operations, std::uint64_t subscrip
         }
     }
     if (open_ && !retire_) flush();
-    if (submitter != Submitter::helps && !driving_) pass_on();
+    // Whoever was refused does not come; but tidy() may have kept others from seeing to theirs.
+    const bool comes = submitter == Submitter::helps && !operations.front()->done();
+    if (!comes && !driving_) pass_on();
     unlock_and_wake();
 }
 
