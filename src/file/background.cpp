@@ -46,12 +46,13 @@ bool Background::add(Operation& operation) noexcept {
 bool Background::take_out(Operation& operation) noexcept {
     Operations gone;
     const MutexLock lock{mutex_};
-    if (running_ == &operation) {
-        is_cancelled_ = true;
+    // What runs is in no list. One that is over may still be named there, and this be the next one
+    // at its address.
+    const auto found = std::find(operations_.begin(), operations_.end(), &operation);
+    if (found == operations_.end()) {
+        if (running_ == &operation) is_cancelled_ = true;
         return false;
     }
-    const auto found = std::find(operations_.begin(), operations_.end(), &operation);
-    if (found == operations_.end()) return false;
     if (cursor_ == found) ++cursor_;
     gone.splice(gone.end(), operations_, found);
     return true;

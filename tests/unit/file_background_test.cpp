@@ -4,7 +4,7 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <semaphore>
 #include <string>
 #include <string_view>
@@ -22,11 +22,15 @@ class Told final : public Background::Worker {
     explicit Told(std::function<bool(std::string_view)> does) : does_{std::move(does)} {}
 
     bool run_in_time(Operation& operation) noexcept override {
-        if (!does_(operation.request.token)) return false;
+        const std::string token{operation.request.token};
+        if (!does_(token)) return false;
         operation.complete();
+        if (after) after(token);
         return true;
     }
     void give_up(Operation& operation) noexcept override { operation.fail(Errc::busy, {}); }
+
+    std::function<void(std::string_view)> after{};  // with what was completed just before
 
   private:
     const std::function<bool(std::string_view)> does_;
@@ -92,6 +96,26 @@ TEST(FileBackground, KeyOfARequestThatWasTakenOutIsNotLookedAt) {
     key.reset();
     go_on.release();
     over.acquire();
+}
+
+TEST(FileBackground, NextOneAtTheSameAddressIsTakenOut) {
+    Signal completed{0};
+    Signal go_on{0};
+    Told worker{[](std::string_view) { return true; }};
+    worker.after = [&](std::string_view token) {
+        if (token != "1") return;
+        completed.release();
+        go_on.acquire();
+    };
+    std::optional<Operation> operation;
+    operation.emplace(Request{.verb = Verb::renew, .key = "key", .token = "1"});
+    Background background{worker};
+    ASSERT_TRUE(background.add(*operation));
+    completed.acquire();
+    operation.emplace(Request{.verb = Verb::renew, .key = "key", .token = "2"});
+    ASSERT_TRUE(background.add(*operation));
+    EXPECT_TRUE(background.take_out(*operation));
+    go_on.release();
 }
 
 }  // namespace
