@@ -9,7 +9,6 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -86,7 +85,8 @@ TEST_F(BlockingManagers, GuardThatEndsLongAfterItsManagerReleases) {
         std::optional guard = manager->acquire("key", {.ttl = 1h});
         ASSERT_TRUE(guard.has_value());
         manager.reset();
-        std::this_thread::sleep_for(3ms);
+        const Clock::time_point late = boot_clock()->now() + 3ms;
+        ASSERT_TRUE(poll_until([&] { return boot_clock()->now() > late; }));
         guard.reset();
         EXPECT_TRUE(make("other:1").acquire("key", {.wait_timeout = 10s}).has_value());
     }
