@@ -53,7 +53,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     ScopedDistributedLock& operator=(ScopedDistributedLock&& other) noexcept;
     // Releases without waiting: the release is written, and its answer is acted upon later by
     // threads of the library. After its manager's end this waits
-    // for the answer, for what is left of the manager's `shutdown_timeout`.
+    // for the answer, for what is left of the manager's `shutdown_timeout`, or for 20 ms if that is
+    // more.
     ~ScopedDistributedLock();
 
     // Whether the lock is held, by the clock: the lease, counted from before its request was sent,

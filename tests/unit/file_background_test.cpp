@@ -78,8 +78,8 @@ TEST(FileBackground, KeyOfARequestThatWasTakenOutIsNotLookedAt) {
     }};
     Operation before{{.verb = Verb::renew, .key = "key", .token = "before"}};
     auto key = std::make_unique<std::string>(100, 'a');
-    auto busy = std::make_unique<Operation>(
-        Request{.verb = Verb::acquire, .key = *key, .token = "busy"});
+    auto busy =
+        std::make_unique<Operation>(Request{.verb = Verb::acquire, .key = *key, .token = "busy"});
     const std::string other_key(100, 'b');
     Operation beside{{.verb = Verb::renew, .key = "key", .token = "beside"}};
     Operation behind{{.verb = Verb::renew, .key = other_key, .token = "behind"}};
