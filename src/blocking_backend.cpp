@@ -28,6 +28,7 @@ class Job {
           request_{with_texts(operation.request)} {}
     Job(const Job&) = delete;
     Job& operator=(const Job&) = delete;
+    ~Job() = default;
 
     [[nodiscard]] const Request& request() const noexcept { return request_; }
     [[nodiscard]] Operation* operation() const noexcept { return operation_; }
@@ -175,7 +176,7 @@ class BlockingBackend::Pool {
     void run() noexcept {
         mutex_.lock();
         while (!ending_) {
-            const Jobs::iterator next = find_next();
+            const auto next = find_next();
             if (next != jobs_.end()) {
                 perform(next);
                 continue;
@@ -189,7 +190,7 @@ class BlockingBackend::Pool {
 
     // The first one for whose key no thread is at work.
     [[nodiscard]] Jobs::iterator find_next() noexcept LEASELOCK_REQUIRES(mutex_) {
-        Jobs::iterator next = jobs_.begin();
+        auto next = jobs_.begin();
         while (next != jobs_.end() && (next->runs || is_busy(next->request().key))) ++next;
         return next;
     }

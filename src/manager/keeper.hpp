@@ -53,6 +53,7 @@ class Keeper {
 
   private:
     struct Lane;
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
     struct Renewal final : Answers::Item, Completion {
         Renewal(Keeper& keeper, Lane& its_lane, Lease& held, const Request& request)
             : answers{keeper.renewed_}, lane{its_lane}, lease{held}, operation{request} {

@@ -131,6 +131,7 @@ class Lease {
         HoldMachine machine{};
     } hold;
     // A release for which nobody blocks; completed() is called by the backend.
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
     struct Duty final : Answers::Item, Completion {
         explicit Duty(Lease& its) noexcept : lease{its} {}
 

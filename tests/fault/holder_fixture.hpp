@@ -159,7 +159,7 @@ class TwoHolders {
     }
     // What came of it. With fences nothing is lost, whatever happened.
     void tell(const char* what) {
-        const Verdict verdict = check(history_.read(), Exclusion::not_promised);
+        const Verdict verdict = check(history_.read(), Overlaps::may_be);
         const auto fenced = stores_[0].store.count();
         const auto bare = stores_[1].store.count();
         std::printf(

@@ -44,7 +44,7 @@ void Steps::run_latch(State& state, const Message& command, unsigned deaf) {
                                 .claim = claim,
                                 .short_ttl = setup_.short_ttl,
                                 .deaf = deaf};
-    const AcquireAnswer reply = latch(state.store, what, without_);
+    const AcquireAnswer reply = model::latch(state.store, what, without_);
     if (reply.what == AcquireAnswer::stale) {
         return add(state, [&] { return "the server finds " + name(command) + " stale"; });
     }
@@ -101,7 +101,7 @@ void Steps::reset_latch(const State& before) {
     State state = before;
     const Claim claim = setup_.wants[setup_.clients - 1];
     const bool is_waited_for = first_in_queue(state.store) != nobody;
-    if (latch_reset(state.store, claim.of, without_).what != ResetAnswer::ended) return;
+    if (model::latch_reset(state.store, claim.of, without_).what != ResetAnswer::ended) return;
     state.was_reset = true;
     state.tally.left = state.tally.now = 0;
     add(

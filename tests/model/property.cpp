@@ -132,7 +132,7 @@ class Check {
         const bool all_counted =
             std::popcount(static_cast<unsigned>(state_.tally.now)) >= wanted.of;
         const AcquireArguments look{token(client), setup_.ttl, 0, setup_.place_life, wanted};
-        return !all_counted || latch(store, look, without_).what == AcquireAnswer::granted;
+        return !all_counted || model::latch(store, look, without_).what == AcquireAnswer::granted;
     }
 
     // Whoever may still end what the store has of this token: its client, or who owes a release. A

@@ -66,7 +66,7 @@ namespace detail {
 
 // Whether so many have counted as must.
 [[nodiscard]] inline bool is_open(const Store& store) {
-    const auto counted = static_cast<unsigned>(store.counted);
+    const auto counted = static_cast<unsigned>(static_cast<unsigned char>(store.counted));
     return store.holder == a_latch && std::popcount(counted) + store.counted_again >= store.of;
 }
 

@@ -147,7 +147,7 @@ std::string Verdict::text() const {
     return lines;
 }
 
-Verdict check(const std::vector<Holding>& history, Exclusion exclusion) {
+Verdict check(const std::vector<Holding>& history, Overlaps overlaps) {
     std::map<std::string, Holdings> keys;
     for (const Holding& holding : history) keys[holding.key].push_back(&holding);
     Verdict verdict;
@@ -156,7 +156,7 @@ Verdict check(const std::vector<Holding>& history, Exclusion exclusion) {
         find_duplicates(holdings, verdict.disorders);
         find_descents(calls(holdings), verdict.disorders);
         // Of holders that exclude each other, the one that held first was granted first.
-        if (exclusion == Exclusion::required) {
+        if (overlaps == Overlaps::are_faults) {
             find_descents(claims(holdings, true), verdict.disorders);
         }
     }

@@ -16,7 +16,7 @@ namespace leaselock::support {
 // Whether holders must exclude each other, or did something happen behind which that is not
 // promised: the server's clock was stepped, its data were lost. Then overlaps are for counting, and
 // of the order of grants only that is known which follows from the calls of acquire.
-enum class Exclusion { required, not_promised };
+enum class Overlaps { are_faults, may_be };
 
 // Each text is one finding.
 struct Verdict {
@@ -29,6 +29,6 @@ struct Verdict {
 
 // Takes n log n steps.
 [[nodiscard]] Verdict check(const std::vector<Holding>& history,
-                            Exclusion exclusion = Exclusion::required);
+                            Overlaps overlaps = Overlaps::are_faults);
 
 }  // namespace leaselock::support

@@ -32,7 +32,7 @@ class MapStore final : public BlockingStore {
         const Visit visit{*this, what};
         Lock& lock = visit.lock;
         if (what.deadline < visit.now) throw LockError(Errc::stale, "too late");
-        const Clock::time_point end = detail::saturating_add(visit.now, what.ttl);
+        const Clock::time_point end = leaselock::detail::saturating_add(visit.now, what.ttl);
         if (visit.mine()) {
             lock.end = std::max(lock.end, end);
         } else if (visit.live()) {
@@ -47,7 +47,8 @@ class MapStore final : public BlockingStore {
     Reply renew(const Request& what) override {
         const Visit visit{*this, what};
         if (!visit.mine()) return of(Outcome::lost);
-        visit.lock.end = std::max(visit.lock.end, detail::saturating_add(visit.now, what.ttl));
+        visit.lock.end =
+            std::max(visit.lock.end, leaselock::detail::saturating_add(visit.now, what.ttl));
         return of(Outcome::renewed);
     }
     Reply release(const Request& what) override {

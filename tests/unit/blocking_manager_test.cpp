@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 using support::MapStore;
 using support::poll_until;
 
+// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions,cppcoreguidelines-virtual-class-destructor)
 class BlockingManagers : public ::testing::Test {
   protected:
     ~BlockingManagers() override { go_on(); }

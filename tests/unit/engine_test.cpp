@@ -167,6 +167,7 @@ TEST_F(EngineTest, WhatIsRemovedWhileItIsReadyDoesNotStep) {
 
 TEST(EngineEnd, ThreadIsJoinedWithTheLastUser) {
     std::atomic<bool> ended{false};
+    // NOLINTNEXTLINE(cppcoreguidelines-special-member-functions): never copied
     struct AtEnd {
         std::atomic<bool>* ended = nullptr;
         ~AtEnd() {

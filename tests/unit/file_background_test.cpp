@@ -17,6 +17,7 @@ namespace {
 
 using Signal = std::binary_semaphore;
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
 class Told final : public Background::Worker {
   public:
     explicit Told(std::function<bool(std::string_view)> does) : does_{std::move(does)} {}

@@ -79,7 +79,7 @@ TEST_F(FileUsers, UseInTheirOwnDirectoryWhatAnotherHasMade) {
     }
     for (const char* name : {"key0", "key1"}) {
         const std::string file = locks_ + '/' + name;
-        std::ofstream{file};
+        { const std::ofstream made{file}; }
         std::filesystem::permissions(file, std::filesystem::perms{0666});
     }
     int status = 0;

@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 using Step = HoldMachine::Step;
 using Verdict = HoldMachine::Verdict;
 
-constexpr Clock::time_point begin{std::chrono::hours{1}};
-constexpr Clock::time_point end_of_30s = begin + 30s - 302ms;
+constexpr Clock::time_point at_first{std::chrono::hours{1}};
+constexpr Clock::time_point end_of_30s = at_first + 30s - 302ms;
 
 Reply renewed() { return {.outcome = Outcome::renewed}; }
 Reply no() { return {.outcome = Outcome::lost}; }
@@ -20,7 +20,7 @@ Reply failed(Errc error) { return {.outcome = Outcome::failed, .error = error}; 
 
 HoldMachine of(std::chrono::milliseconds ttl, bool renews = true,
                Clock::time_point limit = Clock::time_point::max()) {
-    return HoldMachine{{.ttl = ttl, .renews = renews, .limit = limit, .seed = 7}, begin, ttl};
+    return HoldMachine{{.ttl = ttl, .renews = renews, .limit = limit, .seed = 7}, at_first, ttl};
 }
 
 TEST(HoldMachine, IsBelievedFromBeforeTheSendLessTheMargin) {
@@ -29,11 +29,11 @@ TEST(HoldMachine, IsBelievedFromBeforeTheSendLessTheMargin) {
 
 TEST(HoldMachine, RenewsAtAThirdOfTheTtlAndAgainWhenHalfOfTheRestIsOverWithoutAnAnswer) {
     HoldMachine machine = of(30s);
-    EXPECT_EQ(machine.due(), begin + 10s);
-    EXPECT_EQ(machine.step(begin + 10s - 1ns), Step::none);
-    EXPECT_EQ(machine.step(begin + 10s), Step::renew);
-    EXPECT_EQ(machine.step(begin + 11s), Step::none);
-    const Clock::time_point half = begin + 10s + (end_of_30s - begin - 10s) / 2;
+    EXPECT_EQ(machine.due(), at_first + 10s);
+    EXPECT_EQ(machine.step(at_first + 10s - 1ns), Step::none);
+    EXPECT_EQ(machine.step(at_first + 10s), Step::renew);
+    EXPECT_EQ(machine.step(at_first + 11s), Step::none);
+    const Clock::time_point half = at_first + 10s + (end_of_30s - at_first - 10s) / 2;
     EXPECT_EQ(machine.due(), half);
     EXPECT_EQ(machine.step(half), Step::renew);
     EXPECT_EQ(machine.due(), half + (end_of_30s - half) / 2);
@@ -47,10 +47,10 @@ TEST(HoldMachine, DoesNotRenewAgainAndAgainJustBeforeTheEnd) {
 
 TEST(HoldMachine, DeadlineCountsFromBeforeTheSendOfTheRenewal) {
     HoldMachine machine = of(30s);
-    (void)machine.step(begin + 10s);
-    EXPECT_EQ(machine.replied(renewed(), begin + 10s, 30s, begin + 25s), Verdict::renewed);
+    (void)machine.step(at_first + 10s);
+    EXPECT_EQ(machine.replied(renewed(), at_first + 10s, 30s, at_first + 25s), Verdict::renewed);
     EXPECT_EQ(machine.deadline(), end_of_30s + 10s);
-    EXPECT_EQ(machine.due(), begin + 20s);
+    EXPECT_EQ(machine.due(), at_first + 20s);
 }
 
 TEST(HoldMachine, RenewalIsOffIfAskedAndTheEndIsSeen) {
@@ -62,14 +62,15 @@ TEST(HoldMachine, RenewalIsOffIfAskedAndTheEndIsSeen) {
 
 TEST(HoldMachine, NoIsALossAtOnce) {
     HoldMachine machine = of(30s);
-    (void)machine.step(begin + 10s);
-    EXPECT_EQ(machine.replied(no(), begin + 10s, 30s, begin + 10s), Verdict::lost);
+    (void)machine.step(at_first + 10s);
+    EXPECT_EQ(machine.replied(no(), at_first + 10s, 30s, at_first + 10s), Verdict::lost);
 }
 
 TEST(HoldMachine, SomethingElseUnderTheKeyIsALoss) {
     HoldMachine machine = of(30s);
-    (void)machine.step(begin + 10s);
-    EXPECT_EQ(machine.replied(failed(Errc::corrupt), begin + 10s, 30s, begin + 10s), Verdict::lost);
+    (void)machine.step(at_first + 10s);
+    EXPECT_EQ(machine.replied(failed(Errc::corrupt), at_first + 10s, 30s, at_first + 10s),
+              Verdict::lost);
 }
 
 // Pains of other libraries: one failure ended all renewals, or was taken for a loss.
@@ -77,7 +78,7 @@ class RenewalTrouble : public ::testing::TestWithParam<Errc> {};
 
 TEST_P(RenewalTrouble, ProvesNothingAndIsTriedAgainUntilTheDeadline) {
     HoldMachine machine = of(30s);
-    Clock::time_point now = begin + 10s;
+    Clock::time_point now = at_first + 10s;
     int tries = 0;
     for (Step step = machine.step(now); step != Step::lose; step = machine.step(now)) {
         ASSERT_EQ(step, Step::renew);
@@ -101,43 +102,44 @@ INSTANTIATE_TEST_SUITE_P(All, RenewalTrouble,
 
 TEST(HoldMachine, YesBehindTheDeadlineIsTooLate) {
     HoldMachine machine = of(30s);
-    (void)machine.step(begin + 29s);
-    EXPECT_EQ(machine.replied(renewed(), begin + 29s, 30s, end_of_30s), Verdict::lost);
+    (void)machine.step(at_first + 29s);
+    EXPECT_EQ(machine.replied(renewed(), at_first + 29s, 30s, end_of_30s), Verdict::lost);
 }
 
 TEST(HoldMachine, MaxHoldCapsTheDeadlineAndEndsRenewal) {
-    HoldMachine machine = of(30s, true, begin + 35s);
-    (void)machine.step(begin + 10s);
-    EXPECT_EQ(machine.replied(renewed(), begin + 10s, 30s, begin + 10s), Verdict::renewed);
-    EXPECT_EQ(machine.deadline(), begin + 35s);
-    EXPECT_EQ(machine.due(), begin + 35s) << "renewing could prolong nothing";
-    EXPECT_EQ(machine.step(begin + 35s), Step::lose);
+    HoldMachine machine = of(30s, true, at_first + 35s);
+    (void)machine.step(at_first + 10s);
+    EXPECT_EQ(machine.replied(renewed(), at_first + 10s, 30s, at_first + 10s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), at_first + 35s);
+    EXPECT_EQ(machine.due(), at_first + 35s) << "renewing could prolong nothing";
+    EXPECT_EQ(machine.step(at_first + 35s), Step::lose);
 }
 
 TEST(HoldMachine, MaxHoldBelowTheTtlEndsTheLeaseToo) {
-    HoldMachine machine = of(30s, false, begin + 1s);
-    EXPECT_EQ(machine.deadline(), begin + 1s);
+    HoldMachine machine = of(30s, false, at_first + 1s);
+    EXPECT_EQ(machine.deadline(), at_first + 1s);
 }
 
 TEST(HoldMachine, ShorterIsDoneWithoutTheStoreAndStaysShorter) {
     HoldMachine machine = of(30s);
-    (void)machine.step(begin + 10s);
-    EXPECT_TRUE(machine.shorten(5s, begin + 10s));
-    EXPECT_EQ(machine.deadline(), begin + 15s - 52ms);
+    (void)machine.step(at_first + 10s);
+    EXPECT_TRUE(machine.shorten(5s, at_first + 10s));
+    EXPECT_EQ(machine.deadline(), at_first + 15s - 52ms);
     // The renewal that was under way for the longer ttl does not bring it back.
-    EXPECT_EQ(machine.replied(renewed(), begin + 10s, 30s, begin + 11s), Verdict::renewed);
-    EXPECT_EQ(machine.deadline(), begin + 15s - 52ms);
+    EXPECT_EQ(machine.replied(renewed(), at_first + 10s, 30s, at_first + 11s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), at_first + 15s - 52ms);
     EXPECT_EQ(machine.ttl(), 5s);
 }
 
 TEST(HoldMachine, LongerNeedsTheStore) {
     HoldMachine machine = of(30s);
-    EXPECT_FALSE(machine.shorten(60s, begin + 1s));
+    EXPECT_FALSE(machine.shorten(60s, at_first + 1s));
     EXPECT_EQ(machine.deadline(), end_of_30s);
-    EXPECT_EQ(machine.extended(renewed(), begin + 1s, 60s, begin + 2s), Verdict::renewed);
-    EXPECT_EQ(machine.deadline(), begin + 61s - 602ms);
-    EXPECT_EQ(machine.due(), begin + 21s) << "and is renewed with it";
-    EXPECT_EQ(machine.extended(failed(Errc::busy), begin + 3s, 90s, begin + 3s), Verdict::unknown);
+    EXPECT_EQ(machine.extended(renewed(), at_first + 1s, 60s, at_first + 2s), Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), at_first + 61s - 602ms);
+    EXPECT_EQ(machine.due(), at_first + 21s) << "and is renewed with it";
+    EXPECT_EQ(machine.extended(failed(Errc::busy), at_first + 3s, 90s, at_first + 3s),
+              Verdict::unknown);
     EXPECT_EQ(machine.ttl(), 60s);
 }
 
@@ -147,17 +149,19 @@ Reply renewed_for(std::chrono::milliseconds ttl) {
 
 TEST(HoldMachine, RenewalForLessMovesTheDeadlineBySoMuch) {
     HoldMachine machine = of(30s);
-    (void)machine.step(begin + 10s);
-    EXPECT_EQ(machine.replied(renewed_for(25s), begin + 10s, 30s, begin + 10s), Verdict::renewed);
-    EXPECT_EQ(machine.deadline(), begin + 35s - safety_margin(25s));
-    EXPECT_EQ(machine.due(), begin + 10s + std::chrono::nanoseconds{25s} / 3);
+    (void)machine.step(at_first + 10s);
+    EXPECT_EQ(machine.replied(renewed_for(25s), at_first + 10s, 30s, at_first + 10s),
+              Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), at_first + 35s - safety_margin(25s));
+    EXPECT_EQ(machine.due(), at_first + 10s + std::chrono::nanoseconds{25s} / 3);
     EXPECT_EQ(machine.ttl(), 30s) << "the next one asks for all of it";
 }
 
 TEST(HoldMachine, RenewalForMoreIsWhatWasAsked) {
     HoldMachine machine = of(30s);
-    (void)machine.step(begin + 10s);
-    EXPECT_EQ(machine.replied(renewed_for(1h), begin + 10s, 30s, begin + 10s), Verdict::renewed);
+    (void)machine.step(at_first + 10s);
+    EXPECT_EQ(machine.replied(renewed_for(1h), at_first + 10s, 30s, at_first + 10s),
+              Verdict::renewed);
     EXPECT_EQ(machine.deadline(), end_of_30s + 10s);
 }
 
@@ -173,26 +177,27 @@ TEST(HoldMachine, RenewalsForNextToNothingShortenNothingAndAreNoStorm) {
 
 TEST(HoldMachine, ExtensionForLessIsBelievedForLess) {
     HoldMachine machine = of(30s);
-    EXPECT_EQ(machine.extended(renewed_for(40s), begin + 1s, 60s, begin + 2s), Verdict::renewed);
-    EXPECT_EQ(machine.deadline(), begin + 41s - safety_margin(40s));
+    EXPECT_EQ(machine.extended(renewed_for(40s), at_first + 1s, 60s, at_first + 2s),
+              Verdict::renewed);
+    EXPECT_EQ(machine.deadline(), at_first + 41s - safety_margin(40s));
     EXPECT_EQ(machine.ttl(), 60s);
 }
 
 // Handed over by a release: a lease of 30 s, of which 3 s are granted.
-HoldMachine handed_over() { return HoldMachine{{.ttl = 30s, .seed = 7}, begin, 3s}; }
+HoldMachine handed_over() { return HoldMachine{{.ttl = 30s, .seed = 7}, at_first, 3s}; }
 
 TEST(HoldMachine, HandOffIsBelievedForItsOwnTime) {
-    EXPECT_EQ(handed_over().deadline(), begin + 3s - safety_margin(3s));
+    EXPECT_EQ(handed_over().deadline(), at_first + 3s - safety_margin(3s));
 }
 
 TEST(HoldMachine, HandOffIsRenewedAtAThirdOfItsOwnTimeForTheWholeTtl) {
     HoldMachine machine = handed_over();
     EXPECT_EQ(machine.ttl(), 30s);
-    EXPECT_EQ(machine.due(), begin + 1s);
-    EXPECT_EQ(machine.step(begin + 1s), Step::renew);
-    EXPECT_EQ(machine.replied(renewed(), begin + 1s, 30s, begin + 1s), Verdict::renewed);
+    EXPECT_EQ(machine.due(), at_first + 1s);
+    EXPECT_EQ(machine.step(at_first + 1s), Step::renew);
+    EXPECT_EQ(machine.replied(renewed(), at_first + 1s, 30s, at_first + 1s), Verdict::renewed);
     EXPECT_EQ(machine.deadline(), end_of_30s + 1s);
-    EXPECT_EQ(machine.due(), begin + 11s);
+    EXPECT_EQ(machine.due(), at_first + 11s);
 }
 
 TEST(HoldMachine, RenewalOfAHandOffHasTimeForSeveralTries) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include <leaselock/leaselock.hpp>
 #include <leaselock/memory_backend.hpp>
 
 namespace leaselock {

@@ -19,6 +19,7 @@ namespace leaselock::detail {
 // store that works answers sooner, and then its outcome is known.
 inline constexpr std::chrono::milliseconds patience_of_stopped{20};
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
 class BlockingCall final : private Completion {
   public:
     explicit BlockingCall(Operation& operation) noexcept : operation_{operation} {

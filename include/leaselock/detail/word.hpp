@@ -26,6 +26,8 @@ class Word;
 class LEASELOCK_EXPORT WakeUp {
   public:
     WakeUp() noexcept = default;
+    WakeUp(const WakeUp&) = delete;
+    WakeUp& operator=(const WakeUp&) = delete;
     WakeUp(WakeUp&& from) noexcept : word_{std::exchange(from.word_, nullptr)} {}
     WakeUp& operator=(WakeUp&& from) noexcept {
         const WakeUp former{std::move(*this)};
