@@ -121,7 +121,7 @@ void Keeper::round(Clock::time_point latest) noexcept {
     hold(now);
     const Clock::time_point next_duty =
         cleanup_.send_due(now, [&](Lease& lease) { send_release(lease, now); });
-    submit();
+    outbox_.send();
     if (stopping_ && cleanup_.empty()) return;
     sleep(std::min({table_.plan_look(), next_duty, latest}), had_answers);
 }
@@ -194,11 +194,12 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
         if (lane.renewals.size() >= most_in_flight) {
             return not_sent(lease, request, Errc::too_many_in_flight, now);
         }
-        lane.batch.reserve(lane.batch.size() + 1);
-        Renewal& renewal = lane.renewals.emplace_back(*this, lane, lease, request);
-        renewal.self = std::prev(lane.renewals.end());
+        std::list<Renewal> fresh;
+        Renewal& renewal = fresh.emplace_back(*this, lane, lease, request);
+        renewal.self = fresh.begin();
+        outbox_.add(lease.backend(), renewal.operation);
         place = &renewal.operation;
-        lane.batch.push_back(&renewal.operation);
+        lane.renewals.splice(lane.renewals.end(), fresh);
     } catch (const std::bad_alloc&) {
         not_sent(lease, request, Errc::out_of_memory, now);
     }
@@ -215,23 +216,14 @@ void Keeper::not_sent(Lease& lease, const Request& request, Errc error,
 void Keeper::send_release(Lease& lease, Clock::time_point now) noexcept {
     Lease::Duty& duty = lease.duty;
     try {
-        Lane& lane = lane_of(lease.backend());
-        lane.batch.reserve(lane.batch.size() + 1);
         Operation& operation = duty.operation.emplace(lease.release_request(now));
         operation.completion = &duty;
         duty.answers = &released_;
         duty.stage = Lease::Duty::Stage::listed;
-        lane.batch.push_back(&operation);
+        outbox_.add(lease.backend(), operation);
     } catch (const std::bad_alloc&) {
+        duty.operation.reset();
         duty.next_try = now + pause;
-    }
-}
-
-void Keeper::submit() noexcept {
-    for (Lane& lane : lanes_) {
-        if (lane.batch.empty()) continue;
-        lane.backend->submit(lane.batch);
-        lane.batch.clear();
     }
 }
 
@@ -286,7 +278,7 @@ void Keeper::shut_down() noexcept {
     table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
     (void)take_answers(now);  // what was answered before
     cleanup_.hurry();
-    // What comes behind the last look would be cancelled unsent: so that look closes it.
+    // What comes after the last check would be cancelled unsent: so that check closes it.
     while (!cleanup_.close_if_empty() && clock_.now() < stop_by) round(stop_by);
     cleanup_.close();
     cancel_all();

@@ -11,7 +11,6 @@
 #include <list>
 #include <stop_token>
 #include <thread>
-#include <vector>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
@@ -24,6 +23,7 @@
 #include "manager/hold_table.hpp"
 #include "manager/lease.hpp"
 #include "manager/notifier.hpp"
+#include "manager/outbox.hpp"
 
 namespace leaselock::detail {
 
@@ -71,14 +71,12 @@ class Keeper {
     struct Lane {
         Backend* backend;
         std::list<Renewal> renewals{};  // under way, or answered and not dealt with
-        std::vector<Operation*> batch{};
     };
 
     void run() noexcept;
     void round(Clock::time_point latest) noexcept;
     [[nodiscard]] bool take_answers(Clock::time_point now) noexcept;
     void hold(Clock::time_point now) noexcept;
-    void submit() noexcept;
     void sleep(Clock::time_point until, bool had_answers) noexcept;
     void shut_down() noexcept;
     void cancel_all() noexcept;
@@ -113,6 +111,7 @@ class Keeper {
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
     // The thread's own.
     std::deque<Lane> lanes_;
+    Outbox outbox_;
     HoldTable::Due due_;
     bool lingered_ = false;  // it has waited for a tick since the last answer
 };

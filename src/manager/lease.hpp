@@ -135,8 +135,8 @@ class Lease {
     struct Duty final : Answers::Item, Completion {
         explicit Duty(Lease& its) noexcept : lease{its} {}
 
-        // The answer is dealt with by whoever takes it out of `answers`, or by the caller of
-        // post(), if it is there before that returns.
+        // The answer is dealt with by the thread that takes it out of `answers`, or by the caller
+        // of post(), if it is there before that returns.
         void completed(Operation& /*operation*/) noexcept override {
             Answers* const to = answers;
             if (stage.exchange(Stage::answered) == Stage::listed) to->add(*this);

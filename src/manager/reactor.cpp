@@ -9,6 +9,7 @@
 #include "threads.hpp"
 
 namespace leaselock::detail {
+
 bool Reactor::start(const std::shared_ptr<Reactor>& self) {
     const MutexLock lock{self->mutex_};
     if (self->thread_.joinable() || self->stopping_) return true;
@@ -162,7 +163,7 @@ void Reactor::send(Task& task, Operation& operation, Backend& backend) noexcept 
     task.backend_ = &backend;
     operation.completion = &task;
     try {
-        lane_of(backend).batch.push_back(&operation);
+        outbox_.add(backend, operation);
         task.state_ = Task::State::flying;
         flying_.add(task, end_of_flight(task));  // there is room since add()
     } catch (const std::bad_alloc&) {
@@ -173,12 +174,8 @@ void Reactor::send(Task& task, Operation& operation, Backend& backend) noexcept 
 }
 
 void Reactor::submit() noexcept {
-    for (Lane& lane : lanes_) {
-        if (lane.batch.empty()) continue;
-        const MutexUnlock unlocked{mutex_};
-        lane.backend->submit(lane.batch);
-        lane.batch.clear();
-    }
+    const MutexUnlock unlocked{mutex_};
+    outbox_.send();
 }
 
 // Its owner may destroy the task as soon as it is done and nothing is locked.
@@ -200,12 +197,6 @@ void Reactor::wait() noexcept {
     const Clock::time_point next = std::min(waiting_.due(), flying_.due());
     const MutexUnlock unlocked{mutex_};
     clock_->sleep_until(next, waker_);
-}
-
-Reactor::Lane& Reactor::lane_of(Backend& backend) {
-    const auto found = std::find_if(lanes_.begin(), lanes_.end(),
-                                    [&](const Lane& lane) { return lane.backend == &backend; });
-    return found != lanes_.end() ? *found : lanes_.emplace_back(Lane{.backend = &backend});
 }
 
 }  // namespace leaselock::detail

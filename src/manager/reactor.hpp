@@ -12,7 +12,6 @@
 #include <stop_token>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
@@ -20,6 +19,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 
 #include "base/due_heap.hpp"
+#include "manager/outbox.hpp"
 
 namespace leaselock::detail {
 
@@ -78,7 +78,7 @@ class Reactor {
     explicit Reactor(std::shared_ptr<Clock> clock) noexcept : clock_{std::move(clock)} {}
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
-    // Waits for whoever has just completed the last operation.
+    // Waits for a thread that has just completed the last operation.
     ~Reactor() { const MutexLock lock{mutex_}; }
 
     // False: the system gives no thread. Again is fine. May throw bad_alloc.
@@ -100,11 +100,6 @@ class Reactor {
     void abandon(Task* task) noexcept;
 
   private:
-    // What is to be sent to one backend.
-    struct Lane {
-        Backend* backend;
-        std::vector<Operation*> batch{};
-    };
     struct List {
         Task* first = nullptr;
         Task* last = nullptr;
@@ -123,7 +118,6 @@ class Reactor {
     void submit() noexcept LEASELOCK_REQUIRES(mutex_);
     void finish(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
     void wait() noexcept LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] Lane& lane_of(Backend& backend) LEASELOCK_REQUIRES(mutex_);
 
     const Origin origin_{};
     const std::shared_ptr<Clock> clock_;
@@ -137,7 +131,7 @@ class Reactor {
     DueHeap<Task, place_of> waiting_ LEASELOCK_GUARDED_BY(mutex_);
     // Those whose operations are under way, each under the time at which that is cancelled.
     DueHeap<Task, place_of> flying_ LEASELOCK_GUARDED_BY(mutex_);
-    std::vector<Lane> lanes_;  // the thread's own
+    Outbox outbox_;  // the thread's own
 };
 
 }  // namespace leaselock::detail
