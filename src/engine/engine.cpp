@@ -78,6 +78,12 @@ std::shared_ptr<Engine> Engine::shared() {
     return engine;
 }
 
+std::shared_ptr<Engine> Engine::shared_with(Task& task) {
+    std::shared_ptr<Engine> engine = shared();
+    engine->add(task);
+    return engine;
+}
+
 Engine::Engine()
     : epoll_{::epoll_create1(EPOLL_CLOEXEC)},
       bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},

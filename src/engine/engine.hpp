@@ -54,6 +54,8 @@ class LEASELOCK_EXPORT Engine {
     // The one of this process. Throws LockError{no_thread}: the system gives no thread, or no
     // descriptor; bad_alloc.
     [[nodiscard]] static std::shared_ptr<Engine> shared();
+    // The same, and it has that task. Throws as shared() and add().
+    [[nodiscard]] static std::shared_ptr<Engine> shared_with(Task& task);
 
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -69,9 +71,13 @@ class LEASELOCK_EXPORT Engine {
     // A step is due at that time of boot_clock(), in the place of the time that was set before.
     // max(): at none. The step itself takes its time away.
     void ring_at(Task& task, Clock::time_point when) noexcept;
+    // The same at a time of another clock, as that one goes now.
+    void ring_at(Task& task, Clock::time_point when, const Clock& of) noexcept {
+        ring_at(task, clock_->now() + (when - of.now()));
+    }
 
     // The task's descriptor, which is nonblocking or read without blocking, and stays open until
-    // unwatch(). False: the system watches no more. For the one who owns the task, one thread at a
+    // unwatch(). False: the system watches no more. For the owner of the task, one thread at a
     // time.
     [[nodiscard]] bool watch(Task& task, int fd) noexcept;
     // A step is due as soon as it can be read, or written; once: each step has to ask again.

@@ -43,14 +43,14 @@ Inbox::Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string ch
       connection_{clock_} {}
 
 // An open() that begins after an interruption does not know of it, so that is said again. A step
-// that is under way still uses the engine.
+// and a connect that are under way still use the engine.
 Inbox::~Inbox() {
     ending_ = true;
     std::shared_ptr<engine::Engine> engine;
     std::thread connector;
     {
         const detail::MutexLock lock{mutex_};
-        engine = engine_;  // a step or a connect that is under way needs it
+        engine = engine_;
         connector.swap(connector_);
         while (state_ == State::connecting) {
             connection_.interrupt();
@@ -85,11 +85,7 @@ void Inbox::listen(Listener& listener) noexcept {
         const detail::MutexLock lock{mutex_};
         listeners_.merge(fresh);
         if (subscription_.load(std::memory_order_relaxed) != 0) listener.look();
-        if (engine_ == nullptr) {
-            std::shared_ptr<engine::Engine> engine = engine::Engine::shared();
-            engine->add(*this);
-            engine_ = std::move(engine);
-        }
+        if (engine_ == nullptr) engine_ = engine::Engine::shared_with(*this);
         open_if_due();
     } catch (const std::bad_alloc&) {
         return;  // it polls
@@ -118,12 +114,12 @@ void Inbox::step(Clock::time_point /*now*/) noexcept {
     const detail::MutexLock lock{mutex_};
     if (!is_well) return close({});
     engine_->await(*this, true, false);
-    ring_at(silent_by_);
+    engine_->ring_at(*this, silent_by_, *clock_);
 }
 
 void Inbox::open_if_due() noexcept {
     if (state_ != State::closed || ending_ || listeners_.empty()) return;
-    if (clock_->now() < gate_.opens()) return ring_at(gate_.opens());
+    if (clock_->now() < gate_.opens()) return engine_->ring_at(*this, gate_.opens(), *clock_);
     if (connector_.joinable()) connector_.join();  // it has ended
     connect_over_.take(1);
     try {
@@ -131,12 +127,8 @@ void Inbox::open_if_due() noexcept {
         state_ = State::connecting;
     } catch (const std::bad_alloc&) {
         gate_.shut(clock_->now());
-        ring_at(gate_.opens());
+        engine_->ring_at(*this, gate_.opens(), *clock_);
     }
-}
-
-void Inbox::ring_at(Clock::time_point when) noexcept {
-    engine_->ring_at(*this, boot_clock()->now() + (when - clock_->now()));
 }
 
 // A connection that breaks as soon as it is made is a failure as any other.
@@ -174,7 +166,7 @@ void Inbox::close(std::error_code error) noexcept {
     } else {
         gate_.shut(now);
     }
-    ring_at(gate_.opens());
+    engine_->ring_at(*this, gate_.opens(), *clock_);
 }
 
 std::error_code Inbox::subscribe() {
@@ -249,7 +241,7 @@ void Inbox::confirmed() noexcept {
     has_asked_ = false;
     silent_by_ = opened_ + silence;
     engine_->await(*this, true, false);
-    ring_at(silent_by_);
+    engine_->ring_at(*this, silent_by_, *clock_);
     for (Listener* const listener : listeners_) listener->look();
 }
 

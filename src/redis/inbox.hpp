@@ -52,8 +52,8 @@ class Inbox final : private engine::Engine::Task {
         return subscription != 0 && subscription == subscription_.load(std::memory_order_acquire);
     }
 
-    // Hand-offs shall be told to this listener, whose acquire was not enlisted. When they are, or
-    // when a message may have been missed, its look() is called: perhaps before this returns,
+    // This listener shall be notified of hand-offs, whose acquire was not enlisted. When they are,
+    // or when a message may have been missed, its look() is called: perhaps before this returns,
     // perhaps never. Again for the same one changes nothing. Does not block.
     void listen(Listener& listener) noexcept;
     void forget(Listener& listener) noexcept;
@@ -78,7 +78,6 @@ class Inbox final : private engine::Engine::Task {
     // The engine's.
     void step(Clock::time_point now) noexcept override;
     void open_if_due() noexcept LEASELOCK_REQUIRES(mutex_);
-    void ring_at(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
     // Reads what is there. False: the connection is of no use any more.
     [[nodiscard]] bool read() noexcept;
     [[nodiscard]] bool is_alive(Clock::time_point now) noexcept;
@@ -110,7 +109,7 @@ class Inbox final : private engine::Engine::Task {
     Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
     std::atomic<std::uint64_t> subscription_{0};  // 0: not confirmed; written under the mutex
     std::atomic<bool> ending_{false};
-    // Of the one who connects, and of the engine while it is open.
+    // Of the thread that connects, and of the engine while it is open.
     wire::Connection connection_;
     Clock::time_point opened_{};
     bool has_asked_ = false;         // whether it lives, and was not answered yet

@@ -58,7 +58,7 @@ Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock, Inbox* inbox)
       connection_{clock_} {}
 
 void Link::submit(std::span<Operation* const> operations, std::uint64_t subscription) noexcept {
-    // Whoever helps comes next, and needs nobody else.
+    // A thread that helps comes next, and needs nobody else.
     const Submitter submitter = operations.front()->submitter;
     mutex_.lock();
     for (Operation* const operation : operations) {
@@ -69,7 +69,8 @@ void Link::submit(std::span<Operation* const> operations, std::uint64_t subscrip
         }
     }
     if (open_ && !retire_) flush();
-    // Whoever was refused does not come; but tidy() may have kept others from seeing to theirs.
+    // A caller that was refused does not come; but tidy() may have kept others from seeing to
+    // theirs.
     const bool comes = submitter == Submitter::helps && !operations.front()->done();
     if (!comes && !driving_) pass_on();
     unlock_and_wake();

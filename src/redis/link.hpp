@@ -11,10 +11,11 @@
 // To connect may block, for look-ups, handshakes and the user's credentials: so it is done on a
 // thread of its own, for all.
 //
-// Each caller that waits sleeps on a word of its own. Whoever completes operations, or hands the
-// driver's role over, takes the callers concerned out of their slots under the mutex, and wakes
-// them when it has unlocked it: they do not run into the mutex, nor into each other. A caller that
-// was taken out does not leave before it is woken, so its word, which is on its stack, is there.
+// Each caller that waits sleeps on a word of its own. The thread that completes operations, or
+// hands the driver's role over, takes the callers concerned out of their slots under the mutex, and
+// wakes them when it has unlocked it: they do not run into the mutex, nor into each other. A caller
+// that was taken out does not leave before it is woken, so its word, which is on its stack, is
+// there.
 //
 // When a command gets no answer within the time-out, or the connection breaks, everything that may
 // have left is unknown; what is not yet written waits for the next connection.
@@ -122,7 +123,6 @@ class Link final : private engine::Engine::Task {
     void step(Clock::time_point now) noexcept override;
     void attend() noexcept LEASELOCK_REQUIRES(mutex_);
     void set_timer(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
-    void find_engine() LEASELOCK_REQUIRES(mutex_);
     void begin_connect() noexcept LEASELOCK_REQUIRES(mutex_);
     void join_connector() noexcept LEASELOCK_REQUIRES(mutex_);
     void start_connecting(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
@@ -171,7 +171,7 @@ class Link final : private engine::Engine::Task {
     bool ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
     bool connector_ended_ LEASELOCK_GUARDED_BY(mutex_) = false;  // but for its last few steps
-    std::size_t waiting_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
+    std::size_t waiting_ LEASELOCK_GUARDED_BY(mutex_) = 0;       // operations that have a slot
     Wakes wakes_ LEASELOCK_GUARDED_BY(mutex_);
 };
 

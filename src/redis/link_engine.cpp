@@ -38,13 +38,6 @@ Link::~Link() {
     if (engine != nullptr) engine->remove(*this);
 }
 
-void Link::find_engine() {
-    if (engine_ != nullptr) return;
-    std::shared_ptr<engine::Engine> fresh = engine::Engine::shared();
-    fresh->add(*this);
-    engine_ = std::move(fresh);
-}
-
 // Somebody has to read for those that nobody waits for. What is posted may lie for a moment.
 void Link::attend() noexcept {
     if (queue_.empty() || driving_ || ending_) return;
@@ -64,7 +57,7 @@ void Link::attend() noexcept {
 void Link::set_timer(Clock::time_point when) noexcept {
     if (timer_ <= when) return;
     timer_ = when;
-    engine_->ring_at(*this, boot_clock()->now() + (when - clock_->now()));
+    engine_->ring_at(*this, when, *clock_);
 }
 
 void Link::step(Clock::time_point /*now*/) noexcept {
@@ -84,7 +77,7 @@ void Link::begin_connect() noexcept {
     if (open_ || closing_ || connecting_ || ending_ || queue_.empty()) return;
     const Clock::time_point now = clock_->now();
     try {
-        find_engine();
+        if (engine_ == nullptr) engine_ = engine::Engine::shared_with(*this);
     } catch (const LockError& error) {
         return refuse_all(Errc::no_thread, error.what());
     } catch (const std::bad_alloc&) {
