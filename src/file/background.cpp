@@ -1,22 +1,16 @@
 #include "file/background.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <new>
 #include <utility>
 
+#include "file/nap.hpp"
 #include "threads.hpp"
 
 namespace leaselock::file {
-namespace {
 
 using detail::MutexLock;
 using detail::MutexUnlock;
-
-constexpr std::chrono::microseconds shortest_nap{20};
-constexpr std::chrono::microseconds longest_nap{16'000};
-
-}  // namespace
 
 Background::~Background() {
     std::thread thread;
@@ -59,15 +53,19 @@ bool Background::take_out(Operation& operation) noexcept {
 }
 
 void Background::loop() noexcept {
-    std::chrono::microseconds nap = shortest_nap;
+    Nap nap;
     mutex_.lock();
     while (!ending_) {
         const std::size_t before = operations_.size();
         try_all();
-        nap = operations_.size() < before ? shortest_nap : std::min(2 * nap, longest_nap);
+        if (operations_.size() < before) nap = {};
         const bool idle = operations_.empty();
         const MutexUnlock unlocked{mutex_};
-        clock_->sleep_until(idle ? Clock::time_point::max() : clock_->now() + nap, waker_);
+        if (idle) {
+            clock_->sleep_until(Clock::time_point::max(), waker_);
+        } else {
+            nap.take(*clock_, waker_);
+        }
     }
     mutex_.unlock();
 }

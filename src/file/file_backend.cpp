@@ -10,6 +10,7 @@
 
 #include "file/failure.hpp"
 #include "file/names.hpp"
+#include "file/nap.hpp"
 #include "file/sweep.hpp"
 
 namespace leaselock {
@@ -29,20 +30,6 @@ FileOptions checked(FileOptions options) {
     }
     return options;
 }
-
-// Not for a lock: for somebody who is inside its file, which takes microseconds, and milliseconds
-// if that process has lost the processor meanwhile, or if hundreds want in.
-struct Nap {
-    static constexpr std::chrono::microseconds longest{16'000};
-
-    void take(Clock& clock) {
-        Waker nobody;
-        clock.sleep_until(clock.now() + length, nobody);
-        length = std::min(2 * length, longest);
-    }
-
-    std::chrono::microseconds length{20};
-};
 
 template <class Done>
 bool soon(Clock& clock, const Done& done) {
