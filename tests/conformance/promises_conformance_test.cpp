@@ -15,6 +15,8 @@
 #include <leaselock/testing/conformance.hpp>
 #include <leaselock/testing/manual_clock.hpp>
 
+#include "conformance/in_process_fixture.hpp"
+
 namespace leaselock::testing {
 namespace {
 
@@ -56,26 +58,18 @@ class LittleStore final : public Backend {
     MemoryBackend inner_;
 };
 
-class LittleFixture final : public BackendFixture {
+class LittleFixture final : public InProcessFixture {
   public:
-    explicit LittleFixture(const Statement& statement = {}) : statement_{statement} {}
+    explicit LittleFixture(const Statement& statement = {})
+        : InProcessFixture{[&](const auto& /*clock*/) {
+              return std::make_shared<LittleStore>(statement);
+          }},
+          statement_{statement} {}
 
-    [[nodiscard]] std::shared_ptr<Backend> make() override { return backend_; }
-    [[nodiscard]] std::shared_ptr<Clock> clock() override { return clock_; }
-    void settle(std::chrono::milliseconds d) override { clock_->advance(d); }
-    [[nodiscard]] std::optional<std::string> raw_holder(const std::string& key) override {
-        Operation look{{.verb = Verb::inspect, .key = key, .submitted = clock_->now()}};
-        backend_->submit(look);
-        if (look.reply.outcome == Outcome::free) return std::nullopt;
-        return look.reply.holder;
-    }
-    [[nodiscard]] std::chrono::milliseconds term() const override { return 1s; }
-    void lose_data() override { backend_ = std::make_shared<LittleStore>(statement_); }
+    void lose_data() override { replace(std::make_shared<LittleStore>(statement_)); }
 
   private:
     const Statement statement_;
-    std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
-    std::shared_ptr<Backend> backend_ = std::make_shared<LittleStore>(statement_);
 };
 
 LEASELOCK_CONFORMANCE_SUITE(LittleConformance, [] { return std::make_unique<LittleFixture>(); });

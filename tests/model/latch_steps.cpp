@@ -35,15 +35,7 @@ void Steps::pass_tally(Tally& tally, int ticks) {
 }
 
 void Steps::run_latch(State& state, const Message& command, unsigned deaf) {
-    const int client = setup_.client_of(command.token);
-    const Claim claim = setup_.wants[client];
-    const AcquireArguments what{.token = command.token,
-                                .ttl = setup_.ttl_of(client),
-                                .not_after = command.value,
-                                .place_life = setup_.waits[client] ? setup_.place_life : small(0),
-                                .claim = claim,
-                                .short_ttl = setup_.short_ttl,
-                                .deaf = deaf};
+    const AcquireArguments what = arguments_of(command, deaf);
     const AcquireAnswer reply = model::latch(state.store, what, without_);
     if (reply.what == AcquireAnswer::stale) {
         return add(state, [&] { return "the server finds " + name(command) + " stale"; });
@@ -59,7 +51,8 @@ void Steps::run_latch(State& state, const Message& command, unsigned deaf) {
                          .value = nobody,
                          .live = command.live};
     say(state, command,
-        {answer, reply.winners, word_for(reply, claim), judge_latch(state, claim, reply, deaf)});
+        {answer, reply.winners, word_for(reply, what.claim),
+         judge_latch(state, what.claim, reply, deaf)});
 }
 
 Property Steps::judge_latch(const State& after, Claim claim, const AcquireAnswer& answer,

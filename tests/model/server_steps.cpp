@@ -66,16 +66,20 @@ void Steps::run_script(const State& before, State state, const Message& command,
     }
 }
 
-void Steps::run_acquire(const State& before, State& state, const Message& command, unsigned deaf) {
+AcquireArguments Steps::arguments_of(const Message& command, unsigned deaf) const {
     const int client = setup_.client_of(command.token);
-    const Claim claim = setup_.wants[client];
-    const AcquireArguments what{.token = command.token,
-                                .ttl = setup_.ttl_of(client),
-                                .not_after = command.value,
-                                .place_life = setup_.waits[client] ? setup_.place_life : small(0),
-                                .claim = claim,
-                                .short_ttl = setup_.short_ttl,
-                                .deaf = deaf};
+    return {.token = command.token,
+            .ttl = setup_.ttl_of(client),
+            .not_after = command.value,
+            .place_life = setup_.waits[client] ? setup_.place_life : small(0),
+            .claim = setup_.wants[client],
+            .short_ttl = setup_.short_ttl,
+            .deaf = deaf};
+}
+
+void Steps::run_acquire(const State& before, State& state, const Message& command, unsigned deaf) {
+    const AcquireArguments what = arguments_of(command, deaf);
+    const Claim claim = what.claim;
     const AcquireAnswer reply = claim == whole ? acquire(state.store, what, without_)
                                                : share_acquire(state.store, what, without_);
     if (reply.what == AcquireAnswer::stale) {

@@ -46,6 +46,7 @@ class Steps {
     void run(const State& before, int index);
     void run_script(const State& before, State state, const Message& command, unsigned deaf);
     void run_acquire(const State& before, State& state, const Message& command, unsigned deaf);
+    [[nodiscard]] AcquireArguments arguments_of(const Message& command, unsigned deaf) const;
     void run_latch(State& state, const Message& command, unsigned deaf);
     void run_renew(const State& before, State& state, const Message& command, unsigned deaf);
     void run_release(const State& before, State& state, const Message& command, unsigned deaf);

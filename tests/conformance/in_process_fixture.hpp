@@ -1,0 +1,43 @@
+// A backend for the conformance suite whose store is in this process: its time is a ManualClock,
+// and all "processes" share one object. There is no other way into its store than to ask it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <leaselock/detail/blocking_call.hpp>
+#include <leaselock/testing/backend_fixture.hpp>
+#include <leaselock/testing/manual_clock.hpp>
+
+namespace leaselock::testing {
+
+class InProcessFixture : public BackendFixture {
+  public:
+    [[nodiscard]] std::shared_ptr<Backend> make() override { return backend_; }
+    [[nodiscard]] std::shared_ptr<Clock> clock() override { return clock_; }
+    void settle(std::chrono::milliseconds d) override { clock_->advance(d); }
+    [[nodiscard]] std::optional<std::string> raw_holder(const std::string& key) override {
+        Operation look{{.verb = Verb::inspect, .key = key, .submitted = clock_->now()}};
+        leaselock::detail::BlockingCall{look}.run(*backend_, *clock_);
+        if (look.reply.outcome == Outcome::free) return std::nullopt;
+        return look.reply.holder;
+    }
+    [[nodiscard]] std::chrono::milliseconds term() const override {
+        return std::chrono::seconds{1};
+    }
+
+  protected:
+    // `make_store` gives the backend, whose time is that clock's.
+    template <class Make>
+    explicit InProcessFixture(const Make& make_store) : backend_{make_store(clock_)} {}
+    // Whoever asks next asks that one, which knows nothing of what was asked before.
+    void replace(std::shared_ptr<Backend> backend) { backend_ = std::move(backend); }
+
+  private:
+    std::shared_ptr<ManualClock> clock_ = std::make_shared<ManualClock>();
+    std::shared_ptr<Backend> backend_;
+};
+
+}  // namespace leaselock::testing
