@@ -214,7 +214,7 @@ class BlockingBackend::Pool {
         over.splice(over.end(), jobs_, job);
         const bool more = !jobs_.empty();
         const MutexUnlock unlocked{mutex_};
-        if (more) work_.notify_one();  // for whoever waited for the key
+        if (more) work_.notify_one();  // for a call that waited for the key
         if (operation == nullptr) return;
         operation->reply = std::move(reply);
         operation->complete();

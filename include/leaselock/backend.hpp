@@ -26,7 +26,7 @@
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
 //   - a key has one use at a time (Claim::has_use_of): an acquire with another one is refused,
-//     Errc::conflicting_use. But whoever wants all of a lock is told `held` while shares are.
+//     Errc::conflicting_use. But a request for all of a lock is answered `held` while shares are.
 //   - shares (Claim::is_share): each is a lease of its own, under its own token, with all that is
 //     said here; a lease that ends frees its own shares and no others. Never more are held than
 //     there are, none while somebody holds all of the key, and all of it not while one is held. A
@@ -190,7 +190,7 @@ struct Reply {
 
 class Operation;
 
-// Whoever is notified that an operation is completed.
+// What is notified that an operation is completed.
 class LEASELOCK_EXPORT Completion {
   public:
     // The operation belongs to its caller again. Once for each, on any thread, and perhaps before

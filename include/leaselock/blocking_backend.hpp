@@ -29,7 +29,7 @@
 namespace leaselock {
 
 // Thread-safety: called by several threads at once, but never twice at once for the same key. May
-// block for as long as it takes; whoever waits for the answer gives up at its own deadline.
+// block for as long as it takes; a caller gives up at its own deadline.
 //
 // What is thrown becomes the failure of the call. A LockError: its code, which is `unavailable`
 // only if nothing ran. bad_alloc: Errc::out_of_memory. All else: Errc::unexpected_reply. After both
@@ -55,7 +55,7 @@ class LEASELOCK_EXPORT BlockingStore {
     // and `fair` are not for it: it is told of no waiter.
     [[nodiscard]] virtual Guarantees guarantees() const noexcept { return {}; }
 
-    // As Backend says; called on the thread of whoever asks.
+    // As Backend says; called on the thread of the caller.
     virtual void examine(std::vector<Finding>& /*findings*/) {}
     [[nodiscard]] virtual std::vector<std::string> list(std::string_view /*prefix*/,
                                                         std::string_view /*pattern*/) {

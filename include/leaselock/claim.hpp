@@ -5,7 +5,7 @@
 //
 // One key has one use at a time: the first who takes some of it says which, and whoever says
 // another one meanwhile, another number of permits say, is refused with Errc::conflicting_use.
-// Whoever wants all of a lock waits until no share of it is taken.
+// A claim to all of a lock waits until no share of it is taken.
 //
 // Thread-safety: plain values.
 #pragma once

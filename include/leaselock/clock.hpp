@@ -76,7 +76,7 @@ class LEASELOCK_EXPORT Clock {
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
     // Blocks until `until` is reached or `waker` is woken. May return earlier: who calls looks at
-    // the time again. Whoever moves the time of a clock by hand wakes those whose time has come.
+    // the time again. A clock whose time is moved by hand wakes those whose time has come.
     virtual void sleep_until(time_point until, Waker& waker) = 0;
 
     // Blocks until `until` is reached (true) or `stop` is requested (false).
