@@ -126,10 +126,11 @@ void Keeper::round(Clock::time_point latest) noexcept {
     sleep(std::min({table_.plan_look(), next_duty, latest}), had_answers);
 }
 
-// Where releases come one after the other, the first one wakes it, and then one in each tick.
+// Where releases come one after the other, the first one wakes it, and then one in each tick; but
+// not at its end, where somebody waits for it.
 void Keeper::sleep(Clock::time_point until, bool had_answers) noexcept {
     lingered_ = lingered_ && !had_answers;
-    const bool lingers = !std::exchange(lingered_, true);
+    const bool lingers = !stopping_ && !std::exchange(lingered_, true);
     if (released_.attend(lingers)) return;
     if (lingers) until = std::min(until, clock_.now() + tick);
     clock_.sleep_until(until, waker_);

@@ -2,11 +2,15 @@
 // delivered. Method: a clock that stands still until it is moved, a store that fails as it is told,
 // and questions that are asked when the manager's threads have done all there was to do.
 #include <atomic>
+#include <future>
 #include <gtest/gtest.h>
 #include <latch>
+#include <optional>
+#include <span>
 #include <stop_token>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
@@ -330,6 +334,56 @@ TEST_F(Keeper, ManagerWaitsForAllThatIsUnderWayNoLongerThanItIsAllowed) {
     }
     EXPECT_LE(clock->now() - begin, 3s);
     over->count_down();
+}
+
+// A store whose answers to releases come when the test says so.
+class SlowReleases final : public Backend {
+  public:
+    using Backend::submit;
+
+    void submit(std::span<Operation* const> operations) noexcept override {
+        for (Operation* const operation : operations) {
+            if (operation->request.verb == Verb::release) {
+                kept_.push_back(operation);
+            } else {
+                store_.submit(*operation);
+            }
+        }
+    }
+    void cancel(Operation& operation) noexcept override {
+        if (std::erase(kept_, &operation) > 0) operation.fail(Errc::command_timed_out, {});
+    }
+    void answer_next() {
+        Operation& next = *kept_.front();
+        kept_.erase(kept_.begin());
+        store_.submit(next);
+    }
+
+  private:
+    MemoryBackend store_;
+    std::vector<Operation*> kept_;
+};
+
+TEST_F(Keeper, EndOfAManagerWaitsForAnswersAndNotForATime) {
+    const auto store = std::make_shared<SlowReleases>();
+    auto brief = std::make_optional<LockManager>(ManagerOptions{.clock = world_.clock});
+    brief->register_backend("store", store);
+    brief->set_default_backend("store");
+    {
+        const auto first = brief->acquire("a", {.ttl = 1h});
+        const auto second = brief->acquire("b", {.ttl = 1h});
+        ASSERT_TRUE(first.has_value() && second.has_value());
+    }
+    const auto begin = world_.clock->now();
+    auto end = std::async(std::launch::async, [&] { brief.reset(); });
+    world_.clock->wait_for_sleepers();
+    for (int i = 0; i < 2; ++i) {
+        world_.clock->wait_for_background();
+        store->answer_next();
+    }
+    EXPECT_EQ(end.wait_for(10s), std::future_status::ready);
+    EXPECT_EQ(world_.clock->now(), begin);
+    world_.clock->advance(1min);  // what waits for a time does so no longer
 }
 
 TEST_F(Keeper, ManagerOfTheParentRefusesInTheChild) {
