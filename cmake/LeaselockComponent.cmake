@@ -32,7 +32,7 @@ function(leaselock_add_component name)
             target_link_options(${target} PRIVATE "LINKER:--exclude-libs,ALL")
         endif()
         target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
-        # A static of ours must not end before those of a program: see src/undying.hpp.
+        # A static of ours must not end before those of a program: see src/base/undying.hpp.
         target_compile_options(${target} PRIVATE
             "$<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wexit-time-destructors;-Wglobal-constructors>")
         target_link_libraries(${target}

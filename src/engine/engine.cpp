@@ -14,7 +14,7 @@
 
 #include <leaselock/error.hpp>
 
-#include "threads.hpp"
+#include "base/threads.hpp"
 
 namespace leaselock::engine {
 namespace {

@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "base/threads.hpp"
 #include "file/nap.hpp"
-#include "threads.hpp"
 
 namespace leaselock::file {
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <utility>
 
-#include "threads.hpp"
+#include "base/threads.hpp"
 
 namespace leaselock::file {
 namespace {

@@ -74,8 +74,8 @@ struct Question {
     std::string_view advice;
 };
 
-// EVAL is asked for by itself, since the dry run does not need it where somebody else has given the
-// server the scripts already, and the channel, since nothing fails without it. SUBSCRIBE comes
+// EVAL is asked for by itself, since the self-check does not need it where somebody else has given
+// the server the scripts already, and the channel, since nothing fails without it. SUBSCRIBE comes
 // last: the connection can do nothing else behind it.
 std::vector<Question> questions(std::string_view channel) {
     constexpr std::string_view telling =

@@ -12,8 +12,8 @@
 namespace leaselock::redis {
 
 // Adds what the server's INFO and its clock give cause to say, and what this user may not do that
-// the dry run cannot show. It needs the right to INFO for the former; without, that is a finding.
-// Blocks for one command time-out at most. Throws LockError.
+// the self-check cannot show. It needs the right to INFO for the former; without, that is a
+// finding. Blocks for one command time-out at most. Throws LockError.
 void examine(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
              std::vector<Finding>& findings);
 

@@ -6,9 +6,9 @@
 #include <new>
 #include <random>
 
+#include "base/threads.hpp"
 #include "redis/codec.hpp"
 #include "redis/session.hpp"
-#include "threads.hpp"
 #include "wire/command.hpp"
 
 namespace leaselock::redis {

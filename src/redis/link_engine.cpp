@@ -6,9 +6,9 @@
 
 #include <leaselock/error.hpp>
 
+#include "base/threads.hpp"
 #include "redis/link.hpp"
 #include "redis/session.hpp"
-#include "threads.hpp"
 
 namespace leaselock::redis {
 namespace {

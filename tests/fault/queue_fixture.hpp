@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "core/acquire_machine.hpp"
 #include "fault/fault_fixture.hpp"
-#include "manager/acquire_machine.hpp"
 #include "support/child_process.hpp"
 #include "support/history.hpp"
 #include "support/history_check.hpp"

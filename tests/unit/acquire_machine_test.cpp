@@ -1,6 +1,6 @@
 // Goal: one acquisition decides rightly after every event. Method: the machine alone, without I/O
 // and without a clock; each test hands it replies, wake-ups and times, and looks at its next step.
-#include "manager/acquire_machine.hpp"
+#include "core/acquire_machine.hpp"
 
 #include <gtest/gtest.h>
 #include <set>

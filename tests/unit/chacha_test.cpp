@@ -1,6 +1,6 @@
 // Goal: the block function is ChaCha. Method: the published test vectors of RFC 8439, 2.3.2 and
 // A.1, and for eight rounds that of the eSTREAM reference; the four blocks against one another.
-#include "manager/chacha.hpp"
+#include "base/chacha.hpp"
 
 #include <array>
 #include <bit>

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
-#include "manager/hold_machine.hpp"
+#include "core/hold_machine.hpp"
 #include "unit/manager_world.hpp"
 
 namespace leaselock {

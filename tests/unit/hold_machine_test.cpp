@@ -1,6 +1,6 @@
 // Goal: a holder is never wrong about holding, whatever the answers to its renewals are.
 // Method: the pure machine, fed with times and replies.
-#include "manager/hold_machine.hpp"
+#include "core/hold_machine.hpp"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 // loses answers.
 #include <gtest/gtest.h>
 
-#include "manager/hold_machine.hpp"
+#include "core/hold_machine.hpp"
 #include "unit/manager_world.hpp"
 
 namespace leaselock {

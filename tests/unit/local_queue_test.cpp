@@ -1,7 +1,7 @@
 // Goal: of those who wait for one lock one contends, and the turn goes on in the order in which
 // they came, however they come and go. Method: the queue alone with tickets that count their turns;
 // and random steps, held against a model of a few lines.
-#include "manager/local_queue.hpp"
+#include "core/local_queue.hpp"
 
 #include <algorithm>
 #include <array>

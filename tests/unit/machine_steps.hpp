@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
-#include "manager/acquire_machine.hpp"
+#include "core/acquire_machine.hpp"
 
 namespace leaselock::detail {
 

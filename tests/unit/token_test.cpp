@@ -1,6 +1,6 @@
 // Goal: owner tokens are 128 random bits, and nobody ever gives the same one: no thread, no child.
 // Method: many are drawn and counted; a child that was forked in the middle draws its own.
-#include "manager/token.hpp"
+#include "base/token.hpp"
 
 #include <array>
 #include <cmath>

@@ -4,8 +4,8 @@
 // is interrupted where it is hard to.
 #include <gtest/gtest.h>
 
-#include "manager/acquire_machine.hpp"
-#include "manager/hold_machine.hpp"
+#include "core/acquire_machine.hpp"
+#include "core/hold_machine.hpp"
 #include "support/poll_until.hpp"
 #include "unit/waiting_world.hpp"
 

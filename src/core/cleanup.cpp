@@ -1,0 +1,126 @@
+#include "core/cleanup.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/reply_check.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds first_wait{50};
+constexpr milliseconds longest_wait{5000};
+
+}  // namespace
+
+bool Cleanup::add(LeasePtr& lease) noexcept {
+    const MutexLock lock{mutex_};
+    if (closed_) return false;
+    if (!lease->duty.operation || lease->owed_until() != 0 || lease->duty.attempts > 0) {
+        lease->duty.counted = true;
+        ++pending_;
+    }
+    Lease* const added = lease.release();
+    added->duty.next = first_;
+    added->duty.previous = nullptr;
+    if (first_ != nullptr) first_->duty.previous = added;
+    first_ = added;
+    return true;
+}
+
+bool Cleanup::closed() noexcept {
+    const MutexLock lock{mutex_};
+    return closed_;
+}
+
+void Cleanup::drop(Lease& lease) noexcept {
+    {
+        const MutexLock lock{mutex_};
+        Lease*& before = lease.duty.previous != nullptr ? lease.duty.previous->duty.next : first_;
+        before = lease.duty.next;
+        if (lease.duty.next != nullptr) lease.duty.next->duty.previous = lease.duty.previous;
+    }
+    if (lease.duty.counted) --pending_;
+    ++let_go_;
+    lease.drop_owner();
+}
+
+bool Cleanup::frees(std::string_view token, Clock::time_point now) noexcept {
+    const MutexLock lock{mutex_};
+    for (const Lease* each = first_; each != nullptr; each = each->duty.next) {
+        if (each->token() == token) return each->release_request(now).keep.count() == 0;
+    }
+    return false;
+}
+
+// Only the Keeper changes the links after the first, so it may follow them without the mutex.
+Lease* Cleanup::first() noexcept {
+    const MutexLock lock{mutex_};
+    return first_;
+}
+
+void Cleanup::answered(Lease& lease, Clock::time_point now, const Report& settled) noexcept {
+    check_reply(*lease.duty.operation);
+    const Reply& reply = lease.duty.operation->reply;
+    ++lease.duty.attempts;
+    lease.duty.error = reply.outcome == Outcome::failed ? reply.error : Errc{};
+    if (lease.settled_by(reply)) {
+        settled(lease);
+        drop(lease);
+    } else {
+        plan_again(lease, now);
+    }
+}
+
+void Cleanup::plan_again(Lease& lease, Clock::time_point now) noexcept {
+    const Reply& reply = lease.duty.operation->reply;
+    if (!std::exchange(lease.duty.counted, true)) ++pending_;
+    if (reply.outcome != Outcome::failed) {
+        // An acquire may still run: once more when it cannot.
+        const std::chrono::microseconds left{lease.owed_until() - reply.store_time};
+        lease.duty.next_try = now + left + milliseconds{1};
+    } else if (lease.duty.attempts == 1 && reply.error == Errc::connection_lost) {
+        lease.duty.next_try = now;  // a broken connection is replaced by the next command
+    } else {
+        lease.duty.next_try = now + jitter_(doubled(first_wait, lease.duty.attempts, longest_wait));
+    }
+    lease.duty.operation.reset();
+}
+
+// What was posted and is not answered waits for nobody's time.
+Clock::time_point Cleanup::send_due(Clock::time_point now, const Send& send) {
+    Clock::time_point next = Clock::time_point::max();
+    if (pending() == 0) return next;
+    for (Lease* each = first(); each != nullptr;) {
+        Lease& lease = *each;
+        each = lease.duty.next;
+        if (lease.duty.operation) continue;
+        if (lease.duty.next_try <= now) {
+            send(lease);
+        } else {
+            next = std::min(next, lease.duty.next_try);
+        }
+    }
+    return next;
+}
+
+void Cleanup::hurry() noexcept {
+    for (Lease* each = first(); each != nullptr; each = each->duty.next) {
+        each->duty.next_try = Clock::time_point::min();
+    }
+}
+
+void Cleanup::close() noexcept {
+    const MutexLock lock{mutex_};
+    closed_ = true;
+}
+
+bool Cleanup::close_if_empty() noexcept {
+    const MutexLock lock{mutex_};
+    if (first_ == nullptr) closed_ = true;
+    return first_ == nullptr;
+}
+
+}  // namespace leaselock::detail

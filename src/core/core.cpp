@@ -1,0 +1,157 @@
+#include "core/core.hpp"
+
+#include <array>
+#include <cstddef>
+#include <fmt/core.h>
+#include <new>
+#include <utility>
+
+#include "core/conclusion.hpp"
+#include "core/execute.hpp"
+#include "core/settings.hpp"
+#include "core/validation.hpp"
+
+namespace leaselock::detail {
+
+Core::Core(ManagerOptions options)
+    : options_{checked(std::move(options))}, runtime_{options_}, registry_{options_.backend} {}
+
+bool Core::register_backend(std::string name, std::shared_ptr<Backend> backend, Failure& failure) {
+    return runtime_.of_this_process(failure) &&
+           registry_.add(std::move(name), std::move(backend), failure);
+}
+
+bool Core::set_default_backend(std::string_view name, Failure& failure) {
+    return runtime_.of_this_process(failure) && registry_.set_default(name, failure);
+}
+
+Backend* Core::backend_for(std::string_view name, Failure& failure) {
+    return runtime_.of_this_process(failure) ? registry_.choose(name, failure) : nullptr;
+}
+
+bool Core::ready(Failure& failure) {
+    const std::size_t pending = runtime_.keeper().cleanup().pending();
+    if (static_cast<int>(pending) < options_.max_cleanups) return runtime_.start(failure);
+    failure.set(Errc::too_many_cleanups, fmt::format("max_cleanups = {}", options_.max_cleanups));
+    return false;
+}
+
+namespace {
+
+bool is_promised(const LockOptions& options, const Backend& backend, Failure& failure) {
+    return options.require == Guarantees{} ||
+           check_promises(options.backend, backend.guarantees(), options.require, failure);
+}
+
+}  // namespace
+
+LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view key, Claim claim,
+                          const LockOptions& options, Failure& failure) {
+    Runtime& runtime = self->runtime_;
+    const ManagerOptions& manager = self->options_;
+    if (!runtime.of_this_process(failure) || !check_key(manager.prefix, key, failure) ||
+        !check_options(options, failure)) {
+        return nullptr;
+    }
+    Backend* const backend = self->registry_.choose(options.backend, failure);
+    if (backend == nullptr || !is_promised(options, *backend, failure) || !self->ready(failure)) {
+        return nullptr;
+    }
+    TemplateCounts& counts = runtime.keeper().table().counts_of(options.key_template);
+    LeasePtr lease = Lease::make({self, &runtime}, runtime.clock(), runtime.origin(), *backend,
+                                 {manager.prefix, key, manager.owner, options.key_template}, claim);
+    lease->hold.counts = &counts;
+    return lease;
+}
+
+LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
+                       const LockOptions& options, const std::stop_token& stop, Failure& failure) {
+    LeasePtr lease;
+    (void)acquire(self, key, options.share, options, stop, lease, failure);
+    return lease;
+}
+
+bool Core::acquire(const std::shared_ptr<Core>& self, std::string_view key, Claim claim,
+                   const LockOptions& options, const std::stop_token& stop, LeasePtr& lease,
+                   Failure& failure) {
+    lease = make_lease(self, key, claim, options, failure);
+    // From here on the lease keeps the core alive: a wait may outlast the manager.
+    return lease != nullptr && self->acquire(lease, options, stop, failure);
+}
+
+bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_token& stop,
+                   Failure& failure) {
+    const Clock::time_point begin = clock().now();
+    const AcquireMachine::Plan how = plan(options_, options, lease->seed(), begin);
+    std::optional<ThreadWaiter> waiter;
+    if (how.wait) waiter.emplace(lease->backend(), lease->full_key(), lease->token());
+    Acquisition acquisition{
+        runtime_.local_queue(),      runtime_.keeper().cleanup(),       *lease, how,
+        waiter ? &*waiter : nullptr, Acquisition::Begins::at_the_store, failure};
+    try {
+        const Clock::time_point end = drive(acquisition, *lease, waiter, stop, begin);
+        acquisition.end();
+        return conclude(lease, acquisition.machine(), options, {begin, end}, failure);
+    } catch (...) {
+        acquisition.end();
+        if (lease != nullptr) settle_debt(std::move(lease), acquisition.machine());
+        throw;
+    }
+}
+
+// What blocks. Answers the time at the end.
+Clock::time_point Core::drive(Acquisition& acquisition, const Lease& lease,
+                              std::optional<ThreadWaiter>& waiter, const std::stop_token& stop,
+                              Clock::time_point now) {
+    using Step = Acquisition::Step;
+    for (auto next = acquisition.start(now); next.step != Step::done;) {
+        if (next.step == Step::submit) {
+            now = execute(clock(), lease.backend(), acquisition.operation(), stop);
+            next = acquisition.answered(now);
+            if (stop.stop_requested()) next = acquisition.stop_after(next);
+        } else {
+            const bool slept = waiter->sleep(clock(), next.until, stop);
+            now = clock().now();
+            next = slept ? acquisition.woke(now) : acquisition.stop();
+        }
+    }
+    return now;
+}
+
+void Core::shut_down(std::shared_ptr<Core> core) noexcept {
+    if (core == nullptr) return;
+    if (core->runtime_.origin().is_in_child()) {
+        // Its threads are the parent's, and so are its locks and its sockets: it is never
+        // destroyed.
+        using Left = std::shared_ptr<Core>;
+        alignas(Left) std::array<std::byte, sizeof(Left)> memory;
+        new (memory.data()) Left{std::move(core)};
+        return;
+    }
+    core->runtime_.stop(core->options_.shutdown_timeout.value());
+}
+
+LockStats Core::stats() {
+    if (runtime_.origin().is_in_child()) return {};
+    Keeper& keeper = runtime_.keeper();
+    LockStats all;
+    keeper.table().for_each([&](const std::string&, const LockStats& stats) { all += stats; });
+    all.cleanups_now = keeper.cleanup().pending();
+    all.events_dropped = runtime_.notifier().dropped();
+    all.reconnects += registry_.reconnects();
+    return all;
+}
+
+std::vector<TemplateStats> Core::stats_by_template() {
+    if (runtime_.origin().is_in_child()) return {};
+    std::vector<TemplateStats> all;
+    runtime_.keeper().table().for_each(
+        [&](const std::string& key_template, const LockStats& stats) {
+            all.push_back({key_template, stats});
+        });
+    const LockStats& others = all.back().stats;
+    if (others.acquired + others.contended + others.failed == 0) all.pop_back();
+    return all;
+}
+
+}  // namespace leaselock::detail

@@ -1,0 +1,38 @@
+// What an observer is notified of, of a lease.
+//
+// Thread-safety: as the lease's constant parts.
+#pragma once
+
+#include <new>
+#include <string>
+
+#include <leaselock/observer.hpp>
+
+#include "core/failure.hpp"
+#include "core/lease.hpp"
+#include "core/notifier.hpp"
+
+namespace leaselock::detail {
+
+// Costs nothing if nobody observes. Without memory the event is one without texts.
+inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Errc error,
+                 Clock::time_point now, std::chrono::nanoseconds waited = {},
+                 const std::string* holder = nullptr) noexcept {
+    if (!notifier.observed()) return;
+    LockEvent event{};
+    try {
+        event.key = lease.key();
+        event.key_template = lease.key_template();
+        event.owner = holder != nullptr ? *holder : owner_of(lease.token());
+    } catch (const std::bad_alloc&) {
+        // The numbers are still worth it.
+    }
+    event.fencing_token = lease.fencing_token();
+    event.waited = waited;
+    if (lease.fencing_token() != 0) event.held = now - lease.granted_at();
+    event.error = error;
+    event.attempts = lease.duty.attempts;
+    notifier.tell(what, std::move(event));
+}
+
+}  // namespace leaselock::detail

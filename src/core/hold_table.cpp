@@ -1,0 +1,217 @@
+#include "core/hold_table.hpp"
+
+#include <algorithm>
+
+namespace leaselock::detail {
+
+using Verdict = HoldMachine::Verdict;
+
+namespace {
+
+constexpr std::size_t most_lost = 1024;  // of one round
+
+}  // namespace
+
+std::size_t HoldTable::own_shard() noexcept {
+    static std::atomic<std::size_t> threads{0};
+    thread_local const std::size_t own = threads.fetch_add(1, std::memory_order_relaxed);
+    return own % shard_count;
+}
+
+void HoldTable::ring_for(Clock::time_point due) noexcept {
+    if (due.time_since_epoch().count() < next_look_.load()) waker_.wake();
+}
+
+void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over) {
+    const std::size_t own = own_shard();
+    Shard& shard = shards_[own];
+    lease.hold.shard = static_cast<std::uint8_t>(own);
+    const Clock::time_point due = lease.hold.machine.due();
+    {
+        const MutexLock lock{shard.mutex};
+        shard.heap.add(lease, due);
+        lease.hold.state = HoldState::held;
+        LockStats& stats = stats_of(shard, lease);
+        ++stats.acquired;
+        if (handed_over) ++stats.handed_over;
+        ++stats.held_now;
+        stats.wait.add(waited);
+    }
+    ring_for(due);
+}
+
+bool HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const MutexLock lock{shard.mutex};
+    const HoldState before = lease.hold.state;
+    if (before != HoldState::held && before != HoldState::lost) return false;
+    lease.hold.state = HoldState::releasing;
+    lease.end();
+    LockStats& stats = stats_of(shard, lease);
+    ++stats.released;
+    if (before == HoldState::lost) return true;
+    shard.heap.remove(lease);
+    --stats.held_now;
+    stats.hold.add(now - lease.granted_at());
+    return true;
+}
+
+void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept {
+    lease.hold.state = HoldState::lost;
+    lease.end();
+    shard.heap.remove(lease);
+    LockStats& stats = stats_of(shard, lease);
+    ++stats.lost;
+    --stats.held_now;
+    stats.hold.add(now - lease.granted_at());
+}
+
+void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
+    due.renew.reserve(room);
+    due.lost.reserve(most_lost);
+    for (Shard& shard : shards_) {
+        const MutexLock lock{shard.mutex};
+        while (!shard.heap.empty() && due.lost.size() < most_lost) {
+            if (now < shard.heap.due()) break;
+            Lease& lease = shard.heap.first();
+            if (due.renew.size() >= room && now < lease.hold.machine.deadline()) break;
+            const HoldMachine::Step step = lease.hold.machine.step(now);
+            if (step == HoldMachine::Step::none) break;
+            lease.add_owner();
+            if (step == HoldMachine::Step::lose) {
+                lose(shard, lease, now);
+                due.lost.push_back(&lease);
+            } else {
+                sort_in(shard, lease);
+                due.renew.push_back(&lease);
+            }
+        }
+    }
+}
+
+void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept {
+    for (Shard& shard : shards_) {
+        while (Lease* const lease = lose_last(shard, now)) lost(*lease);
+    }
+}
+
+Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
+    const MutexLock lock{shard.mutex};
+    if (shard.heap.empty()) return nullptr;
+    Lease& lease = shard.heap.last();
+    lease.add_owner();
+    lose(shard, lease, now);
+    return &lease;
+}
+
+std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const MutexLock lock{shard.mutex};
+    return lease.hold.machine.ttl();
+}
+
+// max() first: what is added while this looks rings, and ends the next sleep at once.
+Clock::time_point HoldTable::plan_look() noexcept {
+    next_look_.store(Clock::time_point::max().time_since_epoch().count());
+    Clock::time_point next = Clock::time_point::max();
+    for (Shard& shard : shards_) {
+        const MutexLock lock{shard.mutex};
+        next = std::min(next, shard.heap.due());
+    }
+    next_look_.store(next.time_since_epoch().count());
+    return next;
+}
+
+Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, Clock::time_point before,
+                          Clock::time_point now) noexcept {
+    const Clock::time_point after = lease.hold.machine.deadline();
+    if (verdict == Verdict::renewed && !lease.move_deadline(before, after)) {
+        verdict = Verdict::lost;  // somebody has seen it over
+    }
+    if (verdict == Verdict::lost) {
+        lose(shard, lease, now);
+    } else {
+        sort_in(shard, lease);
+    }
+    return verdict;
+}
+
+Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const Request& asked = renewal.request;
+    const MutexLock lock{shard.mutex};
+    // The answer came behind its release, or its loss: it has nothing to say any more.
+    if (lease.hold.state != HoldState::held) return Verdict::unknown;
+    const Clock::time_point before = lease.hold.machine.deadline();
+    const Verdict verdict = settle(
+        shard, lease, lease.hold.machine.replied(renewal.reply, asked.submitted, asked.ttl, now),
+        before, now);
+    if (verdict == Verdict::renewed) ++stats_of(shard, lease).renewed;
+    if (verdict == Verdict::unknown) ++stats_of(shard, lease).renewals_failed;
+    return verdict;
+}
+
+bool HoldTable::shorten(Lease& lease, std::chrono::milliseconds ttl,
+                        Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    Clock::time_point due;
+    {
+        const MutexLock lock{shard.mutex};
+        if (lease.hold.state != HoldState::held) return false;
+        const Clock::time_point before = lease.hold.machine.deadline();
+        if (!lease.hold.machine.shorten(ttl, now)) return false;
+        lease.move_deadline(before, lease.hold.machine.deadline());
+        sort_in(shard, lease);
+        due = lease.hold.machine.due();
+    }
+    ring_for(due);
+    return true;
+}
+
+std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewal,
+                                           Clock::time_point now) noexcept {
+    Shard& shard = shards_[lease.hold.shard];
+    const Request& asked = renewal.request;
+    Clock::time_point due;
+    Verdict verdict = Verdict::lost;
+    {
+        const MutexLock lock{shard.mutex};
+        if (lease.hold.state != HoldState::held) return std::nullopt;
+        const Clock::time_point before = lease.hold.machine.deadline();
+        verdict =
+            settle(shard, lease,
+                   lease.hold.machine.extended(renewal.reply, asked.submitted, asked.ttl, now),
+                   before, now);
+        if (verdict == Verdict::renewed) ++stats_of(shard, lease).renewed;
+        due = lease.hold.machine.due();
+    }
+    ring_for(due);
+    return verdict;
+}
+
+void HoldTable::count_failure(const Lease& lease, bool contended) noexcept {
+    Shard& shard = shards_[own_shard()];
+    const MutexLock lock{shard.mutex};
+    LockStats& stats = stats_of(shard, lease);
+    ++(contended ? stats.contended : stats.failed);
+}
+
+void HoldTable::count_cleanup(const Lease& lease) noexcept {
+    Shard& shard = shards_[own_shard()];
+    const MutexLock lock{shard.mutex};
+    ++stats_of(shard, lease).cleanups;
+}
+
+// Each part is read for itself, so that nobody who locks waits for more than that.
+void HoldTable::for_each(const Visit& visit) {
+    templates_.for_each([&](TemplateCounts& counts) {
+        LockStats sum;
+        for (std::size_t i = 0; i < shard_count; ++i) {
+            const MutexLock lock{shards_[i].mutex};
+            sum += counts.parts[i].stats;
+        }
+        visit(counts.key_template, sum);
+    });
+}
+
+}  // namespace leaselock::detail

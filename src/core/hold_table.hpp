@@ -1,0 +1,98 @@
+// All leases that are held, each under the time at which something is to be done about it: a heap,
+// in shards so that threads do not meet. It decides what a lease is (held, lost, or on its way
+// back) under one mutex, so that none is renewed behind its release, and counts what happens.
+//
+// Thread-safety: all calls from all threads at once. collect() and replied() are the Keeper's.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/observer.hpp>
+
+#include "base/due_heap.hpp"
+#include "core/lease.hpp"
+#include "core/template_counts.hpp"
+
+namespace leaselock::detail {
+
+class HoldTable {
+  public:
+    // Rings when something is due sooner than the one who collects expects.
+    explicit HoldTable(Waker& waker) noexcept : waker_{waker} {}
+
+    // A lease that was granted. May throw bad_alloc; it is not in the table then.
+    void add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over);
+    // The holder lets go of it at `now`. False: it did so before, or never held it.
+    [[nodiscard]] bool take_out(Lease& lease, Clock::time_point now) noexcept;
+
+    // What is due at `now`, at most `room` renewals: shared, and to be unshared by the caller.
+    struct Due {
+        std::vector<Lease*> renew;
+        std::vector<Lease*> lost;
+    };
+    void collect(Clock::time_point now, std::size_t room, Due& due);
+    // When something is due next; from then on add() rings only for what is due sooner.
+    [[nodiscard]] Clock::time_point plan_look() noexcept;
+    // All that is held is lost: each is shared, and to be unshared by `lost`.
+    void lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept;
+
+    [[nodiscard]] std::chrono::milliseconds ttl_of(Lease& lease) noexcept;
+
+    // A renewal was answered. `lost`: by this.
+    HoldMachine::Verdict replied(Lease& lease, const Operation& renewal,
+                                 Clock::time_point now) noexcept;
+    // See HoldMachine.
+    [[nodiscard]] bool shorten(Lease& lease, std::chrono::milliseconds ttl,
+                               Clock::time_point now) noexcept;
+    // None: it was not held any more.
+    std::optional<HoldMachine::Verdict> extended(Lease& lease, const Operation& renewal,
+                                                 Clock::time_point now) noexcept;
+
+    // Where a lease with that template counts.
+    [[nodiscard]] TemplateCounts& counts_of(std::string_view key_template) {
+        return templates_.of(key_template);
+    }
+    // A call that ended without a lock.
+    void count_failure(const Lease& lease, bool contended) noexcept;
+    void count_cleanup(const Lease& lease) noexcept;
+    // What was counted, of one template after the other.
+    using Visit = std::function<void(const std::string& key_template, const LockStats& stats)>;
+    void for_each(const Visit& visit);
+
+  private:
+    [[nodiscard]] static std::uint32_t& place_of(Lease& lease) noexcept { return lease.hold.place; }
+    // On cache lines of its own.
+    struct alignas(128) Shard {
+        Mutex mutex;
+        DueHeap<Lease, place_of> heap LEASELOCK_GUARDED_BY(mutex);
+    };
+    [[nodiscard]] static std::size_t own_shard() noexcept;
+    [[nodiscard]] LockStats& stats_of(Shard& shard, const Lease& lease) noexcept
+        LEASELOCK_REQUIRES(shard.mutex) {
+        return lease.hold.counts->parts[static_cast<std::size_t>(&shard - shards_.data())].stats;
+    }
+    static void sort_in(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex) {
+        shard.heap.move(lease, lease.hold.machine.due());
+    }
+    [[nodiscard]] Lease* lose_last(Shard& shard, Clock::time_point now) noexcept;
+    void lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept
+        LEASELOCK_REQUIRES(shard.mutex);
+    HoldMachine::Verdict settle(Shard& shard, Lease& lease, HoldMachine::Verdict verdict,
+                                Clock::time_point before, Clock::time_point now) noexcept
+        LEASELOCK_REQUIRES(shard.mutex);
+    void ring_for(Clock::time_point due) noexcept;
+
+    Waker& waker_;
+    std::atomic<Clock::rep> next_look_{Clock::time_point::max().time_since_epoch().count()};
+    std::array<Shard, shard_count> shards_;
+    TemplateTable templates_;
+};
+
+}  // namespace leaselock::detail

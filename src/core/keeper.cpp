@@ -1,0 +1,321 @@
+#include "core/keeper.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include <leaselock/detail/blocking_call.hpp>
+
+#include "base/threads.hpp"
+#include "core/event.hpp"
+#include "core/reply_check.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How many renewals of one backend wait for their answers at once: enough to fill a pipe, and a
+// bound for memory.
+constexpr std::size_t most_in_flight = 4096;
+// When what could not be sent for lack of memory is tried again.
+constexpr milliseconds pause{10};
+// How long it stays ready for further releases after the last one: those need not wake it then.
+constexpr milliseconds tick{20};
+
+}  // namespace
+
+bool Keeper::start() {
+    const MutexLock lock{mutex_};
+    return stopping_ || thread_.joinable() || start_thread(thread_, [this] { run(); });
+}
+
+void Keeper::stop(Clock::time_point deadline) noexcept {
+    std::thread thread;
+    stop_by_ = deadline.time_since_epoch().count();
+    {
+        const MutexLock lock{mutex_};
+        stopping_ = true;
+        thread.swap(thread_);
+    }
+    if (!thread.joinable()) {
+        // What uses it from now on, at the end of the process, reads the answers itself.
+        cleanup_.close();
+        return;
+    }
+    waker_.wake();
+    clock_.sleep_until(deadline, stopped_.get_token());
+    thread.join();
+}
+
+void Keeper::post(LeasePtr lease) noexcept {
+    using Stage = Lease::Duty::Stage;
+    if (cleanup_.closed()) return deliver(*lease);
+    Lease::Duty& duty = lease->duty;
+    Operation& operation = duty.operation.emplace(lease->release_request(clock_.now()));
+    operation.submitter = Submitter::passes_by;
+    operation.completion = &duty;
+    duty.answers = &released_;
+    lease->backend().submit(operation);
+    if (duty.stage == Stage::answered && lease->settled_by(operation.reply)) return;
+    // The thread may settle it at once; then the lease, its core and this object would be gone.
+    lease->add_owner();
+    const LeasePtr kept{lease.get()};
+    if (cleanup_.add(lease)) {
+        if (duty.stage.exchange(Stage::listed) == Stage::answered) released_.add(duty);
+        return;
+    }
+    // Closed meanwhile.
+    Backend& backend = kept->backend();
+    const Clock::time_point stop_by = last_wait();
+    while (duty.stage != Stage::answered && clock_.now() < stop_by) {
+        if (!backend.help(operation, stop_by)) std::this_thread::yield();
+    }
+    if (duty.stage != Stage::answered) backend.cancel(operation);
+    while (duty.stage != Stage::answered) std::this_thread::yield();
+}
+
+// The thread has ended, and the process may end next. If answers are unread then, the kernel resets
+// the connection, and the server drops what it has not read of further releases.
+void Keeper::deliver(Lease& lease) noexcept {
+    Request request = lease.release_request(clock_.now());
+    request.unread = true;
+    request.deadline = last_wait();
+    Operation operation{request};
+    BlockingCall{operation}.run(lease.backend(), clock_);
+}
+
+// However late it is, a store that works gets the release: it is not taken back in the same moment.
+Clock::time_point Keeper::last_wait() const noexcept {
+    return std::max(Clock::time_point{Clock::duration{stop_by_.load()}},
+                    saturating_add(clock_.now(), patience_of_stopped));
+}
+
+void Keeper::take_over(LeasePtr lease, Errc error) noexcept {
+    lease->duty.attempts = 1;
+    lease->duty.error = error;
+    if (cleanup_.add(lease)) waker_.wake();
+}
+
+HoldMachine::Verdict Keeper::extended(Lease& lease, const Operation& renewal) noexcept {
+    const Clock::time_point now = clock_.now();
+    const auto verdict = table_.extended(lease, renewal, now);
+    if (verdict == HoldMachine::Verdict::lost) {
+        lease.add_owner();
+        tell_lost(lease, Errc::lost, now);
+    } else if (verdict == HoldMachine::Verdict::renewed) {
+        tell(notifier_, &Observer::on_renewed, lease, {}, now);
+    }
+    return verdict.value_or(HoldMachine::Verdict::lost);
+}
+
+void Keeper::run() noexcept {
+    while (!stopping_ && !origin_.is_copied()) round(Clock::time_point::max());
+    shut_down();
+}
+
+// What was answered is dealt with, what is due is sent, and then it waits for the next.
+void Keeper::round(Clock::time_point latest) noexcept {
+    const Clock::time_point now = clock_.now();
+    const bool had_answers = take_answers(now);
+    hold(now);
+    const Clock::time_point next_duty =
+        cleanup_.send_due(now, [&](Lease& lease) { send_release(lease, now); });
+    outbox_.send();
+    if (stopping_ && cleanup_.empty()) return;
+    sleep(std::min({table_.plan_look(), next_duty, latest}), had_answers);
+}
+
+// Where releases come one after the other, the first one wakes it, and then one in each tick; but
+// not at its end, where somebody waits for it.
+void Keeper::sleep(Clock::time_point until, bool had_answers) noexcept {
+    lingered_ = lingered_ && !had_answers;
+    const bool lingers = !stopping_ && !std::exchange(lingered_, true);
+    if (released_.attend(lingers)) return;
+    if (lingers) until = std::min(until, clock_.now() + tick);
+    clock_.sleep_until(until, waker_);
+}
+
+bool Keeper::take_answers(Clock::time_point now) noexcept {
+    const Cleanup::Report settled = [&](const Lease& lease) { this->settled(lease, now); };
+    Answers::Item* const renewals = renewed_.take();
+    for (Answers::Item* each = renewals; each != nullptr;) {
+        auto& renewal = static_cast<Renewal&>(*each);
+        each = each->next;
+        forget(renewal);
+        judge(renewal.lease, renewal.operation, now);
+        renewal.lane.renewals.erase(renewal.self);
+    }
+    Answers::Item* const releases = released_.take();
+    for (Answers::Item* each = releases; each != nullptr;) {
+        Lease& lease = static_cast<Lease::Duty&>(*each).lease;
+        each = each->next;
+        cleanup_.answered(lease, now, settled);
+    }
+    return renewals != nullptr || releases != nullptr;
+}
+
+void Keeper::hold(Clock::time_point now) noexcept {
+    due_.renew.clear();
+    due_.lost.clear();
+    try {
+        table_.collect(now, most_in_flight, due_);
+    } catch (const std::bad_alloc&) {
+        return;  // the next round tries again
+    }
+    for (Lease* const lease : due_.lost) {
+        for (Operation* const each : {lease->hold.renewal, lease->hold.repeated_renewal}) {
+            if (each != nullptr) lease->backend().cancel(*each);
+        }
+        tell_lost(*lease, Errc::lost, now);
+    }
+    for (Lease* const lease : due_.renew) renew(*lease, now);
+}
+
+void Keeper::forget(const Renewal& renewal) noexcept {
+    auto& hold = renewal.lease.hold;
+    (hold.renewal == &renewal.operation ? hold.renewal : hold.repeated_renewal) = nullptr;
+}
+
+// At most two of a lease are under way.
+void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
+    Operation*& place =
+        lease.hold.renewal == nullptr ? lease.hold.renewal : lease.hold.repeated_renewal;
+    if (place != nullptr) return lease.drop_owner();
+    const Request request{.verb = Verb::renew,
+                          .key = lease.full_key(),
+                          .token = lease.token(),
+                          .ttl = table_.ttl_of(lease),
+                          .claim = lease.claim(),
+                          .repeated = lease.hold.renewal != nullptr,
+                          .submitted = now,
+                          .deadline = lease.deadline()};
+    try {
+        Lane& lane = lane_of(lease.backend());
+        if (lane.renewals.size() >= most_in_flight) {
+            return not_sent(lease, request, Errc::too_many_in_flight, now);
+        }
+        std::list<Renewal> fresh;
+        Renewal& renewal = fresh.emplace_back(*this, lane, lease, request);
+        renewal.self = fresh.begin();
+        outbox_.add(lease.backend(), renewal.operation);
+        place = &renewal.operation;
+        lane.renewals.splice(lane.renewals.end(), fresh);
+    } catch (const std::bad_alloc&) {
+        not_sent(lease, request, Errc::out_of_memory, now);
+    }
+}
+
+// As a renewal that failed.
+void Keeper::not_sent(Lease& lease, const Request& request, Errc error,
+                      Clock::time_point now) noexcept {
+    Operation none{request};
+    none.fail(error, {});
+    judge(lease, none, now);
+}
+
+void Keeper::send_release(Lease& lease, Clock::time_point now) noexcept {
+    Lease::Duty& duty = lease.duty;
+    try {
+        Operation& operation = duty.operation.emplace(lease.release_request(now));
+        operation.completion = &duty;
+        duty.answers = &released_;
+        duty.stage = Lease::Duty::Stage::listed;
+        outbox_.add(lease.backend(), operation);
+    } catch (const std::bad_alloc&) {
+        duty.operation.reset();
+        duty.next_try = now + pause;
+    }
+}
+
+void Keeper::judge(Lease& lease, Operation& renewal, Clock::time_point now) noexcept {
+    check_reply(renewal);
+    Reply& reply = renewal.reply;
+    if (reply.outcome == Outcome::lost && renewal.request.claim != lease.claim()) {
+        // It became a share meanwhile, which that renewal could not know.
+        reply.outcome = Outcome::failed;
+        reply.error = Errc::stale;
+    }
+    const HoldMachine::Verdict verdict = table_.replied(lease, renewal, now);
+    switch (verdict) {
+        case HoldMachine::Verdict::renewed:
+            tell(notifier_, &Observer::on_renewed, lease, {}, now);
+            break;
+        case HoldMachine::Verdict::lost: tell_lost(lease, Errc::lost, now); return;
+        case HoldMachine::Verdict::unknown:
+            if (reply.outcome == Outcome::failed) {
+                tell(notifier_, &Observer::on_error, lease, reply.error, now);
+            }
+            break;
+    }
+    lease.drop_owner();
+}
+
+void Keeper::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept {
+    notifier_.look(lease);
+    tell(notifier_, &Observer::on_lost, lease, error, now);
+    lease.drop_owner();
+}
+
+void Keeper::settled(const Lease& lease, Clock::time_point now) noexcept {
+    if (!lease.duty.counted) return;
+    table_.count_cleanup(lease);
+    tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now);
+}
+
+Keeper::Lane& Keeper::lane_of(Backend& backend) {
+    const auto found = std::find_if(lanes_.begin(), lanes_.end(),
+                                    [&](const Lane& lane) { return lane.backend == &backend; });
+    return found != lanes_.end() ? *found : lanes_.emplace_back(Lane{&backend});
+}
+
+void Keeper::shut_down() noexcept {
+    const Clock::time_point now = clock_.now();
+    // What invalidate_copies() has ended has another process to release it.
+    const Clock::time_point stop_by =
+        origin_.is_copied() ? now : Clock::time_point{Clock::duration{stop_by_.load()}};
+    due_.renew.clear();
+    due_.lost.clear();
+    table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
+    (void)take_answers(now);  // what was answered before
+    cleanup_.hurry();
+    // What comes after the last check would be cancelled unsent: so that check closes it.
+    while (!cleanup_.close_if_empty() && clock_.now() < stop_by) round(stop_by);
+    cleanup_.close();
+    cancel_all();
+    give_up_cleanup();
+    stopped_.request_stop();
+}
+
+// What is cancelled is completed, or is being completed by another thread just now.
+void Keeper::cancel_all() noexcept {
+    for (Lane& lane : lanes_) {
+        for (Renewal& renewal : lane.renewals) lane.backend->cancel(renewal.operation);
+    }
+    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
+        if (each->duty.operation) each->backend().cancel(*each->duty.operation);
+    }
+    while (is_under_way()) {
+        (void)take_answers(clock_.now());
+        std::this_thread::yield();
+    }
+}
+
+bool Keeper::is_under_way() noexcept {
+    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
+        if (each->duty.operation) return true;
+    }
+    return std::any_of(lanes_.begin(), lanes_.end(),
+                       [](const Lane& lane) { return !lane.renewals.empty(); });
+}
+
+void Keeper::give_up_cleanup() noexcept {
+    while (Lease* const lease = cleanup_.first()) {
+        const Errc error =
+            lease->duty.error == Errc{} ? Errc::command_timed_out : lease->duty.error;
+        tell(notifier_, &Observer::on_cleanup, *lease, error, clock_.now());
+        cleanup_.drop(*lease);
+    }
+}
+
+}  // namespace leaselock::detail

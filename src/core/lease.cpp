@@ -1,0 +1,105 @@
+#include "core/lease.hpp"
+
+#include <cstring>
+#include <utility>
+
+#include "base/token.hpp"
+
+namespace leaselock::detail {
+
+using std::chrono::milliseconds;
+
+void LeaseDrop::operator()(Lease* lease) const noexcept {
+    if (!lease->origin().is_in_child()) lease->drop_owner();
+}
+
+LeasePtr Lease::make(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
+                     Backend& backend, const Texts& texts, Claim claim) {
+    const std::size_t bytes = texts.prefix.size() + texts.key.size() + texts.owner.size() + 1 +
+                              token_digits + texts.key_template.size();
+    return LeasePtr{new (bytes) Lease{std::move(runtime), clock, origin, backend, texts, claim}};
+}
+
+Lease::Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
+             Backend& backend, const Texts& texts, Claim claim) noexcept
+    : runtime_{std::move(runtime)},
+      clock_{&clock},
+      backend_{&backend},
+      origin_{origin},
+      template_bytes_{texts.key_template.size()},
+      claim_{claim},
+      prefix_bytes_{static_cast<std::uint16_t>(texts.prefix.size())},
+      key_bytes_{static_cast<std::uint16_t>(texts.prefix.size() + texts.key.size())},
+      token_bytes_{static_cast<std::uint16_t>(texts.owner.size() + 1 + token_digits)} {
+    char* out = reinterpret_cast<char*>(this + 1);
+    out = std::copy(texts.prefix.begin(), texts.prefix.end(), out);
+    out = std::copy(texts.key.begin(), texts.key.end(), out);
+    out = std::copy(texts.owner.begin(), texts.owner.end(), out);
+    *out++ = '/';
+    write_random_digits(out);
+    std::copy(texts.key_template.begin(), texts.key_template.end(), out + token_digits);
+}
+
+std::uint32_t Lease::seed() const noexcept {
+    std::uint32_t seed = 0;
+    std::memcpy(&seed, token().data() + token().size() - sizeof seed, sizeof seed);
+    return seed;
+}
+
+void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& options) noexcept {
+    fencing_token_ = grant.fencing_token;
+    granted_at_ = grant.since;
+    keep_until_ = grant.since + options.min_hold.value();
+    const Clock::time_point limit = options.max_hold
+                                        ? saturating_add(grant.since, options.max_hold->value())
+                                        : Clock::time_point::max();
+    hold.machine = HoldMachine{{.ttl = ttl,
+                                .renews = options.renewal == Renewal::automatic,
+                                .limit = limit,
+                                .seed = seed()},
+                               grant.sent,
+                               grant.ttl};
+    deadline_.store(hold.machine.deadline().time_since_epoch().count(), std::memory_order_release);
+}
+
+// An end that somebody has seen is final: a renewal that is answered at this moment comes too late.
+Clock::duration Lease::left() const noexcept {
+    Clock::rep until = deadline_.load(std::memory_order_acquire);
+    if (until == over || origin_.is_copied()) return {};
+    const Clock::rep now = clock_->now().time_since_epoch().count();
+    while (until != over && until <= now) {
+        if (deadline_.compare_exchange_weak(until, over)) until = over;
+    }
+    return Clock::duration{until == over ? 0 : until - now};
+}
+
+bool Lease::held() const noexcept { return left() > Clock::duration::zero(); }
+
+milliseconds Lease::remaining() const noexcept { return std::chrono::floor<milliseconds>(left()); }
+
+bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept {
+    Clock::rep expected = from.time_since_epoch().count();
+    return deadline_.compare_exchange_strong(expected, to.time_since_epoch().count());
+}
+
+Request Lease::release_request(Clock::time_point now) const noexcept {
+    const bool keep = keep_until_ > now;
+    return {.verb = Verb::release,
+            .key = full_key(),
+            .token = token(),
+            .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - now) : milliseconds{0},
+            .claim = claim(),
+            .ask_time = owed_until_ != 0,
+            .submitted = now};
+}
+
+bool Lease::settled_by(const Reply& reply) const noexcept {
+    switch (reply.outcome) {
+        case Outcome::released:
+        case Outcome::lost: return owed_until_ == 0 || reply.store_time > owed_until_;
+        // Something else lies under the key, or nothing can.
+        default: return reply.error == Errc::corrupt || reply.error == Errc::invalid_key;
+    }
+}
+
+}  // namespace leaselock::detail

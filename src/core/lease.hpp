@@ -1,0 +1,199 @@
+// A lock of this process from before its first byte is written until nobody owes it anything: what
+// it is, and what may be believed of it. A record: it does no I/O, and what is done with it (see
+// release, extend, loss, conclusion) is done by others. One allocation, made before the first byte,
+// so that a release allocates nothing and a guard may outlive all it came from.
+//
+// Owners: the guard; the Keeper while a renewal is under way, and while a release is owed. The last
+// one destroys it.
+//
+// Thread-safety: held(), remaining() and what never changes are for all threads; `hold` belongs to
+// the HoldTable's shard, `duty` to the Cleanup; `watch` is set by the guard's thread, under the
+// Notifier's mutex, by which others read it; the rest to the guard's thread.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/lease_ptr.hpp>
+#include <leaselock/detail/origin.hpp>
+#include <leaselock/lock_options.hpp>
+
+#include "core/answers.hpp"
+#include "core/hold_machine.hpp"
+
+namespace leaselock::detail {
+
+class Runtime;
+struct TemplateCounts;
+struct Watch;
+
+// The Notifier forgets it, and it is gone.
+struct WatchDrop {
+    void operator()(Watch* watch) const noexcept;
+};
+
+enum class HoldState : std::uint8_t { fresh, held, lost, releasing };
+
+class Lease {
+  public:
+    // Of which its texts are made; they are checked.
+    struct Texts {
+        std::string_view prefix;
+        std::string_view key;
+        std::string_view owner;
+        std::string_view key_template;
+    };
+    // `clock` belongs to the runtime, and `origin` is the runtime's.
+    [[nodiscard]] static LeasePtr make(std::shared_ptr<Runtime> runtime, const Clock& clock,
+                                       const Origin& origin, Backend& backend, const Texts& texts,
+                                       Claim claim);
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    static void operator delete(void* lease) noexcept { ::operator delete(lease); }
+
+    // The key as the user wrote it, and as the backend knows it.
+    [[nodiscard]] std::string_view key() const noexcept {
+        return {text() + prefix_bytes_, static_cast<std::size_t>(key_bytes_ - prefix_bytes_)};
+    }
+    [[nodiscard]] std::string_view full_key() const noexcept { return {text(), key_bytes_}; }
+    [[nodiscard]] std::string_view token() const noexcept {
+        return {text() + key_bytes_, token_bytes_};
+    }
+    [[nodiscard]] std::string_view key_template() const noexcept {
+        return {text() + key_bytes_ + token_bytes_, template_bytes_};
+    }
+    [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
+    [[nodiscard]] Clock::time_point granted_at() const noexcept { return granted_at_; }
+    [[nodiscard]] Backend& backend() const noexcept { return *backend_; }
+    [[nodiscard]] Claim claim() const noexcept {
+        return is_reader_.load(std::memory_order_relaxed) ? Claim::reader() : claim_;
+    }
+    // What it keeps alive, for those who do something with it.
+    [[nodiscard]] Runtime& runtime() const noexcept { return *runtime_; }
+    // Of the process that made it, and so of its runtime.
+    [[nodiscard]] const Origin& origin() const noexcept { return origin_; }
+    // Random bits for jitter.
+    [[nodiscard]] std::uint32_t seed() const noexcept;
+
+    // Until when it may be believed. By the clock alone: nobody need run for it to end. Once it has
+    // been seen ended, it is ended for good.
+    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
+    [[nodiscard]] bool held() const noexcept;
+    [[nodiscard]] Clock::time_point deadline() const noexcept {
+        return Clock::time_point{Clock::duration{deadline_.load(std::memory_order_acquire)}};
+    }
+    // Moves the deadline. False: it is over already, and stays so.
+    bool move_deadline(Clock::time_point from, Clock::time_point to) noexcept;
+    void end() noexcept { deadline_.store(over, std::memory_order_release); }
+
+    // It is held from now on; `ttl` is what renewals ask for.
+    void granted(const Grant& grant, std::chrono::milliseconds ttl,
+                 const LockOptions& options) noexcept;
+    // From now on it is renewed and released as a reader's share.
+    void become_reader() noexcept { is_reader_.store(true, std::memory_order_relaxed); }
+    // Its holder has let go of it: an end that is no loss.
+    void released() noexcept { is_released_ = true; }
+    [[nodiscard]] bool is_released() const noexcept { return is_released_; }
+    // An acquire with this token may have run unseen, or may still run until the store's clock
+    // shows `not_after`. Until a release is answered after that, the token owes one.
+    void owe(std::int64_t not_after) noexcept { owed_until_ = std::max(owed_until_, not_after); }
+    [[nodiscard]] std::int64_t owed_until() const noexcept { return owed_until_; }
+
+    // The release that it owes, as of now.
+    [[nodiscard]] Request release_request(Clock::time_point now) const noexcept;
+    // Whether `reply` to a release ends what is owed.
+    [[nodiscard]] bool settled_by(const Reply& reply) const noexcept;
+
+    void add_owner() noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+    void drop_owner() noexcept {
+        if (owners_.load(std::memory_order_acquire) == 1 ||
+            owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            delete this;
+        }
+    }
+
+    struct Hold {
+        HoldState state = HoldState::fresh;
+        std::uint8_t shard = 0;
+        std::uint32_t place = 0;           // in the shard's heap
+        TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime
+        // Under way; the Keeper's.
+        Operation* renewal = nullptr;
+        Operation* repeated_renewal = nullptr;  // the first one's answer was late
+        HoldMachine machine{};
+    } hold;
+    // A release for which nobody blocks; completed() is called by the backend.
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
+    struct Duty final : Answers::Item, Completion {
+        explicit Duty(Lease& its) noexcept : lease{its} {}
+
+        // The answer is dealt with by the thread that takes it out of `answers`, or by the caller
+        // of post(), if it is there before that returns.
+        void completed(Operation& /*operation*/) noexcept override {
+            Answers* const to = answers;
+            if (stage.exchange(Stage::answered) == Stage::listed) to->add(*this);
+        }
+
+        enum class Stage : std::uint8_t { submitted, listed, answered };
+
+        Lease& lease;
+        std::atomic<Stage> stage{Stage::submitted};
+        Answers* answers = nullptr;
+        Lease* next = nullptr;
+        Lease* previous = nullptr;
+        Clock::time_point next_try{};
+        int attempts = 0;
+        bool counted = false;  // among the pending ones
+        Errc error{};          // of the last attempt
+        std::optional<Operation> operation{};
+    } duty{*this};
+    std::unique_ptr<Watch, WatchDrop> watch;
+
+  private:
+    static constexpr Clock::rep over = 0;
+
+    Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
+          Backend& backend, const Texts& texts, Claim claim) noexcept;
+    // Before the runtime goes, and with it the Notifier that forgets the watch.
+    ~Lease() { watch.reset(); }
+    static void* operator new(std::size_t size, std::size_t text_bytes) {
+        return ::operator new(size + text_bytes);
+    }
+    static void operator delete(void* lease, std::size_t /*text_bytes*/) noexcept {
+        ::operator delete(lease);
+    }
+
+    // Key, token and template lie one after the other, right after the object.
+    [[nodiscard]] const char* text() const noexcept {
+        return reinterpret_cast<const char*>(this + 1);
+    }
+    [[nodiscard]] Clock::duration left() const noexcept;
+
+    std::shared_ptr<Runtime> runtime_;
+    const Clock* clock_;
+    Backend* backend_;
+    const Origin origin_;
+    std::size_t template_bytes_;
+    Claim claim_;
+    std::atomic<bool> is_reader_{false};
+    std::uint64_t fencing_token_ = 0;
+    mutable std::atomic<Clock::rep> deadline_{over};
+    Clock::time_point granted_at_{};
+    Clock::time_point keep_until_{};
+    std::int64_t owed_until_ = 0;
+    bool is_released_ = false;
+    std::atomic<std::uint32_t> owners_{1};
+    std::uint16_t prefix_bytes_;
+    std::uint16_t key_bytes_;
+    std::uint16_t token_bytes_;
+};
+
+}  // namespace leaselock::detail

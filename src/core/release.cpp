@@ -1,0 +1,101 @@
+#include "core/release.hpp"
+
+#include <utility>
+
+#include "core/event.hpp"
+#include "core/execute.hpp"
+#include "core/lease.hpp"
+#include "core/runtime.hpp"
+
+namespace leaselock::detail {
+namespace {
+
+// False: it ended before. The Notifier forgets it first: an end by release is not to be taken for a
+// loss.
+bool end_hold(Lease& lease, Clock::time_point now) noexcept {
+    Runtime& runtime = lease.runtime();
+    if (lease.watch != nullptr) runtime.notifier().forget(*lease.watch);
+    if (!runtime.keeper().table().take_out(lease, now)) return false;
+    lease.released();
+    tell(runtime.notifier(), &Observer::on_released, lease, {}, now);
+    return true;
+}
+
+}  // namespace
+
+bool Release::begin(Clock::time_point now) noexcept {
+    const Origin& origin = lease_.origin();
+    if (origin.is_in_child() || !end_hold(lease_, now) || origin.is_copied()) return false;
+    operation_.emplace(lease_.release_request(now));
+    return true;
+}
+
+// A broken connection is replaced by the next command, so it goes out once more.
+bool Release::answered(Clock::time_point now) noexcept {
+    const Reply& reply = operation_->reply;
+    const bool second = error_ == Errc::connection_lost;
+    const bool settled = lease_.settled_by(reply);
+    judge(reply);
+    if (!second && error_ == Errc::connection_lost) {
+        operation_.emplace(lease_.release_request(now));
+        return false;
+    }
+    if (second && result_ == ReleaseResult::lost) {
+        // Ours no more: by this release's first copy, or by somebody else. Nobody can tell.
+        result_ = ReleaseResult::unknown;
+        error_ = Errc::connection_lost;
+    }
+    finish(settled);
+    return true;
+}
+
+void Release::run() noexcept {
+    Clock& clock = lease_.runtime().clock();
+    while (!answered(execute(clock, lease_.backend(), *operation_))) {
+    }
+}
+
+void Release::judge(const Reply& reply) noexcept {
+    error_ = {};
+    switch (reply.outcome) {
+        case Outcome::released: result_ = ReleaseResult::released; return;
+        case Outcome::lost: result_ = ReleaseResult::lost; return;
+        default: break;
+    }
+    // Something else lies under the key.
+    result_ = reply.error == Errc::corrupt ? ReleaseResult::lost : ReleaseResult::unknown;
+    if (result_ == ReleaseResult::unknown) error_ = reply.error;
+}
+
+void Release::finish(bool settled) noexcept {
+    Runtime& runtime = lease_.runtime();
+    LocalQueue& queue = runtime.local_queue();
+    if (queue.busy()) queue.released(lease_.backend(), lease_.full_key());
+    if (settled) return;
+    lease_.add_owner();
+    runtime.keeper().take_over(LeasePtr{&lease_}, error_);
+}
+
+ReleaseResult release(Lease& lease, Errc& error) noexcept {
+    Release release{lease};
+    if (release.begin(lease.runtime().clock().now())) release.run();
+    error = release.error();
+    return release.result();
+}
+
+void let_go(LeasePtr lease) noexcept {
+    if (lease->origin().is_in_child() || lease->is_released()) return;
+    Runtime& runtime = lease->runtime();
+    const Clock::time_point now = runtime.clock().now();
+    if (!end_hold(*lease, now) || lease->origin().is_copied()) return;
+    if (!runtime.local_queue().busy()) {
+        runtime.keeper().post(std::move(lease));
+        return;
+    }
+    lease->add_owner();
+    const LeasePtr held = LeasePtr{lease.get()};
+    runtime.keeper().post(std::move(lease));
+    runtime.local_queue().released(held->backend(), held->full_key());
+}
+
+}  // namespace leaselock::detail

@@ -1,0 +1,108 @@
+// The guard. Its constructors that acquire are the manager's, in lock_manager.cpp.
+#include <leaselock/scoped_distributed_lock.hpp>
+
+#include "core/extend.hpp"
+#include "core/failure.hpp"
+#include "core/lease.hpp"
+#include "core/loss.hpp"
+#include "core/release.hpp"
+
+namespace leaselock {
+
+using detail::Failure;
+
+ScopedDistributedLock& ScopedDistributedLock::operator=(ScopedDistributedLock&& other) noexcept {
+    if (this != &other) {
+        if (lease_ != nullptr) detail::let_go(std::move(lease_));
+        lease_ = std::move(other.lease_);
+    }
+    return *this;
+}
+
+ScopedDistributedLock::~ScopedDistributedLock() {
+    if (lease_ != nullptr) detail::let_go(std::move(lease_));
+}
+
+bool ScopedDistributedLock::owns_lock() const noexcept {
+    return lease_ != nullptr && lease_->held();
+}
+
+std::chrono::milliseconds ScopedDistributedLock::remaining() const noexcept {
+    return lease_ == nullptr ? std::chrono::milliseconds{0} : lease_->remaining();
+}
+
+std::stop_token ScopedDistributedLock::lost() {
+    return lease_ == nullptr ? std::stop_token{} : detail::lost_signal(*lease_);
+}
+
+ScopedDistributedLock ScopedDistributedLock::same() noexcept {
+    if (lease_ != nullptr) lease_->add_owner();
+    return ScopedDistributedLock{detail::LeasePtr{lease_.get()}};
+}
+
+void ScopedDistributedLock::pass_loss_on(const std::stop_source& to) {
+    if (lease_ != nullptr) detail::pass_loss_on(*lease_, to);
+}
+
+std::uint64_t ScopedDistributedLock::fencing_token() const noexcept {
+    return lease_ == nullptr ? 0 : lease_->fencing_token();
+}
+
+std::string_view ScopedDistributedLock::key() const noexcept {
+    return lease_ == nullptr ? std::string_view{} : lease_->key();
+}
+
+std::string_view ScopedDistributedLock::owner_token() const noexcept {
+    return lease_ == nullptr ? std::string_view{} : lease_->token();
+}
+
+void ScopedDistributedLock::extend(Duration ttl) {
+    Failure failure;
+    if (lease_ != nullptr && detail::extend(*lease_, ttl, failure)) return;
+    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
+    failure.raise();
+}
+
+void ScopedDistributedLock::extend(Duration ttl, std::error_code& ec) {
+    Failure failure;
+    if (lease_ == nullptr) failure.error = Errc::lost;
+    if (lease_ != nullptr) (void)detail::extend(*lease_, ttl, failure);
+    ec = failure.code();
+}
+
+void ScopedDistributedLock::downgrade() {
+    Failure failure;
+    if (lease_ != nullptr && detail::downgrade(*lease_, failure)) return;
+    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
+    failure.raise();
+}
+
+void ScopedDistributedLock::downgrade(std::error_code& ec) {
+    Failure failure;
+    if (lease_ == nullptr) failure.error = Errc::lost;
+    if (lease_ != nullptr) (void)detail::downgrade(*lease_, failure);
+    ec = failure.code();
+}
+
+void ScopedDistributedLock::ensure() const {
+    if (!owns_lock()) throw LockLost(key());
+}
+
+void ScopedDistributedLock::ensure(std::error_code& ec) const noexcept {
+    ec = owns_lock() ? std::error_code{} : make_error_code(Errc::lost);
+}
+
+ReleaseResult ScopedDistributedLock::release() noexcept {
+    Errc ignored{};
+    return lease_ == nullptr ? ReleaseResult::not_held : detail::release(*lease_, ignored);
+}
+
+ReleaseResult ScopedDistributedLock::release(std::error_code& ec) noexcept {
+    Errc error{};
+    const ReleaseResult result =
+        lease_ == nullptr ? ReleaseResult::not_held : detail::release(*lease_, error);
+    ec = error == Errc{} ? std::error_code{} : make_error_code(error);
+    return result;
+}
+
+}  // namespace leaselock

@@ -1,0 +1,32 @@
+#include "core/settings.hpp"
+
+#include "core/failure.hpp"
+#include "core/validation.hpp"
+
+namespace leaselock::detail {
+
+ManagerOptions checked(ManagerOptions options) {
+    if (Failure failure; !check_options(options, failure)) failure.raise();
+    if (options.owner.empty()) options.owner = default_owner();
+    return options;
+}
+
+std::optional<std::chrono::milliseconds> patience(const LockOptions& options) noexcept {
+    if (options.wait_timeout) return options.wait_timeout->value();
+    if (!options.wait) return std::nullopt;
+    return options.retry_count * options.retry_delay.value();
+}
+
+AcquireMachine::Plan plan(const ManagerOptions& manager, const LockOptions& options,
+                          std::uint32_t seed, Clock::time_point now) noexcept {
+    const auto time = patience(options);
+    return {.ttl = options.ttl.value_or(manager.default_ttl).value(),
+            .wait = time.has_value(),
+            .deadline = saturating_add(now, time.value_or(std::chrono::milliseconds{0})),
+            .retry_delay = options.retry_delay.value(),
+            .seed = seed,
+            .prolongs = options.renewal == Renewal::off || options.min_hold.value().count() > 0,
+            .min_hold = options.min_hold.value()};
+}
+
+}  // namespace leaselock::detail

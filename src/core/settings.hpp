@@ -1,0 +1,28 @@
+// What the options of a manager and of a call come to.
+//
+// Thread-safety: functions without state.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/lock_options.hpp>
+
+#include "core/acquire_machine.hpp"
+
+namespace leaselock::detail {
+
+// Complete: where no owner is given it is the default one. Throws LockError{invalid_option}.
+[[nodiscard]] ManagerOptions checked(ManagerOptions options);
+
+// How long a call waits; nothing: it does not. The options are checked.
+[[nodiscard]] std::optional<std::chrono::milliseconds> patience(
+    const LockOptions& options) noexcept;
+
+// How a call that begins at `now` acquires. `seed`: random bits for jitter.
+[[nodiscard]] AcquireMachine::Plan plan(const ManagerOptions& manager, const LockOptions& options,
+                                        std::uint32_t seed, Clock::time_point now) noexcept;
+
+}  // namespace leaselock::detail

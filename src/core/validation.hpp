@@ -1,0 +1,26 @@
+// Input is checked here, before any I/O. Each check answers whether the input is right, and if not,
+// says in `failure` which field, which value and what is allowed.
+#pragma once
+
+#include <string_view>
+
+#include <leaselock/lock_options.hpp>
+
+#include "core/failure.hpp"
+
+namespace leaselock::detail {
+
+[[nodiscard]] bool check_key(std::string_view prefix, std::string_view key, Failure& failure);
+[[nodiscard]] bool check_ttl(std::string_view field, Duration value, Failure& failure);
+// Of permits, or of those who count a latch down: 1 to max_permits.
+[[nodiscard]] bool check_number(std::string_view field, int number, Failure& failure);
+[[nodiscard]] bool check_options(const LockOptions& options, Failure& failure);
+// Whether the store of that name, the default one if it is empty, promises all that is required.
+[[nodiscard]] bool check_promises(std::string_view name, const Guarantees& promised,
+                                  const Guarantees& required, Failure& failure);
+[[nodiscard]] bool check_options(const ManagerOptions& options, Failure& failure);
+
+// host:pid, with what an owner may not have replaced by '-'.
+[[nodiscard]] std::string default_owner();
+
+}  // namespace leaselock::detail
