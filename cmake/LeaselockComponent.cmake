@@ -1,3 +1,17 @@
+# leaselock_compile_as_component(<target>): how the sources of components are compiled.
+function(leaselock_compile_as_component target)
+    set_target_properties(${target} PROPERTIES
+        POSITION_INDEPENDENT_CODE ON
+        CXX_VISIBILITY_PRESET hidden
+        VISIBILITY_INLINES_HIDDEN ON
+        CXX_EXTENSIONS OFF)
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    # A static of ours must not end before those of a program: see src/base/undying.hpp.
+    target_compile_options(${target} PRIVATE
+        "$<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wexit-time-destructors;-Wglobal-constructors>")
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leaselock_compile_options>)
+endfunction()
+
 # leaselock_add_component(<name> [SOURCES ...] HEADERS ... [OPTIONAL_HEADERS ...] [PUBLIC ...] [PRIVATE ...])
 #
 # Declares one component: target leaselock_<name>, to be used as leaselock::<name> (the core is
@@ -23,20 +37,14 @@ function(leaselock_add_component name)
         add_library(${target} ${arg_SOURCES})
         set_target_properties(${target} PROPERTIES
             VERSION ${PROJECT_VERSION}
-            SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-            POSITION_INDEPENDENT_CODE ON
-            CXX_VISIBILITY_PRESET hidden
-            VISIBILITY_INLINES_HIDDEN ON)
+            SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
         if(BUILD_SHARED_LIBS)
             # Nor does it show what it took from static libraries of others.
             target_link_options(${target} PRIVATE "LINKER:--exclude-libs,ALL")
         endif()
-        target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
-        # A static of ours must not end before those of a program: see src/base/undying.hpp.
-        target_compile_options(${target} PRIVATE
-            "$<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wexit-time-destructors;-Wglobal-constructors>")
+        leaselock_compile_as_component(${target})
         target_link_libraries(${target}
-            PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:leaselock_compile_options>)
+            PRIVATE ${arg_PRIVATE})
     else()
         set(scope INTERFACE)
         add_library(${target} INTERFACE)

@@ -1,74 +1,25 @@
-// One socket to a server and the parser of what comes back. It knows bytes and replies, no lock and
-// no policy: it does not reconnect, log in or repeat. Used by the layer above, which owns the
-// rules. A deadline that has passed makes send and receive look once and not block. SIGPIPE is
-// never raised, and a child of exec never inherits the descriptor.
+// A Stream and the parser of what comes back. It knows bytes and replies, no lock and no policy: it
+// does not reconnect, log in or repeat. Used by the layer above, which owns the rules. A deadline
+// that has passed makes receive look once and not block.
 //
-// Thread-safety: one thread at a time, with two exceptions: one thread may send while another
-// receives, and interrupt() may be called by any thread at any time while the object lives.
+// Thread-safety: that of Stream.
 #pragma once
 
-#include <array>
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <mutex>
-#include <string>
-#include <string_view>
-#include <system_error>
 
 #include <leaselock/clock.hpp>
-#include <leaselock/error.hpp>
 
 #include "wire/parser.hpp"
 #include "wire/reply.hpp"
-#include "wire/tls.hpp"
+#include "wire/stream.hpp"
 
 namespace leaselock::wire {
 
-struct Address;
-
-// Where a server listens: a unix socket if `unix_path` is set, else TCP.
-struct Endpoint {
-    std::string host;
-    std::uint16_t port = 6379;
-    std::string unix_path;
-    std::shared_ptr<const TlsContext> tls{};  // null: plain
-};
-
-// "host:port", "[::1]:port" or the path.
-[[nodiscard]] std::string describe(const Endpoint& endpoint);
-
-struct Sent {
-    std::size_t bytes = 0;  // how many left, also if there was an error
-    std::error_code error;  // Errc::connection_lost or Errc::command_timed_out
-};
-
-enum class Received {
-    reply,      // `out` has it
-    timed_out,  // nothing complete until the deadline; what came is kept for the next call
-    closed,     // the peer, the network or interrupt() ended the connection
-    malformed,  // not RESP, or over the bounds of Parser; nothing more can be received
-};
-
-class Connection {
+class Connection final : public Stream {
   public:
-    explicit Connection(std::shared_ptr<const Clock> clock) noexcept;
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-    ~Connection();
-
-    // Connects, after closing what was open. Each address of the host gets its share of the time.
-    // Errc::connect_failed with `why` in words: address and reason. A name look-up that the system
-    // does not finish in time is left to itself, in a thread of its own. With TLS the handshake is
-    // part of it; Errc::tls_failed: the server, its certificate or ours is not what it should be.
-    // Throws std::bad_alloc.
-    [[nodiscard]] std::error_code open(const Endpoint& endpoint, Clock::time_point until,
-                                       std::string& why);
-
-    // Blocks until all left or the deadline. The caller decides from `bytes` what is known. What is
-    // not reported as left is to be sent next, before anything else.
-    [[nodiscard]] Sent send(std::string_view bytes, Clock::time_point until) noexcept;
+    explicit Connection(std::shared_ptr<const Clock> clock) noexcept : Stream{std::move(clock)} {}
+    ~Connection() override = default;
 
     // The next reply; without a system call if it was read before, with one if it is there by now.
     // Blocks until the deadline at most, whatever the peer drips; for the first `spin` of it by
@@ -83,53 +34,10 @@ class Connection {
     // asked for. One system call, or two with TLS; never blocks.
     [[nodiscard]] bool is_stale() noexcept;
 
-    // Whether anything came since a plain open().
-    [[nodiscard]] bool has_heard() const noexcept { return got_any_; }
-
-    // Why a receive() answered Received::closed or malformed, if TLS is the reason; else empty.
-    [[nodiscard]] std::string tls_fault() const;
-
-    // Ends a send or receive of another thread and makes those to come fail; an open() that is
-    // connecting fails too, one that looks up a name ends that first. Nothing of it is left for the
-    // next open().
-    void interrupt() noexcept;
-
-    [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
-    // To be watched for input and for room; -1: it is not open.
-    [[nodiscard]] int fd() const noexcept { return fd_; }
-    void close() noexcept;
-
   private:
-    [[nodiscard]] bool try_open(const Address& address, Clock::time_point until, std::string& why);
-    // Takes `fd` over, so that interrupt() reaches it; false: interrupted already, `fd` is closed.
-    [[nodiscard]] bool publish(int fd) noexcept;
-    // The TLS part of open().
-    [[nodiscard]] std::error_code shake_hands(const Endpoint& endpoint, Clock::time_point until,
-                                              std::string& why);
-    [[nodiscard]] Sent send_raw(std::string_view bytes, Clock::time_point until) noexcept;
-    // Encrypts the front of `bytes`; false: the session is broken.
-    [[nodiscard]] bool seal(std::string_view bytes) noexcept;
-    // Reads once, for at most `left`. Received::reply: go on; bytes came, or a nap is over.
-    [[nodiscard]] Received read_once(Clock::duration left) noexcept;
-    [[nodiscard]] Received read_raw(Clock::duration left, std::string_view& came) noexcept;
-    [[nodiscard]] bool limit_blocking(Clock::duration left) noexcept;
+    [[nodiscard]] Sink& begin() override;
 
-    const std::shared_ptr<const Clock> clock_;
-    std::mutex mutex_;  // interrupt() against those that change fd_; the others read it without
-    int fd_ = -1;
-    bool is_interrupted_ = false;
-    std::chrono::milliseconds receive_limit_{0};       // the socket's SO_RCVTIMEO
-    std::unique_ptr<Parser> parser_;                   // there while open
-    std::array<char, std::size_t{16} * 1024> buffer_;  // of who receives
-    bool got_tls_ = false;  // the first byte of a plain connection began a record of TLS
-    bool got_any_ = false;
-
-    std::unique_ptr<Tls> tls_;  // there while open, with TLS
-    bool has_ended_ = false;    // TLS says that nothing comes any more
-    // Of who sends: the encrypted front of what is to be sent, and how much that is in plain.
-    std::string sealed_;
-    std::size_t sealed_sent_ = 0;
-    std::size_t sealed_plain_ = 0;
+    std::unique_ptr<Parser> parser_;  // of the connection that is open
 };
 
 }  // namespace leaselock::wire

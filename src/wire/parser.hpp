@@ -11,12 +11,13 @@
 #include <string_view>
 
 #include "wire/reply.hpp"
+#include "wire/sink.hpp"
 
 struct redisReader;
 
 namespace leaselock::wire {
 
-class Parser {
+class Parser final : public Sink {
   public:
     static constexpr std::size_t max_reply_bytes = std::size_t{1} << 20;
     static constexpr std::size_t max_array_elements = 4096;
@@ -30,7 +31,7 @@ class Parser {
     // Throws std::bad_alloc.
     Parser();
 
-    void feed(std::string_view bytes) noexcept;
+    void feed(std::string_view bytes) noexcept override;
 
     // Takes the next reply out of what was fed. `out` changes with Result::reply only.
     [[nodiscard]] Result next(Reply& out) noexcept;

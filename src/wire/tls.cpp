@@ -229,7 +229,7 @@ bool Tls::encrypt(std::string_view plain, std::string& out) {
     return true;
 }
 
-bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
+bool Tls::decrypt(std::string_view came, Sink& sink) noexcept {
     const std::lock_guard lock{mutex_};
     if (has_ended) return false;
     ERR_clear_error();
@@ -239,7 +239,7 @@ bool Tls::decrypt(std::string_view came, Parser& parser) noexcept {
     for (;;) {
         const int n = SSL_read(raw_.get(), plain.data(), static_cast<int>(plain.size()));
         if (n > 0) {
-            parser.feed({plain.data(), static_cast<std::size_t>(n)});
+            sink.feed({plain.data(), static_cast<std::size_t>(n)});
             continue;
         }
         const bool waits = SSL_get_error(raw_.get(), n) == SSL_ERROR_WANT_READ;

@@ -1,12 +1,12 @@
 // TLS without a socket: bytes that came from the network in, plain bytes out, and the other way
-// round. Used by Connection, which moves them. TLS 1.2 at least; the server's certificate is
+// round. Used by Stream, which moves them. TLS 1.2 at least; the server's certificate is
 // verified up to a trusted authority and against the name that was asked for, unless the settings
 // say otherwise.
 //
 // tls.cpp has it by OpenSSL; tls_none.cpp stands in where that was not built.
 //
 // Thread-safety: a TlsContext from all threads at once. Of a Tls, one thread may encrypt while
-// another decrypts, as Connection allows for send and receive.
+// another decrypts, as Stream allows for send and read.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "wire/parser.hpp"
+#include "wire/sink.hpp"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -66,9 +66,9 @@ class Tls {
     // accord. False: the session is broken.
     [[nodiscard]] bool encrypt(std::string_view plain, std::string& out);
 
-    // Feeds the parser with what `came` means, behind what came with the end of the handshake.
+    // Feeds the sink with what `came` means, behind what came with the end of the handshake.
     // False: nothing comes after that; the peer ended the session, or it is broken.
-    [[nodiscard]] bool decrypt(std::string_view came, Parser& parser) noexcept;
+    [[nodiscard]] bool decrypt(std::string_view came, Sink& sink) noexcept;
 
     // Whether a part of a record came that is not complete.
     [[nodiscard]] bool has_partial() noexcept;

@@ -24,7 +24,7 @@ Tls::Step Tls::handshake(std::string_view /*came*/, std::string& why) {
 
 bool Tls::encrypt(std::string_view /*plain*/, std::string& /*out*/) { return false; }
 
-bool Tls::decrypt(std::string_view /*came*/, Parser& /*parser*/) noexcept { return false; }
+bool Tls::decrypt(std::string_view /*came*/, Sink& /*sink*/) noexcept { return false; }
 
 bool Tls::has_partial() noexcept { return false; }
 

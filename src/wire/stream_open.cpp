@@ -1,4 +1,4 @@
-// Connection::open: addresses, non-blocking connect, socket options. Apart from the rest because
+// Stream::open: addresses, non-blocking connect, socket options. Apart from the rest because
 // it is the part that runs once.
 #include <cerrno>
 #include <cstring>
@@ -10,9 +10,9 @@
 #include <unistd.h>
 #include <vector>
 
-#include "wire/connection.hpp"
 #include "wire/resolve.hpp"
 #include "wire/socket.hpp"
+#include "wire/stream.hpp"
 
 namespace leaselock::wire {
 namespace {
@@ -87,11 +87,10 @@ std::string describe(const Endpoint& endpoint) {
            std::to_string(endpoint.port);
 }
 
-std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point until,
-                                 std::string& why) {
+std::error_code Stream::open(const Endpoint& endpoint, Clock::time_point until, std::string& why) {
     close();
     why.clear();
-    parser_ = std::make_unique<Parser>();
+    sink_ = &begin();
     tls_.reset();
     sealed_.clear();
     sealed_sent_ = sealed_plain_ = 0;
@@ -121,7 +120,7 @@ std::error_code Connection::open(const Endpoint& endpoint, Clock::time_point unt
     return worst;
 }
 
-bool Connection::try_open(const Address& address, Clock::time_point until, std::string& why) {
+bool Stream::try_open(const Address& address, Clock::time_point until, std::string& why) {
     const int family = address.storage.ss_family;
     const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
@@ -145,8 +144,8 @@ bool Connection::try_open(const Address& address, Clock::time_point until, std::
 // A plain Redis takes our hello for the beginning of a line and waits for its end. If nothing came
 // for most of the time, it gets more than it takes for a line, and its answer tells what it is; for
 // TLS the connection is of no use any more then.
-std::error_code Connection::shake_hands(const Endpoint& endpoint, Clock::time_point until,
-                                        std::string& why) {
+std::error_code Stream::shake_hands(const Endpoint& endpoint, Clock::time_point until,
+                                    std::string& why) {
     Clock::time_point probe = until - time_left(*clock_, until) / 4;
     tls_ = std::make_unique<Tls>(endpoint.tls, endpoint.host);
     std::string_view came;
@@ -155,7 +154,7 @@ std::error_code Connection::shake_hands(const Endpoint& endpoint, Clock::time_po
         const bool was_sent = !send_raw(tls_->take_output(), until).error;
         if (step == Tls::Step::failed) return Errc::tls_failed;
         if (step == Tls::Step::done && was_sent) {
-            has_ended_ = !tls_->decrypt({}, *parser_);
+            has_ended_ = !tls_->decrypt({}, *sink_);
             return {};
         }
         Received received = read_raw(time_left(*clock_, probe), came);
