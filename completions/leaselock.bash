@@ -1,15 +1,27 @@
 # bash completion for leaselock. Keys are not asked of the server: that could take long.
 _leaselock() {
-    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= i
+    local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= key= i
     local commands='run status list top wait release doctor bench init'
     local shared='--url --prefix --config --help -h'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; ++i)); do
         case ${COMP_WORDS[i]} in
-            --) [[ $command == run ]] && { _leaselock_command "$((i + 1))"; return; } ;;
-            --url | --prefix | --config) ((++i)) ;;
-            run | status | list | top | wait | release | doctor | bench | init)
-                [[ -n $command ]] || command=${COMP_WORDS[i]} ;;
+            --)
+                [[ $command == run ]] || continue
+                [[ -n $key || ${COMP_WORDS[i + 1]} != -?* ]] || { key=1 && ((++i)); continue; }
+                _leaselock_command "$((i + 1))"
+                return ;;
+            --url | --prefix | --config | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --metrics-file | --token | --interval | --count | --time | --group) ((++i)) ;;
+            -*) ;;
+            *)
+                if [[ -z $command ]]; then
+                    command=${COMP_WORDS[i]}
+                elif [[ -z $key ]]; then
+                    key=1
+                elif [[ $command == run ]]; then
+                    _leaselock_command "$i"
+                    return
+                fi ;;
         esac
     done
     case $previous in
@@ -29,10 +41,14 @@ _leaselock() {
         init) words="$shared --json --group" ;;
         *) words="$shared --json" ;;
     esac
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    if [[ $command == run && -n $key && $word != -* ]]; then
+        _leaselock_command "$COMP_CWORD"
+    else
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    fi
 }
 
-# The command behind `--` is completed as if it stood alone, where bash-completion is there.
+# The command of `run` is completed as if it stood alone, where bash-completion is there.
 _leaselock_command() {
     if declare -F _command_offset >/dev/null; then
         _command_offset "$1"

@@ -1,7 +1,31 @@
 # fish completion for leaselock. Keys are not asked of the server: that could take long.
 
+# Whether the command of `run` is being typed: it begins behind the key, or after a --.
+function __leaselock_in_command
+    set -l words (commandline -opc)
+    set -l seen 0 # of run and the key
+    set -l takes 0
+    for word in $words[2..]
+        if test $takes = 1
+            set takes 0
+            continue
+        end
+        switch $word
+            case --
+                test $seen -ge 1; and return 0
+            case --url --prefix --config --ttl --wait -w --slots --min-hold --conflict-exit-code -E --grace --metrics-file
+                set takes 1
+            case '-*'
+            case '*'
+                test $seen = 0 -a $word != run; and return 1
+                set seen (math $seen + 1)
+        end
+    end
+    test $seen -ge 2
+end
+
 function __leaselock_in
-    __fish_seen_subcommand_from $argv; and not contains -- -- (commandline -opc)
+    __fish_seen_subcommand_from $argv; and not __leaselock_in_command
 end
 
 complete -c leaselock -f
@@ -17,7 +41,7 @@ complete -c leaselock -n $none -a bench -d 'Measure how fast locks are at this b
 complete -c leaselock -n $none -a init -d 'Make a directory in which users share locks'
 complete -c leaselock -n $none -l version -d 'The version'
 
-set -l ours 'not contains -- -- (commandline -opc)'
+set -l ours 'not __leaselock_in_command'
 complete -c leaselock -n $ours -l url -x -a 'redis:// rediss:// redis+unix:// file:/' -d 'Where the locks are'
 complete -c leaselock -n $ours -l prefix -x -d 'Put before every key'
 complete -c leaselock -n $ours -l config -r -F -d 'A TOML file with options'
@@ -38,8 +62,8 @@ complete -c leaselock -n '__leaselock_in run' -l grace -x -d 'SIGTERM so long be
 complete -c leaselock -n '__leaselock_in run' -l foreground -d 'Leave the command in our process group'
 complete -c leaselock -n '__leaselock_in init' -l group -x -a '(__fish_complete_groups)' -d 'Whose members share them'
 complete -c leaselock -n '__leaselock_in init' -F
-complete -c leaselock -n '__leaselock_in run' -s v -l verbose -d 'Say where the locks are'
+complete -c leaselock -n '__leaselock_in run' -s v -l verbose -d 'Say where the locks are and for whom it waits'
 complete -c leaselock -n '__leaselock_in run' -l metrics-file -r -F -d 'Write metrics to this file at the end'
 complete -c leaselock -n '__leaselock_in release' -l token -x -d 'Free it if this token holds it'
 complete -c leaselock -n '__leaselock_in release' -l force -d 'Free it whoever holds it'
-complete -c leaselock -n 'contains -- -- (commandline -opc)' -F -a '(__fish_complete_command)'
+complete -c leaselock -n __leaselock_in_command -F -a '(__fish_complete_command)'

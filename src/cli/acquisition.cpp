@@ -5,12 +5,15 @@
 #include <future>
 #include <signal.h>
 #include <stop_token>
+#include <string>
+#include <unistd.h>
 
 #include <leaselock/clock.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
 #include "cli/output.hpp"
+#include "cli/wait_text.hpp"
 
 namespace leaselock::cli {
 namespace {
@@ -32,21 +35,66 @@ bool is_worth_the_wait(const std::error_code& why, const Options& options) {
            why == Errc::connection_lost;
 }
 
-// So that it is told at once if there is no server, or none that serves. How long is left to wait.
-std::optional<milliseconds> look_first(Store& store, const Options& options) {
+// What the look before the acquisition gave.
+struct FirstLook {
+    LockInfo info{};
+    std::optional<milliseconds> wait{};  // how long is left to wait; nothing: for ever
+};
+
+// So that it is said at once if there is no server, or none that serves.
+FirstLook look_first(Store& store, const Options& options) {
     const auto begin = boot_clock()->now();
     try {
-        (void)store.locks.inspect(options.key);
-        return options.wait;
+        return {store.locks.inspect(options.key), options.wait};
     } catch (const LockError& error) {
         const auto waited = std::chrono::ceil<milliseconds>(boot_clock()->now() - begin);
         if (options.wait && *options.wait <= waited) throw;
         if (!is_worth_the_wait(error.code(), options)) throw;
         complain(fmt::format("{}; waiting for it", error.what()), IfFull::drop);
         if (!options.wait) return {};
-        return *options.wait - waited;
+        return {{}, *options.wait - waited};
     }
 }
+
+// What is said of the wait: at once if that was asked for, and to people at a terminal when it has
+// become a long one.
+class Notice {
+  public:
+    Notice(Store& store, const Options& options, Events& events)
+        : store_{store}, options_{options}, events_{events} {
+        if (!options.run.verbose && ::isatty(STDERR_FILENO) == 1) events.set_alarm(long_wait);
+    }
+
+    // By the thread that has looked.
+    void seen(const LockInfo& info) {
+        const bool waits =
+            options_.wait != milliseconds{0} && is_in_the_way(info, options_.run.share);
+        const std::string text = fmt::format("waiting for lock '{}': {}", options_.key,
+                                             wait_text(info, store_.locks.guarantees().fences));
+        if (waits && options_.run.verbose) complain(text, IfFull::drop);
+        text_.set_value(text);
+    }
+
+    // By the main thread, after each wait for an event.
+    void say_if_it_is_time() {
+        if (!events_.is_time()) return;
+        const bool is_there = seen_.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
+        if (is_there)
+            complain(fmt::format("{}; locks are in {}", seen_.get(), place_of(options_.store)),
+                     IfFull::drop);
+        // The store has not answered yet, or somebody waits for it.
+        if (!is_there) events_.set_alarm(long_wait);
+    }
+
+  private:
+    static constexpr std::chrono::seconds long_wait{2};
+
+    Store& store_;
+    const Options& options_;
+    Events& events_;
+    std::promise<std::string> text_{};
+    std::future<std::string> seen_ = text_.get_future();
+};
 
 // The signal that wants us to end, if one is there; 0: none.
 int request_to_end(Signals& signals) {
@@ -67,10 +115,12 @@ int request_to_end(Signals& signals) {
 
 Acquired acquire(Store& store, const Options& options, Signals& signals, Events& events) {
     std::stop_source stop;
+    Notice notice{store, options, events};
     std::future<ScopedDistributedLock> result = std::async(std::launch::async, [&] {
         const RingAtEnd ring{events};
-        const std::optional<milliseconds> wait = look_first(store, options);
-        ScopedDistributedLock lock{store.locks, options.key, lock_options(options, wait),
+        const FirstLook first = look_first(store, options);
+        notice.seen(first.info);
+        ScopedDistributedLock lock{store.locks, options.key, lock_options(options, first.wait),
                                    stop.get_token()};
         // What another has handed over has less to run, and the command is to begin with all of it.
         if (lock.remaining() < options.run.ttl * 2 / 3) lock.extend(options.run.ttl);
@@ -80,6 +130,7 @@ Acquired acquire(Store& store, const Options& options, Signals& signals, Events&
     for (bool done = false; !done && signal == 0;) {
         events.wait();
         done = events.rang();
+        if (!done) notice.say_if_it_is_time();
         signal = request_to_end(signals);
     }
     if (signal == 0) return {result.get(), 0};

@@ -20,12 +20,13 @@ inline constexpr const char* shared =
     R"(Where the locks are: --url URL, --prefix PREFIX, --config FILE; see leaselock --help.)";
 
 inline constexpr const char* run =
-    R"(A KEY that begins with - has a -- of its own: leaselock run -- -k -- COMMAND.
+    R"(COMMAND is the first word after KEY that is no option, and all words from there on are its own. A
+KEY that begins with - has a -- before it: leaselock run -- -k COMMAND.
 The command has LEASELOCK_KEY, LEASELOCK_TOKEN (for `leaselock release --token`) and
 LEASELOCK_FENCE (a number that rises with each grant) in its environment.
 
 Examples:
-  leaselock run backup -- tar -cf /srv/backup.tar /srv/data
+  leaselock run backup tar -cf /srv/backup.tar /srv/data
   leaselock run -n -E 0 --min-hold 1m nightly -- ./nightly.sh   # a job that one machine of many runs
   leaselock run -w 30s --ttl 10s deploy -- sh -c 'migrate && restart'
   leaselock run --metrics-file /var/lib/node_exporter/nightly.prom nightly -- ./nightly.sh)";

@@ -19,6 +19,7 @@
 #include "cli/output.hpp"
 #include "cli/url_text.hpp"
 #include "cli/usage_error.hpp"
+#include "cli/words.hpp"
 
 namespace leaselock::cli {
 namespace {
@@ -29,7 +30,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds shortest_interval{100};
 constexpr milliseconds longest_interval = std::chrono::hours{24};
 
-// CLI11 has no words for what stands behind `--`, and too many for the others.
+// CLI11 does not know of the command of `run`, and has too many words for the options.
 class Usage : public CLI::Formatter {
   public:
     Usage() { column_width(36); }
@@ -41,7 +42,7 @@ class Usage : public CLI::Formatter {
         std::string text = CLI::Formatter::make_usage(app, std::move(name));
         if (app->get_name() != "run") return text;
         text.erase(text.find_last_not_of('\n') + 1);
-        return text + " -- COMMAND [ARGUMENT...]\n";
+        return text + " [--] COMMAND [ARGUMENT...]\n";
     }
 };
 
@@ -144,7 +145,10 @@ void add_run(CLI::App& app, Options& options) {
     sub.add_flag("--foreground", run.foreground,
                  "Leave the command in our process group: it may read from the terminal, and "
                  "signals go to it alone");
-    sub.add_flag("-v,--verbose", run.verbose, "Say on standard error where the locks are");
+    sub.add_flag(
+        "-v,--verbose", run.verbose,
+        "Say where the locks are, and for whom it waits; at a terminal a wait of more than 2s is "
+        "told in any case");
     sub.add_option("--metrics-file", run.metrics_file,
                    "Write metrics to this file at the end, for node_exporter's textfile collector")
         ->type_name("FILE");
@@ -226,41 +230,11 @@ void add_store(CLI::App& app, StoreOptions& store) {
     app.allow_config_extras(CLI::config_extras_mode::error);
 }
 
-// The words for CLI11, the last one first, as it wants them. What stands in LEASELOCK_URL goes
-// before all others, so that the command line wins over it, and it over the configuration file.
-std::vector<std::string> words_of(const std::vector<std::string>& given) {
-    std::vector<std::string> words(std::next(given.begin()), given.end());
+// What stands in LEASELOCK_URL goes before all other words, so that the command line wins over it,
+// and it over the configuration file.
+void add_environment(std::vector<std::string>& words) {
     const char* const url = std::getenv("LEASELOCK_URL");
     if (url != nullptr && *url != '\0') words.insert(words.begin(), fmt::format("--url={}", url));
-    return words;
-}
-
-// Others see our arguments in the list of processes: a password, and an owner token, are
-// overwritten there. What is for the command is for the command to hide.
-void hide_secrets(char** argv) {
-    bool is_token = false;
-    for (char** word = argv; *word != nullptr && std::string_view{*word} != "--"; ++word) {
-        const std::string_view text{*word};
-        auto [begin, end] = user_in(text);
-        if (is_token || text.starts_with("--token=")) {
-            begin = is_token ? 0 : text.find('=') + 1;
-            end = text.size();
-        }
-        std::fill(*word + begin, *word + end, '*');
-        is_token = !is_token && text == "--token";
-    }
-}
-
-// Takes the command, which is for nobody to look into, from the words. A key that begins with - has
-// a mark of its own before it.
-std::vector<std::string> take_command(std::vector<std::string>& words) {
-    auto mark = std::find(words.begin(), words.end(), "--");
-    if (mark == words.end() || std::find(words.begin(), mark, "run") == mark) return {};
-    const bool key_follows = words.end() - mark > 2 && mark[1].starts_with('-') && mark[2] == "--";
-    if (key_follows) mark += 2;
-    std::vector<std::string> command(std::next(mark), words.end());
-    words.erase(mark, words.end());
-    return command;
 }
 
 void check(const Options& options) {
@@ -268,11 +242,8 @@ void check(const Options& options) {
         throw UsageError(
             fmt::format("key '{}' has a control character: choose one without", options.key));
     }
-    if (options.action != Action::run && !options.run.command.empty()) {
-        throw UsageError("a command is for leaselock run KEY -- COMMAND");
-    }
     if (options.action == Action::run && options.run.command.empty()) {
-        throw UsageError("no command: say leaselock run KEY -- COMMAND [ARGUMENT...]");
+        throw UsageError("no command: say leaselock run KEY COMMAND [ARGUMENT...]");
     }
     if (options.bench_time < milliseconds{10} || options.bench_time > std::chrono::minutes{1}) {
         throw UsageError(fmt::format("--time is {}, allowed are 10ms to 1m",
@@ -307,7 +278,7 @@ std::string text_of(const CLI::App& app, const CLI::Error& error) {
     }
     std::string text = error.what();
     if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-        return "too many arguments; the command of run goes after --";
+        return "too many arguments; a command is for leaselock run KEY COMMAND";
     }
     if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
         return text.substr(0, text.find(" = "));
@@ -321,7 +292,6 @@ std::string text_of(const CLI::App& app, const CLI::Error& error) {
 std::optional<Options> parse_options(int argc, char** argv) {
     Options options;
     options.store.words.assign(argv, argv + argc);
-    hide_secrets(argv);
     CLI::App app{"Distributed locks on the command line"};
     app.name("leaselock");
     app.formatter(std::make_shared<Usage>());
@@ -332,9 +302,12 @@ std::optional<Options> parse_options(int argc, char** argv) {
     add_store(app, options.store);
     add_run(app, options);
     add_others(app, options);
+    auto [words, command] = split(app, {argv + 1, argv + argc});
+    hide_secrets(argv, 1 + words.size());
+    options.run.command = std::move(command);
+    add_environment(words);
     try {
-        std::vector<std::string> words = words_of(options.store.words);
-        options.run.command = take_command(words);
+        // The last one first, as CLI11 wants them.
         std::reverse(words.begin(), words.end());
         app.parse(std::move(words));
     } catch (const CLI::Success& asked) {

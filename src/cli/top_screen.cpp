@@ -16,11 +16,11 @@
 #include <utility>
 #include <vector>
 
-#include <leaselock/claim.hpp>
 #include <leaselock/printable.hpp>
 
 #include "cli/duration.hpp"
 #include "cli/output.hpp"
+#include "cli/wait_text.hpp"
 
 // Its macros have the names of half the standard library.
 #define NCURSES_NOMACROS
@@ -94,17 +94,6 @@ void put(int y, const std::wstring& text, attr_t attributes = A_NORMAL) {
 
 void put_line(int y, const std::string& text, attr_t attributes = A_NORMAL) {
     put(y, fit({text, getmaxx(stdscr)}), attributes);
-}
-
-std::string holder_of(const LockInfo& info) {
-    switch (info.use) {
-        case KeyUse::readers: return fmt::format("{} readers", info.taken);
-        case KeyUse::permits: return fmt::format("{} of {} slots", info.taken, info.of);
-        case KeyUse::latch: return fmt::format("{} of {} counted", info.taken, info.of);
-        default: break;
-    }
-    if (info.owner.empty()) return "(unknown)";
-    return info.kept ? info.owner + " (kept)" : info.owner;
 }
 
 std::string bar(double part) {

@@ -37,6 +37,14 @@ class Run(CliTest):
         told = self.expect(0, "run", self.key, "--", sys.executable, "-c", code, *words).stdout
         self.assertEqual(told, f"{words}\n")
 
+    def test_takes_the_command_with_and_without_a_mark_before_it(self):
+        show = (sys.executable, "-c", "import sys; print(sys.argv[1:])")
+        own = ("-n", "--ttl", "--", "-w", "x", self.key)
+        for words in ((self.key,), (self.key, "--"), ("-n", self.key), (self.key, "-n"), ("-nE", "3", self.key),
+                      ("-w", "3s", self.key, "--ttl=9s"), ("-w3s", self.key), ("--shared", self.key, "-E", "7")):
+            told = self.expect(0, "--prefix", "run", "run", *words, *show, *own)
+            self.assertEqual(told.stdout, f"{list(own)}\n", words)
+
     def test_hands_on_the_descriptors_and_signals_it_was_given_and_no_others(self):
         code = ("import os; opened = os.open('/proc/self/fd', os.O_RDONLY);"
                 "print(sorted(f'{fd} {os.readlink(f\"/proc/self/fd/{fd}\")}'"

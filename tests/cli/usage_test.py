@@ -19,10 +19,11 @@ class Usage(CliTest):
         self.refuse("leaselock --help", "frobnicate")
         self.refuse("KEY is required", "run")
         self.refuse("KEY is required", "run", *run)
-        self.refuse("no command: say leaselock run KEY --", "run", "key")
-        self.refuse("no command: say leaselock run KEY --", "run", "key", "--")
-        self.refuse("leaselock run --help", "run", "key", "touch", "ran")
-        self.refuse("--frob", "run", "--frob", "key", *run)
+        self.refuse("no command: say leaselock run KEY COMMAND", "run", "key")
+        self.refuse("no command: say leaselock run KEY COMMAND", "run", "key", "--")
+        for words in (("--frob", "key"), ("key", "--frob")):
+            self.refuse("--frob", "run", *words, *run)
+            self.refuse("--frob", "run", *words, *run[1:])
         self.refuse("--frob", "list", "--frob")
         self.refuse("excludes", "run", "-n", "-w", "3s", "key", *run)
         self.refuse("not in range 0 to 255", "run", "-E", "256", "key", *run)
@@ -31,7 +32,7 @@ class Usage(CliTest):
             self.refuse("--slots", "run", "--slots", slots, "key", *run)
         self.refuse("excludes", "run", "--shared", "--slots", "2", "key", *run)
         self.refuse("leaselock status --help", "status")
-        self.refuse("is for leaselock run", "status", "run", *run)
+        self.refuse("is for leaselock run KEY COMMAND", "status", "run", *run)
         self.refuse("--token TOKEN", "release", "key")
         self.refuse("--token TOKEN", "release", "--token", "", "key")
         self.refuse("excludes", "release", "--token", "t", "--force", "key")
@@ -66,6 +67,7 @@ class Usage(CliTest):
                       ("release", "--force", "-k")):
             self.refuse("a key that begins with - goes after a -- of its own", *words)
         self.refuse("KEY is required", "run", "--", "-k")
+        self.assertEqual(self.expect(0, "run", "-n", "--", key, "sh", "-c", 'echo "$LEASELOCK_KEY"').stdout, "-k\n")
         told = self.expect(0, "run", "-n", "--", key, "--", "sh", "-c", 'echo "$LEASELOCK_KEY" "$@"', "--", "--", "-x")
         self.assertEqual(told.stdout, "-k -- -x\n")
         self.assertEqual(self.expect(0, "status", "--", key).stdout.split("\t")[:2], [key, "false"])
@@ -79,7 +81,7 @@ class Usage(CliTest):
                       ("list", "--pasword=secret"), ("list", "-psecret"), ("-psecret", "list"),
                       ("run", "-psecret", "key", "--", "touch", "ran"),
                       (url, "list"), ("--urll", url, "list"), ("list", f"--urll={url}"), ("list", "a", url),
-                      ("run", "key", url), ("list", "--json=secret"), ("list", "--", "a", "secret"),
+                      ("run", url), ("run", "-w", url, "key", "true"), ("list", "--json=secret"), ("list", "--", "a", "secret"),
                       ("--config", url, "list"), (url,), ("status", "key", "--", url)):
             self.assertNotIn("secret", self.refuse("", *words))
         for option in ("--ttl", "-w", "--min-hold", "--grace", "--slots", "--conflict-exit-code"):
@@ -92,13 +94,13 @@ class Usage(CliTest):
         url = self.server.url.replace("://", "://me:secret@")
         self.server.ask("ACL", "SETUSER", "me", "on", ">secret", "~*", "&*", "+@all")
         for option in (("--url", url), (f"--url={url}",)):
-            process = self.start(*option, "run", "key", "--", "sh", "-c",
-                                 "echo held >>holder; until [ -e end ]; do sleep 0.01; done", "secret")
+            process = self.start(*option, "run", "key", "sh", "-c",
+                                 "echo held >>holder; until [ -e end ]; do sleep 0.01; done", "x://me:secret@h")
             self.await_line("holder", "held")
             seen = self.arguments(process).split(b"\0")
             self.touch("end")
             self.assertEqual(self.finish(process), (0, ""))
-            self.assertEqual([word for word in seen if b"secret" in word], [b"secret"])
+            self.assertEqual([word for word in seen if b"secret" in word], [b"x://me:secret@h"])
             self.assertIn(url.replace("me:secret", 9 * "*"), seen[1].decode() + seen[2].decode())
             os.remove(self.file("end"))
             os.remove(self.file("holder"))
@@ -137,7 +139,7 @@ class Usage(CliTest):
 
     def test_help_and_version_are_told(self):
         self.assertIn("run ", self.expect(0, "--help").stdout)
-        self.assertIn("-- COMMAND", self.expect(0, "run", "--help").stdout)
+        self.assertIn("KEY [--] COMMAND", self.expect(0, "run", "--help").stdout)
         self.assertRegex(self.expect(0, "--version").stdout, r"\Aleaselock \d+\.\d+\.\d+\n\Z")
 
 
