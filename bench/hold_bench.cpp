@@ -90,7 +90,7 @@ class Held {
         each_thread([&](std::size_t thread) {
             for (std::size_t i = thread; i < count_; i += held_.size()) {
                 held_[thread].push_back(
-                    *locks_.acquire("stock-update-" + std::to_string(i), {.ttl = ttl_}));
+                    locks_.acquire("stock-update-" + std::to_string(i), {.ttl = ttl_}).value());
             }
         });
         bytes_ = (allocated() - before) / static_cast<double>(count_);
@@ -174,7 +174,8 @@ void observed(benchmark::State& state, std::size_t watched) {
     std::vector<leaselock::ScopedDistributedLock> held;
     for (std::size_t i = 0; i < watched; ++i) {
         held.push_back(
-            *locks.acquire("stock-update-" + std::to_string(i), {.ttl = std::chrono::hours{1}}));
+            locks.acquire("stock-update-" + std::to_string(i), {.ttl = std::chrono::hours{1}})
+                .value());
         (void)held.back().lost();
     }
     for (auto _ : state) {

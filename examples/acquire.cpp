@@ -25,5 +25,6 @@ int main() {
 
     lock->ensure();  // throws LockLost; ask before what cannot be undone
     if (lock->release() != leaselock::ReleaseResult::released) return 1;
-    return locks.try_acquire("task:42") ? 0 : 1;
+    const auto again = locks.try_acquire("task:42");
+    return again ? 0 : 1;
 }

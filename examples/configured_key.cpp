@@ -18,7 +18,8 @@ int main() {
             const auto key = leaselock::KeyTemplate::parse(text);
             // A '/' in the first value would blur where it ends, so it becomes %2F.
             const std::string name = key.format({{"warehouse", "north/2"}, {"product.id", 42}});
-            acquired = locks.acquire(name).has_value();
+            const auto lock = locks.acquire(name);
+            acquired = lock.has_value();
             fmt::print("{}: {}\n", name, acquired ? "acquired" : "held by another");
         } catch (const leaselock::LockError& error) {
             refused = error.code() == leaselock::Errc::invalid_template;

@@ -17,10 +17,12 @@ int run(const char* url) {
     const leaselock::LockInfo info = theirs.inspect("task:42");
     fmt::print("{} holds task:42 for {} ms, fencing token {}\n", leaselock::printable(info.owner),
                info.remaining.count(), info.fencing_token);
-    if (theirs.try_acquire("task:42") || info.owner != "first") return 1;
+    auto other = theirs.try_acquire("task:42");
+    if (other || info.owner != "first") return 1;
 
     lock->release();
-    return theirs.try_acquire("task:42") ? 0 : 1;
+    other = theirs.try_acquire("task:42");
+    return other ? 0 : 1;
 }
 
 int main(int argc, char** argv) {

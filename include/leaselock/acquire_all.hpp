@@ -17,13 +17,13 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/lock_manager.hpp>
@@ -47,10 +47,10 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedLockSet {
     // any I/O. The options hold for each key, but for the wait, which is one for all. Blocks as
     // LockManager::acquire does for each key, with one deadline over all. Cost: one round trip for
     // each key that is free.
-    ScopedLockSet(LockManager& manager, Keys keys, const LockOptions& options = {},
-                  const std::stop_token& stop = {});
-    ScopedLockSet(LockManager& manager, KeyList keys, const LockOptions& options = {},
-                  const std::stop_token& stop = {})
+    [[nodiscard]] ScopedLockSet(LockManager& manager, Keys keys, const LockOptions& options = {},
+                                const std::stop_token& stop = {});
+    [[nodiscard]] ScopedLockSet(LockManager& manager, KeyList keys, const LockOptions& options = {},
+                                const std::stop_token& stop = {})
         : ScopedLockSet(manager, Keys{keys.begin(), keys.size()}, options, stop) {}
 
     ScopedLockSet(const ScopedLockSet&) = delete;
@@ -62,7 +62,9 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedLockSet {
 
     // Whether all are held. Does not block.
     [[nodiscard]] bool owns_lock() const noexcept;
-    explicit operator bool() const noexcept { return owns_lock(); }
+    explicit operator bool() const& noexcept { return owns_lock(); }
+    explicit operator bool() const&& =
+        delete;  // it would be released at once: write auto lock = ...
     // The least of all. Does not block.
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
     // Fires when the first of them is lost. Not by a release. As ScopedDistributedLock::lost().
@@ -95,22 +97,22 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedLockSet {
 };
 
 // The same; nothing if one of them is contended. Throws LockError for all else.
-[[nodiscard]] LEASELOCK_EXPORT std::optional<ScopedLockSet> acquire_all(
+[[nodiscard]] LEASELOCK_EXPORT Acquired<ScopedLockSet> acquire_all(
     LockManager& manager, ScopedLockSet::Keys keys, const LockOptions& options = {},
     const std::stop_token& stop = {});
-[[nodiscard]] LEASELOCK_EXPORT std::optional<ScopedLockSet> acquire_all(
+[[nodiscard]] LEASELOCK_EXPORT Acquired<ScopedLockSet> acquire_all(
     LockManager& manager, ScopedLockSet::KeyList keys, const LockOptions& options = {},
     const std::stop_token& stop = {});
 // Throw nothing but bad_alloc: `ec` also says why the result is empty.
-[[nodiscard]] LEASELOCK_EXPORT std::optional<ScopedLockSet> acquire_all(LockManager& manager,
-                                                                        ScopedLockSet::Keys keys,
-                                                                        const LockOptions& options,
-                                                                        const std::stop_token& stop,
-                                                                        std::error_code& ec);
-[[nodiscard]] LEASELOCK_EXPORT std::optional<ScopedLockSet> acquire_all(LockManager& manager,
-                                                                        ScopedLockSet::KeyList keys,
-                                                                        const LockOptions& options,
-                                                                        const std::stop_token& stop,
-                                                                        std::error_code& ec);
+[[nodiscard]] LEASELOCK_EXPORT Acquired<ScopedLockSet> acquire_all(LockManager& manager,
+                                                                   ScopedLockSet::Keys keys,
+                                                                   const LockOptions& options,
+                                                                   const std::stop_token& stop,
+                                                                   std::error_code& ec);
+[[nodiscard]] LEASELOCK_EXPORT Acquired<ScopedLockSet> acquire_all(LockManager& manager,
+                                                                   ScopedLockSet::KeyList keys,
+                                                                   const LockOptions& options,
+                                                                   const std::stop_token& stop,
+                                                                   std::error_code& ec);
 
 }  // namespace leaselock

@@ -30,6 +30,7 @@
 #include <string>
 #include <string_view>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/count_down_latch.hpp>
 #include <leaselock/detail/asio_operation.hpp>
 #include <leaselock/detail/kept_options.hpp>
@@ -39,7 +40,7 @@ inline namespace LEASELOCK_ASIO_NAMES {
 
 // LockManager::acquire: the lock, or nothing if it is contended. All else comes by the exception, a
 // LockError that tells what was asked and what went wrong; use_awaitable and use_future throw it.
-using AcquireSignature = void(std::exception_ptr, std::optional<ScopedDistributedLock>);
+using AcquireSignature = void(std::exception_ptr, Acquired<ScopedDistributedLock>);
 // CountDownLatch::wait: whether it is open. All else comes by the exception, as above.
 using LatchSignature = void(std::exception_ptr, bool);
 // ScopedDistributedLock::release.

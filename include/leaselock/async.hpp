@@ -24,13 +24,13 @@
 #include <coroutine>
 #include <memory>
 #include <new>
-#include <optional>
 #include <stop_token>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/lock_manager.hpp>
 
@@ -92,11 +92,11 @@ class LEASELOCK_EXPORT AsyncAcquire {
     [[nodiscard]] bool start(const AsyncNext& next);
     // Once, when the result is there: the lock; or of a latch, whether it is open. Throw LockError,
     // but not of contention, where `ec` is null.
-    [[nodiscard]] std::optional<ScopedDistributedLock> take_lock(std::error_code* ec);
+    [[nodiscard]] Acquired<ScopedDistributedLock> take_lock(std::error_code* ec);
     [[nodiscard]] bool take_grant(std::error_code* ec);
 
   private:
-    [[nodiscard]] bool take(LeasePtr& lease, std::error_code* ec);
+    [[nodiscard]] bool take(LeasePtr& lease, std::error_code* ec, Failure& failure);
 
     AcquireTask* task_ = nullptr;
     Failure* refused_ = nullptr;
@@ -122,7 +122,7 @@ class CallbackAcquire {
     static void finish(void*, void* what) {
         const std::unique_ptr<CallbackAcquire> self{static_cast<CallbackAcquire*>(what)};
         std::error_code ec;
-        std::optional<ScopedDistributedLock> lock;
+        Acquired<ScopedDistributedLock> lock;
         try {
             lock = self->acquire_.take_lock(&ec);
         } catch (const std::bad_alloc&) {
@@ -182,7 +182,7 @@ class [[nodiscard]] LEASELOCK_EXPORT AcquireAwaitable : public detail::AcquireWa
         resume_by(executor);
         return detail::Redirected<AcquireAwaitable>{*this};
     }
-    std::optional<ScopedDistributedLock> await_resume() { return acquire_.take_lock(ec_); }
+    [[nodiscard]] Acquired<ScopedDistributedLock> await_resume() { return acquire_.take_lock(ec_); }
 
   private:
     friend class LockManager;
@@ -245,7 +245,7 @@ class [[nodiscard]] LEASELOCK_EXPORT ReleaseAwaitable {
 };
 
 template <class Callback>
-requires std::is_invocable_v<Callback&, std::optional<ScopedDistributedLock>, std::error_code>
+requires std::is_invocable_v<Callback&, Acquired<ScopedDistributedLock>, std::error_code>
 void LockManager::async_acquire(std::string_view key, const LockOptions& options,
                                 std::stop_token stop, Callback callback) {
     using Acquire = detail::CallbackAcquire<Callback>;

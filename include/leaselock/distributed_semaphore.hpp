@@ -16,13 +16,13 @@
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
@@ -48,21 +48,20 @@ class LEASELOCK_EXPORT DistributedSemaphore {
     // All of `count` permits, 1 to permits(), or nothing: the wait is over, or `stop` was
     // requested. Throws LockError, blocks and costs as LockManager::acquire does; and LockError
     // {conflicting_use} if the key has another number of permits now.
-    [[nodiscard]] std::optional<ScopedDistributedLock> acquire(int count = 1,
-                                                               const std::stop_token& stop = {}) {
+    [[nodiscard]] Acquired<ScopedDistributedLock> acquire(int count = 1,
+                                                          const std::stop_token& stop = {}) {
         return manager_.acquire(key_, of(count, options_.waiting()), stop);
     }
     // Throws nothing but bad_alloc: `ec` also says why the result is empty.
-    [[nodiscard]] std::optional<ScopedDistributedLock> acquire(int count,
-                                                               const std::stop_token& stop,
-                                                               std::error_code& ec) {
+    [[nodiscard]] Acquired<ScopedDistributedLock> acquire(int count, const std::stop_token& stop,
+                                                          std::error_code& ec) {
         return manager_.acquire(key_, of(count, options_.waiting()), stop, ec);
     }
     // The same without waiting. Whoever waits already is not passed.
-    [[nodiscard]] std::optional<ScopedDistributedLock> try_acquire(int count = 1) {
+    [[nodiscard]] Acquired<ScopedDistributedLock> try_acquire(int count = 1) {
         return manager_.try_acquire(key_, of(count, options_.value()));
     }
-    [[nodiscard]] std::optional<ScopedDistributedLock> try_acquire(int count, std::error_code& ec) {
+    [[nodiscard]] Acquired<ScopedDistributedLock> try_acquire(int count, std::error_code& ec) {
         return manager_.try_acquire(key_, of(count, options_.value()), ec);
     }
 

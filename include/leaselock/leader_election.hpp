@@ -27,6 +27,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
@@ -42,7 +43,8 @@ namespace leaselock {
 class [[nodiscard]] LEASELOCK_EXPORT Leadership {
   public:
     // Of a lock that async_campaign() gave.
-    explicit Leadership(ScopedDistributedLock lock) noexcept : lock_{std::move(lock)} {}
+    [[nodiscard]] explicit Leadership(ScopedDistributedLock lock) noexcept
+        : lock_{std::move(lock)} {}
     Leadership(const Leadership&) = delete;
     Leadership& operator=(const Leadership&) = delete;
     Leadership(Leadership&&) noexcept = default;
@@ -51,7 +53,8 @@ class [[nodiscard]] LEASELOCK_EXPORT Leadership {
 
     // By the clock, as ScopedDistributedLock::owns_lock(). Does not block.
     [[nodiscard]] bool leads() const noexcept { return lock_.owns_lock(); }
-    explicit operator bool() const noexcept { return leads(); }
+    explicit operator bool() const& noexcept { return leads(); }
+    explicit operator bool() const&& = delete;  // it would resign at once: write auto lead = ...
     // Throws LockLost if it does not lead. Ask before what only a leader may do. Does not block.
     void ensure() const { lock_.ensure(); }
     void ensure(std::error_code& ec) const noexcept { lock_.ensure(ec); }
@@ -98,10 +101,9 @@ class LEASELOCK_EXPORT LeaderElection {
     // Blocks until this candidate leads, the wait is over, or `stop` is requested: then nothing.
     // While the backend is away it goes on trying. Throws LockError, blocks and costs as
     // LockManager::acquire does.
-    [[nodiscard]] std::optional<Leadership> campaign(const std::stop_token& stop = {});
+    [[nodiscard]] Acquired<Leadership> campaign(const std::stop_token& stop = {});
     // Throws nothing but bad_alloc: `ec` also says why the result is empty.
-    [[nodiscard]] std::optional<Leadership> campaign(const std::stop_token& stop,
-                                                     std::error_code& ec);
+    [[nodiscard]] Acquired<Leadership> campaign(const std::stop_token& stop, std::error_code& ec);
 
     // The same without a thread that blocks, see <leaselock/async.hpp>. What is awaited gives a
     // lock, for a Leadership, or nothing.
@@ -111,17 +113,15 @@ class LEASELOCK_EXPORT LeaderElection {
     [[nodiscard]] AcquireAwaitable async_campaign(std::stop_token stop, std::error_code& ec) {
         return manager_.async_acquire(name_, options_.waiting(), std::move(stop), ec);
     }
-    // Ends in callback(std::optional<Leadership>, std::error_code).
+    // Ends in callback(Acquired<Leadership>, std::error_code).
     template <class Callback>
-    requires std::is_invocable_v<Callback&, std::optional<Leadership>, std::error_code>
+    requires std::is_invocable_v<Callback&, Acquired<Leadership>, std::error_code>
     void async_campaign(std::stop_token stop, Callback callback) {
         manager_.async_acquire(
             name_, options_.waiting(), std::move(stop),
-            [callback = std::move(callback)](std::optional<ScopedDistributedLock> lock,
+            [callback = std::move(callback)](Acquired<ScopedDistributedLock> lock,
                                              std::error_code why) mutable {
-                std::optional<Leadership> lead;
-                if (lock) lead.emplace(std::move(*lock));
-                callback(std::move(lead), why);
+                callback(lead_with(std::move(lock)), why);
             });
     }
 
@@ -130,6 +130,11 @@ class LEASELOCK_EXPORT LeaderElection {
     [[nodiscard]] std::optional<Leader> leader(std::error_code& ec);
 
   private:
+    [[nodiscard]] static Acquired<Leadership> lead_with(Acquired<ScopedDistributedLock> lock) {
+        if (!lock) return lock.why();
+        return Leadership{std::move(*lock)};
+    }
+
     LockManager& manager_;
     const std::string name_;
     const detail::KeptOptions options_;

@@ -12,7 +12,6 @@
 
 #include <iosfwd>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,6 +19,7 @@
 #include <type_traits>
 #include <vector>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/error.hpp>
@@ -77,20 +77,18 @@ class LEASELOCK_EXPORT LockManager {
     // 50 ms, with or without waiting, also while a command is not answered or a connection is being
     // made.
     // Cost: one round trip if the lock is free, one for each look at a held one.
-    std::optional<ScopedDistributedLock> acquire(std::string_view key,
-                                                 const LockOptions& options = {},
-                                                 const std::stop_token& stop = {});
+    Acquired<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options = {},
+                                            const std::stop_token& stop = {});
     // Throw nothing but bad_alloc: `ec` also says why the result is empty.
-    std::optional<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
-                                                 const std::stop_token& stop, std::error_code& ec);
-    std::optional<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
-                                                 std::error_code& ec);
+    Acquired<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
+                                            const std::stop_token& stop, std::error_code& ec);
+    Acquired<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
+                                            std::error_code& ec);
 
     // acquire without waiting, whatever the options say.
-    std::optional<ScopedDistributedLock> try_acquire(std::string_view key,
-                                                     LockOptions options = {});
-    std::optional<ScopedDistributedLock> try_acquire(std::string_view key, LockOptions options,
-                                                     std::error_code& ec);
+    Acquired<ScopedDistributedLock> try_acquire(std::string_view key, LockOptions options = {});
+    Acquired<ScopedDistributedLock> try_acquire(std::string_view key, LockOptions options,
+                                                std::error_code& ec);
 
     // acquire without a thread that blocks: see <leaselock/async.hpp>, which has to be included.
     // The key and the texts of the options are copied. Do not block, but for reading the clock and
@@ -99,12 +97,12 @@ class LEASELOCK_EXPORT LockManager {
                                    std::stop_token stop = {});
     AcquireAwaitable async_acquire(std::string_view key, const LockOptions& options,
                                    std::stop_token stop, std::error_code& ec);
-    // Ends in callback(std::optional<ScopedDistributedLock>, std::error_code), which is called once
+    // Ends in callback(Acquired<ScopedDistributedLock>, std::error_code), which is called once
     // and must not throw: on the manager's thread for coroutines, or before this returns if the
     // call is refused. May throw bad_alloc; then it is not called. Where memory ran out later the
     // code is Errc::out_of_memory, and nothing is held.
     template <class Callback>
-    requires std::is_invocable_v<Callback&, std::optional<ScopedDistributedLock>, std::error_code>
+    requires std::is_invocable_v<Callback&, Acquired<ScopedDistributedLock>, std::error_code>
     void async_acquire(std::string_view key, const LockOptions& options, std::stop_token stop,
                        Callback callback);
 

@@ -28,6 +28,7 @@
 #include <system_error>
 #include <utility>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -53,7 +54,9 @@ class [[nodiscard]] LEASELOCK_EXPORT OwnedLock {
     // As those of ScopedDistributedLock, and the same for all levels until they are released. Do
     // not block.
     [[nodiscard]] bool owns_lock() const noexcept;
-    explicit operator bool() const noexcept { return owns_lock(); }
+    explicit operator bool() const& noexcept { return owns_lock(); }
+    explicit operator bool() const&& =
+        delete;  // it would be released at once: write auto lock = ...
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
     [[nodiscard]] std::stop_token lost();
     void ensure() const;
@@ -92,13 +95,11 @@ class LEASELOCK_EXPORT LockOwner {
     // LockManager::acquire does, and throws, blocks and costs what that does; the others do not
     // block, cost nothing, and use none of the options but `backend`. Throws LockLost if the lock
     // is lost and levels of it are left.
-    [[nodiscard]] std::optional<OwnedLock> acquire(std::string_view key,
-                                                   const LockOptions& options = {},
-                                                   const std::stop_token& stop = {});
+    [[nodiscard]] Acquired<OwnedLock> acquire(std::string_view key, const LockOptions& options = {},
+                                              const std::stop_token& stop = {});
     // Throws nothing but bad_alloc: `ec` also says why the result is empty.
-    [[nodiscard]] std::optional<OwnedLock> acquire(std::string_view key, const LockOptions& options,
-                                                   const std::stop_token& stop,
-                                                   std::error_code& ec);
+    [[nodiscard]] Acquired<OwnedLock> acquire(std::string_view key, const LockOptions& options,
+                                              const std::stop_token& stop, std::error_code& ec);
 
     // How many levels of the key are held; 0: none. Does not block. Throws LockError for a backend
     // that is not known.

@@ -38,13 +38,15 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
   public:
     // Acquires or throws: LockNotAcquired if it is held by another and the wait, if any, is over or
     // was stopped; LockError for all else. Blocks and costs what LockManager::acquire does.
-    ScopedDistributedLock(LockManager& manager, std::string_view key,
-                          const LockOptions& options = {}, const std::stop_token& stop = {});
+    [[nodiscard]] ScopedDistributedLock(LockManager& manager, std::string_view key,
+                                        const LockOptions& options = {},
+                                        const std::stop_token& stop = {});
     // The same without throwing anything but bad_alloc: `ec` says why the guard holds nothing.
-    ScopedDistributedLock(LockManager& manager, std::string_view key, const LockOptions& options,
-                          const std::stop_token& stop, std::error_code& ec);
-    ScopedDistributedLock(LockManager& manager, std::string_view key, const LockOptions& options,
-                          std::error_code& ec);
+    [[nodiscard]] ScopedDistributedLock(LockManager& manager, std::string_view key,
+                                        const LockOptions& options, const std::stop_token& stop,
+                                        std::error_code& ec);
+    [[nodiscard]] ScopedDistributedLock(LockManager& manager, std::string_view key,
+                                        const LockOptions& options, std::error_code& ec);
 
     ScopedDistributedLock(const ScopedDistributedLock&) = delete;
     ScopedDistributedLock& operator=(const ScopedDistributedLock&) = delete;
@@ -60,7 +62,9 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // Whether the lock is held, by the clock: the lease, counted from before its request was sent,
     // has not ended. Does not block. False after a release and for a guard that was moved from.
     [[nodiscard]] bool owns_lock() const noexcept;
-    explicit operator bool() const noexcept { return owns_lock(); }
+    explicit operator bool() const& noexcept { return owns_lock(); }
+    explicit operator bool() const&& =
+        delete;  // it would be released at once: write auto lock = ...
 
     // How long it may still be believed; 0 if it is not held. Rounded down. Does not block.
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;

@@ -92,11 +92,10 @@ Record lock_record(const std::string& key, const LockInfo& info) {
 }
 
 int status(Store& store, const Options& options) {
-    const LockInfo info = store.locks.inspect(options.key);
-    Record record = lock_record(options.key, info);
+    Record record = lock_record(options.key, store.locks.inspect(options.key));
     if (!store.directory.empty()) record.push_back({"directory", store.directory});
     print_one(choose_format(options.json), record);
-    return info.held ? exit_code::not_acquired : exit_code::done;
+    return exit_code::done;
 }
 
 int list(Store& store, const Options& options) {

@@ -1,9 +1,7 @@
-// What the command line, the environment and the configuration file say, as values.
+// The command line and the configuration file, as values.
 #pragma once
 
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,8 +13,7 @@
 
 namespace leaselock::cli {
 
-enum class Action : std::uint8_t { run, status, list, top, wait, release, doctor, bench, init };
-inline constexpr std::size_t actions = 9;
+enum class Action { run, status, list, top, wait, release, doctor, bench, init };
 
 struct RunOptions {
     std::vector<std::string> command{};
@@ -54,5 +51,8 @@ struct Options {
     TopOptions top{};
     InitOptions init{};
 };
+
+// Nothing: the user has asked for help, or for the version, and has it. Throws UsageError.
+[[nodiscard]] std::optional<Options> parse_options(int argc, char** argv);
 
 }  // namespace leaselock::cli

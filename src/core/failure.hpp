@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -16,6 +17,7 @@ struct Failure {
     std::string key{};                       // contended: without the prefix
     std::string owner{};                     // contended: who holds it
     std::chrono::milliseconds remaining{0};  // contended: how long at most
+    std::exception_ptr thrown{};             // stands for all of the above
 
     void set(Errc what, std::string words) {
         error = what;
@@ -27,6 +29,7 @@ struct Failure {
     }
     // Throws LockNotAcquired or LockError, as the family says.
     [[noreturn]] void raise() const {
+        if (thrown) std::rethrow_exception(thrown);
         if (contended()) throw LockNotAcquired(error, key, owner, remaining);
         throw LockError(error, detail);
     }

@@ -50,43 +50,42 @@ detail::LeasePtr LockManager::acquire_lease(std::string_view key, const LockOpti
     return detail::Core::acquire(core_, key, options, stop, failure);
 }
 
-std::optional<ScopedDistributedLock> LockManager::acquire(std::string_view key,
-                                                          const LockOptions& options,
-                                                          const std::stop_token& stop) {
+Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
+                                                     const LockOptions& options,
+                                                     const std::stop_token& stop) {
     Failure failure;
     auto lease = acquire_lease(key, options, stop, failure);
     if (lease != nullptr) return ScopedDistributedLock{std::move(lease)};
-    if (failure.contended()) return std::nullopt;
+    if (failure.contended()) return detail::NotAcquired{std::move(failure)};
     failure.raise();
 }
 
-std::optional<ScopedDistributedLock> LockManager::acquire(std::string_view key,
-                                                          const LockOptions& options,
-                                                          const std::stop_token& stop,
-                                                          std::error_code& ec) {
+Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
+                                                     const LockOptions& options,
+                                                     const std::stop_token& stop,
+                                                     std::error_code& ec) {
     Failure failure;
     auto lease = acquire_lease(key, options, stop, failure);
     ec = failure.code();
-    if (lease == nullptr) return std::nullopt;
+    if (lease == nullptr) return detail::NotAcquired{std::move(failure)};
     return ScopedDistributedLock{std::move(lease)};
 }
 
-std::optional<ScopedDistributedLock> LockManager::acquire(std::string_view key,
-                                                          const LockOptions& options,
-                                                          std::error_code& ec) {
+Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
+                                                     const LockOptions& options,
+                                                     std::error_code& ec) {
     return acquire(key, options, std::stop_token{}, ec);
 }
 
-std::optional<ScopedDistributedLock> LockManager::try_acquire(std::string_view key,
-                                                              LockOptions options) {
+Acquired<ScopedDistributedLock> LockManager::try_acquire(std::string_view key,
+                                                         LockOptions options) {
     options.wait = false;
     options.wait_timeout.reset();
     return acquire(key, options);
 }
 
-std::optional<ScopedDistributedLock> LockManager::try_acquire(std::string_view key,
-                                                              LockOptions options,
-                                                              std::error_code& ec) {
+Acquired<ScopedDistributedLock> LockManager::try_acquire(std::string_view key, LockOptions options,
+                                                         std::error_code& ec) {
     options.wait = false;
     options.wait_timeout.reset();
     return acquire(key, options, ec);

@@ -162,35 +162,35 @@ ReleaseResult ScopedLockSet::release(std::error_code& ec) noexcept {
     return worst;
 }
 
-std::optional<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::Keys keys,
-                                         const LockOptions& options, const std::stop_token& stop) {
+Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::Keys keys,
+                                    const LockOptions& options, const std::stop_token& stop) {
     try {
         return ScopedLockSet{manager, keys, options, stop};
     } catch (const LockNotAcquired&) {
-        return std::nullopt;
+        return detail::NotAcquired::by_exception();
     }
 }
 
-std::optional<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::KeyList keys,
-                                         const LockOptions& options, const std::stop_token& stop) {
+Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::KeyList keys,
+                                    const LockOptions& options, const std::stop_token& stop) {
     return acquire_all(manager, ScopedLockSet::Keys{keys.begin(), keys.size()}, options, stop);
 }
 
-std::optional<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::Keys keys,
-                                         const LockOptions& options, const std::stop_token& stop,
-                                         std::error_code& ec) {
+Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::Keys keys,
+                                    const LockOptions& options, const std::stop_token& stop,
+                                    std::error_code& ec) {
     ec.clear();
     try {
         return ScopedLockSet{manager, keys, options, stop};
     } catch (const Error& error) {
         ec = error.code();
-        return std::nullopt;
+        return detail::NotAcquired::by_exception();
     }
 }
 
-std::optional<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::KeyList keys,
-                                         const LockOptions& options, const std::stop_token& stop,
-                                         std::error_code& ec) {
+Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::KeyList keys,
+                                    const LockOptions& options, const std::stop_token& stop,
+                                    std::error_code& ec) {
     return acquire_all(manager, ScopedLockSet::Keys{keys.begin(), keys.size()}, options, stop, ec);
 }
 

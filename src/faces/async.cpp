@@ -45,8 +45,7 @@ bool AsyncAcquire::start(const AsyncNext& next) {
     return false;
 }
 
-bool AsyncAcquire::take(LeasePtr& lease, std::error_code* ec) {
-    Failure failure;
+bool AsyncAcquire::take(LeasePtr& lease, std::error_code* ec, Failure& failure) {
     bool granted = false;
     if (refused_ == nullptr) {
         granted = task_->take(lease, failure);
@@ -61,15 +60,17 @@ bool AsyncAcquire::take(LeasePtr& lease, std::error_code* ec) {
     return granted;
 }
 
-std::optional<ScopedDistributedLock> AsyncAcquire::take_lock(std::error_code* ec) {
+Acquired<ScopedDistributedLock> AsyncAcquire::take_lock(std::error_code* ec) {
     LeasePtr lease;
-    if (!take(lease, ec)) return std::nullopt;
+    Failure failure;
+    if (!take(lease, ec, failure)) return NotAcquired{std::move(failure)};
     return ScopedDistributedLock{std::move(lease)};
 }
 
 bool AsyncAcquire::take_grant(std::error_code* ec) {
     LeasePtr none;
-    return take(none, ec);
+    Failure failure;
+    return take(none, ec, failure);
 }
 
 }  // namespace detail

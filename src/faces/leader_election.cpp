@@ -14,12 +14,6 @@ std::optional<Leader> leader_of(LockInfo info) {
     return Leader{std::move(info.owner), info.fencing_token, info.remaining};
 }
 
-std::optional<Leadership> leadership_of(std::optional<ScopedDistributedLock> lock) {
-    std::optional<Leadership> lead;
-    if (lock) lead.emplace(std::move(*lock));
-    return lead;
-}
-
 }  // namespace
 
 // The former leadership ends when this object has the new one: its callbacks may destroy this.
@@ -68,13 +62,12 @@ LeaderElection::LeaderElection(LockManager& manager, std::string_view name,
                                const LockOptions& options)
     : manager_{manager}, name_{name}, options_{checked(options)} {}
 
-std::optional<Leadership> LeaderElection::campaign(const std::stop_token& stop) {
-    return leadership_of(manager_.acquire(name_, options_.waiting(), stop));
+Acquired<Leadership> LeaderElection::campaign(const std::stop_token& stop) {
+    return lead_with(manager_.acquire(name_, options_.waiting(), stop));
 }
 
-std::optional<Leadership> LeaderElection::campaign(const std::stop_token& stop,
-                                                   std::error_code& ec) {
-    return leadership_of(manager_.acquire(name_, options_.waiting(), stop, ec));
+Acquired<Leadership> LeaderElection::campaign(const std::stop_token& stop, std::error_code& ec) {
+    return lead_with(manager_.acquire(name_, options_.waiting(), stop, ec));
 }
 
 std::optional<Leader> LeaderElection::leader() {

@@ -63,23 +63,23 @@ OwnedLock LockOwner::enter(std::string_view key, const LockOptions& options,
     return {keys_, std::move(owned)};
 }
 
-std::optional<OwnedLock> LockOwner::acquire(std::string_view key, const LockOptions& options,
-                                            const std::stop_token& stop) {
+Acquired<OwnedLock> LockOwner::acquire(std::string_view key, const LockOptions& options,
+                                       const std::stop_token& stop) {
     try {
         return enter(key, options, stop);
     } catch (const LockNotAcquired&) {
-        return std::nullopt;
+        return detail::NotAcquired::by_exception();
     }
 }
 
-std::optional<OwnedLock> LockOwner::acquire(std::string_view key, const LockOptions& options,
-                                            const std::stop_token& stop, std::error_code& ec) {
+Acquired<OwnedLock> LockOwner::acquire(std::string_view key, const LockOptions& options,
+                                       const std::stop_token& stop, std::error_code& ec) {
     ec.clear();
     try {
         return enter(key, options, stop);
     } catch (const Error& error) {
         ec = error.code();
-        return std::nullopt;
+        return detail::NotAcquired::by_exception();
     }
 }
 

@@ -10,6 +10,7 @@
 #include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/conformance_case.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "conformance/locker_acl.hpp"
 #include "support/redis_server.hpp"
@@ -176,7 +177,7 @@ TEST(LeastPrivilege, WrongPasswordIsRefused) {
         "redis",
         make_redis_backend({.url = server.url(), .username = "locker", .password = "wrong"}));
     std::error_code ec;
-    EXPECT_FALSE(locks.acquire("key", {.backend = "redis"}, ec).has_value());
+    EXPECT_FALSE(granted(locks.acquire("key", {.backend = "redis"}, ec)));
     EXPECT_EQ(ec, Errc::authentication_failed);
     EXPECT_EQ(ec, Family::refused);
 }

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "fault/fault_fixture.hpp"
 
 namespace leaselock {
@@ -60,7 +62,7 @@ class Row51Credentials : public ::testing::Test {
                 callers.emplace_back([&, key = "key-" + std::to_string(n)] {
                     while (boot_clock()->now() < until) {
                         std::error_code ec;
-                        EXPECT_FALSE(locks.acquire(key, {}, ec));
+                        EXPECT_FALSE(granted(locks.acquire(key, {}, ec)));
                         EXPECT_EQ(ec, expected) << ec.message();
                         ++refused;
                     }
@@ -127,7 +129,7 @@ TEST_F(Row51Credentials, UserWhoLacksARightInsideAScriptIsReplacedForTheNextCall
     say("locker-1", "first");
     LockManager locks = manager();
     std::error_code ec;
-    EXPECT_FALSE(locks.acquire("key", {}, ec));
+    EXPECT_FALSE(granted(locks.acquire("key", {}, ec)));
     EXPECT_EQ(ec, Errc::access_denied);
     say("locker-2", "second");
     expect_works(locks);
@@ -238,7 +240,7 @@ TEST_F(Row51Credentials, CallbackThatHangsHoldsNobodyElse) {
     ASSERT_TRUE(poll_until([&] { return thread.load() != std::thread::id{}; }));
     const auto took = time_of([&] {
         std::error_code ec;
-        EXPECT_FALSE(locks.acquire("other", {.wait_timeout = short_timeout}, ec));
+        EXPECT_FALSE(granted(locks.acquire("other", {.wait_timeout = short_timeout}, ec)));
         EXPECT_EQ(ec, Errc::connect_failed) << ec.message();
     });
     EXPECT_LT(took, 2 * short_timeout * patience);
@@ -259,7 +261,7 @@ TEST_F(Row51Credentials, CallbackThatTakesTooLongIsAConnectionThatFailed) {
         short_timeout);
     std::jthread slow{[&] {
         std::error_code ec;
-        EXPECT_FALSE(locks.acquire("key", {}, ec));
+        EXPECT_FALSE(granted(locks.acquire("key", {}, ec)));
         EXPECT_EQ(ec, Errc::connect_failed) << ec.message();
     }};
     ASSERT_TRUE(poll_until([&] { return was_asked.load(); }));

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
 #include <leaselock/with_lock.hpp>
 
 #include "fault/holder_fixture.hpp"
@@ -217,12 +218,12 @@ TEST_F(HolderLocal, Row59KeyOfAnyBytesIsALockOrATypedErrorBeforeAnyCommand) {
     const std::string before = info(server_, "commandstats", "cmdstat_evalsha");
     for (const std::string& key :
          {""s, "a\0b"s, "a\r\nb"s, "\n"s, std::string(513, 'k'), std::string(1 << 20, 'k')}) {
-        EXPECT_FALSE(locks_.acquire(key, {}, ec_));
+        EXPECT_FALSE(granted(locks_.acquire(key, {}, ec_)));
         EXPECT_EQ(ec_, Errc::invalid_key) << ec_.message();
     }
     for (const Duration ttl : {Duration{0ms}, Duration{-1ms}, Duration{1ms}, Duration{9ms},
                                Duration{24h + 1ms}, Duration{milliseconds::max()}}) {
-        EXPECT_FALSE(locks_.acquire("key", {.ttl = ttl}, ec_));
+        EXPECT_FALSE(granted(locks_.acquire("key", {.ttl = ttl}, ec_)));
         EXPECT_EQ(ec_, Errc::invalid_option) << ec_.message();
     }
     EXPECT_EQ(info(server_, "commandstats", "cmdstat_evalsha"), before);
@@ -241,7 +242,8 @@ TEST_F(HolderLocal, Row59ExtensionByNonsenseIsRefusedAndTheLockStays) {
 
 TEST_F(HolderLocal, Row61LockIsNotTakenTwiceNorReleasedTwiceNorByAGuardThatWasMovedFrom) {
     ScopedDistributedLock lock{locks_, "key", {.ttl = 10min}};
-    EXPECT_FALSE(locks_.acquire("key", {}, ec_)) << "not even by the same manager and thread";
+    EXPECT_FALSE(granted(locks_.acquire("key", {}, ec_)))
+        << "not even by the same manager and thread";
     EXPECT_EQ(ec_, Errc::held) << ec_.message();
     ScopedDistributedLock moved{std::move(lock)};
     EXPECT_FALSE(lock.owns_lock());  // NOLINT(bugprone-use-after-move): it says what is left
@@ -261,7 +263,7 @@ TEST_F(HolderLocal, Row67ManagersOfOnePrefixWithOtherOptionsExcludeEachOther) {
         LockManager& second = first == &brief ? locks_ : brief;
         auto lock = first->acquire("key", {}, ec_);
         ASSERT_TRUE(lock) << ec_.message();
-        EXPECT_FALSE(second.acquire("key", {}, ec_));
+        EXPECT_FALSE(granted(second.acquire("key", {}, ec_)));
         EXPECT_EQ(ec_, Errc::held) << ec_.message();
         EXPECT_EQ(lock->release(ec_), ReleaseResult::released) << ec_.message();
         const auto next = second.acquire("key", {.renewal = Renewal::off}, ec_);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <thread>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "fault/holder_fixture.hpp"
 #include "support/weather_proxy.hpp"
 
@@ -94,7 +96,7 @@ TEST_F(HolderOutage, Row14AcquireThatAStoppedServerRunsLateLeavesNothingAndTheDu
     // too.
     ASSERT_EQ(hold({}, "warm").release(), ReleaseResult::released);
     server_.pause();
-    EXPECT_FALSE(locks_.acquire("key", {.ttl = 10min}, ec_));
+    EXPECT_FALSE(granted(locks_.acquire("key", {.ttl = 10min}, ec_)));
     EXPECT_EQ(ec_, Errc::command_timed_out) << ec_.message();
     EXPECT_EQ(locks_.stats().cleanups_now, 1U);
     server_.resume();
@@ -127,7 +129,7 @@ TEST(HolderDuty, Row14LateAcquireThatIsStillInTimeIsReleasedByTheCleanUp) {
     expect_works(locks);
     server.pause();
     std::error_code ec;
-    EXPECT_FALSE(locks.acquire("key", {.ttl = 10min}, ec));
+    EXPECT_FALSE(granted(locks.acquire("key", {.ttl = 10min}, ec)));
     server.step_clock(-2s);
     server.resume();
     EXPECT_TRUE(poll_until([&] { return server.cli("EXISTS", "{p:key}:ll:f") == "1"; }))
@@ -146,7 +148,7 @@ TEST_F(DurableOutage, Row15KilledServerThatKeepsItsDataKeepsTheHolderAndRenewsIt
     server_.kill9();
     server_.restart();
     ASSERT_TRUE(renews_again());
-    EXPECT_FALSE(other_.acquire("key", {}, ec_));
+    EXPECT_FALSE(granted(other_.acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::held) << ec_.message();
     EXPECT_GT(believed_until(lock), first_end);
     lock.ensure();
@@ -189,7 +191,7 @@ TEST(HolderLoading, Row17LoadingServerIsNoLossAndIsAskedAgain) {
         return ec == Errc::loading;
     }));
     lock.ensure();
-    EXPECT_FALSE(locks.acquire("other-key", {}, ec));
+    EXPECT_FALSE(granted(locks.acquire("other-key", {}, ec)));
     EXPECT_EQ(ec, Errc::loading) << ec.message();
     reloader.join();
     lock.extend(2min);
@@ -263,8 +265,9 @@ TEST_F(HolderOutage, WaitIsOverInTimeWhateverTheServerIsAt) {
     constexpr milliseconds wait = 300ms;
     const auto wait_once = [&](const char* what) {
         LockManager locks = told_manager(told_, backend_on(proxy_.url()), "me", 0ms);
-        const auto took = time_of(
-            [&] { EXPECT_FALSE(locks.acquire("key", {.wait_timeout = wait}, ec_)) << what; });
+        const auto took = time_of([&] {
+            EXPECT_FALSE(granted(locks.acquire("key", {.wait_timeout = wait}, ec_))) << what;
+        });
         EXPECT_TRUE(ec_ == Family::unavailable || ec_ == Family::unknown) << ec_.message();
         EXPECT_GE(took, wait) << what;
         EXPECT_LT(took, (wait + 2 * 250ms) * patience) << what;
@@ -286,7 +289,7 @@ TEST_F(HolderOutage, GuardHoldsNothingAfterAReleaseThatFailed) {
     EXPECT_EQ(ec_, Family::unknown) << ec_.message();
     EXPECT_FALSE(lock.owns_lock());
     EXPECT_EQ(lock.release(), ReleaseResult::not_held);
-    EXPECT_FALSE(locks_.acquire("key", {}, ec_)) << "not from memory";
+    EXPECT_FALSE(granted(locks_.acquire("key", {}, ec_))) << "not from memory";
     server_.resume();
     EXPECT_TRUE(acquire_as_other()) << ec_.message();
     EXPECT_EQ(loss.fired(), 0) << "a release is no loss";

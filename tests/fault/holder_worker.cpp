@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <leaselock/redis.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "support/fenced_store.hpp"
 #include "support/history.hpp"
@@ -87,9 +88,10 @@ int renew(const std::string& url, milliseconds ttl, milliseconds time) {
     if (last - first < 30min) return 4;  // nobody stepped it
     if (locks.stats().renewed == 0) return 5;
     // A wait, and the time for which an acquire is meant, too.
-    if (locks.acquire("key", {.wait_timeout = 50ms}, ec) || ec != Errc::wait_timed_out) return 6;
+    if (granted(locks.acquire("key", {.wait_timeout = 50ms}, ec)) || ec != Errc::wait_timed_out)
+        return 6;
     if (lock->release(ec) != ReleaseResult::released) return 7;
-    return locks.acquire("key", {}, ec) ? 0 : 8;
+    return granted(locks.acquire("key", {}, ec)) ? 0 : 8;
 }
 
 // Ends with guards that go away in either order with their managers.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include <leaselock/detail/blocking_call.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/copies_fixture.hpp"
 
@@ -59,9 +60,10 @@ TEST_P(RawCopies, BackendAndManagerOfTheOriginalAreRefusedInACopy) {
                               Findings found;
                               std::error_code ec;
                               LockManager own = manager_on(backend_);
-                              found.expect(!own.try_acquire("other", {}, ec), "granted");
+                              found.expect(!granted(own.try_acquire("other", {}, ec)), "granted");
                               found.expect(ec == Errc::forked, "backend: " + ec.message());
-                              found.expect(!locks_.try_acquire("other", {}, ec), "granted");
+                              found.expect(!granted(locks_.try_acquire("other", {}, ec)),
+                                           "granted");
                               found.expect(ec == Errc::forked, "manager: " + ec.message());
                               locks_ = LockManager{};
                               backend_.reset();
@@ -103,7 +105,8 @@ TEST_P(RawCopies, CopyIsAnotherHolder) {
                           [&] {
                               LockManager own = manager_on(make_backend());
                               std::error_code ec;
-                              return own.try_acquire("key", {}, ec) ? "granted" : ec.message();
+                              return granted(own.try_acquire("key", {}, ec)) ? "granted"
+                                                                             : ec.message();
                           }),
                   GetParam() == Kind::memory ? "granted" : make_error_code(Errc::held).message());
     }

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <thread>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "fault/fault_fixture.hpp"
 #include "support/free_port.hpp"
 #include "wire/command.hpp"
@@ -164,7 +166,7 @@ TEST_F(RedisRefusal, RetryWhoseFenceIsGoneGetsAHigherOneAndNoShorterLease) {
 
 TEST_F(RedisRefusal, Row21ValueOfAnotherTypeIsCorruptAndLeftAlone) {
     server_.cli("RPUSH", "p:key", "a", "b");
-    EXPECT_FALSE(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_));
+    EXPECT_FALSE(granted(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_)));
     EXPECT_EQ(ec_, Errc::corrupt) << ec_.message();
     (void)locks_.inspect("key", {}, ec_);
     EXPECT_EQ(ec_, Errc::corrupt) << ec_.message();
@@ -180,7 +182,7 @@ TEST_F(RedisRefusal, Row21ValueOfAnotherTypeIsCorruptAndLeftAlone) {
 
 TEST_F(RedisRefusal, Row21ValueWithoutTtlIsCorruptAndLeftAlone) {
     server_.cli("SET", "p:key", "precious");
-    EXPECT_FALSE(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_));
+    EXPECT_FALSE(granted(locks_.acquire("key", {.wait_timeout = long_timeout}, ec_)));
     EXPECT_EQ(ec_, Errc::corrupt) << ec_.message();
     (void)locks_.inspect("key", {}, ec_);
     EXPECT_EQ(ec_, Errc::corrupt) << ec_.message();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <leaselock/count_down_latch.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/fault_fixture.hpp"
 #include "support/leaks.hpp"
@@ -25,7 +26,7 @@ constexpr LockOptions two_of_three{.ttl = 10min, .share = {2, 3}};
 class ShareOutage : public ::testing::Test {
   protected:
     // A call of another thread that waits for a share, and has its place.
-    [[nodiscard]] std::future<std::optional<ScopedDistributedLock>> wait_for(Share share) {
+    [[nodiscard]] std::future<Acquired<ScopedDistributedLock>> wait_for(Share share) {
         const int before = locks_.inspect("key").waiting;
         auto call = std::async(std::launch::async, [this, share] {
             return locks_.acquire("key", {.ttl = 10min, .wait_timeout = 50s, .share = share});
@@ -44,7 +45,7 @@ TEST_F(ShareOutage, ServerThatForgetsHasNoHoldersAndGivesHigherFences) {
     ASSERT_TRUE(reader.has_value());
     server_.kill9();
     std::error_code down;
-    EXPECT_FALSE(locks_.acquire("key", reading, down));
+    EXPECT_FALSE(granted(locks_.acquire("key", reading, down)));
     EXPECT_EQ(down, Family::unavailable) << down.message();
     server_.restart();
     let_idle();
@@ -86,7 +87,7 @@ TEST_F(ShareOutage, PermitsWhoseReplyIsLostComeBack) {
     LockManager hasty = manager_on(server_.url(), short_timeout);
     expect_works(hasty);
     server_.pause();
-    EXPECT_FALSE(hasty.acquire("key", two_of_three, ec_));
+    EXPECT_FALSE(granted(hasty.acquire("key", two_of_three, ec_)));
     EXPECT_EQ(ec_, Family::unknown) << ec_.message();
     server_.resume();
     EXPECT_TRUE(poll_until([&] {
@@ -127,17 +128,17 @@ TEST_F(ShareOutage, LockWhoseHoldersWereDeletedIsFullUntilItEnds) {
     auto reader = locks_.acquire("key", reading);
     ASSERT_TRUE(reader.has_value());
     server_.cli("DEL", "{p:key}:ll:h");
-    EXPECT_FALSE(locks_.try_acquire("key", reading, ec_).has_value());
+    EXPECT_FALSE(granted(locks_.try_acquire("key", reading, ec_)));
     EXPECT_EQ(ec_, Errc::held);
-    EXPECT_FALSE(locks_.try_acquire("key", {.ttl = 10min}, ec_).has_value());
+    EXPECT_FALSE(granted(locks_.try_acquire("key", {.ttl = 10min}, ec_)));
     EXPECT_EQ(ec_, Errc::held);
     server_.cli("PEXPIRE", lock_key, "1");
-    EXPECT_TRUE(poll_until([&] { return locks_.try_acquire("key", reading).has_value(); }));
+    EXPECT_TRUE(poll_until([&] { return granted(locks_.try_acquire("key", reading)); }));
 }
 
 TEST_F(ShareOutage, SomethingElseUnderTheKeyIsLeftAlone) {
     server_.cli("SADD", lock_key, "something");
-    EXPECT_FALSE(locks_.acquire("key", reading, ec_));
+    EXPECT_FALSE(granted(locks_.acquire("key", reading, ec_)));
     EXPECT_EQ(ec_, Errc::corrupt);
     CountDownLatch latch{locks_, "key", 2};
     latch.count_down(ec_);
@@ -147,7 +148,7 @@ TEST_F(ShareOutage, SomethingElseUnderTheKeyIsLeftAlone) {
 
 TEST_F(ShareOutage, ForeignLockKeepsReadersOutAndTheOtherWayRound) {
     server_.cli("SET", lock_key, "foreign", "NX", "PX", "600000");
-    EXPECT_FALSE(locks_.try_acquire("key", reading, ec_));
+    EXPECT_FALSE(granted(locks_.try_acquire("key", reading, ec_)));
     EXPECT_EQ(ec_, Errc::held);
     server_.cli("DEL", lock_key);
     const auto reader = locks_.acquire("key", reading);
@@ -184,7 +185,7 @@ TEST_F(ShareOutage, FullMemoryGivesNothingAndTakesEverythingBack) {
     auto reader = locks_.acquire("key", reading);
     ASSERT_TRUE(reader.has_value());
     server_.cli("CONFIG", "SET", "maxmemory", "1");
-    EXPECT_FALSE(locks_.acquire("key", reading, ec_));
+    EXPECT_FALSE(granted(locks_.acquire("key", reading, ec_)));
     EXPECT_EQ(ec_, Errc::out_of_memory);
     CountDownLatch latch{locks_, "latch", 1};
     latch.count_down(ec_);

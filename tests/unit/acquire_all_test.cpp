@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
@@ -62,10 +64,10 @@ TEST_F(AcquireAll, DestructorReleasesInReverse) {
 
 TEST_F(AcquireAll, IsAllOrNothing) {
     const auto held = world_.other.acquire("b");
-    EXPECT_FALSE(acquire_all(locks_, {"a", "b", "c"}).has_value());
+    EXPECT_FALSE(granted(acquire_all(locks_, {"a", "b", "c"})));
     EXPECT_EQ(asked(Verb::acquire), "b a b ") << "c was never asked for";
     EXPECT_TRUE(is_free("a"));
-    EXPECT_FALSE(acquire_all(locks_, {"a", "b"}, {}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(acquire_all(locks_, {"a", "b"}, {}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::held);
     try {
         const ScopedLockSet all{locks_, {"a", "b"}};
@@ -93,20 +95,20 @@ TEST_F(AcquireAll, ErrorSaysWhichKey) {
 
 TEST_F(AcquireAll, BadInputIsRefusedBeforeIo) {
     const std::vector<std::string_view> none;
-    EXPECT_FALSE(acquire_all(locks_, none, {}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(acquire_all(locks_, none, {}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::invalid_option);
-    EXPECT_FALSE(acquire_all(locks_, {"a", ""}, {}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(acquire_all(locks_, {"a", ""}, {}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::invalid_key);
-    EXPECT_FALSE(acquire_all(locks_, {"a"}, {.retry_delay = -1ms}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(acquire_all(locks_, {"a"}, {.retry_delay = -1ms}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::invalid_option);
     std::vector<std::string> names;
     for (std::size_t i = 0; i <= max_keys_at_once; ++i) names.push_back(std::to_string(i));
     std::vector<std::string_view> keys{names.begin(), names.end()};
-    EXPECT_FALSE(acquire_all(locks_, keys, {}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(acquire_all(locks_, keys, {}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::invalid_option);
     EXPECT_EQ(world_.backend->count(), 0U);
     keys.back() = keys.front();
-    EXPECT_TRUE(acquire_all(locks_, keys, {}, {}, ec_).has_value()) << "repetitions do not count";
+    EXPECT_TRUE(acquire_all(locks_, keys, {}, {}, ec_)) << "repetitions do not count";
 }
 
 TEST_F(AcquireAll, OneDeadlineIsForAll) {
@@ -136,7 +138,7 @@ TEST_F(AcquireAll, StopEndsTheWait) {
     });
     ASSERT_TRUE(poll_until([&] { return !is_free("a"); }));
     stop.request_stop();
-    EXPECT_FALSE(call.get().has_value());
+    EXPECT_FALSE(granted(call.get()));
     EXPECT_EQ(ec_, Errc::cancelled);
     EXPECT_TRUE(poll_until([&] { return is_free("a"); }));
 }
@@ -193,7 +195,7 @@ TEST_F(AcquireAll, WhatIsLostWhileOthersAreWaitedForIsGivenBack) {
     ASSERT_TRUE(poll_until([&] { return !is_free("a"); }));
     world_.clock->advance(10s);
     b->release();
-    EXPECT_FALSE(call.get().has_value());
+    EXPECT_FALSE(granted(call.get()));
     EXPECT_EQ(ec_, Errc::granted_too_late);
     EXPECT_TRUE(poll_until([&] { return is_free("b"); }));
 }

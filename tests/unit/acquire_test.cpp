@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
@@ -54,7 +56,7 @@ TEST(Acquire, WithoutWaitingLooksOnce) {
     ManagerWorld world;
     const auto held = world.other.acquire("key");
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {}, ec)));
     EXPECT_EQ(ec, Errc::held);
     EXPECT_EQ(acquires_of(*world.backend), 2U);
     EXPECT_EQ(world.manager.acquire("key"), std::nullopt);
@@ -66,11 +68,11 @@ TEST(Acquire, TryAcquireDoesNotWaitWhateverTheOptionsSay) {
     const auto begin = world.clock->now();
     std::error_code ec;
     const LockOptions options{.wait = true, .wait_timeout = forever};
-    EXPECT_FALSE(world.manager.try_acquire("key", options, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.try_acquire("key", options, ec)));
     EXPECT_EQ(ec, Errc::held);
-    EXPECT_FALSE(world.manager.try_acquire("key", options).has_value());
+    EXPECT_FALSE(granted(world.manager.try_acquire("key", options)));
     EXPECT_EQ(world.clock->now(), begin);
-    EXPECT_TRUE(world.manager.try_acquire("free").has_value());
+    EXPECT_TRUE(world.manager.try_acquire("free"));
 }
 
 TEST(Acquire, WaitsForRetryCountTimesRetryDelay) {
@@ -78,8 +80,8 @@ TEST(Acquire, WaitsForRetryCountTimesRetryDelay) {
     const auto held = world.other.acquire("key", {.ttl = 1h});
     const auto begin = world.clock->now();
     std::error_code ec;
-    EXPECT_FALSE(
-        world.manager.acquire("key", {.wait = true, .retry_count = 7, .retry_delay = 40ms}, ec));
+    EXPECT_FALSE(granted(
+        world.manager.acquire("key", {.wait = true, .retry_count = 7, .retry_delay = 40ms}, ec)));
     EXPECT_EQ(ec, Errc::wait_timed_out);
     EXPECT_EQ(world.clock->now() - begin, 280ms);
     EXPECT_GE(acquires_of(*world.backend), 1U + 1U + 280U / 50U);
@@ -91,7 +93,7 @@ TEST(Acquire, WaitTimeoutImpliesWaitAndGoesBeforeRetryCount) {
     const auto held = world.other.acquire("key", {.ttl = 1h});
     const auto begin = world.clock->now();
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {.wait_timeout = 2s, .retry_count = 1}, ec));
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.wait_timeout = 2s, .retry_count = 1}, ec)));
     EXPECT_EQ(ec, Errc::wait_timed_out);
     EXPECT_EQ(world.clock->now() - begin, 2s);
 }
@@ -101,7 +103,7 @@ TEST(Acquire, WaitOfZeroIsOverAfterOneLook) {
     const auto held = world.other.acquire("key");
     const auto begin = world.clock->now();
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {.wait_timeout = 0s}, ec));
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.wait_timeout = 0s}, ec)));
     EXPECT_EQ(ec, Errc::wait_timed_out);
     EXPECT_EQ(world.clock->now(), begin);
 }
@@ -129,8 +131,8 @@ TEST(Acquire, StopEndsAWait) {
     std::stop_source source;
     std::error_code ec;
     auto call = std::async(std::launch::async, [&] {
-        return world.manager.acquire("key", {.wait_timeout = forever}, source.get_token(), ec)
-            .has_value();
+        return granted(
+            world.manager.acquire("key", {.wait_timeout = forever}, source.get_token(), ec));
     });
     world.clock->wait_for_sleepers();
     source.request_stop();
@@ -144,10 +146,10 @@ TEST(Acquire, StopThatWasRequestedBeforeStillAllowsOneLook) {
     ManagerWorld world;
     std::stop_source source;
     source.request_stop();
-    EXPECT_TRUE(world.manager.acquire("free", {.wait = true}, source.get_token()).has_value());
+    EXPECT_TRUE(world.manager.acquire("free", {.wait = true}, source.get_token()));
     const auto held = world.other.acquire("key");
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {.wait = true}, source.get_token(), ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.wait = true}, source.get_token(), ec)));
     EXPECT_EQ(ec, Errc::cancelled);
 }
 
@@ -165,15 +167,15 @@ TEST_P(EveryTrouble, IsThrownOrToldAndTheManagerWorksAgainAfterwards) {
             << error.what();
     }
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("the key", {}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("the key", {}, ec)));
     EXPECT_EQ(ec, GetParam());
-    EXPECT_FALSE(world.manager.try_acquire("the key", {}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.try_acquire("the key", {}, ec)));
     EXPECT_EQ(ec, GetParam());
     EXPECT_THROW((void)world.manager.inspect("the key"), LockError);
     EXPECT_FALSE(world.manager.inspect("the key", {}, ec).held);
     EXPECT_EQ(ec, GetParam());
     world.backend->heal();
-    EXPECT_TRUE(world.manager.acquire("the key", {}, ec).has_value());
+    EXPECT_TRUE(world.manager.acquire("the key", {}, ec));
     EXPECT_FALSE(ec);
 }
 
@@ -195,7 +197,7 @@ TEST_P(RanUnseen, LeavesNoLockBehind) {
         world.backend->fail_next({.error = GetParam(), .runs = true});
     }
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {}, ec)));
     EXPECT_EQ(ec, GetParam());
     EXPECT_FALSE(world.other.inspect("key").held);
     const auto records = world.backend->records();
@@ -226,7 +228,7 @@ TEST(Acquire, WaitOutlivesTrouble) {
     for (const Errc error : {Errc::connect_failed, Errc::loading, Errc::command_timed_out}) {
         world.backend->fail_next({.error = error});
     }
-    EXPECT_TRUE(world.manager.acquire("key", {.wait_timeout = 5s}).has_value());
+    EXPECT_TRUE(world.manager.acquire("key", {.wait_timeout = 5s}));
 }
 
 TEST(Acquire, GrantThatComesBehindItsLeaseIsReleased) {
@@ -235,7 +237,7 @@ TEST(Acquire, GrantThatComesBehindItsLeaseIsReleased) {
         if (request.verb == Verb::acquire) world.clock->advance(10s - 50ms);
     });
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {.ttl = 10s}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.ttl = 10s}, ec)));
     EXPECT_EQ(ec, Errc::granted_too_late);
     EXPECT_TRUE(support::poll_until([&] { return !world.other.inspect("key").held; }));
 }
@@ -243,10 +245,10 @@ TEST(Acquire, GrantThatComesBehindItsLeaseIsReleased) {
 TEST(Acquire, CodeIsClearedBySuccess) {
     ManagerWorld world;
     std::error_code ec = Errc::held;
-    EXPECT_TRUE(world.manager.acquire("a", {}, ec).has_value());
+    EXPECT_TRUE(world.manager.acquire("a", {}, ec));
     EXPECT_FALSE(ec);
     ec = Errc::held;
-    EXPECT_TRUE(world.manager.acquire("b", {}, std::stop_token{}, ec).has_value());
+    EXPECT_TRUE(world.manager.acquire("b", {}, std::stop_token{}, ec));
     EXPECT_FALSE(ec);
     ec = Errc::held;
     (void)world.manager.inspect("a", {}, ec);

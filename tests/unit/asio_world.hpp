@@ -16,6 +16,7 @@
 #include <optional>
 
 #include <leaselock/memory_backend.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 #include <leaselock/testing/fault_backend.hpp>
 
 #include "support/poll_until.hpp"
@@ -23,7 +24,7 @@
 namespace leaselock {
 
 namespace net = detail::net;
-using Lock = std::optional<ScopedDistributedLock>;
+using Lock = Acquired<ScopedDistributedLock>;
 using support::poll_until;
 
 class AsioWorld : public ::testing::Test {
@@ -63,7 +64,7 @@ class AsioWorld : public ::testing::Test {
         });
     }
     [[nodiscard]] bool free_soon() {
-        return poll_until([&] { return locks_.try_acquire("key").has_value(); });
+        return poll_until([&] { return granted(locks_.try_acquire("key")); });
     }
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <leaselock/async.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "support/coroutines.hpp"
 #include "support/poll_until.hpp"
@@ -54,7 +55,7 @@ TEST_F(Async, FreeLockIsGivenAndReleased) {
     bool held = false;
     auto run = [&]() -> Detached {
         auto lock = co_await locks_.async_acquire("key");
-        held = lock && lock->owns_lock() && !locks_.acquire("key");
+        held = lock && lock->owns_lock() && !granted(locks_.acquire("key"));
         released = co_await lock->async_release();
         held = held && !lock->owns_lock();
         ++done_;
@@ -72,8 +73,8 @@ TEST_F(Async, HeldLockIsNothingWithoutAWaitAndTheCodeSaysWhy) {
     std::optional<bool> got;
     std::optional<bool> got_with_code;
     auto run = [&]() -> Detached {
-        got = (co_await locks_.async_acquire("key")).has_value();
-        got_with_code = (co_await locks_.async_acquire("key", {}, {}, ec)).has_value();
+        got = granted(co_await locks_.async_acquire("key"));
+        got_with_code = granted(co_await locks_.async_acquire("key", {}, {}, ec));
         ++done_;
     };
     run();
@@ -126,7 +127,7 @@ TEST_F(Async, AnswerThatIsLostIsCleanedUp) {
     run();
     ASSERT_TRUE(all_done(1));
     EXPECT_EQ(ec, Errc::command_timed_out);
-    EXPECT_TRUE(poll_until([&] { return locks_.acquire("key").has_value(); }));
+    EXPECT_TRUE(poll_until([&] { return granted(locks_.acquire("key")); }));
 }
 
 TEST_F(Async, ReleaseThatFailsIsUnknownAndRepeated) {
@@ -142,7 +143,7 @@ TEST_F(Async, ReleaseThatFailsIsUnknownAndRepeated) {
     ASSERT_TRUE(all_done(1));
     EXPECT_EQ(released, ReleaseResult::unknown);
     EXPECT_EQ(ec, Errc::command_timed_out);
-    EXPECT_TRUE(poll_until([&] { return locks_.acquire("key").has_value(); }));
+    EXPECT_TRUE(poll_until([&] { return granted(locks_.acquire("key")); }));
 }
 
 TEST_F(Async, ReleaseOverABrokenConnectionIsSentOnceMore) {
@@ -266,7 +267,7 @@ TEST_F(Async, StopEndsTheWaitAndLeavesNoPlace) {
     ASSERT_TRUE(all_done(1));
     EXPECT_EQ(ec, Errc::cancelled);
     held->release();
-    EXPECT_TRUE(poll_until([&] { return locks_.try_acquire("key").has_value(); }));
+    EXPECT_TRUE(poll_until([&] { return granted(locks_.try_acquire("key")); }));
 }
 
 TEST_F(Async, WaitEndsAtItsTime) {
@@ -292,7 +293,7 @@ TEST_F(Async, WaitingCoroutineMayBeDestroyed) {
         ASSERT_TRUE(poll_until([&] { return asked(Verb::acquire) == 2; }));
     }
     held->release();
-    EXPECT_TRUE(poll_until([&] { return locks_.try_acquire("key").has_value(); }));
+    EXPECT_TRUE(poll_until([&] { return granted(locks_.try_acquire("key")); }));
     EXPECT_EQ(done_, 0);
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <system_error>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "unit/waiting_world.hpp"
 
@@ -52,7 +54,7 @@ TEST(CountDownLatch, ContradictionsAreTypedErrors) {
     EXPECT_EQ(ec, Errc::conflicting_use);
     EXPECT_THROW((void)other.count(), LockError);
     EXPECT_EQ(latch.count(), 1);
-    EXPECT_FALSE(world.other.acquire("latch", {.wait = true}, {}, ec));
+    EXPECT_FALSE(granted(world.other.acquire("latch", {.wait = true}, {}, ec)));
     EXPECT_EQ(ec, Errc::conflicting_use) << "a latch is no lock, and nobody waits for it";
 }
 

@@ -125,7 +125,8 @@ class FileBoot : public ::testing::Test {
     [[nodiscard]] int acquire(LockOptions options = {.ttl = 1h}) const {
         LockManager locks = make_manager();
         std::error_code why;
-        return locks.acquire("key", options, why) ? granted : status_of(why);
+        const auto lock = locks.acquire("key", options, why);
+        return lock ? granted : status_of(why);
     }
     [[nodiscard]] bool with_another_boot_id() const {
         std::ofstream{home_.file("id")} << "01234567-89ab-cdef-0123-456789abcdef\n";
@@ -191,10 +192,10 @@ TEST_F(FileBoot, WithoutDescriptorsNothingIsGrantedAndNothingRemembered) {
                       }
                       for (std::size_t i = 0; i < free; ++i) ::close(all[i]);
                       std::error_code why;
-                      if (locks.acquire("key", {.ttl = 1h}, why)) return granted;
+                      if (auto lock = locks.acquire("key", {.ttl = 1h}, why)) return granted;
                       if (why != Errc::held && why != Errc::too_many_clients) return why.value();
                       for (std::size_t i = free; i < all.size(); ++i) ::close(all[i]);
-                      if (locks.acquire("key", {.ttl = 1h}, why)) return granted;
+                      if (auto lock = locks.acquire("key", {.ttl = 1h}, why)) return granted;
                       return status_of(why);
                   }),
                   contended);

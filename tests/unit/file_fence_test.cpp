@@ -133,7 +133,7 @@ TEST_F(FileFences, KeyThatIsHeldHandsOverAHigherTokenWhateverTheFileSays) {
     auto lock = locks.acquire("key", {.ttl = 1min});
     std::uint64_t second = 0;
     std::jthread waits{[&] {
-        second = waiter.acquire("key", {.ttl = 1min, .wait_timeout = 1min})->fencing_token();
+        second = waiter.acquire("key", {.ttl = 1min, .wait_timeout = 1min}).value().fencing_token();
     }};
     while (locks.inspect("key").waiting == 0) std::this_thread::yield();
     std::filesystem::remove(fence_);

@@ -13,6 +13,7 @@
 #include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 #include <leaselock/testing/manual_clock.hpp>
 
 #include "support/temp_dir.hpp"
@@ -163,7 +164,7 @@ TEST_F(FileMinHold, OfAJobWhoseProcessIsKilledKeepsItFromRunningAgain) {
     EXPECT_FALSE(run_once(locks, "job", {.min_hold = 1h}, [] {}));
     // The 100 ms of a dead process are over, and the 1 h of the job are not.
     std::error_code why;
-    EXPECT_FALSE(locks.acquire("job", {.wait_timeout = 300ms}, why));
+    EXPECT_FALSE(granted(locks.acquire("job", {.wait_timeout = 300ms}, why)));
     EXPECT_EQ(why, Errc::wait_timed_out);
     EXPECT_GT(locks.inspect("job").remaining, 1min);
 }

@@ -14,6 +14,7 @@
 #include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 #include <leaselock/testing/manual_clock.hpp>
 
 #include "file/names.hpp"
@@ -53,7 +54,7 @@ class FileWorld : public ::testing::Test {
     // Whether it gets the lock.
     [[nodiscard]] static std::future<bool> wait_for_key(LockManager& locks) {
         return std::async(std::launch::async, [&locks] {
-            return locks.acquire("key", {.ttl = 10min, .wait_timeout = 1h}).has_value();
+            return granted(locks.acquire("key", {.ttl = 10min, .wait_timeout = 1h}));
         });
     }
     [[nodiscard]] std::size_t files() const {

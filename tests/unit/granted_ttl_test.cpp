@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "core/hold_machine.hpp"
 #include "unit/manager_world.hpp"
 
@@ -58,7 +60,7 @@ class GrantedTtl : public ::testing::Test {
 
 TEST_F(GrantedTtl, LeaseThatIsGrantedForLessIsBelievedForLess) {
     const auto lock = short_.manager.acquire("key", {.ttl = 30s, .renewal = Renewal::off});
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(lock->remaining(), believed(3s));
     short_.clock->advance(3s - safety_margin(3s));
     EXPECT_FALSE(lock->owns_lock());
@@ -67,19 +69,19 @@ TEST_F(GrantedTtl, LeaseThatIsGrantedForLessIsBelievedForLess) {
 
 TEST_F(GrantedTtl, LeaseThatIsGrantedForLessIsRenewedAtAThirdOfThatAndStays) {
     auto lock = short_.manager.acquire("key", {.ttl = 30s});
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     for (int i = 0; i < 20; ++i) {
         pass(short_, 1s);
         ASSERT_EQ(lock->remaining(), believed(3s));
     }
     EXPECT_EQ(short_.manager.stats().renewed, 20U);
-    EXPECT_FALSE(short_.other.acquire("key").has_value());
+    EXPECT_FALSE(granted(short_.other.acquire("key")));
     EXPECT_EQ(lock->release(), ReleaseResult::released);
 }
 
 TEST_F(GrantedTtl, RenewalsThatFailEndALeaseAtTheEndOfWhatWasGranted) {
     const auto lock = short_.manager.acquire("key", {.ttl = 30s});
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     pass(short_, 1s);
     short_.backend->fail_all({.error = Errc::connect_failed});
     pass(short_, 3s - safety_margin(3s) - 1ms);
@@ -91,7 +93,7 @@ TEST_F(GrantedTtl, RenewalsThatFailEndALeaseAtTheEndOfWhatWasGranted) {
 
 TEST_F(GrantedTtl, ExtensionIsBelievedForWhatWasGranted) {
     auto lock = short_.manager.acquire("key", {.ttl = 2s});
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(lock->remaining(), believed(2s));
     lock->extend(1min);
     EXPECT_EQ(lock->remaining(), believed(3s));
@@ -100,7 +102,7 @@ TEST_F(GrantedTtl, ExtensionIsBelievedForWhatWasGranted) {
 TEST_F(GrantedTtl, GrantForNextToNothingIsGivenBack) {
     ManagerWorld world{Sleep::blocking, std::make_shared<ToyStore>(1ms, 2ms)};
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {.ttl = 30s}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.ttl = 30s}, ec)));
     EXPECT_EQ(ec, Errc::granted_too_late);
     world.clock->wait_for_background();
     EXPECT_EQ(world.backend->records().back().verb, Verb::release);
@@ -108,7 +110,7 @@ TEST_F(GrantedTtl, GrantForNextToNothingIsGivenBack) {
 
 TEST_F(GrantedTtl, LeaseThatIsGrantedForMoreIsBelievedAsAsked) {
     auto lock = long_.manager.acquire("key", {.ttl = 3s});
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(lock->remaining(), believed(3s));
     EXPECT_GT(long_.other.inspect("key").remaining, 19s);
     pass(long_, 1s);

@@ -16,6 +16,7 @@
 
 #include <leaselock/file.hpp>
 #include <leaselock/redis.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "support/coroutines.hpp"
 #include "support/poll_until.hpp"
@@ -190,13 +191,13 @@ TEST(Guarantees, EachDemandIsRefusedByAStoreThatPromisesNothingElse) {
     for (const Guarantees& demanded : demands) {
         ManagerWorld world = world_of({});
         std::error_code ec;
-        EXPECT_FALSE(world.manager.acquire("key", {.require = demanded}, ec).has_value());
+        EXPECT_FALSE(granted(world.manager.acquire("key", {.require = demanded}, ec)));
         EXPECT_EQ(ec, Errc::not_promised) << to_string(demanded);
         EXPECT_EQ(ec, Family::refused);
         EXPECT_EQ(ec, std::errc::not_supported);
         EXPECT_EQ(world.backend->count(), 0U);
         ManagerWorld able = world_of(demanded);
-        EXPECT_TRUE(able.manager.acquire("key", {.require = demanded}, ec).has_value());
+        EXPECT_TRUE(able.manager.acquire("key", {.require = demanded}, ec));
         EXPECT_EQ(ec, std::error_code{});
     }
 }
@@ -223,7 +224,7 @@ TEST(Guarantees, RefusalNamesTheDemandAndThePromise) {
 TEST(Guarantees, DemandIsForTheBackendOfTheCall) {
     ManagerWorld world = world_of({});
     const LockOptions fair{.backend = "memory", .require = {.fair = true}};
-    EXPECT_TRUE(world.manager.acquire("key", fair).has_value());
+    EXPECT_TRUE(world.manager.acquire("key", fair));
     EXPECT_EQ(world.backend->count(), 0U);
     try {
         (void)world.manager.acquire("key", {.backend = "store", .require = {.fair = true}});
@@ -315,7 +316,7 @@ TEST(Guarantees, DemandHoldsForCoroutinesAndCallbacks) {
     auto run = [&]() -> support::Detached {
         const LockOptions options{.wait_timeout = forever, .require = {.notified = true}};
         EXPECT_FALSE(
-            (co_await world.manager.async_acquire("key", options, {}, of_coroutine)).has_value());
+            granted(co_await world.manager.async_acquire("key", options, {}, of_coroutine)));
         ++done;
     };
     run();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "support/history_check.hpp"
 #include "support/temp_dir.hpp"
@@ -106,7 +107,7 @@ TEST_F(HistoryTest, LockIsNotedWithEachYesAndWithoutTheNo) {
     const auto before = boot_clock()->now();
     auto lock = RecordedLock::acquire(history_, locks, "key", {.ttl = 10s}, ec);
     ASSERT_TRUE(lock) << ec.message();
-    EXPECT_FALSE(RecordedLock::acquire(history_, locks, "key", {}, ec));
+    EXPECT_FALSE(granted(RecordedLock::acquire(history_, locks, "key", {}, ec)));
     const auto after = boot_clock()->now();
     EXPECT_TRUE(lock->owns_lock());
     const auto first_yes = history_.read().at(0).last_yes;

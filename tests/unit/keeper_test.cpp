@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
@@ -46,7 +48,7 @@ TEST_F(Keeper, RenewsAtAThirdOfTheTtlAsLongAsTheGuardLives) {
     EXPECT_EQ(lock->remaining(), 30s - 302ms);
     for (int i = 0; i < 20; ++i) pass(10s);
     EXPECT_TRUE(lock->owns_lock()) << "seven times its ttl";
-    EXPECT_FALSE(world_.other.acquire("key").has_value());
+    EXPECT_FALSE(granted(world_.other.acquire("key")));
     EXPECT_EQ(world_.manager.stats().renewed, 21U);
     EXPECT_EQ(lock->release(), ReleaseResult::released);
 }
@@ -115,7 +117,7 @@ TEST_F(Keeper, HealedTooLateIsLostForGoodAndTheKeyIsNotMadeAgain) {
     std::error_code ec;
     lock->extend(30s, ec);
     EXPECT_EQ(ec, Errc::lost);
-    EXPECT_TRUE(world_.manager.acquire("key").has_value());
+    EXPECT_TRUE(world_.manager.acquire("key"));
 }
 
 // Pain: the holder is never told that its lock is gone.
@@ -256,7 +258,7 @@ TEST_F(Keeper, RepeatedReleaseKeepsTheMinHold) {
 TEST_F(Keeper, AcquireOfUnknownOutcomeLeavesNoLock) {
     world_.backend->fail_next({.error = Errc::command_timed_out, .runs = true});
     std::error_code ec;
-    EXPECT_FALSE(world_.manager.acquire("key", {}, ec).has_value());
+    EXPECT_FALSE(granted(world_.manager.acquire("key", {}, ec)));
     EXPECT_EQ(ec, Errc::command_timed_out);
     EXPECT_TRUE(poll_until([&] { return !world_.other.inspect("key").held; }));
 }
@@ -269,7 +271,7 @@ TEST_F(Keeper, OwnReleaseThatIsUnderWayIsNoReasonToBeSentAway) {
             ASSERT_TRUE(lock.has_value()) << i;
             world_.backend->fail_next({.error = Errc::busy});
         }
-        EXPECT_TRUE(world_.manager.acquire("key", {.ttl = 1h}).has_value()) << i;
+        EXPECT_TRUE(world_.manager.acquire("key", {.ttl = 1h})) << i;
     }
 }
 
@@ -285,12 +287,12 @@ TEST_F(Keeper, TooManyCleanupsAreRefusedWithAnErrorOfTheirOwn) {
     ASSERT_TRUE(poll_until([&] { return locks.stats().cleanups_now == 2; }));
     const std::size_t before = world_.backend->count();
     std::error_code ec;
-    EXPECT_FALSE(locks.acquire("c", {}, ec).has_value());
+    EXPECT_FALSE(granted(locks.acquire("c", {}, ec)));
     EXPECT_EQ(ec, Errc::too_many_cleanups);
     EXPECT_EQ(world_.backend->count(), before) << "before any I/O";
     for (int i = 0; i < 3; ++i) pass(1s);
     EXPECT_TRUE(poll_until([&] { return locks.stats().cleanups_now == 0; }));
-    EXPECT_TRUE(locks.acquire("c", {}, ec).has_value());
+    EXPECT_TRUE(locks.acquire("c", {}, ec));
 }
 
 TEST_F(Keeper, ManagerOfTheParentRefusesInTheChild) {
@@ -299,7 +301,7 @@ TEST_F(Keeper, ManagerOfTheParentRefusesInTheChild) {
     const pid_t child = ::fork();
     if (child == 0) {
         std::error_code ec;
-        const bool got = world_.manager.acquire("other", {}, ec).has_value();
+        const bool got = granted(world_.manager.acquire("other", {}, ec));
         const bool refused = ec == Errc::forked;
         std::error_code looked;
         (void)world_.manager.inspect("key", {}, looked);

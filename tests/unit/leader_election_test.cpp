@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/coroutines.hpp"
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
@@ -60,10 +62,10 @@ TEST_F(Election, CampaignEndsByItsStopTokenOrItsTime) {
         std::async(std::launch::async, [&] { return there_.campaign(stop.get_token(), ec_); });
     world_.clock->wait_for_background(2);
     stop.request_stop();
-    EXPECT_FALSE(waiting.get().has_value());
+    EXPECT_FALSE(granted(waiting.get()));
     EXPECT_EQ(ec_, Errc::cancelled);
     LeaderElection brief{world_.other, "scheduler", {.wait_timeout = 0ms}};
-    EXPECT_FALSE(brief.campaign({}, ec_).has_value());
+    EXPECT_FALSE(granted(brief.campaign({}, ec_)));
     EXPECT_EQ(ec_, Errc::wait_timed_out);
 }
 
@@ -77,7 +79,7 @@ TEST_F(Election, LeaderThatDoesNotRenewIsFollowedAndKnowsIt) {
     EXPECT_FALSE(first->leads());
     EXPECT_TRUE(poll_until([&] { return ended.stop_requested(); }));
     while (waiting.wait_for(1ms) != std::future_status::ready) world_.clock->advance(10ms);
-    EXPECT_GT(waiting.get()->term(), first->term());
+    EXPECT_GT(waiting.get().value().term(), first->term());
     EXPECT_EQ(first->resign(), ReleaseResult::lost);
 }
 
@@ -91,7 +93,7 @@ TEST_F(Election, EndFiresBeforeOthersCanLead) {
     // By the destructor, and by an assignment, too.
     lead = here_.campaign();
     const std::stop_token by_assignment = lead->ended();
-    *lead = Leadership{*world_.manager.acquire("another")};
+    *lead = Leadership{world_.manager.acquire("another").value()};
     EXPECT_TRUE(by_assignment.stop_requested());
     const std::stop_token by_destructor = lead->ended();
     lead.reset();
@@ -152,7 +154,7 @@ TEST_F(Election, BadInputShowsAtTheFirstCall) {
 // A former leader whose min_hold is not over does not lead any more.
 TEST_F(Election, NobodyLeadsWhileTheKeyIsKept) {
     LeaderElection keeping{world_.manager, "scheduler", {.min_hold = 1min}};
-    keeping.campaign()->resign();
+    keeping.campaign().value().resign();
     EXPECT_FALSE(there_.leader().has_value());
 }
 

@@ -145,26 +145,26 @@ TEST_F(Lifetime, TemplateIsKeptByWhateverKeepsOptions) {
 }
 
 TEST_F(Lifetime, LeadershipMayGoInACallbackOfItsResignation) {
-    auto lead = std::make_unique<Leadership>(*manager_->acquire("leader", {.ttl = 10s}));
+    auto lead = std::make_unique<Leadership>(manager_->acquire("leader", {.ttl = 10s}).value());
     const std::stop_callback on_end{lead->ended(), [&] { lead.reset(); }};
     EXPECT_EQ(lead->resign(), ReleaseResult::not_held) << "its destructor has released it";
     EXPECT_EQ(lead, nullptr);
-    EXPECT_TRUE(manager_->try_acquire("leader").has_value());
+    EXPECT_TRUE(manager_->try_acquire("leader"));
 }
 
 TEST_F(Lifetime, LeadershipMayGoInACallbackOfTheOneThatItReplaces) {
-    auto lead = std::make_unique<Leadership>(*manager_->acquire("first", {.ttl = 10s}));
-    Leadership next{*manager_->acquire("second", {.ttl = 10s})};
+    auto lead = std::make_unique<Leadership>(manager_->acquire("first", {.ttl = 10s}).value());
+    Leadership next{manager_->acquire("second", {.ttl = 10s}).value()};
     const std::stop_callback on_end{lead->ended(), [&] { lead.reset(); }};
     *lead = std::move(next);
     EXPECT_EQ(lead, nullptr);
-    EXPECT_TRUE(manager_->try_acquire("first").has_value());
-    EXPECT_TRUE(manager_->try_acquire("second").has_value());
+    EXPECT_TRUE(manager_->try_acquire("first"));
+    EXPECT_TRUE(manager_->try_acquire("second"));
 }
 
 // Pain: a service that ends its leadership under a mutex which its callback wants, too.
 TEST_F(Lifetime, DestructorsWaitForNoCallback) {
-    std::optional<Leadership> lead{*manager_->acquire("leader", short_one)};
+    std::optional<Leadership> lead{manager_->acquire("leader", short_one).value()};
     auto all = acquire_all(*manager_, {"a", "b"}, short_one);
     auto lock = manager_->acquire("key", short_one);
     std::promise<void> go_on;

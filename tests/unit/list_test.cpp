@@ -10,6 +10,7 @@
 
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 #include <leaselock/testing/manual_clock.hpp>
 
 #include "support/redis_server.hpp"
@@ -119,15 +120,15 @@ TEST_F(List, ValueLongerThanAnyLockIsCorruptAndLeftOut) {
     LockManager locks = manager("p:");
     EXPECT_EQ(keys_of(locks.list()), (Keys{"lock", "long"}));
     EXPECT_TRUE(locks.inspect("long").owner.empty());
-    EXPECT_FALSE(locks.try_acquire("long"));
+    EXPECT_FALSE(granted(locks.try_acquire("long")));
     for (const std::string key : {"too-long", "huge"}) {
         (void)locks.inspect(key, {}, ec_);
         EXPECT_EQ(ec_, Errc::corrupt) << key;
         (void)locks.force_release(key, {}, ec_);
         EXPECT_EQ(ec_, Errc::corrupt) << key;
-        EXPECT_FALSE(locks.try_acquire(key, {}, ec_));
+        EXPECT_FALSE(granted(locks.try_acquire(key, {}, ec_)));
         EXPECT_EQ(ec_, Errc::corrupt) << key;
-        EXPECT_FALSE(locks.try_acquire(key, {.share = shared}, ec_));
+        EXPECT_FALSE(granted(locks.try_acquire(key, {.share = shared}, ec_)));
         EXPECT_EQ(ec_, Errc::corrupt) << key;
     }
     EXPECT_EQ(server_.cli("STRLEN", "p:huge"), "3000000") << "left alone";

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <leaselock/async.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "support/poll_until.hpp"
 #include "unit/waiting_world.hpp"
@@ -101,7 +102,7 @@ TEST(LocalWaiters, StandBehindThoseOfOtherManagersWhoCameBeforeTheyContended) {
     ASSERT_TRUE(next.has_value());
     EXPECT_TRUE(second.waits());
     next->release();
-    EXPECT_TRUE(second.get().has_value());
+    EXPECT_TRUE(granted(second.get()));
 }
 
 // Two threads that poll for the first time at the same moment: the one that is first at the store
@@ -132,7 +133,7 @@ TEST(LocalWaiters, ThatStartTogetherDoNotLeaveTheKeyFreeWhereNothingIsTold) {
     Crossed waiters{world, patient};
     holder->release();
     ASSERT_TRUE(world.is_done_within(soon, waiters.first().call()));
-    waiters.first().get()->release();
+    waiters.first().get().value().release();
     EXPECT_TRUE(world.is_done_within(soon, waiters.second().call()));
 }
 
@@ -152,8 +153,8 @@ TEST(LocalWaiters, WhoseLockWasGrantedUnseenAsksForItFromTheLine) {
     WaitingCall first{world, world.manager, "key", patient, 2};
     EXPECT_TRUE(world.other.inspect("key").held);
     ASSERT_TRUE(world.is_done_within(10s, first.call())) << "its ttl is an hour";
-    first.get()->release();
-    EXPECT_TRUE(second->get().has_value());
+    first.get().value().release();
+    EXPECT_TRUE(granted(second->get()));
 }
 
 TEST(LocalWaiters, TasksThatBeginTogetherTakeOneEntryAtTheStore) {
@@ -192,12 +193,12 @@ TEST(LocalWaiters, WhoIsCancelledInTheLineCostsTheStoreNothing) {
     WaitingCall third{world, world.manager, "key", patient, 3};
     const std::size_t commands = world.backend->count();
     second.stop();
-    EXPECT_FALSE(second.get().has_value());
+    EXPECT_FALSE(granted(second.get()));
     EXPECT_EQ(second.error(), Errc::cancelled);
     EXPECT_EQ(world.backend->count(), commands);
     holder->release();
-    first.get()->release();
-    EXPECT_TRUE(third.get().has_value());
+    first.get().value().release();
+    EXPECT_TRUE(granted(third.get()));
 }
 
 TEST(LocalWaiters, WhoTimesOutInTheLineLooksOnceAndLeavesNothing) {
@@ -207,12 +208,12 @@ TEST(LocalWaiters, WhoTimesOutInTheLineLooksOnceAndLeavesNothing) {
     WaitingCall second{world, world.manager, "key", {.wait_timeout = 50ms}, 2};
     const std::size_t commands = world.backend->count();
     world.clock->advance(50ms);
-    EXPECT_FALSE(second.get().has_value());
+    EXPECT_FALSE(granted(second.get()));
     EXPECT_EQ(second.error(), Errc::wait_timed_out);
     EXPECT_EQ(world.backend->count(), commands + 1);
     EXPECT_EQ(world.backend->records().back().place, 0ms);
     holder->release();
-    EXPECT_TRUE(first.get().has_value());
+    EXPECT_TRUE(granted(first.get()));
 }
 
 TEST(LocalWaiters, WhoContendsAndIsCancelledPassesTheTurnOn) {
@@ -221,11 +222,11 @@ TEST(LocalWaiters, WhoContendsAndIsCancelledPassesTheTurnOn) {
     WaitingCall first{world, world.manager, "key", patient, 1};
     WaitingCall second{world, world.manager, "key", patient, 2};
     first.stop();
-    EXPECT_FALSE(first.get().has_value());
+    EXPECT_FALSE(granted(first.get()));
     ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
     world.clock->wait_for_sleepers(1);
     holder->release();
-    EXPECT_TRUE(second.get().has_value());
+    EXPECT_TRUE(granted(second.get()));
 }
 
 TEST(LocalWaiters, WhoContendsAndFailsPassesTheTurnOn) {
@@ -235,12 +236,12 @@ TEST(LocalWaiters, WhoContendsAndFailsPassesTheTurnOn) {
     WaitingCall second{world, world.manager, "key", patient, 2};
     world.backend->fail_next({.error = Errc::corrupt});
     world.clock->advance(130ms);  // the next look of the one who contends
-    EXPECT_FALSE(first.get().has_value());
+    EXPECT_FALSE(granted(first.get()));
     EXPECT_EQ(first.error(), Errc::corrupt);
     ASSERT_TRUE(support::poll_until([&] { return world.looks() >= 3; }));
     world.clock->wait_for_sleepers(1);
     holder->release();
-    EXPECT_TRUE(second.get().has_value());
+    EXPECT_TRUE(granted(second.get()));
 }
 
 TEST(LocalWaiters, HandOffThatCrossesACancelGoesOnToTheNext) {
@@ -258,7 +259,7 @@ TEST(LocalWaiters, HandOffThatCrossesACancelGoesOnToTheNext) {
         }
         // He may have looked before the first one's place was left, and then looks again soon.
         world.pass_time_until_done(second.call());
-        ASSERT_TRUE(second.get().has_value());
+        ASSERT_TRUE(granted(second.get()));
     }
 }
 
@@ -270,10 +271,10 @@ TEST(LocalWaiters, KeysDoNotHoldEachOtherUp) {
     WaitingCall for_b{world, world.manager, "b", patient, 2};
     EXPECT_EQ(world.looks(), 2U);
     b->release();
-    EXPECT_TRUE(for_b.get().has_value());
+    EXPECT_TRUE(granted(for_b.get()));
     EXPECT_TRUE(for_a.waits());
     a->release();
-    EXPECT_TRUE(for_a.get().has_value());
+    EXPECT_TRUE(granted(for_a.get()));
 }
 
 TEST(LocalWaiters, DoNotHoldUpThoseWhoDoNotWait) {
@@ -281,14 +282,14 @@ TEST(LocalWaiters, DoNotHoldUpThoseWhoDoNotWait) {
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall waiting{world, world.manager, "key", patient};
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {}, ec)));
     EXPECT_EQ(ec, Errc::held);
-    EXPECT_FALSE(world.manager.acquire("key", {.wait_timeout = 0s}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.wait_timeout = 0s}, ec)));
     EXPECT_EQ(ec, Errc::wait_timed_out);
-    EXPECT_TRUE(world.manager.acquire("other key", patient, ec).has_value());
+    EXPECT_TRUE(world.manager.acquire("other key", patient, ec));
     EXPECT_EQ(world.looks(), 4U);
     holder->release();
-    EXPECT_TRUE(waiting.get().has_value());
+    EXPECT_TRUE(granted(waiting.get()));
 }
 
 TEST(LocalWaiters, OutlastTheirManager) {

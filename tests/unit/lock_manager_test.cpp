@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "unit/manager_world.hpp"
 
 namespace leaselock {
@@ -16,15 +18,15 @@ using namespace std::chrono_literals;
 
 TEST(Registry, HasMemoryAndItIsTheDefault) {
     LockManager manager;
-    EXPECT_TRUE(manager.acquire("key").has_value());
-    EXPECT_TRUE(manager.acquire("other key", {.backend = "memory"}).has_value());
+    EXPECT_TRUE(manager.acquire("key"));
+    EXPECT_TRUE(manager.acquire("other key", {.backend = "memory"}));
 }
 
 TEST(Registry, ACallMayNameItsBackend) {
     ManagerWorld world;
     const auto here = world.manager.acquire("key");
-    EXPECT_TRUE(world.manager.acquire("key", {.backend = "memory"}).has_value());
-    EXPECT_FALSE(world.manager.acquire("key", {.backend = "store"}).has_value());
+    EXPECT_TRUE(world.manager.acquire("key", {.backend = "memory"}));
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.backend = "store"})));
     EXPECT_TRUE(world.manager.inspect("key", "store").held);
     EXPECT_FALSE(world.manager.inspect("key", "memory").held);
 }
@@ -33,10 +35,10 @@ TEST(Registry, TheManagersOptionsMayNameTheDefault) {
     ManagerWorld world;
     LockManager manager{{.backend = "store", .clock = world.clock}};
     std::error_code ec;
-    EXPECT_FALSE(manager.acquire("key", {}, ec).has_value());
+    EXPECT_FALSE(granted(manager.acquire("key", {}, ec)));
     EXPECT_EQ(ec, Errc::unknown_backend);
     manager.register_backend("store", world.backend);
-    EXPECT_TRUE(manager.acquire("key").has_value());
+    EXPECT_TRUE(manager.acquire("key"));
     EXPECT_EQ(world.backend->records().front().verb, Verb::acquire);
 }
 
@@ -195,7 +197,7 @@ TEST(LockManager, DefaultIsOneForTheWholeProcess) {
     EXPECT_EQ(&manager, &default_manager());
     const auto lock = manager.acquire("key of the default manager");
     EXPECT_TRUE(lock.has_value());
-    EXPECT_FALSE(default_manager().acquire("key of the default manager").has_value());
+    EXPECT_FALSE(granted(default_manager().acquire("key of the default manager")));
 }
 
 }  // namespace

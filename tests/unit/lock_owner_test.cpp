@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
@@ -45,21 +47,21 @@ TEST_F(Owner, EntersAgainWithoutACommandAndLeavesAtTheLastLevel) {
     EXPECT_EQ(world_.backend->count(), commands);
     EXPECT_TRUE(inner->owns_lock());
     EXPECT_EQ(owner_.levels("key"), 1U);
-    EXPECT_FALSE(world_.other.acquire("key").has_value());
+    EXPECT_FALSE(granted(world_.other.acquire("key")));
     EXPECT_EQ(inner->release(), ReleaseResult::released);
     EXPECT_EQ(owner_.levels("key"), 0U);
-    EXPECT_TRUE(world_.other.acquire("key").has_value());
+    EXPECT_TRUE(world_.other.acquire("key"));
 }
 
 TEST_F(Owner, OwnersAndKeysAreApart) {
     LockOwner another{world_.manager};
     const auto lock = owner_.acquire("key");
-    EXPECT_FALSE(another.acquire("key", {}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(another.acquire("key", {}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::held);
-    EXPECT_FALSE(another.acquire("key").has_value());
-    EXPECT_TRUE(owner_.acquire("other key").has_value());
+    EXPECT_FALSE(granted(another.acquire("key")));
+    EXPECT_TRUE(owner_.acquire("other key"));
     // By another name it is the same backend.
-    EXPECT_TRUE(owner_.acquire("key", {.backend = "store"}).has_value());
+    EXPECT_TRUE(owner_.acquire("key", {.backend = "store"}));
     // And this is another one.
     const auto elsewhere = owner_.acquire("key", {.backend = "memory"});
     EXPECT_EQ(owner_.levels("key", "memory"), 1U);
@@ -82,13 +84,13 @@ TEST_F(Owner, LossIsALossForAllLevels) {
     EXPECT_TRUE(poll_until([&] { return outer_lost.stop_requested(); }));
     EXPECT_TRUE(inner_lost.stop_requested());
     // The key is free, and the owner does not get it while levels of the lost lease are left.
-    EXPECT_FALSE(owner_.acquire("key", {}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(owner_.acquire("key", {}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::lost);
     EXPECT_THROW((void)owner_.acquire("key", {.wait_timeout = forever}), LockLost);
     EXPECT_EQ(inner->release(), ReleaseResult::lost);
     EXPECT_THROW((void)owner_.acquire("key"), LockLost);
     EXPECT_EQ(outer->release(), ReleaseResult::lost);
-    EXPECT_TRUE(owner_.acquire("key").has_value());
+    EXPECT_TRUE(owner_.acquire("key"));
 }
 
 TEST_F(Owner, GuardsOutliveOwnerAndManager) {
@@ -99,9 +101,9 @@ TEST_F(Owner, GuardsOutliveOwnerAndManager) {
         lock = owner.acquire("key", {.ttl = 1h});
     }
     EXPECT_FALSE(lock->owns_lock()) << "the manager is gone";
-    EXPECT_FALSE(world_.other.acquire("key").has_value());
+    EXPECT_FALSE(granted(world_.other.acquire("key")));
     lock.reset();
-    EXPECT_TRUE(world_.other.acquire("key").has_value());
+    EXPECT_TRUE(world_.other.acquire("key"));
 }
 
 TEST_F(Owner, MoveAssignmentLetsGo) {
@@ -116,7 +118,7 @@ TEST_F(Owner, MoveAssignmentLetsGo) {
 // While one thread waits for the lock, another one of the same owner comes.
 class SecondThread : public Owner {
   protected:
-    std::future<std::optional<OwnedLock>> start(const LockOptions& options) {
+    std::future<Acquired<OwnedLock>> start(const LockOptions& options) {
         return std::async(std::launch::async, [this, options] {
             return owner_.acquire("key", options, stop_.get_token(), ec_);
         });
@@ -133,7 +135,7 @@ class SecondThread : public Owner {
     std::stop_source stop_;
     std::stop_source first_stop_;
     std::optional<ScopedDistributedLock> held_;
-    std::future<std::optional<OwnedLock>> first_;
+    std::future<Acquired<OwnedLock>> first_;
 };
 
 TEST_F(SecondThread, GetsTheSameLease) {
@@ -149,46 +151,46 @@ TEST_F(SecondThread, GetsTheSameLease) {
 
 TEST_F(SecondThread, DoesNotWaitIfItDoesNotWait) {
     first_waits();
-    EXPECT_FALSE(start({}).get().has_value());
+    EXPECT_FALSE(granted(start({}).get()));
     EXPECT_EQ(ec_, Errc::held);
-    EXPECT_FALSE(start({.wait_timeout = 0ms}).get().has_value());
+    EXPECT_FALSE(granted(start({.wait_timeout = 0ms}).get()));
     EXPECT_EQ(ec_, Errc::wait_timed_out);
     first_stop_.request_stop();
-    EXPECT_FALSE(first_.get().has_value());
+    EXPECT_FALSE(granted(first_.get()));
 }
 
 TEST_F(SecondThread, IsStoppedByItsToken) {
     first_waits();
     auto second = start({.wait_timeout = forever});
     stop_.request_stop();
-    EXPECT_FALSE(second.get().has_value());
+    EXPECT_FALSE(granted(second.get()));
     EXPECT_EQ(ec_, Errc::cancelled);
     first_stop_.request_stop();
-    EXPECT_FALSE(first_.get().has_value());
+    EXPECT_FALSE(granted(first_.get()));
 }
 
 TEST_F(SecondThread, GoesOnWhereTheFirstGaveUp) {
     first_waits();
     auto second = start({.wait_timeout = forever, .retry_delay = 1h});
     first_stop_.request_stop();
-    EXPECT_FALSE(first_.get().has_value());
+    EXPECT_FALSE(granted(first_.get()));
     held_->release();
-    EXPECT_TRUE(second.get().has_value()) << ec_.message();
+    EXPECT_TRUE(granted(second.get())) << ec_.message();
 }
 
 TEST_F(Owner, BadInputIsRefusedBeforeIo) {
-    EXPECT_FALSE(owner_.acquire("", {}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(owner_.acquire("", {}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::invalid_key);
-    EXPECT_FALSE(owner_.acquire("key", {.ttl = 0ms}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(owner_.acquire("key", {.ttl = 0ms}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::invalid_option);
-    EXPECT_FALSE(owner_.acquire("key", {.backend = "nowhere"}, {}, ec_).has_value());
+    EXPECT_FALSE(granted(owner_.acquire("key", {.backend = "nowhere"}, {}, ec_)));
     EXPECT_EQ(ec_, Errc::unknown_backend);
     EXPECT_THROW((void)owner_.levels("key", "nowhere"), LockError);
     EXPECT_EQ(world_.backend->count(), 0U);
     world_.backend->fail_next({.error = Errc::access_denied});
     EXPECT_THROW((void)owner_.acquire("key"), LockError);
     EXPECT_EQ(owner_.levels("key"), 0U);
-    EXPECT_TRUE(owner_.acquire("key").has_value()) << "a failure leaves nothing behind";
+    EXPECT_TRUE(owner_.acquire("key")) << "a failure leaves nothing behind";
 }
 
 // Two owners with two threads each: threads of one owner are in together, those of two never.

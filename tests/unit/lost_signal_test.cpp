@@ -41,7 +41,7 @@ class LostSignal : public ::testing::Test {
 class BusyNotifier {
   public:
     explicit BusyNotifier(ManagerWorld& world)
-        : doomed_{*world.manager.acquire("doomed", {.ttl = 1s, .renewal = Renewal::off})},
+        : doomed_{world.manager.acquire("doomed", {.ttl = 1s, .renewal = Renewal::off}).value()},
           callback_{doomed_.lost(), [this] {
                         inside_.set_value();
                         go_on_.get_future().wait();
@@ -65,7 +65,7 @@ TEST_F(LostSignal, NeverRunsACallbackOnTheThreadThatAsks) {
     auto lock = world_.manager.acquire("key", short_one);
     auto owned = LockOwner{world_.manager}.acquire("owned", short_one);
     auto all = acquire_all(world_.manager, {"a", "b"}, short_one);
-    Leadership lead{*world_.manager.acquire("leader", short_one)};
+    Leadership lead{world_.manager.acquire("leader", short_one).value()};
     std::mutex mutex;
     std::atomic<int> ran{0};
     std::atomic<bool> on_the_callers{false};

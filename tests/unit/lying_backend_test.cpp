@@ -12,6 +12,7 @@
 
 #include <leaselock/async.hpp>
 #include <leaselock/leaselock.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "support/coroutines.hpp"
 #include "support/poll_until.hpp"
@@ -125,10 +126,12 @@ class LyingBackend : public ::testing::Test {
 TEST_F(LyingBackend, AcquireThatDoesNotWaitBelievesNoPlace) {
     for (const Reply& lie : acquire_lies) {
         liar_->lie(lie);
-        expect_protocol_error([&](auto& ec) { EXPECT_FALSE(locks_.try_acquire("key", {}, ec)); });
+        expect_protocol_error(
+            [&](auto& ec) { EXPECT_FALSE(granted(locks_.try_acquire("key", {}, ec))); });
         EXPECT_THROW((void)locks_.try_acquire("key"), LockError);
         expect_protocol_error([&](auto& ec) {
-            EXPECT_FALSE(locks_.acquire("key", {.wait_timeout = 0ms}, ec)) << "the last look";
+            EXPECT_FALSE(granted(locks_.acquire("key", {.wait_timeout = 0ms}, ec)))
+                << "the last look";
         });
     }
 }
@@ -137,8 +140,9 @@ TEST_F(LyingBackend, WaiterBelievesNoOutcomeOfAnotherVerb) {
     for (const Reply& lie : {answer(Outcome::free), answer(Outcome::lost), place(Outcome::granted),
                              failure(Errc::held)}) {
         liar_->lie(lie);
-        expect_protocol_error(
-            [&](auto& ec) { EXPECT_FALSE(locks_.acquire("key", {.wait_timeout = 20ms}, ec)); });
+        expect_protocol_error([&](auto& ec) {
+            EXPECT_FALSE(granted(locks_.acquire("key", {.wait_timeout = 20ms}, ec)));
+        });
     }
 }
 

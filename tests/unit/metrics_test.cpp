@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 #include "unit/metrics_text.hpp"
@@ -83,11 +85,11 @@ TEST_F(Metrics, AreThereFromTheStart) {
 
 TEST_F(Metrics, TellOutcomesByTemplate) {
     auto lock = locks_.acquire("job-1", {.key_template = "job-{{id}}"});
-    EXPECT_FALSE(locks_.try_acquire("job-1", {.key_template = "job-{{id}}"}));
-    EXPECT_FALSE(locks_.try_acquire("job-1"));
+    EXPECT_FALSE(granted(locks_.try_acquire("job-1", {.key_template = "job-{{id}}"})));
+    EXPECT_FALSE(granted(locks_.try_acquire("job-1")));
     world_.backend->fail_next({.error = Errc::access_denied});
     std::error_code ec;
-    EXPECT_FALSE(locks_.acquire("job-2", {.key_template = "job-{{id}}"}, ec));
+    EXPECT_FALSE(granted(locks_.acquire("job-2", {.key_template = "job-{{id}}"}, ec)));
     EXPECT_EQ(acquisitions("acquired", "job-{{id}}"), 1);
     EXPECT_EQ(acquisitions("contended", "job-{{id}}"), 1);
     EXPECT_EQ(acquisitions("failed", "job-{{id}}"), 1);
@@ -154,7 +156,7 @@ TEST_F(Metrics, TellWhatAReleaseHandedOver) {
     auto waiter = std::async(std::launch::async, [&] { return locks_.acquire("job-1", patient); });
     ASSERT_TRUE(poll_until([&] { return locks_.inspect("job-1").waiting == 1; }));
     lock->release();
-    EXPECT_TRUE(waiter.get().has_value());
+    EXPECT_TRUE(granted(waiter.get()));
     EXPECT_EQ(at("leaselock_handovers_total", job_), 1);
     EXPECT_EQ(acquisitions("acquired", "job-{{id}}"), 1);
     EXPECT_EQ(world_.other.stats().handed_over, 0U);
@@ -168,7 +170,7 @@ TEST_F(Metrics, ALockThatEndedByItselfIsNoHandOver) {
         world_.clock->advance(100ms);
         return waiter.wait_for(0s) == std::future_status::ready;
     }));
-    EXPECT_TRUE(waiter.get().has_value());
+    EXPECT_TRUE(granted(waiter.get()));
     EXPECT_EQ(locks_.stats().acquired, 1U);
     EXPECT_EQ(locks_.stats().handed_over, 0U);
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
@@ -82,7 +84,7 @@ TEST_F(Observing, HearsOfALifeFromGrantToRelease) {
 
 TEST_F(Observing, HearsWhoHoldsWhatItWaitedFor) {
     const auto other = world_.other.acquire("key", {.ttl = 1h});
-    EXPECT_FALSE(locks_.acquire("key").has_value());
+    EXPECT_FALSE(granted(locks_.acquire("key")));
     const auto heard = notes_->first(1);
     EXPECT_EQ(heard[0].first, "contended");
     EXPECT_EQ(heard[0].second.owner, "other:2");
@@ -93,7 +95,7 @@ TEST_F(Observing, HearsWhoHoldsWhatItWaitedFor) {
 TEST_F(Observing, HearsOfErrorsOfLossesAndOfCleanups) {
     world_.backend->fail_next({.error = Errc::access_denied});
     std::error_code ec;
-    EXPECT_FALSE(locks_.acquire("key", {}, ec).has_value());
+    EXPECT_FALSE(granted(locks_.acquire("key", {}, ec)));
     EXPECT_EQ(notes_->first(1)[0].first, "error");
     EXPECT_EQ(notes_->first(1)[0].second.error, Errc::access_denied);
     EXPECT_EQ(locks_.stats().failed, 1U);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <leaselock/redis.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/lock_peer.hpp"
 #include "support/free_port.hpp"
@@ -56,7 +57,7 @@ class RedisManager : public ::testing::Test {
 TEST_F(RedisManager, ReleasesItsTokenAfterATimeoutBeforeItGivesUp) {
     LockManager locks = manager(200ms);
     lock_peer_.script({Answer::silence()});
-    EXPECT_FALSE(locks.acquire("key", {}, ec_));
+    EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::command_timed_out);
     EXPECT_EQ(ec_, Family::unknown);
     EXPECT_TRUE(hears("ar")) << heard();
@@ -69,7 +70,7 @@ TEST_F(RedisManager, ReleasesItsTokenAfterAnAnswerThatMakesNoSense) {
          {"+OK\r\n", "-ERR something new\r\n", "garbage\r\n", "*3\r\n:1\r\n:2\r\n:0\r\n"}) {
         const std::size_t before = heard().size();
         lock_peer_.script({Answer::reply(answer)});
-        EXPECT_FALSE(locks.acquire("key", {}, ec_));
+        EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
         EXPECT_EQ(ec_, Family::unknown) << answer;
         EXPECT_TRUE(hears("ar", before)) << heard() << answer;
     }
@@ -88,7 +89,7 @@ TEST_F(RedisManager, RetriesALostReplyWithTheSameToken) {
 TEST_F(RedisManager, ReleasesWhenTheRepliesAreLostAgainAndAgain) {
     LockManager locks = manager();
     lock_peer_.script({Answer::close(), Answer::close()});
-    EXPECT_FALSE(locks.acquire("key", {}, ec_));
+    EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::connection_lost);
     EXPECT_TRUE(hears("aar")) << heard();
     EXPECT_TRUE(all_of_one_token());
@@ -97,7 +98,7 @@ TEST_F(RedisManager, ReleasesWhenTheRepliesAreLostAgainAndAgain) {
 TEST_F(RedisManager, OwesAReleaseAlsoWhenALaterTryIsRefused) {
     LockManager locks = manager();
     lock_peer_.script({Answer::close(), Answer::reply("-WRONGTYPE not a string\r\n")});
-    EXPECT_FALSE(locks.acquire("key", {}, ec_));
+    EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::corrupt);
     EXPECT_TRUE(hears("aar")) << heard();
 }
@@ -109,7 +110,7 @@ TEST_F(RedisManager, OwesNothingWhereNothingCanHaveHappened) {
           "-MISCONF\r\n", "-CLUSTERDOWN\r\n", "-MASTERDOWN\r\n"}) {
         const std::size_t before = heard().size();
         lock_peer_.script({Answer::reply(answer)});
-        EXPECT_FALSE(locks.acquire("key", {}, ec_));
+        EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
         EXPECT_EQ(ec_, Family::unavailable) << answer;
         EXPECT_EQ(heard().substr(before), "a") << answer;
     }
@@ -127,7 +128,7 @@ TEST_F(RedisManager, ReleasesAfterAScriptThatWasEndedInItsMiddle) {
     std::string expected;
     for (const auto& [text, error] : ends) {
         lock_peer_.script({Answer::reply("-ERR " + text + " script: on @user_script:1.\r\n")});
-        EXPECT_FALSE(locks.acquire("key", {}, ec_));
+        EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
         EXPECT_EQ(ec_, error);
         expected += "ar";
         EXPECT_TRUE(hears(expected)) << heard();
@@ -145,7 +146,7 @@ TEST_F(RedisManager, TriesAgainWithTheServersTimeAfterStale) {
 TEST_F(RedisManager, StaleAgainIsUnavailableAndOwesNothing) {
     LockManager locks = manager();
     lock_peer_.script({Answer::reply(support::stale()), Answer::reply(support::stale())});
-    EXPECT_FALSE(locks.acquire("key", {}, ec_));
+    EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::stale);
     EXPECT_EQ(heard(), "aa");
 }
@@ -180,7 +181,7 @@ TEST_F(RedisManager, NotAfterIsTheTimeUntilWhichTheCallerWaits) {
 TEST_F(RedisManager, ReleasesAGrantOfWhichNothingIsLeft) {
     LockManager locks = manager();
     lock_peer_.script({Answer::dripped(support::granted("1"), 3ms)});
-    EXPECT_FALSE(locks.acquire("key", {.ttl = 10ms}, ec_));
+    EXPECT_FALSE(granted(locks.acquire("key", {.ttl = 10ms}, ec_)));
     EXPECT_EQ(ec_, Errc::granted_too_late);
     EXPECT_TRUE(hears("ar")) << heard();
     EXPECT_TRUE(all_of_one_token());

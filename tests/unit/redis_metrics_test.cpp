@@ -7,6 +7,7 @@
 
 #include <leaselock/leaselock.hpp>
 #include <leaselock/redis.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
@@ -26,7 +27,7 @@ class RedisMetrics : public ::testing::Test {
         auto lock = from.acquire("key");
         ASSERT_TRUE(lock.has_value());
         auto waiter = std::async(std::launch::async, [&] {
-            return to.acquire("key", {.wait_timeout = 30s, .key_template = "k"}).has_value();
+            return granted(to.acquire("key", {.wait_timeout = 30s, .key_template = "k"}));
         });
         EXPECT_TRUE(poll_until([&] {
             return from.inspect("key").waiting == 1 &&
@@ -59,15 +60,15 @@ TEST_F(RedisMetrics, TellWhatAReleaseHandedOver) {
 TEST_F(RedisMetrics, TellReconnects) {
     LockManager locks = manager();
     EXPECT_EQ(locks.stats().reconnects, 0U);
-    EXPECT_TRUE(locks.acquire("key").has_value());
+    EXPECT_TRUE(locks.acquire("key"));
     EXPECT_EQ(locks.stats().reconnects, 0U);
     for (std::uint64_t times = 1; times <= 2; ++times) {
         server_.kill9();
         std::error_code ec;
-        EXPECT_FALSE(locks.acquire("key", {}, ec).has_value());
+        EXPECT_FALSE(granted(locks.acquire("key", {}, ec)));
         EXPECT_EQ(locks.stats().reconnects, times - 1);
         server_.restart();
-        EXPECT_TRUE(poll_until([&] { return locks.acquire("key", {}, ec).has_value(); }))
+        EXPECT_TRUE(poll_until([&] { return granted(locks.acquire("key", {}, ec)); }))
             << ec.message();
         EXPECT_EQ(locks.stats().reconnects, times);
     }

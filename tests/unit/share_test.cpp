@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "support/poll_until.hpp"
 #include "support/readers.hpp"
 #include "unit/manager_world.hpp"
@@ -40,7 +42,7 @@ TEST(Share, WrongNumbersAreRefusedByFieldValueAndRangeBeforeAnyCommand) {
         }
     }
     EXPECT_EQ(world.backend->count(), 0U);
-    EXPECT_TRUE(world.manager.acquire("key", {.share = {max_permits, max_permits}}).has_value());
+    EXPECT_TRUE(world.manager.acquire("key", {.share = {max_permits, max_permits}}));
 }
 
 TEST(Semaphore, WrongNumbersOfPermitsAreRefused) {
@@ -59,7 +61,7 @@ TEST(Semaphore, WrongNumbersOfPermitsAreRefused) {
     DistributedSemaphore pool{world.manager, "pool", 2};
     for (const int count : {0, 3, -1}) {
         std::error_code ec;
-        EXPECT_FALSE(pool.acquire(count, {}, ec).has_value());
+        EXPECT_FALSE(granted(pool.acquire(count, {}, ec)));
         EXPECT_EQ(ec, Errc::invalid_option);
     }
     EXPECT_EQ(world.backend->count(), 0U);
@@ -73,13 +75,13 @@ TEST(Semaphore, GivesPermitsAndTellsHowManyAreFree) {
     auto two = pool.acquire(2);
     ASSERT_TRUE(two.has_value());
     EXPECT_EQ(pool.available(), 1);
-    EXPECT_FALSE(pool.try_acquire(2).has_value());
+    EXPECT_FALSE(granted(pool.try_acquire(2)));
     two.reset();
     EXPECT_EQ(pool.available(), 3);
     const auto all_of_it = world.other.acquire("pool");
     ASSERT_TRUE(all_of_it.has_value());
     EXPECT_EQ(pool.available(), 0);
-    EXPECT_FALSE(pool.try_acquire().has_value());
+    EXPECT_FALSE(granted(pool.try_acquire()));
 }
 
 TEST(Semaphore, WaitIsEndedByItsStopToken) {
@@ -89,7 +91,7 @@ TEST(Semaphore, WaitIsEndedByItsStopToken) {
     std::stop_source source;
     source.request_stop();
     std::error_code ec;
-    EXPECT_FALSE(pool.acquire(1, source.get_token(), ec).has_value());
+    EXPECT_FALSE(granted(pool.acquire(1, source.get_token(), ec)));
     EXPECT_EQ(ec, Errc::cancelled);
 }
 
@@ -98,14 +100,14 @@ TEST(Share, OwnerWithAShareDoesNotGetMoreByEnteringAgain) {
     LockOwner owner{world.manager};
     const auto reader = owner.acquire("key", {.share = shared});
     ASSERT_TRUE(reader.has_value());
-    EXPECT_TRUE(owner.acquire("key", {.share = shared}).has_value());
+    EXPECT_TRUE(owner.acquire("key", {.share = shared}));
     std::error_code ec;
-    EXPECT_FALSE(owner.acquire("key", {}, {}, ec).has_value());
+    EXPECT_FALSE(granted(owner.acquire("key", {}, {}, ec)));
     EXPECT_EQ(ec, Errc::conflicting_use);
     EXPECT_THROW((void)owner.acquire("key", {.share = {1, 3}}), LockError);
     EXPECT_EQ(owner.levels("key"), 1U);
     const auto writer = owner.acquire("other");
-    EXPECT_TRUE(owner.acquire("other", {.share = shared}).has_value()) << "who has all has a part";
+    EXPECT_TRUE(owner.acquire("other", {.share = shared})) << "who has all has a part";
 }
 
 TEST(Share, LeaderHasAllOfIt) {
@@ -117,7 +119,7 @@ TEST(Share, LostReplyOfAShareIsCleanedUp) {
     ManagerWorld world{ManagerWorld::Sleep::blocking};
     world.backend->fail_next({.error = Errc::command_timed_out, .runs = true});
     std::error_code ec;
-    EXPECT_FALSE(world.manager.acquire("key", {.share = {2, 3}}, ec).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.share = {2, 3}}, ec)));
     EXPECT_EQ(ec, Errc::command_timed_out);
     world.clock->wait_for_background();
     EXPECT_FALSE(world.other.inspect("key").held) << "it was granted, and is given back";
@@ -131,7 +133,7 @@ TEST(Share, MacroTakesAReadersShare) {
                                           product);
         DISTRIBUTED_SHARED_LOCK(world.other, "stock-{{product}}", product);
         EXPECT_TRUE(is_read_by(2, world.other.inspect("stock-7")));
-        EXPECT_FALSE(world.other.acquire("stock-7").has_value());
+        EXPECT_FALSE(granted(world.other.acquire("stock-7")));
     }
     EXPECT_FALSE(world.other.inspect("stock-7").held);
 }
@@ -145,11 +147,11 @@ TEST(Share, DowngradeWhoseReplyIsLostIsHeldAndBecomesAShareAtTheNextRenewal) {
     lock->downgrade(ec);
     EXPECT_EQ(ec, Errc::command_timed_out);
     EXPECT_TRUE(lock->owns_lock());
-    EXPECT_FALSE(world.other.acquire("key", {.share = shared}).has_value());
+    EXPECT_FALSE(granted(world.other.acquire("key", {.share = shared})));
     world.clock->advance(11s);
     world.clock->wait_for_background(2);
     EXPECT_TRUE(lock->owns_lock());
-    EXPECT_TRUE(world.other.acquire("key", {.share = shared}).has_value());
+    EXPECT_TRUE(world.other.acquire("key", {.share = shared}));
     EXPECT_EQ(lock->release(), ReleaseResult::released);
 }
 

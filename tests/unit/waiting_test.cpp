@@ -4,6 +4,8 @@
 // is interrupted where it is hard to.
 #include <gtest/gtest.h>
 
+#include <leaselock/testing/detail/granted.hpp>
+
 #include "core/acquire_machine.hpp"
 #include "core/hold_machine.hpp"
 #include "support/poll_until.hpp"
@@ -20,7 +22,7 @@ const LockOptions patient{.ttl = 10s, .wait_timeout = forever, .retry_delay = 10
 
 // The store has neither the lock nor a place for anybody.
 void expect_all_free(WaitingWorld& world) {
-    EXPECT_TRUE(support::poll_until([&] { return world.other.try_acquire("key").has_value(); }));
+    EXPECT_TRUE(support::poll_until([&] { return granted(world.other.try_acquire("key")); }));
 }
 
 TEST(Waiting, IsEndedByARelease) {
@@ -31,7 +33,7 @@ TEST(Waiting, IsEndedByARelease) {
     world.clock->advance(50ms);
     EXPECT_EQ(holder->release(), ReleaseResult::released);
     const auto lock = call.get();
-    ASSERT_TRUE(lock.has_value()) << call.error();
+    ASSERT_TRUE(lock) << call.error();
     EXPECT_EQ(world.looks(), 1U) << "the message is enough";
     EXPECT_GT(lock->fencing_token(), holder->fencing_token());
     EXPECT_EQ(world.other.inspect("key").fencing_token, lock->fencing_token());
@@ -41,7 +43,7 @@ TEST(Waiting, IsEndedByARelease) {
 TEST(Waiting, TakesAPlaceWithEachLookAndOnlyThen) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
-    EXPECT_FALSE(world.manager.try_acquire("key"));
+    EXPECT_FALSE(granted(world.manager.try_acquire("key")));
     WaitingCall call{world, world.manager, "key", patient};
     const auto records = world.backend->records();
     ASSERT_EQ(records.size(), 3U);
@@ -61,7 +63,7 @@ TEST(Waiting, FindsALockWhoseMessageWasLost) {
     EXPECT_TRUE(call.waits());
     EXPECT_LE(world.pass_time_until_done(call.call()), 1s);
     const auto lock = call.get();
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(world.looks(), 2U);
     EXPECT_TRUE(lock->owns_lock());
 }
@@ -77,7 +79,7 @@ TEST(Waiting, DoesNotBelieveTheLateMessageOfAGrantThatIsOver) {
     ASSERT_GT(missed, holder->fencing_token());
     world.clock->advance(30ms);  // the hand-off is over, and he does not know
     auto next = world.other.acquire("key", {.ttl = 1h});
-    ASSERT_TRUE(next.has_value());
+    ASSERT_TRUE(next);
     world.clock->advance(100ms);
     ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
     world.clock->wait_for_sleepers();
@@ -88,7 +90,7 @@ TEST(Waiting, DoesNotBelieveTheLateMessageOfAGrantThatIsOver) {
     world.backend->lose_messages(false);
     EXPECT_EQ(next->release(), ReleaseResult::released);
     world.pass_time_until_done(call.call());
-    EXPECT_TRUE(call.get().has_value());
+    EXPECT_TRUE(call.get());
 }
 
 TEST(Waiting, DoesNotBelieveAMessageThatIsNotAboveTheFence) {
@@ -101,7 +103,7 @@ TEST(Waiting, DoesNotBelieveAMessageThatIsNotAboveTheFence) {
     EXPECT_TRUE(call.waits());
     EXPECT_TRUE(holder->owns_lock());
     holder->release();
-    EXPECT_TRUE(call.get().has_value());
+    EXPECT_TRUE(call.get());
 }
 
 TEST(Waiting, HearsAMessageThatComesBeforeTheAnswerToItsLook) {
@@ -109,7 +111,7 @@ TEST(Waiting, HearsAMessageThatComesBeforeTheAnswerToItsLook) {
     auto holder = world.other.acquire("key", {.ttl = 1h});
     world.store->behind_next_look([&] { holder->release(); });
     const auto lock = world.manager.acquire("key", patient);
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(world.looks(), 1U);
     EXPECT_EQ(world.other.inspect("key").fencing_token, lock->fencing_token());
 }
@@ -120,7 +122,7 @@ TEST(Waiting, HandOffThatCrossesACancelIsReleased) {
     WaitingCall call{world, world.manager, "key", patient};
     world.store->before_forget([&] { holder->release(); });
     call.stop();
-    EXPECT_FALSE(call.get().has_value());
+    EXPECT_FALSE(granted(call.get()));
     EXPECT_EQ(call.error(), Errc::cancelled);
     expect_all_free(world);
 }
@@ -130,10 +132,10 @@ TEST(Waiting, EndsWithoutLeavingAPlace) {
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall stopped{world, world.manager, "key", patient};
     stopped.stop();
-    EXPECT_FALSE(stopped.get().has_value());
+    EXPECT_FALSE(granted(stopped.get()));
     WaitingCall late{world, world.manager, "key", {.wait_timeout = 150ms}};
     world.pass_time_until_done(late.call());
-    EXPECT_FALSE(late.get().has_value());
+    EXPECT_FALSE(granted(late.get()));
     EXPECT_EQ(late.error(), Errc::wait_timed_out);
     const auto last = world.backend->records().back();
     EXPECT_EQ(last.verb, Verb::release);
@@ -146,7 +148,7 @@ TEST(Waiting, EndsWithoutLeavingAPlace) {
 TEST(Waiting, OfNoTimeTakesNoPlace) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
-    EXPECT_FALSE(world.manager.acquire("key", {.wait_timeout = 0s}).has_value());
+    EXPECT_FALSE(granted(world.manager.acquire("key", {.wait_timeout = 0s})));
     const auto records = world.backend->records();
     ASSERT_EQ(records.size(), 2U);
     EXPECT_EQ(records[1].place, 0ms);
@@ -165,7 +167,7 @@ TEST_P(WinnerWhoProlongs, AcquiresOnceMoreAtOnce) {
     world.clock->advance(50ms);
     holder->release();
     const auto lock = call.get();
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(world.looks(), 2U);
     EXPECT_EQ(lock->remaining(), 10s - safety_margin(10s)) << "counted from the second look";
     EXPECT_EQ(world.other.inspect("key").fencing_token, lock->fencing_token());
@@ -184,7 +186,7 @@ TEST(Waiting, ShortHandOffIsRenewedInTimeForTheWholeTtl) {
     const auto granted_at = world.clock->now();
     world.store->waiter().handed_over({.fencing_token = fence, .ttl = 3s});
     auto lock = call.get();
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(lock->remaining(), 3s - safety_margin(3s));
     world.clock->set(granted_at + 1s);
     ASSERT_TRUE(support::poll_until([&] { return lock->remaining() > 9s; }));
@@ -203,7 +205,7 @@ TEST(Waiting, MaxHoldCountsFromWhenTheHandOffIsBelieved) {
     world.clock->advance(50ms);
     holder->release();
     const auto lock = call.get();
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(lock->remaining(), 5s);
 }
 
@@ -214,7 +216,7 @@ TEST(Waiting, PollsOnceHandOffsAreToldWhereTheyWereNot) {
     ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
     world.clock->wait_for_sleepers();
     holder->release();
-    EXPECT_TRUE(call.get().has_value());
+    EXPECT_TRUE(call.get());
     EXPECT_EQ(world.looks(), 2U);
 }
 
@@ -225,7 +227,7 @@ TEST(Waiting, LooksAtTheRetryDelayWhereThereIsNoQueue) {
     holder->release();
     EXPECT_TRUE(call.waits());
     world.clock->advance(125ms);
-    EXPECT_TRUE(call.get().has_value());
+    EXPECT_TRUE(call.get());
     EXPECT_EQ(world.looks(), 2U);
 }
 
@@ -237,7 +239,7 @@ TEST(Waiting, LookThatIsDueIsDoneAtOnce) {
     EXPECT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
     world.clock->wait_for_sleepers();
     holder->release();
-    EXPECT_TRUE(call.get().has_value());
+    EXPECT_TRUE(call.get());
 }
 
 TEST(Waiting, MayOutlastItsManager) {
@@ -251,7 +253,7 @@ TEST(Waiting, MayOutlastItsManager) {
     EXPECT_TRUE(call.waits());
     holder->release();
     auto lock = call.get();
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock);
     EXPECT_EQ(lock->release(), ReleaseResult::released);
     expect_all_free(world);
 }

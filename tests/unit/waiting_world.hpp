@@ -140,7 +140,7 @@ struct WaitingWorld : ManagerWorld {
 // A call of another thread that waits for a lock.
 class WaitingCall {
   public:
-    using Lock = std::optional<ScopedDistributedLock>;
+    using Lock = Acquired<ScopedDistributedLock>;
 
     // Returns when it sleeps on the clock, as the `sleeper`th one.
     WaitingCall(const WaitingWorld& world, LockManager& manager, const std::string& key,

@@ -47,7 +47,7 @@ struct Promised {
 };
 
 struct Awaited {
-    using Lock = std::optional<ScopedDistributedLock>;
+    using Lock = Acquired<ScopedDistributedLock>;
 
     static Lock acquire(LockManager& manager, std::string_view key,
                         const LockOptions& options = {}) {

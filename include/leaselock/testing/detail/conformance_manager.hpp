@@ -14,6 +14,7 @@
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/testing/detail/conformance_calls.hpp>
 #include <leaselock/testing/detail/conformance_case.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 namespace leaselock::testing::detail {
 
@@ -45,7 +46,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          auto lock = Calls::acquire(first, "key", {.ttl = long_term});
          ASSERT_TRUE(lock.has_value());
          EXPECT_TRUE(lock->owns_lock());
-         EXPECT_FALSE(Calls::acquire(second, "key").has_value());
+         EXPECT_FALSE(granted(Calls::acquire(second, "key")));
          const LockInfo info = second.inspect("key");
          EXPECT_TRUE(info.held);
          EXPECT_EQ(info.owner, "first:1");
@@ -62,7 +63,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          for (const std::string& key : {std::string{}, too_long, std::string("a\0b", 3),
                                         std::string{"a\rb"}, std::string{"a\nb"}}) {
              std::error_code ec;
-             EXPECT_FALSE(Calls::acquire(manager, key, {}, ec).has_value());
+             EXPECT_FALSE(granted(Calls::acquire(manager, key, {}, ec)));
              EXPECT_EQ(ec, Errc::invalid_key);
          }
      }},
@@ -70,7 +71,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
          std::error_code ec;
-         EXPECT_FALSE(Calls::acquire(manager, "key", {.ttl = 9'000us}, ec).has_value());
+         EXPECT_FALSE(granted(Calls::acquire(manager, "key", {.ttl = 9'000us}, ec)));
          EXPECT_EQ(ec, Errc::invalid_option);
          auto lock = Calls::acquire(manager, "key", {.ttl = max_ttl - 1h - 500us}, ec);
          ASSERT_TRUE(lock.has_value()) << ec;
@@ -125,7 +126,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          EXPECT_EQ(call.wait_for(0ms), std::future_status::timeout);
          EXPECT_EQ(Calls::release(*holder), ReleaseResult::released);
          settle_while_running(fixture, call);
-         EXPECT_TRUE(call.get().has_value());
+         EXPECT_TRUE(granted(call.get()));
      }},
     {"StopTokenEndsAWait",
      [](BackendFixture& fixture) {
@@ -151,7 +152,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          auto job = Calls::acquire(first, "key", {.min_hold = long_term});
          ASSERT_TRUE(job.has_value());
          EXPECT_EQ(Calls::release(*job), ReleaseResult::released);
-         EXPECT_FALSE(Calls::acquire(second, "key").has_value());
+         EXPECT_FALSE(granted(Calls::acquire(second, "key")));
          const LockInfo info = second.inspect("key");
          EXPECT_TRUE(info.held);
          EXPECT_TRUE(info.kept);

@@ -17,6 +17,7 @@
 #include <leaselock/testing/detail/conformance_calls.hpp>
 #include <leaselock/testing/detail/conformance_case.hpp>
 #include <leaselock/testing/detail/conformance_manager.hpp>
+#include <leaselock/testing/detail/granted.hpp>
 
 namespace leaselock::testing::detail {
 
@@ -38,7 +39,7 @@ inline constexpr Case<BackendFixture> share_manager_cases[] = {
          EXPECT_TRUE(here->owns_lock() && there->owns_lock());
          EXPECT_GT(there->fencing_token(), here->fencing_token());
          std::error_code ec;
-         EXPECT_FALSE(Calls::acquire(first, "key", {}, ec).has_value());
+         EXPECT_FALSE(granted(Calls::acquire(first, "key", {}, ec)));
          EXPECT_EQ(ec, Errc::held);
          const LockInfo info = first.inspect("key");
          EXPECT_TRUE(info.held);
@@ -49,7 +50,7 @@ inline constexpr Case<BackendFixture> share_manager_cases[] = {
          EXPECT_EQ(Calls::release(*there), ReleaseResult::released);
          auto writer = Calls::acquire(first, "key", {.ttl = long_term});
          ASSERT_TRUE(writer.has_value());
-         EXPECT_FALSE(Calls::acquire(second, "key", reading, ec).has_value());
+         EXPECT_FALSE(granted(Calls::acquire(second, "key", reading, ec)));
          EXPECT_EQ(second.inspect("key").owner, "first:1");
      }},
     {"WriterWhoBecomesAReaderLetsOthersInAndStaysOne",
@@ -58,12 +59,12 @@ inline constexpr Case<BackendFixture> share_manager_cases[] = {
          LockManager second = manager_of(fixture, "second:2");
          auto lock = Calls::acquire(first, "key", {.ttl = long_term});
          ASSERT_TRUE(lock.has_value());
-         EXPECT_FALSE(Calls::acquire(second, "key", reading).has_value());
+         EXPECT_FALSE(granted(Calls::acquire(second, "key", reading)));
          lock->downgrade();
          EXPECT_TRUE(lock->owns_lock());
          auto reader = Calls::acquire(second, "key", reading);
          ASSERT_TRUE(reader.has_value());
-         EXPECT_FALSE(Calls::acquire(second, "key").has_value());
+         EXPECT_FALSE(granted(Calls::acquire(second, "key")));
          lock->extend(2 * long_term);
          std::error_code ec;
          lock->downgrade(ec);
@@ -98,15 +99,15 @@ inline constexpr Case<BackendFixture> share_manager_cases[] = {
          auto permits = Calls::acquire(second, "pool", two);
          ASSERT_TRUE(permits.has_value());
          EXPECT_EQ(here.available(), 1);
-         EXPECT_FALSE(here.try_acquire(2).has_value());
+         EXPECT_FALSE(granted(here.try_acquire(2)));
          auto last = here.try_acquire();
          ASSERT_TRUE(last.has_value());
          EXPECT_EQ(here.available(), 0);
          std::error_code ec;
-         EXPECT_FALSE(Calls::acquire(second, "pool", two, ec).has_value());
+         EXPECT_FALSE(granted(Calls::acquire(second, "pool", two, ec)));
          EXPECT_EQ(ec, Errc::held);
          DistributedSemaphore other{second, "pool", 4, {.ttl = long_term}};
-         EXPECT_FALSE(other.try_acquire(1, ec).has_value());
+         EXPECT_FALSE(granted(other.try_acquire(1, ec)));
          EXPECT_EQ(ec, Errc::conflicting_use);
          EXPECT_EQ(other.available(ec), 0);
          EXPECT_EQ(ec, Errc::conflicting_use);
