@@ -37,7 +37,7 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/src")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "${leaselock_debian_runtime} (= ${PROJECT_VERSION})")
 
 include(CPack)
-foreach(component IN ITEMS core redis testing)
+foreach(component IN ITEMS core hazelcast redis testing)
     cpack_add_component(${component} GROUP dev)
     cpack_add_component(${component}_runtime GROUP runtime)
 endforeach()

@@ -1,4 +1,4 @@
-# The CMake package, find_package(leaselock [COMPONENTS redis testing]), and files for pkg-config. Each
+# The CMake package, find_package(leaselock [COMPONENTS hazelcast redis testing]), and files for pkg-config. Each
 # component has an export file and a .pc file of its own, so that a consumer needs the dependencies of
 # what it asks for and no others.
 include(CMakePackageConfigHelpers)
@@ -37,13 +37,22 @@ leaselock_install_pkg_config(testing
     DESCRIPTION "Helpers for tests of leaselock's backends and users"
     REQUIRES "leaselock = ${PROJECT_VERSION}" "gtest >= 1.12")
 
-if(LEASELOCK_WITH_REDIS)
-    set(leaselock_find_openssl)
-    set(leaselock_pkg_config_openssl)
-    if(LEASELOCK_WITH_TLS)
-        set(leaselock_find_openssl "find_dependency(OpenSSL 1.1.1)\n")
-        set(leaselock_pkg_config_openssl "openssl >= 1.1.1")
+set(leaselock_find_openssl)
+set(leaselock_pkg_config_openssl)
+if(LEASELOCK_WITH_TLS)
+    set(leaselock_find_openssl "find_dependency(OpenSSL 1.1.1)\n")
+    set(leaselock_pkg_config_openssl "openssl >= 1.1.1")
+endif()
+if(LEASELOCK_WITH_HAZELCAST)
+    leaselock_install_pkg_config(hazelcast
+        DESCRIPTION "Distributed locks for C++20, in a Hazelcast cluster"
+        REQUIRES "leaselock = ${PROJECT_VERSION}"
+        REQUIRES_PRIVATE ${leaselock_pkg_config_openssl})
+    if(NOT BUILD_SHARED_LIBS)
+        leaselock_install_dependencies(hazelcast "${leaselock_find_openssl}")
     endif()
+endif()
+if(LEASELOCK_WITH_REDIS)
     leaselock_install_pkg_config(redis
         DESCRIPTION "Distributed locks for C++20, on a Redis server"
         REQUIRES "leaselock = ${PROJECT_VERSION}"

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <leaselock/hazelcast.hpp>
 #include <leaselock/leaselock.hpp>
 #include <leaselock/redis.hpp>
 

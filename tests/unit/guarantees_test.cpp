@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <leaselock/file.hpp>
+#include <leaselock/hazelcast.hpp>
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
@@ -112,6 +113,7 @@ TEST(Guarantees, EachBackendPromisesWhatTheReadmeSays) {
         {"memory", MemoryBackend{}.guarantees()},
         {"files", make_file_backend()->guarantees()},
         {"Redis", make_redis_backend({})->guarantees()},
+        {"Hazelcast", make_hazelcast_backend({})->guarantees()},
         {"(default)", Guarantees{}},
     };
     auto rows = rows_of_readme();

@@ -22,6 +22,7 @@ class LeaselockConan(ConanFile):
     options = {
         "shared": [True, False],
         "fPIC": [True, False],
+        "with_hazelcast": [True, False],
         "with_redis": [True, False],
         "with_tls": [True, False],
         "with_testing": [True, False],
@@ -29,6 +30,7 @@ class LeaselockConan(ConanFile):
     default_options = {
         "shared": False,
         "fPIC": True,
+        "with_hazelcast": False,
         "with_redis": True,
         "with_tls": True,
         "with_testing": False,
@@ -41,7 +43,8 @@ class LeaselockConan(ConanFile):
 
     @property
     def _tls(self):
-        return bool(self.options.with_redis and self.options.with_tls)
+        servers = self.options.with_redis or self.options.with_hazelcast
+        return bool(servers and self.options.with_tls)
 
     def set_version(self):
         header = load(self, os.path.join(self._checkout, "include", "leaselock", "version.hpp"))
@@ -69,6 +72,7 @@ class LeaselockConan(ConanFile):
 
     def generate(self):
         toolchain = CMakeToolchain(self)
+        toolchain.cache_variables["LEASELOCK_WITH_HAZELCAST"] = bool(self.options.with_hazelcast)
         toolchain.cache_variables["LEASELOCK_WITH_REDIS"] = bool(self.options.with_redis)
         toolchain.cache_variables["LEASELOCK_WITH_TLS"] = self._tls
         toolchain.cache_variables["LEASELOCK_BUILD_TESTS"] = False
@@ -94,10 +98,13 @@ class LeaselockConan(ConanFile):
         self.cpp_info.set_property("cmake_file_name", "leaselock")
         self._add_component("leaselock", "leaselock", ["leaselock"], ["fmt::fmt"])
         self.cpp_info.components["leaselock"].system_libs = ["pthread"]
+        tls = ["openssl::ssl"] if self._tls else []
+        if self.options.with_hazelcast:
+            self._add_component("hazelcast", "leaselock-hazelcast", ["leaselock_hazelcast"],
+                                ["leaselock"] + tls)
         if self.options.with_redis:
-            private = ["hiredis::hiredis"] + (["openssl::ssl"] if self._tls else [])
             self._add_component("redis", "leaselock-redis", ["leaselock_redis"],
-                                ["leaselock"] + private)
+                                ["leaselock", "hiredis::hiredis"] + tls)
         if self.options.with_testing:
             self._add_component("testing", "leaselock-testing", [], ["leaselock", "gtest::gtest"])
 

@@ -9,6 +9,7 @@ vcpkg_from_github(
 )
 vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options
     FEATURES
+        hazelcast LEASELOCK_WITH_HAZELCAST
         redis LEASELOCK_WITH_REDIS
         tls LEASELOCK_WITH_TLS
 )

@@ -1,0 +1,65 @@
+#include "hazelcast/claimant.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/core.h>
+#include <functional>
+#include <string_view>
+#include <utility>
+
+namespace leaselock::hazelcast {
+namespace {
+
+constexpr std::size_t digits = 16;  // of 64 bits
+constexpr std::string_view stranger_mark = "hazelcast-session-";
+
+bool read_hex(std::string_view text, std::uint64_t& value) noexcept {
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value, 16);
+    return text.size() == digits && error == std::errc{} && stop == end;
+}
+
+}  // namespace
+
+Claimant::Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock)
+    : id{id_of(its_key, its_token)},
+      key{its_key},
+      token{its_token},
+      lock{std::move(its_lock)},
+      thread{thread_of(its_token)} {}
+
+std::string id_of(std::string_view key, std::string_view token) {
+    std::string id{token};
+    id += '\0';
+    return id += key;
+}
+
+Clock::time_point Claimant::next_due() const noexcept {
+    if (is_leaving) return is_unlocking ? Clock::time_point::max() : next_unlock;
+    Clock::time_point next = Clock::time_point::max();
+    if (is_held) next = std::min(next, lease_ends);
+    if (is_parked) next = std::min(next, place_ends);
+    if (is_open && pending == 0) next = std::min(next, late_until);
+    return next;
+}
+
+std::uint64_t thread_of(std::string_view token) noexcept {
+    std::uint64_t thread = 0;
+    if (token.size() > 2 * digits &&
+        read_hex(token.substr(token.size() - 2 * digits, digits), thread)) {
+        return thread;
+    }
+    return std::hash<std::string_view>{}(token);
+}
+
+std::string stranger(std::uint64_t session, std::uint64_t thread) {
+    return fmt::format("{}{}/{:016x}{:016x}", stranger_mark, session, thread, session);
+}
+
+bool read_stranger(std::string_view token, std::uint64_t& session, std::uint64_t& thread) noexcept {
+    if (!token.starts_with(stranger_mark) || token.size() < 2 * digits) return false;
+    return read_hex(token.substr(token.size() - digits), session) &&
+           read_hex(token.substr(token.size() - 2 * digits, digits), thread);
+}
+
+}  // namespace leaselock::hazelcast

@@ -1,0 +1,97 @@
+// What a Client knows of a session, and of each owner token that may have something at the cluster.
+//
+// Thread-safety: none.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <leaselock/backend.hpp>
+#include <leaselock/clock.hpp>
+
+#include "hazelcast/frame.hpp"
+
+namespace leaselock::hazelcast {
+
+// All locks of a backend hang on the session under which they were acquired.
+struct Session {
+    std::uint64_t id = 0;
+    std::chrono::milliseconds ttl{0};
+    std::chrono::milliseconds interval{0};
+    Clock::time_point valid_until{};  // at least so long, as its newest answered heartbeat says
+    Clock::time_point next_beat{};
+    int uses = 0;             // claimants
+    int grants = 0;           // ever
+    bool is_beating = false;  // a heartbeat is not answered yet
+    bool is_dead = false;
+
+    // Whether a lease that is granted now lasts for long.
+    [[nodiscard]] bool is_fresh(Clock::time_point now) const noexcept {
+        return now < valid_until - ttl / 2;
+    }
+};
+
+// An owner token at a key. It is a thread of its session to the cluster.
+struct Claimant : std::enable_shared_from_this<Claimant> {
+    Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock);
+    Claimant(const Claimant&) = delete;
+    Claimant& operator=(const Claimant&) = delete;
+    ~Claimant() = default;
+
+    const std::string id;  // id_of() its key and token
+    const std::string key;
+    const std::string token;
+    const std::string lock;  // the key's name at the cluster
+    const std::uint64_t thread;
+
+    std::shared_ptr<Session> session{};  // null: it has tried nothing yet
+    Uuid call{};                         // of its newest try, or of its wait
+    bool is_open = false;                // the try was not answered: the next is a copy of it
+    bool is_held = false;
+    std::uint64_t fence = 0;
+    Clock::time_point lease_ends{};
+
+    // A tryLock that waits at the cluster is its entry in the queue there.
+    bool is_parked = false;
+    std::uint64_t parked_by = 0;  // the correlation of the call; 0: it was lost with a connection
+    Clock::time_point parked_at{};
+    Clock::time_point place_ends{};
+    Listener* listener = nullptr;
+    Clock::time_point look_sent{};  // the newest answered one
+
+    // It shall have nothing any more: unlocked again and again until it is certain.
+    bool is_leaving = false;
+    bool is_unlocking = false;  // an unlock of ours is not answered yet
+    Uuid unlock_call{};
+    Clock::time_point next_unlock{};
+    // Until then a copy of one of its calls may still run that was lost with its connection.
+    Clock::time_point late_until{};
+
+    std::multimap<Clock::time_point, Claimant*>::iterator due{};
+    bool has_due = false;
+    int pending = 0;  // operations of its own
+
+    [[nodiscard]] Clock::time_point next_due() const noexcept;
+    // Whether it has nothing at the cluster, and wants nothing.
+    [[nodiscard]] bool is_idle() const noexcept {
+        return !(is_open || is_held || is_parked || is_leaving || pending > 0);
+    }
+};
+
+// One text for both.
+[[nodiscard]] std::string id_of(std::string_view key, std::string_view token);
+
+// 64 bits of the random half of a token.
+[[nodiscard]] std::uint64_t thread_of(std::string_view token) noexcept;
+
+// Who holds a lock, where it is no token of ours: a text of the form of a token.
+[[nodiscard]] std::string stranger(std::uint64_t session, std::uint64_t thread);
+// What such a text says; false: it is none.
+[[nodiscard]] bool read_stranger(std::string_view token, std::uint64_t& session,
+                                 std::uint64_t& thread) noexcept;
+
+}  // namespace leaselock::hazelcast

@@ -1,0 +1,195 @@
+// Sessions, and what the tokens of this backend have at the cluster.
+#include <new>
+#include <utility>
+
+#include "hazelcast/client.hpp"
+
+namespace leaselock::hazelcast {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Between two unlocks of a token whose wait has not ended yet.
+constexpr std::chrono::seconds between_unlocks{1};
+// A wait ends by our unlock, or with its session; the time is only there since one has to be named.
+constexpr std::chrono::hours longest_wait{24 * 365};
+
+}  // namespace
+
+Client::ClaimantPtr Client::find(std::string_view key, std::string_view token) const {
+    const auto found = claimants_.find(id_of(key, token));
+    return found == claimants_.end() ? nullptr : found->second;
+}
+
+Client::ClaimantPtr Client::claimant_of(const Request& request) {
+    if (ClaimantPtr known = find(request.key, request.token)) return known;
+    auto claimant = std::make_shared<Claimant>(request.key, request.token, lock_name(request.key));
+    const auto thread = by_thread_.emplace(claimant->thread, claimant.get());
+    try {
+        claimants_.emplace(claimant->id, claimant);
+    } catch (...) {
+        by_thread_.erase(thread);
+        throw;
+    }
+    return claimant;
+}
+
+// Whoever has a pointer to it finds that it has nothing. May destroy it.
+void Client::drop(Claimant& claimant) noexcept {
+    if (claimant.has_due) due_.erase(claimant.due);
+    claimant.has_due = false;
+    attach(claimant, nullptr);
+    claimant.is_open = claimant.is_held = claimant.is_parked = false;
+    claimant.is_leaving = claimant.is_unlocking = false;
+    claimant.lease_ends = claimant.late_until = {};
+    claimant.listener = nullptr;
+    if (claimant.pending > 0) return;
+    const auto threads = by_thread_.equal_range(claimant.thread);
+    for (auto each = threads.first; each != threads.second; ++each) {
+        if (each->second == &claimant) {
+            by_thread_.erase(each);
+            break;
+        }
+    }
+    const auto found = claimants_.find(claimant.id);
+    if (found != claimants_.end() && found->second.get() == &claimant) claimants_.erase(found);
+}
+
+// For a moment at which nothing may be thrown: without memory it is kept for longer than it need
+// be.
+void Client::tidy(Claimant& claimant) noexcept {
+    try {
+        if (claimant.is_idle()) return drop(claimant);
+        set_due(claimant);
+    } catch (const std::bad_alloc&) {
+        return;
+    }
+}
+
+void Client::attach(Claimant& claimant, const SessionPtr& session) noexcept {
+    if (claimant.session != nullptr) --claimant.session->uses;
+    claimant.session = session;
+    if (session != nullptr) ++session->uses;
+}
+
+void Client::set_due(Claimant& claimant) {
+    const Time when = claimant.next_due();
+    if (claimant.has_due && claimant.due->first == when) return;
+    if (claimant.has_due) due_.erase(claimant.due);
+    claimant.has_due = false;
+    if (when == Time::max()) return;
+    claimant.due = due_.emplace(when, &claimant);
+    claimant.has_due = true;
+}
+
+// Whether a try of that token may be sent now; else what it waits for is under way.
+bool Client::has_fresh_session(Claimant& claimant, Time now) {
+    if (claimant.session != nullptr && claimant.session->is_dead) drop(claimant);
+    if (claimant.session == nullptr) {
+        if (session_ != nullptr && session_->grants >= session_grants) session_ = nullptr;
+        if (session_ == nullptr) {
+            if (std::exchange(is_creating_, true)) return false;
+            send({.what = Ask::create_session, .sent = now},
+                 [&](std::string& out, std::uint64_t correlation) {
+                     ask_session(out, correlation, *group_, endpoint_);
+                 });
+            return false;
+        }
+        attach(claimant, session_);
+    }
+    if (claimant.session->is_fresh(now)) return true;
+    beat(claimant.session, now);
+    return false;
+}
+
+void Client::beat(const SessionPtr& session, Time now) {
+    if (session->is_beating) return;
+    send({.what = Ask::heartbeat, .sent = now, .session = session},
+         [&](std::string& out, std::uint64_t correlation) {
+             ask_about_session(out, Ask::heartbeat, correlation, *group_, session->id);
+         });
+    session->is_beating = true;
+}
+
+void Client::tend_sessions(Time now) {
+    for (auto each = sessions_.begin(); each != sessions_.end();) {
+        const SessionPtr session = *each++;
+        if (session->uses > 0) {
+            if (now >= session->next_beat) beat(session, now);
+        } else if (session != session_) {
+            send({.what = Ask::close_session, .sent = now, .session = session},
+                 [&](std::string& out, std::uint64_t correlation) {
+                     ask_about_session(out, Ask::close_session, correlation, *group_, session->id);
+                 });
+            sessions_.remove(session);
+        }
+    }
+}
+
+// All that hung on it is free, and all who waited by it have no entry in a queue any more.
+void Client::end_session(const SessionPtr& session, Time /*now*/) noexcept {
+    session->is_dead = true;
+    sessions_.remove(session);
+    if (session_ == session) session_ = nullptr;
+    for (auto each = by_thread_.begin(); each != by_thread_.end();) {
+        Claimant& claimant = *each++->second;
+        if (claimant.session != session) continue;
+        if (claimant.is_parked && claimant.listener != nullptr) (void)claimant.listener->look();
+        drop(claimant);
+    }
+}
+
+// Its place in the queue is that of its call: a copy of it keeps the place.
+void Client::park(const ClaimantPtr& claimant, Time now) {
+    const Caller caller{claimant->session->id, claimant->thread, claimant->call};
+    send({.what = Ask::try_lock,
+          .sent = now,
+          .claimant = claimant,
+          .session = claimant->session,
+          .waits = true},
+         [&](std::string& out, std::uint64_t correlation) {
+             ask_try_lock(out, correlation, *group_, claimant->lock, caller, longest_wait);
+         });
+    claimant->is_parked = true;
+    claimant->parked_by = correlation_;
+    claimant->parked_at = now;
+}
+
+void Client::leave(const ClaimantPtr& claimant, Time now) {
+    claimant->is_leaving = true;
+    claimant->listener = nullptr;
+    claimant->next_unlock = now;
+    if (is_ready_) unlock(claimant, nullptr, now);
+    set_due(*claimant);
+}
+
+void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
+    if (claimant->unlock_call == Uuid{}) claimant->unlock_call = new_call();
+    const Caller caller{claimant->session->id, claimant->thread, claimant->unlock_call};
+    send({.what = Ask::unlock,
+          .sent = now,
+          .pending = pending,
+          .claimant = claimant,
+          .session = claimant->session},
+         [&](std::string& out, std::uint64_t correlation) {
+             ask_unlock(out, correlation, *group_, claimant->lock, caller);
+         });
+    claimant->is_unlocking = true;
+}
+
+// Its newest unlock was answered, or its wait has ended: does it have anything yet?
+void Client::settle(const ClaimantPtr& claimant, Time now) {
+    if (!claimant->is_leaving || claimant->is_unlocking) return set_due(*claimant);
+    claimant->is_held = claimant->is_open = false;
+    if (!claimant->is_parked && now >= claimant->late_until) return drop(*claimant);
+    claimant->next_unlock = claimant->is_parked ? now + between_unlocks : claimant->late_until;
+    set_due(*claimant);
+}
+
+void Client::tend(const ClaimantPtr& claimant, Time now) {
+    if (claimant->session == nullptr || claimant->session->is_dead) return drop(*claimant);
+    if (!claimant->is_leaving) claimant->is_held = false;
+    leave(claimant, now);
+}
+
+}  // namespace leaselock::hazelcast

@@ -1,0 +1,60 @@
+#include <leaselock/hazelcast.hpp>
+
+#include "hazelcast/link.hpp"
+#include "hazelcast/options.hpp"
+
+namespace leaselock {
+namespace {
+
+class HazelcastBackend final : public Backend {
+  public:
+    HazelcastBackend(const hazelcast::Settings& settings, std::shared_ptr<Clock> clock)
+        : link_{settings, std::move(clock)} {}
+
+    using Backend::submit;
+
+    // Fences are places in a log that a majority keeps in memory: a restart of all members begins
+    // it anew. How long a session lives only the cluster knows, so no ttl is promised.
+    [[nodiscard]] Guarantees guarantees() const noexcept override {
+        return {.exclusion = Exclusion::always,
+                .fences = Fences::counter,
+                .notified = true,
+                .fair = true};
+    }
+    void submit(std::span<Operation* const> operations) noexcept override {
+        if (is_copied()) return refuse_copied(operations);
+        link_->submit(operations);
+    }
+    void cancel(Operation& operation) noexcept override {
+        if (!is_in_child()) return link_->cancel(operation);
+        operation.fail(Errc::forked, {});
+    }
+    void forget(Listener& listener) noexcept override {
+        if (!is_in_child()) link_->forget(listener);
+    }
+    [[nodiscard]] std::uint64_t reconnects() const noexcept override {
+        return is_in_child() ? 0 : link_->reconnects();
+    }
+
+  private:
+    mutable detail::AtHome<hazelcast::Link> link_;
+};
+
+}  // namespace
+
+std::shared_ptr<Backend> make_hazelcast_backend(const HazelcastOptions& options) {
+    return std::make_shared<HazelcastBackend>(hazelcast::settings_of(options), options.clock);
+}
+
+std::shared_ptr<Backend> make_hazelcast_backend(const HazelcastOptions& options,
+                                                std::error_code& ec) {
+    ec.clear();
+    try {
+        return make_hazelcast_backend(options);
+    } catch (const LockError& error) {
+        ec = error.code();
+        return nullptr;
+    }
+}
+
+}  // namespace leaselock
