@@ -2,7 +2,7 @@
 _leaselock() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= key= i
     local commands='run status list top wait release doctor bench init'
-    local shared='--url --prefix --config --help -h'
+    local shared='--url --prefix --owner --config --json --help -h'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; ++i)); do
         case ${COMP_WORDS[i]} in
@@ -11,7 +11,7 @@ _leaselock() {
                 [[ -n $key || ${COMP_WORDS[i + 1]} != -?* ]] || { key=1 && ((++i)); continue; }
                 _leaselock_command "$((i + 1))"
                 return ;;
-            --url | --prefix | --config | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --metrics-file | --token | --interval | --count | --time | --group) ((++i)) ;;
+            --url | --prefix | --owner | --config | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --metrics-file | --token | --interval | --count | --time | --group) ((++i)) ;;
             -*) ;;
             *)
                 if [[ -z $command ]]; then
@@ -28,18 +28,18 @@ _leaselock() {
         --config | --metrics-file) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
         --group) mapfile -t COMPREPLY < <(compgen -g -- "$word") && return ;;
         --url) mapfile -t COMPREPLY < <(compgen -W 'redis:// rediss:// redis+unix:// file:/' -- "$word") && return ;;
-        --prefix | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --token | --interval | --count | --time) return ;;
+        --prefix | --owner | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --token | --interval | --count | --time) return ;;
     esac
     local words
     case $command in
         '') words="$commands $shared --version" ;;
-        run) words="$shared --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --verbose -v --metrics-file --" ;;
-        wait) words="$shared --json --wait -w" ;;
-        release) words="$shared --json --token --force" ;;
-        top) words="$shared --json --interval --count" ;;
-        bench) words="$shared --json --time" ;;
-        init) words="$shared --json --group" ;;
-        *) words="$shared --json" ;;
+        run) words="${shared/--json /} --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --verbose -v --metrics-file --" ;;
+        wait) words="$shared --wait -w" ;;
+        release) words="$shared --token --force" ;;
+        top) words="$shared --interval --count" ;;
+        bench) words="$shared --time" ;;
+        init) words="$shared --group" ;;
+        *) words="$shared" ;;
     esac
     if [[ $command == run && -n $key && $word != -* ]]; then
         _leaselock_command "$COMP_CWORD"

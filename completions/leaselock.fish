@@ -13,7 +13,7 @@ function __leaselock_in_command
         switch $word
             case --
                 test $seen -ge 1; and return 0
-            case --url --prefix --config --ttl --wait -w --slots --min-hold --conflict-exit-code -E --grace --metrics-file
+            case --url --prefix --owner --config --ttl --wait -w --slots --min-hold --conflict-exit-code -E --grace --metrics-file
                 set takes 1
             case '-*'
             case '*'
@@ -44,10 +44,11 @@ complete -c leaselock -n $none -l version -d 'The version'
 set -l ours 'not __leaselock_in_command'
 complete -c leaselock -n $ours -l url -x -a 'redis:// rediss:// redis+unix:// file:/' -d 'Where the locks are'
 complete -c leaselock -n $ours -l prefix -x -d 'Put before every key'
+complete -c leaselock -n $ours -l owner -x -d 'Who we are, for those who look'
 complete -c leaselock -n $ours -l config -r -F -d 'A TOML file with options'
 complete -c leaselock -n $ours -s h -l help -d 'Help, with examples'
 
-complete -c leaselock -n '__leaselock_in status list top wait release doctor bench init' -l json -d 'JSON instead of a table'
+complete -c leaselock -n 'not __leaselock_in run; and not __leaselock_in_command' -l json -d 'JSON instead of a table'
 complete -c leaselock -n '__leaselock_in top' -l interval -x -d 'From one look to the next'
 complete -c leaselock -n '__leaselock_in top' -l count -x -d 'Look so many times'
 complete -c leaselock -n '__leaselock_in bench' -l time -x -d 'How long to measure each'

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 #include <fmt/core.h>
+#include <limits>
 #include <utility>
 
 namespace leaselock::cli {
@@ -11,22 +12,45 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// The largest first.
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 6> units{
-    {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60'000}, {"min", 60'000}, {"h", 3'600'000}}};
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"min", 60'000}, {"s", 1000}, {"ms", 1}}};
+constexpr std::int64_t second = 1000;
+
+std::string_view take(std::string_view& text, std::string_view of, bool inside) {
+    const std::size_t end = inside ? text.find_first_not_of(of) : text.find_first_of(of);
+    const std::string_view taken = text.substr(0, end);
+    text.remove_prefix(taken.size());
+    return taken;
+}
+
+// How many milliseconds; nothing: it is no such unit.
+std::optional<std::int64_t> factor_of(std::string_view unit) {
+    for (const auto& [name, factor] : units) {
+        if (unit == name) return factor;
+    }
+    return {};
+}
 
 }  // namespace
 
 std::optional<milliseconds> parse_duration(std::string_view text) {
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    std::int64_t count = 0;
-    if (std::from_chars(text.data(), text.data() + digits, count).ec != std::errc{}) return {};
-    for (const auto& [unit, factor] : units) {
-        std::int64_t product = 0;
-        if (text.substr(digits) != unit) continue;
-        if (__builtin_mul_overflow(count, factor, &product)) return {};
-        return milliseconds{product};
-    }
-    return {};
+    constexpr std::string_view digits = "0123456789";
+    const bool is_plain = text.find_first_not_of(digits) == text.npos;
+    std::int64_t sum = 0;
+    std::int64_t last = std::numeric_limits<std::int64_t>::max();
+    do {
+        const std::string_view number = take(text, digits, true);
+        const auto factor = is_plain ? second : factor_of(take(text, digits, false));
+        std::int64_t count = 0;
+        const char* const end = number.data() + number.size();
+        if (std::from_chars(number.data(), end, count).ec != std::errc{}) return {};
+        if (!factor || *factor >= last) return {};
+        last = *factor;
+        if (__builtin_mul_overflow(count, last, &count)) return {};
+        if (__builtin_add_overflow(sum, count, &sum)) return {};
+    } while (!text.empty());
+    return milliseconds{sum};
 }
 
 std::string format_duration(milliseconds duration) {
@@ -35,7 +59,9 @@ std::string format_duration(milliseconds duration) {
     if (ms < 1000) return fmt::format("{}ms", ms);
     if (seconds < 60) return fmt::format("{}.{}s", seconds, ms % 1000 / 100);
     if (seconds < 3600) return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
-    return fmt::format("{}h{:02}m", seconds / 3600, seconds % 3600 / 60);
+    const std::int64_t hours = seconds / 3600;
+    if (hours < 24) return fmt::format("{}h{:02}m", hours, seconds % 3600 / 60);
+    return fmt::format("{}d{:02}h", hours / 24, hours % 24);
 }
 
 }  // namespace leaselock::cli

@@ -4,11 +4,11 @@
 namespace leaselock::cli::help {
 
 inline constexpr const char* all =
-    R"(Durations: digits with ms, s, m (or min) or h; a plain number is seconds.
+    R"(Durations: 500ms, 30s, 5m (or 5min), 2h, 1d, 1m30s; a plain number is seconds.
 
 Exit status: 0 done; 1 nothing to release, or the doctor found a problem; 64 wrong usage; 69 the
 backend cannot be reached or does not serve; 71 no process can be started, or the output not be
-written; 75 somebody else holds the lock; 79 the lock was lost; 126 the command cannot be run; 127
+written; 75 somebody holds the lock; 79 the lock was lost; 126 the command cannot be run; 127
 it is not found; 128+N, as shells show it, ended by signal N. `run` ends as its command does.
 
 Examples:
@@ -17,7 +17,7 @@ Examples:
   leaselock run --help)";
 
 inline constexpr const char* shared =
-    R"(Where the locks are: --url URL, --prefix PREFIX, --config FILE; see leaselock --help.)";
+    R"(Also --url URL, --prefix PREFIX, --owner NAME, --config FILE: see leaselock --help.)";
 
 inline constexpr const char* run =
     R"(COMMAND is the first word after KEY that is no option, and all words from there on are its own. A
@@ -31,8 +31,11 @@ Examples:
   leaselock run -w 30s --ttl 10s deploy -- sh -c 'migrate && restart'
   leaselock run --metrics-file /var/lib/node_exporter/nightly.prom nightly -- ./nightly.sh)";
 
-inline constexpr const char* status = R"(Examples:
-  leaselock status backup
+inline constexpr const char* status =
+    R"(The exit status is 0 if the lock is free, and 75 if it is held.
+
+Examples:
+  leaselock status backup >/dev/null && echo free
   leaselock status --json backup | jq .held)";
 
 inline constexpr const char* list = R"(Examples:

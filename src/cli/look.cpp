@@ -92,10 +92,11 @@ Record lock_record(const std::string& key, const LockInfo& info) {
 }
 
 int status(Store& store, const Options& options) {
-    Record record = lock_record(options.key, store.locks.inspect(options.key));
+    const LockInfo info = store.locks.inspect(options.key);
+    Record record = lock_record(options.key, info);
     if (!store.directory.empty()) record.push_back({"directory", store.directory});
     print_one(choose_format(options.json), record);
-    return exit_code::done;
+    return info.held ? exit_code::not_acquired : exit_code::done;
 }
 
 int list(Store& store, const Options& options) {

@@ -10,6 +10,7 @@
 #include <leaselock/error.hpp>
 
 #include "cli/bench.hpp"
+#include "cli/command_line.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/init.hpp"
 #include "cli/look.hpp"

@@ -1,7 +1,9 @@
-// The command line and the configuration file, as values.
+// What the command line, the environment and the configuration file say, as values.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +15,8 @@
 
 namespace leaselock::cli {
 
-enum class Action { run, status, list, top, wait, release, doctor, bench, init };
+enum class Action : std::uint8_t { run, status, list, top, wait, release, doctor, bench, init };
+inline constexpr std::size_t actions = 9;
 
 struct RunOptions {
     std::vector<std::string> command{};
@@ -51,8 +54,5 @@ struct Options {
     TopOptions top{};
     InitOptions init{};
 };
-
-// Nothing: the user has asked for help, or for the version, and has it. Throws UsageError.
-[[nodiscard]] std::optional<Options> parse_options(int argc, char** argv);
 
 }  // namespace leaselock::cli

@@ -1,5 +1,7 @@
 #include "cli/store.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -33,11 +35,23 @@ std::string directory_for(const std::string& url) {
     return url.empty() ? default_lock_directory() : directory_of(url).value_or("");
 }
 
+// Those that the command knows. What is wrong with the rest of a URL, a backend says.
+bool is_known(std::string_view url) {
+    constexpr std::string_view known[] = {"file:", "redis://", "rediss://", "redis+unix://"};
+    return std::any_of(std::begin(known), std::end(known),
+                       [&](std::string_view each) { return url.starts_with(each); });
+}
+
 std::shared_ptr<Backend> backend_for(const std::string& url,
                                      const std::vector<std::string>& words) {
     if (url.empty()) return make_file_backend();
     if (auto directory = directory_of(url)) {
         return make_file_backend({.directory = std::move(*directory)});
+    }
+    if (!is_known(url)) {
+        throw UsageError(
+            "the URL has no scheme that is known; allowed: file:/path, redis://host[:port][/db], "
+            "rediss://host[:port][/db] or redis+unix:///path");
     }
     return redis_backend(url, words);
 }
@@ -55,7 +69,7 @@ std::string place_of(const StoreOptions& options) {
 
 Store open_store(const StoreOptions& options) {
     std::shared_ptr<Backend> backend = backend_for(options.url, options.words);
-    ManagerOptions manager{.backend = "store"};
+    ManagerOptions manager{.owner = options.owner, .backend = "store"};
     if (options.prefix) manager.prefix = *options.prefix;
     LockManager locks{manager};
     locks.register_backend(manager.backend, backend);

@@ -14,6 +14,7 @@ namespace leaselock::cli {
 struct StoreOptions {
     std::string url{};
     std::optional<std::string> prefix{};
+    std::string owner{};               // empty: host and process
     std::vector<std::string> words{};  // of the command line, for another program to run with
 };
 

@@ -13,6 +13,7 @@ namespace leaselock::cli {
 
 struct Words {
     std::vector<std::string> ours{};
+    std::string subcommand{};  // as it is said, whether there is such a one or not
     std::vector<std::string> command{};
 };
 

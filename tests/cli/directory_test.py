@@ -95,7 +95,7 @@ class Directory(UsersTest):
         self.make(0o1777)
         holder = self.hold()
         waiter = self.start("run", "-w", "30s", self.key, "--", "true", **self.as_other())
-        support.poll_until(lambda: self.json("status", self.key)["waiting"] == 1, "a waiter")
+        support.poll_until(lambda: self.status(self.key)["waiting"] == 1, "a waiter")
         self.touch("end")
         self.assertEqual(self.finish(holder), (0, ""))
         self.assertEqual(self.finish(waiter), (0, ""))
@@ -226,7 +226,7 @@ class Directory(UsersTest):
         self.assertEqual(self.mode(self.locks), 0o700)
 
     def test_status_doctor_and_run_say_where_the_locks_are(self):
-        self.assertEqual(self.json("status", self.key)["directory"], self.locks)
+        self.assertEqual(self.status(self.key)["directory"], self.locks)
         self.assertTrue(self.expect(0, "status", self.key).stdout.endswith(f"\t{self.locks}\n"))
         self.assertIn(f"locks are in {self.locks}", self.expect(0, "doctor").stdout)
         self.assertEqual([(each["severity"], each["subject"]) for each in self.json("doctor")],

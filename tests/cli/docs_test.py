@@ -1,9 +1,11 @@
 # Goal: the man page, the completions and the README know each command and option that --help has, and none that
 # it has not. Method: they are read; bash's is also asked. Usage: docs_test.py <leaselock>
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
@@ -48,6 +50,32 @@ class Docs(unittest.TestCase):
         headings = "\n".join(re.findall(r"(?m)^\.(?:B|BI|BR) (?:-.*)$", page))
         self.assertEqual(as_words(headings), ALL)
 
+    def columns_of(self, *words):
+        """The columns that the man page names for a command, and the fields that it prints, which are as many as
+        the columns of a line."""
+        page = read("man", "leaselock.1").split(".SH OUTPUT\n")[1].split(".PP")[0]
+        tag = rf"(?m)^\.TP\n\.BR? [^\n]*\b{words[0]}\b[^\n]*\n([^\n]*?)(?:;[^\n]*)?$"
+        named = re.search(tag, page)[1].split(", ")
+        with tempfile.TemporaryDirectory() as directory:
+            environment = os.environ | {"LEASELOCK_URL": f"file:{directory}/locks", "XDG_CONFIG_HOME": directory}
+            call = lambda *more: subprocess.run([PROGRAM, "run", "key", PROGRAM, *words, *more], env=environment,
+                                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                                check=False).stdout
+            told = json.loads(call("--json"))
+            record = told[0] if isinstance(told, list) else told
+            lines = [line for line in call().splitlines() if not line.startswith("# ")]
+        if words[0] != "wait":
+            self.assertEqual(lines[0].count("\t") + 1, len(record), lines)
+        return named, list(record)
+
+    def test_the_man_page_names_the_columns_in_their_order(self):
+        for words in (("list",), ("wait", "-w", "0", "key"), ("top", "--count", "1"), ("release", "--force", "key"),
+                      ("doctor",), ("bench", "--time", "10ms")):
+            named, printed = self.columns_of(*words)
+            self.assertEqual(printed, named, words)
+        named, printed = self.columns_of("status", "key")
+        self.assertEqual(printed, named + ["directory"])
+
     def test_the_readme_has_all(self):
         text = read("README.md")
         for option in ALL - {"-h", "--help", "--version"}:
@@ -80,12 +108,13 @@ class Docs(unittest.TestCase):
         return set(told.split())
 
     def test_bash_offers_what_fits(self):
-        store = {"--url", "--prefix", "--config", "--help", "-h"}
+        store = SHARED - {"--version"}
         self.assertEqual(self.bash_offers(""), set(COMMANDS) | SHARED)
         self.assertEqual(self.bash_offers("--url", "x", "re"), {"release"})
         for command in COMMANDS:
             behind = {"--"} if command == "run" else set()
-            self.assertEqual(self.bash_offers(command, "-"), OPTIONS[command] | store | behind)
+            offered = OPTIONS[command] | store | behind
+            self.assertEqual(self.bash_offers(command, "-"), offered - ({"--json"} if command == "run" else set()))
         self.assertEqual(self.bash_offers("run", "-w", ""), set())
         self.assertIn("env", self.bash_offers("run", "-n", "key", "--", "en"))
         self.assertEqual(self.bash_offers("run", "-n", "key", "--", "sh", BASH[:-3]), {BASH})

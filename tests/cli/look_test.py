@@ -30,17 +30,17 @@ class Look(CliTest):
         return text.decode().replace("\r\n", "\n")
 
     def test_status_tells_who_holds_a_lock(self):
-        self.assertEqual(self.json("status", self.key), {
+        self.assertEqual(self.status(self.key), {
             "key": self.key, "held": False, "owner": "", "remaining_ms": 0, "fencing_token": 0,
             "kept": False, "shares": 0, "slots": 0, "waiting": 0})
         self.assertEqual(self.expect(0, "status", self.key).stdout, f"{self.key}\tfalse\t\t0\t0\tfalse\t0\t0\t0\n")
         self.hold(self.key, "--ttl", "1h")
-        told = self.json("status", self.key)
+        told = self.status(self.key)
         self.assertTrue(self.token().startswith(told["owner"] + "/"))
         self.assertTrue(told["held"])
         self.assertTrue(3_500_000 < told["remaining_ms"] <= 3_600_000, told)
         self.assertGreater(told["fencing_token"], 0)
-        fields = self.expect(0, "status", self.key).stdout.rstrip("\n").split("\t")
+        fields = self.expect(75, "status", self.key).stdout.rstrip("\n").split("\t")
         self.assertEqual(fields[:3] + fields[4:], [self.key, "true", told["owner"],
                                                    str(told["fencing_token"]), "false",
                                                    "0", "0", "0"])
@@ -72,7 +72,7 @@ class Look(CliTest):
         self.assertTrue(all(line.count(b"\t") == 8 for line in lines), lines)
         self.assertNotIn("\x1b", self.on_terminal("list", "tab*"))
         self.assertIn("a\\xc2\\x9bb\u20ac", self.on_terminal("status", "a\u009bb\u20ac"))
-        self.assertEqual(self.json("status", "grün €")["key"], "grün €")
+        self.assertEqual(self.status("grün €")["key"], "grün €")
 
     def test_bytes_of_a_holder_do_not_command_the_terminal(self):
         # ESC, BEL, a new line, CSI as a character and as a byte, a turn of the direction of writing.
@@ -81,9 +81,9 @@ class Look(CliTest):
         shown = r"me\x1b[31m\x1b]0;title\x07\x0a\xc2\x9b2J\x9b\xe2\x80\xae"
         self.assertIn(shown, self.on_terminal("status", self.key))
         for words in (("status", self.key), ("list",), ("top", "--count", "1")):
-            self.assertIn(shown, self.expect(0, *words).stdout)
+            self.assertIn(shown, self.expect(75 if words[0] == "status" else 0, *words).stdout)
         self.expect_complaint(75, f"holder {shown},", "run", "-n", self.key, "--", "true")
-        for words, code in ((("status", self.key), 0), (("list",), 0), (("top", "--count", "1"), 0),
+        for words, code in ((("status", self.key), 75), (("list",), 0), (("top", "--count", "1"), 0),
                             (("wait", "-w", "0", self.key), 75)):
             said = self.expect(code, *words, "--json").stdout
             self.assertRegex(said, r"\A[ -~\n]+\Z")
@@ -152,7 +152,12 @@ class Look(CliTest):
         self.environment["LEASELOCK_URL"] = ""
         told = self.expect(0, "--config", "good.toml", "run", self.key, *held, "mine:" + self.key)
         self.assertGreater(int(told.stdout), 3_500_000)
-        self.expect(0, "--config", "good.toml", "--prefix", "other:", "run", self.key, *held, "x")
+        self.environment["LEASELOCK_PREFIX"] = "theirs:"
+        told = self.expect(0, "--config", "good.toml", "run", self.key, *held, "theirs:" + self.key)
+        self.assertGreater(int(told.stdout), 3_500_000)
+        told = self.expect(0, "--config", "good.toml", "--prefix", "other:", "run", self.key, *held, "other:" + self.key)
+        self.assertGreater(int(told.stdout), 3_500_000)
+        self.environment["LEASELOCK_PREFIX"] = ""
         self.expect(69, "--config", "wrong.toml", "status", self.key)
         self.expect(0, "--config", "wrong.toml", "--url", self.server.url, "status", self.key)
         self.environment["LEASELOCK_URL"] = self.server.url

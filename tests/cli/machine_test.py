@@ -39,7 +39,7 @@ class Machine(CliTest):
         self.await_line("log", "first")
         second = self.start("run", "--ttl", "1h", self.key, "--", "sh", "-c",
                             "echo second >>log; sleep 0.2; echo second >>log")
-        poll_until(lambda: self.json("status", self.key)["waiting"] == 1, "somebody who waits")
+        poll_until(lambda: self.status(self.key)["waiting"] == 1, "somebody who waits")
         first.kill()
         self.assertEqual(self.finish(second), (0, ""))
         self.assertEqual(self.lines("log")[-2:], ["second", "second"])
@@ -75,11 +75,11 @@ class Machine(CliTest):
 
     def test_looks_at_and_frees_locks(self):
         holder = self.hold()
-        self.assertTrue(self.json("status", self.key)["held"])
+        self.assertTrue(self.status(self.key)["held"])
         self.assertEqual([each["key"] for each in self.json("list")], [self.key])
         self.expect(0, "doctor")
         self.expect(0, "release", "--force", self.key)
-        self.assertFalse(self.json("status", self.key)["held"])
+        self.assertFalse(self.status(self.key)["held"])
         self.touch("end")
         self.assertEqual(self.finish(holder)[0], 79)
 

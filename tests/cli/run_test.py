@@ -104,14 +104,14 @@ class Run(CliTest):
 
     def test_keeps_the_lock_for_its_min_hold(self):
         self.expect(0, "run", "--min-hold", "10m", self.key, "--", "true")
-        self.assertTrue(self.json("status", self.key)["kept"])
+        self.assertTrue(self.status(self.key)["kept"])
         self.expect(75, "run", "-n", self.key, "--", "true")
 
     def test_shares_the_lock_with_other_readers_alone(self):
         reader = self.hold(self.key, "--shared")
         self.expect(0, "run", "-n", "--shared", self.key, "--", "true")
         self.expect(75, "run", "-n", self.key, "--", "true")
-        told = self.json("status", self.key)
+        told = self.status(self.key)
         self.assertEqual((told["held"], told["shares"], told["slots"]), (True, 1, 0))
         self.touch("end")
         self.assertEqual(self.finish(reader), (0, ""))
@@ -120,11 +120,11 @@ class Run(CliTest):
     def test_takes_one_of_the_slots(self):
         first = self.hold(self.key, "--slots", "2")
         self.expect(0, "run", "-n", "--slots", "2", self.key, "--", "true")
-        told = self.json("status", self.key)
+        told = self.status(self.key)
         self.assertEqual((told["shares"], told["slots"]), (1, 2))
         second = self.start("run", "--slots", "2", self.key, "--", "sh", "-c",
                             "until [ -e end ]; do sleep 0.01; done")
-        poll_until(lambda: self.json("status", self.key)["shares"] == 2, "the second one")
+        poll_until(lambda: self.status(self.key)["shares"] == 2, "the second one")
         self.expect(75, "run", "-n", "--slots", "2", self.key, "--", "true")
         self.expect_complaint(64, "number or kind", "run", "-n", "--slots", "3", self.key, "--",
                               "touch", "ran")

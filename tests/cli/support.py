@@ -109,7 +109,8 @@ class CliTest(unittest.TestCase):
         self.directory = tempfile.mkdtemp(prefix="leaselock-")
         self.addCleanup(shutil.rmtree, self.directory, True)
         self.key = self._testMethodName
-        self.environment = dict(os.environ, LEASELOCK_URL=self.url())
+        # No configuration of whoever runs the tests.
+        self.environment = dict(os.environ, LEASELOCK_URL=self.url(), XDG_CONFIG_HOME=self.directory)
 
     def url(self):
         return self.server.url
@@ -186,6 +187,13 @@ class CliTest(unittest.TestCase):
 
     def json(self, *words, code=0):
         return json.loads(self.expect(code, *words, "--json").stdout)
+
+    def status(self, key):
+        """What `status` tells of a lock; its exit status has to say the same."""
+        result = self.call("status", key, "--json")
+        told = json.loads(result.stdout)
+        self.assertEqual(result.returncode, 75 if told["held"] else 0, result)
+        return told
 
     def token(self, key=None):
         """What lies under the key."""

@@ -101,7 +101,7 @@ class Top(CliTest):
         top.await_lines(r"^locks: 0, waiting: 0, longest wait: 0ms, grants: 0\.0/s$", "^by key .*q quit",
                         "^key +owner +remaining +fence +waiting +waited +grants +held$")
         self.hold(self.key, "--ttl", "1h")
-        held = self.json("status", self.key)
+        held = self.status(self.key)
         row = rf"^{self.key[:20]}\S* +{held['owner']} +######## +59m\d\ds +{held['fencing_token']} "
         top.await_lines("^locks: 1, waiting: 0", row + r"+0 +- +\d+\.[1-9]/s +[\d.]+m?s$")
         self.start("run", self.key, "--", "true")

@@ -41,7 +41,8 @@ class Usage(CliTest):
             self.refuse("allowed are 10ms to 1m", "bench", "--time", time)
 
     def test_a_wrong_duration_is_refused(self):
-        for text in ("x", "", "1.5s", "-1s", "5 s", "s", "3d", "99999999999999999999s",
+        for text in ("x", "", "1.5s", "-1s", "5 s", "s", "3w", "1m30", "30s1m", "1s1s", "1m1min", "1d-1h",
+                     "106751991168d", "106751991167d24h", "99999999999999999999s",
                      "9223372036854775807s"):
             self.refuse("is no duration", "run", f"--grace={text}" if text else "--grace=x",
                         "key", "--", "touch", "ran")
@@ -50,8 +51,12 @@ class Usage(CliTest):
         self.refuse("min_hold", "run", "--min-hold", "25h", "key", "--", "touch", "ran")
 
     def test_each_unit_of_a_duration_is_known(self):
-        for text in ("20000ms", "20s", "20", "1m", "1min", "1h"):
-            self.expect(0, "run", "--ttl", text, "key", "--", "true")
+        seconds = {"20000ms": 20, "20s": 20, "20": 20, "1m": 60, "1min": 60, "1h": 3600, "1d": 86400, "1m30s": 90,
+                   "1h1m1s1ms": 3661, "0d20s": 20}
+        for text, ttl in seconds.items():
+            told = self.expect(0, "run", "--ttl", text, "key", "redis-cli", "-s", self.server.path, "TTL",
+                               "hazel:lock:key").stdout
+            self.assertTrue(ttl - 15 < int(told) <= ttl, (text, told))
         self.server.ask("FLUSHALL")
 
     def test_a_wrong_key_is_refused(self):
@@ -123,7 +128,7 @@ class Usage(CliTest):
             return file.read()
 
     def test_a_wrong_place_is_refused(self):
-        self.refuse("redis://...", "--url", "http://x", "list")
+        self.refuse("redis://", "--url", "http://x", "list")
         self.refuse("invalid URL", "--url", "redis://x:port", "run", "key", "--", "touch", "ran")
         self.refuse("prefix", "--prefix", "a\nb", "list")
         self.refuse("absolute path", "--url", "file:locks", "list")

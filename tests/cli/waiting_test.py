@@ -17,9 +17,9 @@ class Waiting(CliTest):
 
     def waiter(self, *words, **options):
         """One that waits; standard error goes to the file `said`."""
-        before = self.json("status", self.key)["waiting"]
+        before = self.status(self.key)["waiting"]
         process = self.start("run", *words, self.key, "true", **({"stderr": self.said()} | options))
-        poll_until(lambda: self.json("status", self.key)["waiting"] == before + 1, "a waiter")
+        poll_until(lambda: self.status(self.key)["waiting"] == before + 1, "a waiter")
         return process
 
     def places(self):
@@ -52,6 +52,7 @@ class Waiting(CliTest):
     def test_verbose_says_nothing_of_a_wait_that_there_is_not(self):
         for words in ((), ("--shared",), ("--slots", "2")):
             self.hold(f"{self.key}{words}", *words)
+            os.remove(self.file("holder"))
             key = f"{self.key}{words}" if words else self.key
             self.assertNotIn("waiting", self.expect(0, "run", "-v", *words, key, "true").stderr)
         said = self.expect(75, "run", "-nv", f"{self.key}()", "true").stderr
