@@ -1,7 +1,7 @@
 # bash completion for leaselock. Keys are not asked of the server: that could take long.
 _leaselock() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command= key= i
-    local commands='run status list top wait release doctor bench init'
+    local commands='run hold status list top wait release doctor bench init'
     local shared='--url --prefix --owner --config --json --help -h'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; ++i)); do
@@ -34,6 +34,7 @@ _leaselock() {
     case $command in
         '') words="$commands $shared --version" ;;
         run) words="${shared/--json /} --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --grace --foreground --verbose -v --metrics-file --" ;;
+        hold) words="$shared --ttl --wait -w --nonblock -n --shared --slots --min-hold --conflict-exit-code -E --verbose -v --metrics-file" ;;
         wait) words="$shared --wait -w" ;;
         release) words="$shared --token --force" ;;
         top) words="$shared --interval --count" ;;

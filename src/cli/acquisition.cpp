@@ -96,8 +96,9 @@ class Notice {
     std::future<std::string> seen_ = text_.get_future();
 };
 
-// The signal that wants us to end, if one is there; 0: none.
-int request_to_end(Signals& signals) {
+}  // namespace
+
+int Ends::request() {
     while (const std::optional<Signal> signal = signals.next()) {
         switch (signal->number) {
             case SIGTSTP: (void)signals.stop_job(); break;
@@ -111,13 +112,17 @@ int request_to_end(Signals& signals) {
     return 0;
 }
 
-}  // namespace
+bool Ends::input_has_ended() {
+    const bool ended = input.has_ended();
+    if (input.descriptor() < 0) events.leave_input();
+    return ended;
+}
 
-Acquired acquire(Store& store, const Options& options, Signals& signals, Events& events) {
+Acquired acquire(Store& store, const Options& options, Ends& ends) {
     std::stop_source stop;
-    Notice notice{store, options, events};
+    Notice notice{store, options, ends.events};
     std::future<ScopedDistributedLock> result = std::async(std::launch::async, [&] {
-        const RingAtEnd ring{events};
+        const RingAtEnd ring{ends.events};
         const FirstLook first = look_first(store, options);
         notice.seen(first.info);
         ScopedDistributedLock lock{store.locks, options.key, lock_options(options, first.wait),
@@ -127,20 +132,32 @@ Acquired acquire(Store& store, const Options& options, Signals& signals, Events&
         return lock;
     });
     int signal = 0;
-    for (bool done = false; !done && signal == 0;) {
-        events.wait();
-        done = events.rang();
+    bool ended = false;
+    for (bool done = false; !done && !ended;) {
+        ends.events.wait();
+        done = ends.events.rang();
         if (!done) notice.say_if_it_is_time();
-        signal = request_to_end(signals);
+        signal = ends.request();
+        ended = signal != 0 || ends.input_has_ended();
     }
-    if (signal == 0) return {result.get(), 0};
+    if (!ended) return {result.get(), 0};
     stop.request_stop();
     try {
         const ScopedDistributedLock not_wanted = result.get();
     } catch (const Error&) {
-        // Whoever is asked to end does not ask for a lock any more.
+        // Whoever is to end does not ask for a lock any more.
     }
     return {{}, signal};
+}
+
+ReleaseResult let_go(ScopedDistributedLock& lock) {
+    std::error_code why;
+    const ReleaseResult result = lock.release(why);
+    if (result == ReleaseResult::unknown) {
+        complain(fmt::format("lock '{}' may stay held until its ttl is over: {}", lock.key(),
+                             why.message()));
+    }
+    return result;
 }
 
 }  // namespace leaselock::cli

@@ -1,4 +1,4 @@
-// Waits for a lock, and for a signal that ends the wait.
+// Waits for a lock, and for what ends the wait; and lets go of it.
 #pragma once
 
 #include <optional>
@@ -6,22 +6,36 @@
 #include <leaselock/scoped_distributed_lock.hpp>
 
 #include "cli/events.hpp"
+#include "cli/input.hpp"
 #include "cli/options.hpp"
 #include "cli/signals.hpp"
 #include "cli/store.hpp"
 
 namespace leaselock::cli {
 
+// What ends a wait of the main thread before it has what it waits for.
+struct Ends {
+    Signals& signals;
+    Events& events;
+    Input input{};
+
+    // The signal that wants us to end, if there is one; 0: there is none.
+    [[nodiscard]] int request();
+    [[nodiscard]] bool input_has_ended();
+};
+
 struct Acquired {
     std::optional<ScopedDistributedLock> lock;
-    int signal = 0;  // that came first; then there is no lock
+    int signal = 0;  // that came first; then there is no lock, as if the input has ended first
 };
 
 // For the main thread. A backend that is not there at first is waited for as long as the user says,
 // and told at once if he says nothing, or that nothing is waited for; one that is busy at first, or
 // goes away later, is waited for. Throws LockNotAcquired, LockError, and LockLost
 // if it was taken away again at once.
-[[nodiscard]] Acquired acquire(Store& store, const Options& options, Signals& signals,
-                               Events& events);
+[[nodiscard]] Acquired acquire(Store& store, const Options& options, Ends& ends);
+
+// The release; says on standard error if the lock may stay held for a while.
+[[nodiscard]] ReleaseResult let_go(ScopedDistributedLock& lock);
 
 }  // namespace leaselock::cli

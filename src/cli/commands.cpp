@@ -145,6 +145,14 @@ void add_run(CLI::App& app, Choice& choice) {
                          "and signals go to it alone");
 }
 
+void add_hold(CLI::App& app, Choice& choice) {
+    const Command command =
+        add_command(app, choice, Action::hold, "hold",
+                    "Hold a lock until standard input closes or a signal comes", help::hold);
+    add_key(command);
+    add_acquisition(command);
+}
+
 void add_top(CLI::App& app, Choice& choice) {
     const Command command =
         add_command(app, choice, Action::top, "top", "Watch which locks are held", help::top);
@@ -195,6 +203,7 @@ void add_bench(CLI::App& app, Choice& choice) {
 
 void add_commands(CLI::App& app, Choice& choice) {
     add_run(app, choice);
+    add_hold(app, choice);
     add_key(
         add_command(app, choice, Action::status, "status", "Tell who holds a lock", help::status));
     add_pattern(

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -19,9 +18,10 @@ bool take(const Descriptor& from) noexcept {
 
 }  // namespace
 
-Events::Events(const Signals& signals, int input)
+Events::Events(const Signals& signals, int input, short input_events)
     : signals_{signals.descriptor()},
       input_{input},
+      input_events_{input_events},
       bell_{checked(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")},
       alarm_{checked(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
                      "timerfd_create")} {}
@@ -45,7 +45,7 @@ void Events::wait() {
     std::array<pollfd, 4> all{{{signals_, POLLIN, 0},
                                {bell_.get(), POLLIN, 0},
                                {alarm_.get(), POLLIN, 0},
-                               {input_, POLLIN, 0}}};
+                               {input_, input_events_, 0}}};
     while (::poll(all.data(), all.size(), -1) < 0) {
         if (errno != EINTR) checked(-1, "poll");
     }

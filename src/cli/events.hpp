@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <poll.h>
 
 #include "cli/descriptor.hpp"
 #include "cli/signals.hpp"
@@ -13,9 +14,9 @@ namespace leaselock::cli {
 
 class Events {
   public:
-    // `input`: the descriptor of the input that ends a wait; -1: none does. Throws
+    // `input` ends a wait as well, by one of these events of poll(2); -1: there is none. Throws
     // std::system_error.
-    explicit Events(const Signals& signals, int input = -1);
+    explicit Events(const Signals& signals, int input = -1, short input_events = POLLIN);
 
     // Ends the wait that is under way, or else the next one.
     void ring() const noexcept;
@@ -23,6 +24,8 @@ class Events {
     void set_alarm(std::chrono::milliseconds left);
     // Blocks until there is one of them.
     void wait();
+    // Input ends no wait any more.
+    void leave_input() noexcept { input_ = -1; }
 
     // Whether there was one since it was last asked.
     [[nodiscard]] bool rang() const noexcept;
@@ -31,6 +34,7 @@ class Events {
   private:
     int signals_;
     int input_;
+    short input_events_;
     Descriptor bell_;
     Descriptor alarm_;
 };

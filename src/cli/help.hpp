@@ -31,6 +31,19 @@ Examples:
   leaselock run -w 30s --ttl 10s deploy -- sh -c 'migrate && restart'
   leaselock run --metrics-file /var/lib/node_exporter/nightly.prom nightly -- ./nightly.sh)";
 
+inline constexpr const char* hold =
+    R"(Says "held", the key and its fencing token, with tabs between them, when it has the lock, and "lost"
+with the same if the lock is lost; then it ends with 79. Standard input is not read. Where that is no
+pipe, socket or terminal, the lock is held until a signal comes.
+
+Example, a section of a bash script under a lock:
+  coproc LOCK { exec leaselock hold stock; }
+  lock=$LOCK_PID in=${LOCK[1]}
+  read -r held <&"${LOCK[0]}" || { wait "$lock"; exit; }
+  # ... the section ...
+  exec {in}>&-
+  wait "$lock" || exit)";
+
 inline constexpr const char* status =
     R"(The exit status is 0 if the lock is free, and 75 if it is held.
 

@@ -12,6 +12,7 @@
 #include "cli/bench.hpp"
 #include "cli/command_line.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/hold.hpp"
 #include "cli/init.hpp"
 #include "cli/look.hpp"
 #include "cli/options.hpp"
@@ -30,6 +31,7 @@ int act(const Options& options) {
     Store store = open_store(options.store);
     switch (options.action) {
         case Action::run: return run(store, options);
+        case Action::hold: return hold(store, options);
         case Action::status: return status(store, options);
         case Action::list: return list(store, options);
         case Action::top: return top(store, options);

@@ -15,9 +15,21 @@
 
 namespace leaselock::cli {
 
-enum class Action : std::uint8_t { run, status, list, top, wait, release, doctor, bench, init };
-inline constexpr std::size_t actions = 9;
+enum class Action : std::uint8_t {
+    run,
+    hold,
+    status,
+    list,
+    top,
+    wait,
+    release,
+    doctor,
+    bench,
+    init
+};
+inline constexpr std::size_t actions = 10;
 
+// Of run; and of hold, but for what is the command's.
 struct RunOptions {
     std::vector<std::string> command{};
     std::chrono::milliseconds ttl = std::chrono::seconds{30};

@@ -64,7 +64,6 @@ class Run {
     void pass_on(const Signal& signal);
     void send(int number);
     void share_terminal();
-    [[nodiscard]] ReleaseResult let_go();
     [[nodiscard]] int release();
     void repeat_the_keys(bool had_terminal, int status) const;
 
@@ -95,7 +94,7 @@ int Run::until_the_end() {
         complain(fmt::format("cannot run '{}': {}", options_.command[0],
                              std::generic_category().message(child_.error())));
         terminal_.take_back_from(child_.pid());
-        (void)let_go();
+        (void)let_go(lock_);
         return child_.error() == ENOENT ? exit_code::not_found : exit_code::cannot_run;
     }
     look_at_lease();
@@ -225,19 +224,9 @@ void Run::repeat_the_keys(bool had_terminal, int status) const {
     }
 }
 
-ReleaseResult Run::let_go() {
-    std::error_code why;
-    const ReleaseResult result = lock_.release(why);
-    if (result == ReleaseResult::unknown) {
-        complain(fmt::format("lock '{}' may stay held until its ttl is over: {}", lock_.key(),
-                             why.message()));
-    }
-    return result;
-}
-
 int Run::release() {
     const bool held = lock_.owns_lock() && !watch_.has_told();
-    if (held && let_go() != ReleaseResult::lost) return child_.status();
+    if (held && let_go(lock_) != ReleaseResult::lost) return child_.status();
     if (!watch_.has_told()) {
         complain(
             fmt::format("lock '{}' was lost before the command ended, with {}: it may not "
@@ -257,7 +246,8 @@ int run(Store& store, const Options& options) {
     Signals signals = options.run.foreground ? Signals{true} : Signals{false, {SIGTTIN, SIGTTOU}};
     Events events{signals};
     try {
-        Acquired acquired = acquire(store, options, signals, events);
+        Ends ends{signals, events};
+        Acquired acquired = acquire(store, options, ends);
         if (acquired.signal != 0) return exit_code::by_signal(acquired.signal);
         return Run{options.run, signals, events, *acquired.lock}.until_the_end();
     } catch (const LockNotAcquired& held) {

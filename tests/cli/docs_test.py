@@ -40,7 +40,7 @@ def as_words(text):
 
 class Docs(unittest.TestCase):
     def test_help_was_understood(self):
-        self.assertEqual(COMMANDS, ["run", "status", "list", "top", "wait", "release", "doctor", "bench", "init"])
+        self.assertEqual(COMMANDS, ["run", "hold", "status", "list", "top", "wait", "release", "doctor", "bench", "init"])
         self.assertTrue({"-E", "--conflict-exit-code", "-h", "--url", "--json"} <= ALL)
 
     def test_the_man_page_has_all(self):

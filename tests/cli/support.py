@@ -164,7 +164,7 @@ class CliTest(unittest.TestCase):
         # What it has started may live on and hold its output, so that is not read to the end.
         process.kill()
         process.wait()
-        for stream in (process.stdout, process.stderr):
+        for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 stream.close()
 
