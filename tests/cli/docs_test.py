@@ -47,7 +47,8 @@ class Docs(unittest.TestCase):
         page = read("man", "leaselock.1").replace("\\-", "-")
         for command in COMMANDS:
             self.assertRegex(page, rf"(?m)^\.SS {command}$")
-        headings = "\n".join(re.findall(r"(?m)^\.(?:B|BI|BR) (?:-.*)$", page))
+        ours = page.split(".SH COMPARED WITH FLOCK")[0]
+        headings = "\n".join(re.findall(r"(?m)^\.(?:B|BI|BR) (?:-.*)$", ours))
         self.assertEqual(as_words(headings), ALL)
 
     def columns_of(self, *words):
@@ -75,6 +76,33 @@ class Docs(unittest.TestCase):
             self.assertEqual(printed, named, words)
         named, printed = self.columns_of("status", "key")
         self.assertEqual(printed, named + ["directory"])
+
+    def test_the_man_page_has_a_section_for_each_question(self):
+        sections = re.findall(r"(?m)^\.SH (.*)$", read("man", "leaselock.1"))
+        self.assertEqual(sections, ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "OUTPUT", "SCRIPTS",
+                                    "EXIT STATUS", "ENVIRONMENT", "FILES", "EXAMPLES", "COMPARED WITH FLOCK",
+                                    "SEE ALSO"])
+        page = subprocess.run(["man", "--warnings", "-E", "UTF-8", "-l", os.path.join(ROOT, "man", "leaselock.1")],
+                              capture_output=True, text=True, check=True, env=os.environ | {"MANWIDTH": "80"})
+        self.assertEqual(page.stderr, "")
+        for command in COMMANDS:
+            self.assertRegex(page.stdout, rf"(?m)^   ?    ?leaselock {command} ")
+
+    def test_the_man_page_has_each_exit_status_of_the_help(self):
+        helped = help_of().split("Exit status: ")[1].split("\n\n")[0]
+        page = read("man", "leaselock.1").split(".SH EXIT STATUS\n")[1].split(".SH")[0]
+        self.assertEqual(set(re.findall(r"(?m)^\.B (\d+)", page)), set(re.findall(r"(?:^|; )(\d+)", helped.replace("\n", " "))))
+
+    def test_the_configuration_of_the_man_page_is_one(self):
+        text = read("man", "leaselock.1").split(".SH FILES\n")[1].split(".nf\n")[1].split(".fi")[0]
+        with tempfile.TemporaryDirectory() as directory:
+            file = os.path.join(directory, "config.toml")
+            with open(file, "w", encoding="utf-8") as config:
+                config.write(text.replace("redis://db:6379", f"file:{directory}/locks"))
+            told = subprocess.run([PROGRAM, "--config", file, "run", "key", PROGRAM, "--config", file, "--json", "list"],
+                                  env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True)
+        self.assertIn(f"locks are in {directory}/locks", told.stderr)
+        self.assertTrue(30_000 < json.loads(told.stdout)[0]["remaining_ms"] <= 60_000)
 
     def test_the_readme_has_all(self):
         text = read("README.md")

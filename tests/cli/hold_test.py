@@ -179,6 +179,16 @@ class Hold(CliTest):
     def test_section_of_a_bash_script_is_locked_as_the_man_page_shows(self):
         self.assert_section_is_locked(self.script("A section of a script under a lock, in bash"), "bash")
 
+    def test_bash_sees_a_loss_while_the_section_runs(self):
+        self.key = "stock"
+        section = "echo in; while kill -0 \"$lock\" 2>/dev/null; do sleep 0.01; done; echo seen"
+        text = self.script("A section of a script under a lock, in bash").replace("hold stock", "hold --ttl 300ms stock")
+        script = self.run_script(text.replace("# ... the section ...", section), "bash")
+        script.stdout.readline()
+        self.expect(0, "release", "--force", self.key)
+        self.assertEqual(script.communicate(timeout=LIMIT)[0], "seen\n")
+        self.assertEqual(script.returncode, 79)
+
     def test_section_of_a_script_of_sh_is_locked_as_the_man_page_shows(self):
         for shell in ("dash", "bash"):
             self.assert_section_is_locked(self.script("The same, in sh"), shell)
