@@ -18,7 +18,6 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
-#include <stop_token>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -26,6 +25,7 @@
 #include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>

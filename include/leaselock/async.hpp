@@ -24,7 +24,6 @@
 #include <coroutine>
 #include <memory>
 #include <new>
-#include <stop_token>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
@@ -32,6 +31,7 @@
 
 #include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/lock_manager.hpp>
 
 namespace leaselock {

@@ -12,6 +12,8 @@
 
 #include <cstdint>
 
+#include <leaselock/detail/requirements.hpp>
+
 namespace leaselock {
 
 inline constexpr int max_permits = 10'000;  // of a lock, and the greatest count of a latch

@@ -15,9 +15,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <stop_token>
 
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/detail/word.hpp>
 
 namespace leaselock {

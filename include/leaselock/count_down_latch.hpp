@@ -17,7 +17,6 @@
 #pragma once
 
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -27,6 +26,7 @@
 #include <leaselock/claim.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 

@@ -15,6 +15,7 @@
 // Thread-safety: everything may be used from all threads at once.
 #pragma once
 
+#include <concepts>
 #include <type_traits>
 
 #include <leaselock/detail/key_format.hpp>
@@ -56,6 +57,20 @@ requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
     return lock_scope<Call, Reads>(default_manager(), key_template, LockOptions{}, args...);
 }
 
+// What a manager is mistaken for.
+template <class Manager>
+concept NotTheManager = std::is_same_v<Manager, const LockManager> || requires(Manager& manager) {
+    { *manager } -> std::convertible_to<const LockManager&>;
+};
+// Compilers quote these lines, with their advice.
+// clang-format off
+template <CallText Call, bool Reads, NotTheManager Manager, class... Args>
+void lock_scope(Manager& manager, const char*, const LockOptions&, const Args&...) = delete;  // the manager of a lock is a LockManager&, neither const nor a pointer: write *manager
+template <CallText Call, bool Reads, NotTheManager Manager, class... Args>
+requires(!kStartsWithOptions<Args...>)
+void lock_scope(Manager& manager, const char*, const Args&...) = delete;  // the manager of a lock is a LockManager&, neither const nor a pointer: write *manager
+// clang-format on
+
 }  // namespace leaselock::detail
 
 // LEASELOCK_GUARD([manager,] "template" [, {options}] [, arguments...]) -> ScopedDistributedLock
@@ -63,19 +78,28 @@ requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
 // A guard of the key that LEASELOCK_KEY(template, arguments...) would give; the template is a
 // string literal. Without a manager: leaselock::default_manager(). Throws what that macro and the
 // guard's constructor throw; blocks as LockManager::acquire does.
-#define LEASELOCK_GUARD(...) \
-    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, false>(__VA_ARGS__)
+#define LEASELOCK_GUARD(...)                                                                      \
+    ::leaselock::detail::lock_scope<                                                              \
+        ::leaselock::detail::well_spelled<::leaselock::detail::CallText{#__VA_ARGS__}>(), false>( \
+        __VA_ARGS__)
 // The same of a reader's share, whatever `share` the options say.
-#define LEASELOCK_SHARED_GUARD(...) \
-    ::leaselock::detail::lock_scope<::leaselock::detail::CallText{#__VA_ARGS__}, true>(__VA_ARGS__)
+#define LEASELOCK_SHARED_GUARD(...)                                                              \
+    ::leaselock::detail::lock_scope<                                                             \
+        ::leaselock::detail::well_spelled<::leaselock::detail::CallText{#__VA_ARGS__}>(), true>( \
+        __VA_ARGS__)
 
-// Statements: the same guards, until the end of the enclosing block.
-#define LEASELOCK_DISTRIBUTED_LOCK(...)                                                \
-    [[maybe_unused]] const auto LEASELOCK_DETAIL_JOIN(leaselock_guard_, __COUNTER__) = \
-        LEASELOCK_GUARD(__VA_ARGS__)
-#define LEASELOCK_DISTRIBUTED_SHARED_LOCK(...)                                         \
-    [[maybe_unused]] const auto LEASELOCK_DETAIL_JOIN(leaselock_guard_, __COUNTER__) = \
-        LEASELOCK_SHARED_GUARD(__VA_ARGS__)
+// Statements: the same guards, until the end of the enclosing block. They have to stand in one:
+// what follows `if (..)` without braces ends at its semicolon, and does not compile, since the
+// second of the two declarations does not find the first.
+#define LEASELOCK_DISTRIBUTED_LOCK(...)                                                            \
+    LEASELOCK_DETAIL_STATEMENT(LEASELOCK_DETAIL_JOIN(a_lock_needs_braces_around_it_, __COUNTER__), \
+                               LEASELOCK_GUARD(__VA_ARGS__))
+#define LEASELOCK_DISTRIBUTED_SHARED_LOCK(...)                                                     \
+    LEASELOCK_DETAIL_STATEMENT(LEASELOCK_DETAIL_JOIN(a_lock_needs_braces_around_it_, __COUNTER__), \
+                               LEASELOCK_SHARED_GUARD(__VA_ARGS__))
+#define LEASELOCK_DETAIL_STATEMENT(name, ...)         \
+    [[maybe_unused]] const auto name = (__VA_ARGS__); \
+    static_assert(sizeof(name) != 0)
 #define LEASELOCK_DETAIL_JOIN(a, b) LEASELOCK_DETAIL_JOIN_NOW(a, b)
 #define LEASELOCK_DETAIL_JOIN_NOW(a, b) a##b
 

@@ -16,7 +16,6 @@
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -26,6 +25,7 @@
 #include <leaselock/async.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>

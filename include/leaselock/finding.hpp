@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include <leaselock/detail/requirements.hpp>
+
 namespace leaselock {
 
 struct Finding {

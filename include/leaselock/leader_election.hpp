@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -32,6 +31,7 @@
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>

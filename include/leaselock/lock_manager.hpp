@@ -10,9 +10,9 @@
 // that was moved from may only be assigned to or destroyed.
 #pragma once
 
+#include <chrono>
 #include <iosfwd>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -22,6 +22,7 @@
 #include <leaselock/acquired.hpp>
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/guarantees.hpp>
@@ -84,6 +85,14 @@ class LEASELOCK_EXPORT LockManager {
                                             const std::stop_token& stop, std::error_code& ec);
     Acquired<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
                                             std::error_code& ec);
+
+    // Compilers quote these lines, with their advice.
+    // clang-format off
+    template <class Rep, class Period>
+    void acquire(std::string_view, std::chrono::duration<Rep, Period>) = delete;  // options have names: {.ttl = 5s}, or {.wait_timeout = 5s}
+    template <class Rep, class Period>
+    void try_acquire(std::string_view, std::chrono::duration<Rep, Period>) = delete;  // options have names: {.ttl = 5s}
+    // clang-format on
 
     // acquire without waiting, whatever the options say.
     Acquired<ScopedDistributedLock> try_acquire(std::string_view key, LockOptions options = {});

@@ -23,13 +23,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>

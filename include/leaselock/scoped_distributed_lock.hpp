@@ -16,12 +16,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <stop_token>
 #include <string_view>
 #include <system_error>
 
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/lease_ptr.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
@@ -47,6 +47,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
                                         std::error_code& ec);
     [[nodiscard]] ScopedDistributedLock(LockManager& manager, std::string_view key,
                                         const LockOptions& options, std::error_code& ec);
+
+    explicit ScopedDistributedLock(const char*) = delete;  // write lock{manager, "key"}
 
     ScopedDistributedLock(const ScopedDistributedLock&) = delete;
     ScopedDistributedLock& operator=(const ScopedDistributedLock&) = delete;

@@ -10,6 +10,7 @@
 #include <leaselock/backend.hpp>
 
 #include "base/token.hpp"
+#include "lock/key_rule.hpp"
 
 namespace leaselock::detail {
 namespace {
@@ -72,6 +73,22 @@ bool check_prefix(std::string_view prefix, Failure& failure) {
     return true;
 }
 
+// The rule is for the whole of what is in the store; without a brace and such an end it is kept.
+bool check_shape(std::string_view prefix, std::string_view key, Failure& failure) {
+    const bool plain = key.find_first_of("{}") == std::string_view::npos &&
+                       prefix.find_first_of("{}") == std::string_view::npos;
+    std::string_view fault;
+    if (plain && key.size() > 4) {
+        fault = key_fault(key);
+    } else {
+        std::string whole{prefix};
+        fault = key_fault(whole.append(key));
+    }
+    if (fault.empty()) return true;
+    failure.set(Errc::invalid_key, fmt::format("key '{}' {}", key, fault));
+    return false;
+}
+
 bool check_share(Claim share, Failure& failure) {
     if (share.is_valid()) return true;
     const bool is_some = share.of() >= 1 && share.of() <= max_permits;
@@ -124,7 +141,7 @@ bool check_key(std::string_view prefix, std::string_view key, Failure& failure) 
                                 key[at] + 0, at));
         return false;
     }
-    return true;
+    return check_shape(prefix, key, failure);
 }
 
 bool check_options(const LockOptions& options, Failure& failure) {

@@ -6,6 +6,7 @@
 
 #include <leaselock/detail/glob.hpp>
 
+#include "lock/key_rule.hpp"
 #include "redis/codec.hpp"
 #include "redis/session.hpp"
 #include "redis/side_keys.hpp"
@@ -70,7 +71,7 @@ class Walk {
         }
         for (std::size_t i = 0; i < found.size(); ++i) {
             const std::string_view key = found.at(i).text();
-            if (key_fault(key).empty()) keys.emplace_back(key);
+            if (detail::key_fault(key).empty()) keys.emplace_back(key);
         }
         if (keys.size() > most_keys) {
             fail(Errc::invalid_option,

@@ -3,8 +3,8 @@
 //
 // With K = `<prefix><key>`: if K has no '}', the side keys are "{K}:ll:f" and so on, whose hash tag
 // is all of K; if K has a hash tag of its own, they are "K:ll:F" and so on, with the same tag. Any
-// other K with a '}' cannot be given a side key in its slot, and is refused; so is a K that ends
-// like a side key.
+// other K with a '}' cannot be given a side key in its slot, and is refused (lock/key_rule); so is
+// a K that ends like a side key.
 #pragma once
 
 #include <string>
@@ -18,9 +18,6 @@ enum class SideKey : char {
     waiters = 'w',  // what is known of each; a hash
     holders = 'h',  // who has shares, by the end of the lease; a sorted set
 };
-
-// Empty if K can be a lock's key, else why not.
-[[nodiscard]] std::string_view key_fault(std::string_view key) noexcept;
 
 // What stands before and after a key without a fault in the names of its side keys.
 class SideKeys {

@@ -5,8 +5,9 @@
 #include <leaselock/detail/key_format.hpp>
 #include <leaselock/key_macros.hpp>
 
-#define CALL_KEY(...) \
-    leaselock::detail::format_call_key<leaselock::detail::CallText{#__VA_ARGS__}>()
+#define CALL_KEY(...)                   \
+    leaselock::detail::format_call_key< \
+        leaselock::detail::well_spelled<leaselock::detail::CallText{#__VA_ARGS__}>()>()
 
 struct User {
     int id;

@@ -41,6 +41,6 @@ void called_back(LockManager& locks) {
     locks.async_acquire("key", {}, {}, [](Taken, std::error_code) {});
     locks.async_acquire("key", {}, {}, [](Taken&&, std::error_code) {});
     locks.async_acquire("key", {}, {}, [](const auto& lock, std::error_code) { (void)!lock; });
-    locks.async_acquire("key", {}, {}, std::function<void(Acquired<ScopedDistributedLock>,
-                                                          std::error_code)>{});
+    locks.async_acquire("key", {}, {},
+                        std::function<void(Acquired<ScopedDistributedLock>, std::error_code)>{});
 }

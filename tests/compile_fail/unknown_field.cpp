@@ -1,4 +1,4 @@
-// expect: placeholder without an argument
+// expect: LEASELOCK_FIELDS(Type, field...) registers
 // culprit: user.name
 #include <string>
 

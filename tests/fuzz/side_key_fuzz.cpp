@@ -3,12 +3,14 @@
 #include <string>
 
 #include "fuzz/fuzz_input.hpp"
+#include "lock/key_rule.hpp"
 #include "redis/side_keys.hpp"
 #include "support/cluster_slot.hpp"
 
 namespace leaselock::redis {
 namespace {
 
+using detail::key_fault;
 using fuzz::promise;
 using support::cluster_slot;
 
@@ -17,7 +19,8 @@ constexpr SideKey kinds[] = {SideKey::fence, SideKey::queue, SideKey::waiters};
 bool can_be_a_key(std::string_view key) {
     if (key.empty()) return false;
     if (key_fault(key).empty()) return true;
-    promise(key.find('}') != std::string_view::npos || key.find(":ll:") != std::string_view::npos,
+    promise(key.find_first_of("{}") != std::string_view::npos ||
+                key.find(":ll:") != std::string_view::npos,
             "no key is refused without a brace or a reserved end");
     return false;
 }

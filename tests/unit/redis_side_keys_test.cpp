@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "lock/key_rule.hpp"
 #include "redis/side_keys.hpp"
 #include "support/cluster_slot.hpp"
 #include "support/redis_server.hpp"
@@ -14,6 +15,7 @@
 namespace leaselock::redis {
 namespace {
 
+using detail::key_fault;
 using support::cluster_slot;
 
 TEST(RedisSideKeys, SlotsOfThisTestAreThoseOfRedis) {

@@ -37,10 +37,10 @@
 
 #include <map>
 #include <memory>
-#include <stop_token>
 #include <utility>
 
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock::detail {

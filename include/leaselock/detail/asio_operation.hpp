@@ -28,11 +28,11 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <stop_token>
 #include <tuple>
 #include <utility>
 
 #include <leaselock/async.hpp>
+#include <leaselock/detail/requirements.hpp>
 
 namespace leaselock::detail {
 inline namespace LEASELOCK_ASIO_NAMES {

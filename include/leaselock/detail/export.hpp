@@ -4,4 +4,6 @@
 // all components: it says where a name may be seen, not who makes it.
 #pragma once
 
+#include <leaselock/detail/requirements.hpp>
+
 #define LEASELOCK_EXPORT [[gnu::visibility("default")]]

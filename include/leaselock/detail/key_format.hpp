@@ -24,18 +24,32 @@
 
 namespace leaselock::detail {
 
-// The text that a fault is about; compilers print it with the failed assertion.
+// The text that a fault is about; compilers print it with the failed assertion. g++ spells a text,
+// clang a character.
+#ifdef __clang__
 template <char... Characters>
 struct Culprit;
+template <FixedText Text, std::size_t... I>
+[[nodiscard]] consteval Culprit<Text.data[I]...>* culprit(std::index_sequence<I...>) {
+    return nullptr;
+}
+#else
+template <FixedText Text>
+struct Culprit;
+template <FixedText Text, std::size_t... I>
+[[nodiscard]] consteval Culprit<Text>* culprit(std::index_sequence<I...>) {
+    return nullptr;
+}
+#endif
 
 template <KeyFault Fault, class Culprit>
 struct KeyIsSound {
     static_assert(Fault != KeyFault::empty_template, "leaselock key: the template is empty");
     static_assert(Fault != KeyFault::unbalanced_braces,
                   "leaselock key: unbalanced braces in the template");
-    static_assert(Fault != KeyFault::second_hash_tag,
-                  "leaselock key: a second hash tag in the template; one pair of single braces "
-                  "is allowed");
+    static_assert(
+        Fault != KeyFault::second_hash_tag,
+        "leaselock key: a second hash tag in the template; one pair of single braces is allowed");
     static_assert(Fault != KeyFault::empty_hash_tag,
                   "leaselock key: an empty hash tag in the template");
     static_assert(Fault != KeyFault::empty_placeholder,
@@ -48,8 +62,13 @@ struct KeyIsSound {
     static_assert(Fault != KeyFault::unknown_modifier,
                   "leaselock key: unknown modifier in a placeholder; there is only |raw");
     static_assert(Fault != KeyFault::placeholder_without_argument,
-                  "leaselock key: placeholder without an argument, or a registered field, of that "
-                  "name");
+                  "leaselock key: placeholder without an argument of that name");
+    static_assert(Fault != KeyFault::unregistered_field,
+                  "leaselock key: the argument has no registered field of that name; "
+                  "LEASELOCK_FIELDS(Type, field...) registers the fields of a struct");
+    static_assert(Fault != KeyFault::single_braces,
+                  "leaselock key: a placeholder has double braces, {{name}}; single ones are the "
+                  "hash tag of a Redis Cluster key");
     static_assert(Fault != KeyFault::argument_without_placeholder,
                   "leaselock key: unused argument; no placeholder of the template names it");
     static_assert(Fault != KeyFault::duplicate_argument,
@@ -59,24 +78,20 @@ struct KeyIsSound {
                   "leaselock::arg<\"name\">(expression)");
     static_assert(Fault != KeyFault::raw_string,
                   "leaselock key: a raw string literal in the argument list cannot be read");
-    static_assert(Fault != KeyFault::template_is_no_literal,
-                  "leaselock key: the template of a lock must be a plain string literal");
-    static_assert(Fault != KeyFault::unsupported_escape,
-                  "leaselock key: an escape other than \\\" and \\\\ in the template of a lock");
 };
 
 // Source::verdict() is what was found. False after the compiler has said what is wrong.
-template <class Source, std::size_t... I>
-[[nodiscard]] consteval bool is_sound(std::index_sequence<I...>) {
-    constexpr KeyFault kFault = Source::verdict().fault;
-    static_cast<void>(KeyIsSound<kFault, Culprit<Source::verdict().culprit[I]...>>{});
-    return kFault == KeyFault::none;
-}
 template <class Source>
 [[nodiscard]] consteval bool is_sound() {
     constexpr std::size_t kLongest = 60;
-    constexpr auto kSize = std::min(Source::verdict().culprit.size(), kLongest);
-    return is_sound<Source>(std::make_index_sequence<kSize>{});
+    constexpr auto kText = Source::verdict().culprit.substr(0, kLongest);
+    constexpr KeyFault kFault = Source::verdict().fault;
+    if constexpr (kFault != KeyFault::none) {
+        using Named = decltype(culprit<FixedText<kText.size() + 1>(kText)>(
+            std::make_index_sequence<kText.size()>{}));
+        static_cast<void>(KeyIsSound<kFault, Named>{});
+    }
+    return kFault == KeyFault::none;
 }
 
 template <FixedText Template, FixedText Spelling, class... Args>
@@ -85,11 +100,34 @@ struct KeySource {
     static consteval KeyVerdict verdict() { return plan.verdict(); }
 };
 
-template <CallText Call, std::size_t Values>
-struct LockCallSource {
-    static constexpr auto call = read_lock_call(Call, Values);
-    static consteval KeyVerdict verdict() { return {call.fault, call.culprit.view()}; }
-};
+// The call, if what can be seen of it without its types is right; comes before the overloads of the
+// lock macro, so that what is said of these is said later. The assertions stand here, and not one
+// level deeper, because compilers say first how they came to it.
+template <CallText Call>
+[[nodiscard]] consteval auto well_spelled() {
+    constexpr KeyFault kFault = read_lock_spelling(Call);
+    static_assert(kFault != KeyFault::raw_string,
+                  "leaselock lock: a raw string literal in the argument list cannot be read");
+    static_assert(kFault != KeyFault::template_is_no_literal,
+                  "leaselock lock: the arguments are ([manager,] \"template\" [, {options}] [, "
+                  "values...]), and the template is a string literal; a key that is made at run "
+                  "time is for ScopedDistributedLock lock{manager, key}");
+    static_assert(kFault != KeyFault::options_after_arguments,
+                  "leaselock lock: the options come right after the template, before the values: "
+                  "([manager,] \"template\" [, {options}] [, values...])");
+    static_assert(kFault != KeyFault::unknown_option,
+                  "leaselock lock: no such option; there are ttl, wait, wait_timeout, retry_count, "
+                  "retry_delay, renewal, max_hold, min_hold, share, backend, require");
+    static_assert(kFault != KeyFault::option_order,
+                  "leaselock lock: options have an order: ttl, wait, wait_timeout, retry_count, "
+                  "retry_delay, renewal, max_hold, min_hold, share, backend, require");
+    static_assert(kFault != KeyFault::option_without_unit,
+                  "leaselock lock: a time needs a unit: .ttl = 5s, .wait_timeout = 500ms, with "
+                  "using namespace std::chrono_literals");
+    static_assert(kFault != KeyFault::unsupported_escape,
+                  "leaselock key: an escape other than \\\" and \\\\ in the template of a lock");
+    return Call;
+}
 
 template <class T>
 [[nodiscard]] const T& value_of(const T& argument) {
@@ -150,15 +188,12 @@ template <FixedText Template, FixedText Spelling, class... Args>
     return {out.data(), out.size()};
 }
 
-// `args` are the values of the call, without manager, template and options.
+// `args` are the values of the call, without manager, template and options. The call is
+// well_spelled().
 template <CallText Call, class... Args>
 [[nodiscard]] std::string format_call_key(const Args&... args) {
-    using Source = LockCallSource<Call, sizeof...(Args)>;
-    if constexpr (is_sound<Source>()) {
-        return format_key<Source::call.key_template, Source::call.arguments>(args...);
-    } else {
-        return {};
-    }
+    constexpr auto kCall = read_lock_call(Call, sizeof...(Args));
+    return format_key<kCall.key_template, kCall.arguments>(args...);
 }
 
 }  // namespace leaselock::detail

@@ -3,11 +3,14 @@
 //   ([manager,] "template" [, options] [, arguments...])
 //
 // The template must be spelled out there, because a macro that takes its arguments whole sees only
-// their text. Used by the lock macro through format_call_key.
+// their text. What is wrong with that text is found here, before the compiler looks at the types,
+// so that it is told in one sentence. Used by the lock macro through format_call_key.
 //
 // Thread-safety: functions without shared state.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string_view>
 
@@ -19,8 +22,6 @@ namespace leaselock::detail {
 
 template <std::size_t Capacity>
 struct LockCall {
-    KeyFault fault = KeyFault::none;
-    FixedText<Capacity> culprit;
     FixedText<Capacity> key_template;
     FixedText<Capacity> arguments;
 };
@@ -42,25 +43,83 @@ template <std::size_t Capacity>
     return KeyFault::none;
 }
 
-// `values` is the number of values behind the options as the compiler counted them: so manager and
-// options may be any expression, and options given by name are not taken for a value.
+// The fields of LockOptions, in their order.
+inline constexpr std::array<std::string_view, 11> kOptionNames{
+    "ttl",      "wait",     "wait_timeout", "retry_count", "retry_delay", "renewal",
+    "max_hold", "min_hold", "share",        "backend",     "require"};
+inline constexpr std::array<std::string_view, 5> kDurationNames{
+    "ttl", "wait_timeout", "retry_delay", "max_hold", "min_hold"};
+
+[[nodiscard]] constexpr bool is_number(std::string_view spelling) {
+    return !spelling.empty() && std::all_of(spelling.begin(), spelling.end(),
+                                            [](char c) { return is_digit(c) || c == '\''; });
+}
+
+// What is wrong with one `.name = value` of a list of options, of which `next` may come next.
+[[nodiscard]] constexpr KeyFault option_fault(std::string_view option, std::size_t& next) {
+    NameReader reader(option);
+    if (!reader.take(".")) return KeyFault::none;
+    const auto name = reader.take_name();
+    const auto known = std::find(kOptionNames.begin(), kOptionNames.end(), name);
+    if (known == kOptionNames.end()) {
+        return name == "key_template" ? KeyFault::none : KeyFault::unknown_option;
+    }
+    const auto index = static_cast<std::size_t>(known - kOptionNames.begin());
+    if (index < next) return KeyFault::option_order;
+    next = index + 1;
+    const bool timed =
+        std::find(kDurationNames.begin(), kDurationNames.end(), name) != kDurationNames.end();
+    const auto equals = position_of(option, '=');
+    if (timed && equals != std::string_view::npos && is_number(trim(option.substr(equals + 1)))) {
+        return KeyFault::option_without_unit;
+    }
+    return KeyFault::none;
+}
+
+// Of a list of options as it is spelled, in its braces.
+[[nodiscard]] constexpr KeyFault options_fault(std::string_view braced) {
+    CallScanner options(braced.substr(1, braced.size() - 2));
+    for (std::size_t next = 0; !options.done();) {
+        const KeyFault fault = option_fault(options.next(), next);
+        if (fault != KeyFault::none) return fault;
+    }
+    return KeyFault::none;
+}
+
+// The template, which comes first, or after the manager.
+[[nodiscard]] constexpr std::string_view next_template(CallScanner& scanner) {
+    const auto first = scanner.next();
+    return first.starts_with('"') || scanner.done() ? first : scanner.next();
+}
+
+// What is wrong with a call, as far as that can be seen without its types: where template and
+// options are, and what the options are.
+template <std::size_t Capacity>
+[[nodiscard]] constexpr KeyFault read_lock_spelling(const CallText<Capacity>& call) {
+    CallScanner scanner(call.view());
+    FixedText<Capacity> ignored;
+    KeyFault fault = read_literal(next_template(scanner), ignored);
+    for (bool first = true; !scanner.done() && fault == KeyFault::none; first = false) {
+        const auto item = scanner.next();
+        if (!item.starts_with('{')) continue;
+        fault = first ? options_fault(item) : KeyFault::options_after_arguments;
+    }
+    return scanner.saw_raw_string() ? KeyFault::raw_string : fault;
+}
+
+// Of a call that is spelled well. `values` is the number of values after the options as the
+// compiler counted them: so manager and options may be any expression, and options given by name
+// are not taken for a value.
 template <std::size_t Capacity>
 [[nodiscard]] constexpr LockCall<Capacity> read_lock_call(const CallText<Capacity>& call,
                                                           std::size_t values) {
     LockCall<Capacity> result;
     CallScanner scanner(call.view());
-    auto literal = scanner.next();
-    if (!literal.starts_with('"') && !scanner.done()) literal = scanner.next();
-    result.culprit = FixedText<Capacity>(literal);
-    result.fault = read_literal(literal, result.key_template);
-
+    static_cast<void>(read_literal(next_template(scanner), result.key_template));
     auto counter = scanner;
-    std::size_t behind = 0;
-    for (; !counter.done(); ++behind) static_cast<void>(counter.next());
-    if (counter.saw_raw_string()) result.fault = KeyFault::raw_string;
-    if (result.fault != KeyFault::none) return result;
-
-    if (behind == values + 1) static_cast<void>(scanner.next());
+    std::size_t rest = 0;
+    for (; !counter.done(); ++rest) static_cast<void>(counter.next());
+    if (rest == values + 1) static_cast<void>(scanner.next());
     result.arguments = FixedText<Capacity>(scanner.rest());
     return result;
 }

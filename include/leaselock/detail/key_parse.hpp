@@ -33,8 +33,14 @@ enum class KeyFault {
     duplicate_argument,
     unreadable_arguments,
     raw_string,
+    unregistered_field,
+    single_braces,
     template_is_no_literal,
     unsupported_escape,
+    options_after_arguments,
+    unknown_option,
+    option_order,
+    option_without_unit,
 };
 
 // A fault and the part of the template or of the arguments it is about.

@@ -124,7 +124,10 @@ class KeyPlan {
         }
         for (std::size_t i = 0; i < sizeof...(Args) && verdict_.fault == KeyFault::none; ++i) {
             if (used_[i]) continue;
-            verdict_ = {KeyFault::argument_without_placeholder, arguments_.spellings[i]};
+            verdict_ = {in_single_braces(arguments_.names[i].view())
+                            ? KeyFault::single_braces
+                            : KeyFault::argument_without_placeholder,
+                        arguments_.spellings[i]};
         }
     }
 
@@ -160,8 +163,32 @@ class KeyPlan {
             best = own.size();
             bindings_[piece] = {i, std::min(own.size() + 1, name.size())};
         }
-        if (best == 0) verdict_ = {KeyFault::placeholder_without_argument, name};
+        if (best == 0) verdict_ = {fault_of(name), name};
         if (best != 0) used_[bindings_[piece].argument] = true;
+    }
+
+    // Why no argument is `name`.
+    [[nodiscard]] constexpr KeyFault fault_of(std::string_view name) const {
+        for (const auto& argument : arguments_.names) {
+            const auto own = argument.view();
+            if (own.size() < name.size() && name.starts_with(own) && name[own.size()] == '.') {
+                return KeyFault::unregistered_field;
+            }
+        }
+        return KeyFault::placeholder_without_argument;
+    }
+
+    // Whether the template has the argument, or a field of it, in single braces.
+    [[nodiscard]] static constexpr bool in_single_braces(std::string_view name) {
+        const auto text = Template.view();
+        for (std::size_t at = 1; at + name.size() < text.size(); ++at) {
+            const char end = text[at + name.size()];
+            if (text[at - 1] == '{' && text.substr(at).starts_with(name) &&
+                (end == '}' || end == '.')) {
+                return true;
+            }
+        }
+        return false;
     }
 
     ParsedTemplate<Template> parsed_;

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include <leaselock/detail/requirements.hpp>
+
 namespace leaselock::detail {
 
 // At most Capacity - 1 characters; the members are public because a template argument needs that.

@@ -66,7 +66,8 @@ void with_text(const T& value, const Use& use) {
         use(std::string_view(text.data(), text.size()));
     } else {
         static_assert(fmt::is_formattable<T>::value,
-                      "leaselock key: a value of this type needs a fmt::formatter");
+                      "leaselock key: a value of this type needs a fmt::formatter; or name a field "
+                      "of it, {{order.id}}, that LEASELOCK_FIELDS registers");
         fmt::memory_buffer text;
         fmt::format_to(std::back_inserter(text), "{}", value);
         use(std::string_view(text.data(), text.size()));

@@ -1,0 +1,18 @@
+// Which keys there can be, the same for every store: a program that is tried on memory must not be
+// refused on Redis.
+//
+// Thread-safety: functions without shared state.
+#pragma once
+
+#include <string_view>
+
+namespace leaselock::detail {
+
+// Whether the key has a hash tag of Redis Cluster: what is between the first '{' and the first '}'
+// after it, if that is not empty.
+[[nodiscard]] bool has_hash_tag(std::string_view key) noexcept;
+
+// Empty if `key`, with its prefix, can be a lock's key; else why not.
+[[nodiscard]] std::string_view key_fault(std::string_view key) noexcept;
+
+}  // namespace leaselock::detail

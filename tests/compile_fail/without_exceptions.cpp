@@ -1,0 +1,3 @@
+// expect: leaselock needs exceptions: compile without -fno-exceptions
+// flags: -fno-exceptions
+#include <leaselock/leaselock.hpp>
