@@ -12,6 +12,7 @@
 
 #include "cli/duration.hpp"
 #include "cli/json.hpp"
+#include "cli/text_width.hpp"
 
 namespace leaselock::cli {
 namespace {
@@ -63,13 +64,6 @@ std::string heading(std::string_view name) {
     return text;
 }
 
-// How many places a text takes, but for characters of double width.
-std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-    }));
-}
-
 void print_table(const std::vector<Record>& records) {
     std::vector<std::vector<std::string>> rows(1);
     for (const auto& field : records.front()) rows[0].push_back(heading(field.name));
@@ -77,6 +71,10 @@ void print_table(const std::vector<Record>& records) {
         auto& row = rows.emplace_back();
         for (const auto& field : record) row.push_back(table_value(field.value));
     }
+    const InUtf8 locale;
+    const auto width = [](const std::string& cell) {
+        return static_cast<std::size_t>(width_of(shown(cell)));
+    };
     std::vector<std::size_t> widths(rows[0].size());
     for (const auto& row : rows) {
         for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));

@@ -1,12 +1,11 @@
 #include "cli/top_screen.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <clocale>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
-#include <cwchar>
 #include <fmt/core.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 
 #include "cli/duration.hpp"
 #include "cli/output.hpp"
+#include "cli/text_width.hpp"
 #include "cli/wait_text.hpp"
 
 // Its macros have the names of half the standard library.
@@ -35,6 +35,9 @@ using std::chrono::milliseconds;
 constexpr int first_row = 3;  // behind the total, the keys and the headings
 constexpr int bar_width = 8;
 constexpr int least_text = 10;  // of key and owner each
+constexpr int most_for_key = 40;
+constexpr int most_for_owner = 20;
+constexpr int short_fence = 7;
 
 struct Cell {
     std::string text;
@@ -42,32 +45,17 @@ struct Cell {
     bool right = false;
 };
 
-// The text in exactly so many columns. What is no character, or one that controls the terminal, is
-// shown as one that can do nothing.
+// The text in exactly so many columns.
 std::wstring fit(const Cell& cell) {
-    const std::string text = printable(cell.text);
-    std::wstring result;
-    int used = 0;
-    std::mbstate_t state{};
-    for (std::size_t at = 0; at < text.size();) {
-        wchar_t wide = L'?';
-        const std::size_t bytes = std::mbrtowc(&wide, &text[at], text.size() - at, &state);
-        const bool is_wrong = bytes == 0 || bytes > text.size();
-        if (is_wrong) state = {};
-        if (is_wrong || ::wcwidth(wide) < 0) wide = L'?';
-        at += is_wrong ? 1 : bytes;
-        const int width = ::wcwidth(wide);
-        if (used + width > cell.width) {
-            while (!result.empty() && used >= cell.width) {
-                used -= ::wcwidth(result.back());
-                result.pop_back();
-            }
-            result += L'~';
-            ++used;
-            break;
+    std::wstring result = shown(printable(cell.text));
+    int used = width_of(result);
+    if (used > cell.width) {
+        while (!result.empty() && used >= cell.width) {
+            used -= width_of(result.back());
+            result.pop_back();
         }
-        result += wide;
-        used += width;
+        result += L'~';
+        ++used;
     }
     const std::wstring space(static_cast<std::size_t>(std::max(0, cell.width - used)), L' ');
     return cell.right ? space + result : result + space;
@@ -116,52 +104,76 @@ const char* name_of(TopColumn column) {
     return "";
 }
 
-// Key and owner have what the others leave.
-struct Widths {
-    int key;
-    int owner;
+// What is shown of each lock. Key and owner have what the others leave.
+struct Layout {
+    int key = 0;
+    int owner = 0;
+    int fence = 16;
+    bool bar = true;
+    bool held = true;
 };
 
-std::vector<Cell> cells(Widths widths, const TopRow& row) {
-    const LockInfo& info = row.info;
-    return {{row.key, widths.key},
-            {holder_of(info), widths.owner},
-            {bar(row.left), bar_width},
-            {format_duration(info.remaining), 6, true},
-            {fmt::format("{}", info.fencing_token), 16, true},
-            {fmt::format("{}", info.waiting), 7, true},
-            {duration_or_nothing(row.waited), 6, true},
-            {fmt::format("{:.1f}/s", row.grants_per_second), 6, true},
-            {format_duration(row.held), 6, true}};
+// Its last digits are those that change.
+std::string end_of(std::uint64_t fence, int width) {
+    const std::string digits = fmt::format("{}", fence);
+    const auto room = static_cast<std::size_t>(width);
+    return digits.size() <= room ? digits : '~' + digits.substr(digits.size() - room + 1);
 }
 
-std::vector<Cell> headings(Widths widths) {
-    std::vector<Cell> all = cells(widths, {});
-    constexpr std::array<const char*, 9> names{"key",     "owner",  "remaining", "",    "fence",
-                                               "waiting", "waited", "grants",    "held"};
-    for (std::size_t i = 0; i < all.size(); ++i) all[i].text = names[i];
-    // The bar and its number have one.
-    all[2].width += 1 + all[3].width;
-    all.erase(all.begin() + 3);
+std::vector<Cell> cells(const Layout& layout, const TopRow& row) {
+    const LockInfo& info = row.info;
+    std::vector<Cell> all{{row.key, layout.key}, {holder_of(info), layout.owner}};
+    if (layout.bar) all.push_back({bar(row.left), bar_width});
+    all.insert(all.end(), {{format_duration(info.remaining), 6, true},
+                           {end_of(info.fencing_token, layout.fence), layout.fence, true},
+                           {fmt::format("{}", info.waiting), 7, true},
+                           {duration_or_nothing(row.waited), 6, true},
+                           {fmt::format("{:.1f}/s", row.grants_per_second), 6, true}});
+    if (layout.held) all.push_back({format_duration(row.held), 6, true});
     return all;
 }
 
-int length(const std::string& text) { return static_cast<int>(printable(text).size()); }
+std::vector<Cell> headings(const Layout& layout) {
+    std::vector<Cell> all{{"key", layout.key}, {"owner", layout.owner}};
+    // The bar and its number have one.
+    if (layout.bar) all.push_back({"remaining", bar_width + 1 + 6});
+    if (!layout.bar) all.push_back({"left", 6, true});
+    all.insert(all.end(), {{"fence", layout.fence, true},
+                           {"waiting", 7, true},
+                           {"waited", 6, true},
+                           {"grants", 6, true}});
+    if (layout.held) all.push_back({"held", 6, true});
+    return all;
+}
 
-Widths widths_for(const std::vector<TopRow>& rows) {
+int length(const std::string& text) { return width_of(shown(printable(text))); }
+
+// What cells without key and owner leave for these.
+int room_in(const Layout& layout) {
     int others = 0;
-    for (const Cell& cell : cells({0, 0}, {})) others += cell.width + 1;
-    // Who is short of room can do best without the last one.
-    if (getmaxx(stdscr) < others + 4 * least_text) others -= 7;
-    const int left = std::max(getmaxx(stdscr) - others, 2 * least_text);
+    for (const Cell& cell : cells(layout, {})) others += cell.width + 1;
+    return getmaxx(stdscr) - others;
+}
+
+// The key goes first: in a narrow window how long a lock was held, most of the fence and the bar
+// are given up for it, but not for more of it than most keys have.
+Layout layout_for(const std::vector<TopRow>& rows) {
     int key = least_text;
-    int owner = least_text;
+    int owner = length("owner");
     for (const TopRow& row : rows) {
         key = std::max(key, length(row.key));
         owner = std::max(owner, length(holder_of(row.info)));
     }
-    key = std::min(key, std::max(left / 2, left - owner));
-    return {key, left - key};
+    Layout layout;
+    const int wanted = std::min(key, most_for_key) + std::min(owner, most_for_owner);
+    if (room_in(layout) < wanted) layout.held = false;
+    if (room_in(layout) < wanted) layout.fence = short_fence;
+    if (room_in(layout) < wanted) layout.bar = false;
+    const int room = std::max(room_in(layout), 2 * least_text);
+    const int for_owner = std::min(owner, std::max(least_text, room / 4));
+    layout.key = std::min(key, room - for_owner);
+    layout.owner = room - layout.key;
+    return layout;
 }
 
 std::string head(const TopModel& model, Clock::time_point now) {
@@ -182,15 +194,15 @@ std::string prompt(const TopControls& controls) {
 
 void put_rows(const std::vector<TopRow>& rows) {
     const int columns = getmaxx(stdscr);
-    const Widths widths = widths_for(rows);
-    std::wstring names = join(headings(widths), columns);
+    const Layout layout = layout_for(rows);
+    std::wstring names = join(headings(layout), columns);
     names.resize(static_cast<std::size_t>(std::max(columns, 0)), L' ');
     put(2, names, A_REVERSE);
     const auto room = static_cast<std::size_t>(std::max(0, getmaxy(stdscr) - first_row));
     const bool all = rows.size() <= room;
     const std::size_t shown = all ? rows.size() : std::max<std::size_t>(room, 1) - 1;
     int y = first_row;
-    for (std::size_t i = 0; i < shown; ++i) put(y++, join(cells(widths, rows[i]), columns));
+    for (std::size_t i = 0; i < shown; ++i) put(y++, join(cells(layout, rows[i]), columns));
     if (!all) put_line(y, fmt::format("{} more", rows.size() - shown));
 }
 

@@ -1,8 +1,6 @@
 # Goal: status, list, wait, release and doctor tell what is so, to people and to programs, and where
 # the locks are is found as it was said. Method: real locks on a real redis-server; JSON is parsed.
 import json
-import os
-import pty
 import subprocess
 
 from support import LIMIT, PREFIX, PROGRAM, CliTest, main, poll_until
@@ -13,21 +11,6 @@ OWNER = r"[A-Za-z0-9._-]+:[0-9]+"
 class Look(CliTest):
     def tearDown(self):
         self.server.ask("FLUSHALL")
-
-    def on_terminal(self, *words):
-        """What it prints on a terminal."""
-        ours, theirs = pty.openpty()
-        process = self.start(*words, stdout=theirs)
-        os.close(theirs)
-        text = b""
-        try:
-            while part := os.read(ours, 4096):
-                text += part
-        except OSError:  # the other end is closed
-            pass
-        os.close(ours)
-        self.finish(process)
-        return text.decode().replace("\r\n", "\n")
 
     def test_status_tells_who_holds_a_lock(self):
         self.assertEqual(self.status(self.key), {

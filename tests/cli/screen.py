@@ -2,6 +2,7 @@
 # picture. What it does not know is an error, so nothing that could play tricks passes unseen.
 import codecs
 import re
+import unicodedata
 
 SEQUENCE = re.compile(r"\x1b(?:\[([?0-9;]*)([A-Za-z])|[()][AB0]|[=>78MD])")
 
@@ -20,6 +21,10 @@ class Screen:
         self.y = self.x = 0
         self.saved = (0, 0)
         self.region = (0, rows - 1)
+
+    def column_of(self, y, text):
+        """Where a text begins in a line."""
+        return next(x for x in range(self.columns) if "".join(self.cells[y][x:]).startswith(text))
 
     def lines(self):
         return ["".join(line).rstrip() for line in self.cells]
@@ -55,12 +60,17 @@ class Screen:
             pass
         elif c < " " or "\x7f" <= c < "\xa0":
             raise AssertionError(f"unknown: {c!r}")
+        elif unicodedata.combining(c):
+            self.cells[self.y][self.x - 1] += c
         else:
             if self.x == self.columns:  # it wraps when the next one comes
                 self.x = 0
                 self.down()
             self.cells[self.y][self.x] = c
             self.x += 1
+            if unicodedata.east_asian_width(c) in "WF" and self.x < self.columns:
+                self.cells[self.y][self.x] = ""  # it takes two places
+                self.x += 1
 
     def down(self):
         top, bottom = self.region

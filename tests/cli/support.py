@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
@@ -167,6 +168,21 @@ class CliTest(unittest.TestCase):
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 stream.close()
+
+    def on_terminal(self, *words):
+        """What it prints on a terminal."""
+        ours, theirs = pty.openpty()
+        process = self.start(*words, stdout=theirs)
+        os.close(theirs)
+        text = b""
+        try:
+            while part := os.read(ours, 4096):
+                text += part
+        except OSError:  # the other end is closed
+            pass
+        os.close(ours)
+        self.finish(process)
+        return text.decode().replace("\r\n", "\n")
 
     def finish(self, process):
         """Its exit status and what it said on standard error, when it has ended."""

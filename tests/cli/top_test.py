@@ -9,6 +9,7 @@ import re
 import signal
 import struct
 import termios
+import unicodedata
 
 from screen import Screen
 from support import LIMIT, PREFIX, PROGRAM, CliTest, gone_with_us, main, poll_until
@@ -179,7 +180,7 @@ class Top(CliTest):
         top.await_lines("^key00-x{30} +me ", "^key07-", "^12 more$")
         self.assertFalse(top.shows("^key08"))
         top.resize(40, 60)
-        top.await_lines("^locks: 20", "^key00-x{3}~ me +########", "^key19-")
+        top.await_lines("^locks: 20", r"^key00-x{9}~ me +9m5\ds +0 ", "^key19-")
         top.resize(6, 30)
         top.await_lines("^key00-", "^key01-", "^18 more$")
         for rows, columns in ((3, 9), (2, 2), (1, 1)):
@@ -189,6 +190,32 @@ class Top(CliTest):
         top.await_lines("^key00-x{30} +me ", "^key19-x{30} ")
         top.press("q")
         self.assertEqual(top.await_end(), 0)
+
+    def test_shows_keys_first_where_there_is_little_room(self):
+        key = "orders:import:2026-11-28:berlin"
+        self.expect(0, "--owner", "worker-17.prod.example", "run", "--min-hold", "1h", key, "true")
+        fence = str(self.status(key)["fencing_token"])
+        top = self.top("--interval", "1h", columns=80)
+        top.await_lines("^key +owner +left +fence +waiting +waited +grants$",
+                        rf"^{key} worker-17~ +\d+m\d\ds ~{fence[-6:]} +0 +- +\d+\.\d/s$")
+        self.assertLessEqual(max(len(line) for line in top.lines()), 80)
+        top.resize(12, 160)
+        top.await_lines("^key +owner +remaining +fence +waiting +waited +grants +held$",
+                        rf"^{key} +worker-17\.prod\.example \(kept\) +######## +\d+m\d\ds +{fence} ")
+
+    def test_wide_characters_stand_in_line_with_others(self):
+        keys = ("e\u0301-combined", "plain", "wörter", "库存-北京", "🚚-lkw")
+        for key in keys:
+            self.put(key)
+        for columns in (80, 160):
+            top = self.top("--interval", "1h", columns=columns)
+            top.await_lines(*(f"^{key} " for key in keys))
+            lines = [y for y in range(3, 3 + len(keys))]
+            self.assertEqual(len({top.screen.column_of(y, "me ") for y in lines}), 1, top.lines())
+        plain = self.on_terminal("list")
+        places = {sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+                      for c in line.split(" yes ")[0]) for line in plain.splitlines()[1:]}
+        self.assertEqual(len(places), 1, plain)
 
     def test_lets_no_control_character_through(self):
         self.put(b"esc\x1b[2Jkey\x9b2J", owner=b"o\x1b]0;title\x07")
