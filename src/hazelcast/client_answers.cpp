@@ -165,6 +165,7 @@ bool Client::answered(Call& call, const Message& message, Time now) {
             call.session->next_beat = call.sent + call.session->interval;
             drive_all(now);
             return true;
+        case Ask::close_session: sessions_.remove(call.session); return true;
         default: return true;
     }
 }

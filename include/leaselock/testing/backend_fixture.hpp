@@ -45,6 +45,11 @@ class BackendFixture {
     // on a slow machine.
     [[nodiscard]] virtual std::chrono::milliseconds term() const = 0;
 
+    // Whether the store keeps an owner token and a ttl for each lock, so that whoever looks sees
+    // who holds it and for how long, any backend can act for a token, and a queue can be seen. One
+    // that knows a lock by its client's session alone is left out of the cases that are about that.
+    [[nodiscard]] virtual bool keeps_tokens() const { return true; }
+
     // All that the store has is gone, as after a restart without its data; no backend is there
     // then. For a store that promises fences which rise all the same.
     virtual void lose_data() { throw std::logic_error("the fixture does not lose the data"); }

@@ -38,9 +38,11 @@ template <class Fixture>
 struct Case {
     const char* name;
     void (*run)(Fixture&);
-    Guarantees needs{};  // what the store has to promise for it
+    Guarantees needs{};      // what the store has to promise for it
+    bool of_tokens = false;  // for a store that keeps_tokens()
 };
 inline constexpr Guarantees keeping{.min_hold = true};
+inline constexpr bool of_tokens = true;
 
 // Longer than any case runs: a lease of this length does not end by itself.
 inline constexpr milliseconds long_term = 1h;

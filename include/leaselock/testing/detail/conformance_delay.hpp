@@ -106,11 +106,15 @@ inline constexpr Case<BackendFixture> delay_cases[] = {
     {"LateAnswerToARenewHoldsUpNobody",
      [](BackendFixture& fixture) {
          expect_late_answer_holds_up_nobody(fixture, Verb::renew, Outcome::renewed);
-     }},
+     },
+     {},
+     of_tokens},
     {"LateAnswerToAReleaseHoldsUpNobody",
      [](BackendFixture& fixture) {
          expect_late_answer_holds_up_nobody(fixture, Verb::release, Outcome::released);
-     }},
+     },
+     {},
+     of_tokens},
     {"LateAnswerToAnInspectHoldsUpNobody",
      [](BackendFixture& fixture) {
          expect_late_answer_holds_up_nobody(fixture, Verb::inspect, Outcome::free);
@@ -133,7 +137,9 @@ inline constexpr Case<BackendFixture> delay_cases[] = {
          EXPECT_EQ(family(late.reply.error), Family::unknown);
          // It was done all the same, and its token still ends it.
          EXPECT_EQ(Client{fixture}.release(world.late_key, token).outcome, Outcome::released);
-     }},
+     },
+     {},
+     of_tokens},
 };
 
 template <class Calls>

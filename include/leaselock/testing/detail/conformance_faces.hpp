@@ -83,7 +83,9 @@ inline constexpr Case<BackendFixture> face_cases[] = {
              EXPECT_GT(next->term(), last);
              last = next->term();
          }
-     }},
+     },
+     {},
+     of_tokens},
     {"JobRunsOnceUntilItsMinHoldIsOver",
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");

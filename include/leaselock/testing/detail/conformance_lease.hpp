@@ -37,7 +37,9 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          EXPECT_EQ(client.inspect(brief).outcome, Outcome::free);
          EXPECT_GT(client.inspect(lasting).remaining, max_ttl - 1h);
          EXPECT_LE(client.inspect(lasting).remaining, max_ttl);
-     }},
+     },
+     {},
+     of_tokens},
     {"RetryWithTheSameTokenAnswersTheSameFence",
      [](BackendFixture& fixture) {
          Client first{fixture};
@@ -52,7 +54,9 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          }
          EXPECT_EQ(first.release(key, token).outcome, Outcome::released);
          EXPECT_GT(first.acquire(key, new_token()).fencing_token, granted.fencing_token);
-     }},
+     },
+     {},
+     of_tokens},
     {"RetryNeverShortensALease",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -63,7 +67,9 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          fixture.settle(fixture.term() + rounding);
          EXPECT_EQ(fixture.raw_holder(key), token);
          EXPECT_GT(client.inspect(key).remaining, long_term / 2);
-     }},
+     },
+     {},
+     of_tokens},
     {"RetryProlongsALeaseThatWouldEndSooner",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -73,7 +79,9 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          ASSERT_EQ(client.acquire(key, token, long_term).outcome, Outcome::granted);
          fixture.settle(fixture.term() + rounding);
          EXPECT_EQ(fixture.raw_holder(key), token);
-     }},
+     },
+     {},
+     of_tokens},
     {"AcquireBehindItsDeadlineDoesNothing",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -99,7 +107,9 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          fixture.settle(fixture.term() + rounding);
          EXPECT_EQ(fixture.raw_holder(key), token);
          EXPECT_GT(client.inspect(key).remaining, long_term / 2);
-     }},
+     },
+     {},
+     of_tokens},
     {"RenewNeverShortensALease",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -110,7 +120,9 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          fixture.settle(fixture.term() + rounding);
          EXPECT_EQ(fixture.raw_holder(key), token);
          EXPECT_GT(client.inspect(key).remaining, long_term / 2);
-     }},
+     },
+     {},
+     of_tokens},
     {"RenewByAnotherIsLostAndChangesNothing",
      [](BackendFixture& fixture) {
          Client first{fixture};

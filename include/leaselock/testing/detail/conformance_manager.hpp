@@ -55,7 +55,9 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          auto next = Calls::acquire(second, "key");
          ASSERT_TRUE(next.has_value());
          EXPECT_GT(next->fencing_token(), lock->fencing_token());
-     }},
+     },
+     {},
+     of_tokens},
     {"InvalidKeysAreRefused",
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");

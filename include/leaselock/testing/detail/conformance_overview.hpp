@@ -84,7 +84,9 @@ inline constexpr Case<BackendFixture> overview_cases[] = {
          EXPECT_GT(next->fencing_token(), lock->fencing_token());
          EXPECT_EQ(lock->release(), ReleaseResult::lost);
          EXPECT_TRUE(operating.inspect("key").held) << "of the next holder, not of the first";
-     }},
+     },
+     {},
+     of_tokens},
     {"ForcedReleaseOfAFreeKeyDoesNothing",
      [](BackendFixture& fixture) {
          LockManager operating = manager_of(fixture, "operator:2");

@@ -23,7 +23,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_EQ(reply.holder, held.holder);
          EXPECT_EQ(reply.fencing_token, held.fence);
          EXPECT_EQ(fixture.raw_holder(held.key), held.holder);
-     }},
+     },
+     {},
+     of_tokens},
     {"FreeKeyIsGrantedToWhoeverWouldWait",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -68,7 +70,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          for (QueueWaiter* const each : {&first, &second, &third}) {
              EXPECT_EQ(each->messages().size(), 1U) << "a message for another one";
          }
-     }},
+     },
+     {},
+     of_tokens},
     {"RepeatedAcquireKeepsItsPlace",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -81,7 +85,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          held.release();
          (void)first.message();
          EXPECT_EQ(fixture.raw_holder(held.key), first.token());
-     }},
+     },
+     {},
+     of_tokens},
     {"RepeatedAcquireKeepsItsPlaceAlive",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -96,7 +102,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          held.release();
          (void)first.message();
          EXPECT_EQ(fixture.raw_holder(held.key), first.token());
-     }},
+     },
+     {},
+     of_tokens},
     {"DeadPlaceIsSkipped",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -110,7 +118,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          (void)second.message();
          EXPECT_EQ(fixture.raw_holder(held.key), second.token());
          EXPECT_TRUE(dead.messages().empty());
-     }},
+     },
+     {},
+     of_tokens},
     {"DeadPlaceKeepsNobodyAway",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -120,7 +130,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          held.release();
          EXPECT_EQ(fixture.raw_holder(held.key), std::nullopt);
          EXPECT_EQ(held.client.acquire(held.key, new_token()).outcome, Outcome::granted);
-     }},
+     },
+     {},
+     of_tokens},
     {"PlaceThatEndsKeepsNobodyAwayAnyMore",
      [](BackendFixture& fixture) {
          HeldKey held{fixture, fixture.term()};
@@ -151,7 +163,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_EQ(grant.outcome, Outcome::granted);
          EXPECT_GT(grant.fencing_token, held.fence);
          EXPECT_TRUE(second.ask().first);
-     }},
+     },
+     {},
+     of_tokens},
     {"AcquireWithoutAPlaceDoesNotPassOneThatLives",
      [](BackendFixture& fixture) {
          Client other{fixture};
@@ -165,7 +179,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_FALSE(reply.queued);
          EXPECT_EQ(other.inspect(held.key).outcome, Outcome::free);
          EXPECT_EQ(first.ask().outcome, Outcome::granted);
-     }},
+     },
+     {},
+     of_tokens},
     {"ReleaseOfAPlaceIsLostAndLeavesTheQueue",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -180,7 +196,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          (void)second.message();
          EXPECT_EQ(fixture.raw_holder(held.key), second.token());
          EXPECT_TRUE(first.messages().empty());
-     }},
+     },
+     {},
+     of_tokens},
     {"RenewOfAPlaceIsLostAndKeepsIt",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -213,7 +231,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_GT(other.inspect(held.key).remaining, long_term / 2);
          EXPECT_EQ(winner.release().outcome, Outcome::released);
          EXPECT_EQ(fixture.raw_holder(held.key), std::nullopt);
-     }},
+     },
+     {},
+     of_tokens},
     {"WinnerThatAcquiresAgainKeepsItsFenceAndProlongs",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -225,7 +245,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_EQ(again.outcome, Outcome::granted);
          EXPECT_EQ(again.fencing_token, message.fencing_token);
          EXPECT_GT(held.client.inspect(held.key).remaining, long_term / 2);
-     }},
+     },
+     {},
+     of_tokens},
     {"HandOffEndsIfItsWinnerIsSilent",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -254,7 +276,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_EQ(next.release().outcome, Outcome::released);
          EXPECT_EQ(fixture.raw_holder(held.key), std::nullopt);
          EXPECT_EQ(held.client.acquire(held.key, held.holder).outcome, Outcome::granted);
-     }},
+     },
+     {},
+     of_tokens},
     {"WinnerThatHasLeftHandsTheLockOn",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -302,7 +326,9 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_EQ(client.acquire(other, new_token()).outcome, Outcome::granted);
          EXPECT_TRUE(waiter.ask().first);
          EXPECT_TRUE(waiter.messages().empty());
-     }},
+     },
+     {},
+     of_tokens},
     {"ForgottenAndUnknownListenersAreIgnored",
      [](BackendFixture& fixture) {
          Client client{fixture};

@@ -64,7 +64,9 @@ inline constexpr Case<BackendFixture> store_cases[] = {
          EXPECT_GT(reply.remaining, 0ms);
          EXPECT_LE(reply.remaining, long_term);
          EXPECT_EQ(fixture.raw_holder(key), token);
-     }},
+     },
+     {},
+     of_tokens},
     {"AnotherTokenOfTheSameOwnerIsHeldOff",
      [](BackendFixture& fixture) {
          Client client{fixture};
@@ -152,7 +154,9 @@ inline constexpr Case<BackendFixture> store_cases[] = {
          EXPECT_LE(after.remaining, before.remaining - fixture.term() + 2ms);
          ASSERT_EQ(client.release(key, token).outcome, Outcome::released);
          EXPECT_EQ(client.inspect(key).outcome, Outcome::free);
-     }},
+     },
+     {},
+     of_tokens},
     {"UnusualKeysAreKeysLikeOthers",
      [](BackendFixture& fixture) {
          Client first{fixture};
@@ -169,7 +173,9 @@ inline constexpr Case<BackendFixture> store_cases[] = {
              EXPECT_EQ(reply.outcome, Outcome::held) << key;
              EXPECT_EQ(first.release(key, reply.holder).outcome, Outcome::released) << key;
          }
-     }},
+     },
+     {},
+     of_tokens},
     {"ManyThreadsNeverShareALock",
      [](BackendFixture& fixture) {
          constexpr int threads = 8;

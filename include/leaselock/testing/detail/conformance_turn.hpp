@@ -70,7 +70,9 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          EXPECT_EQ(Calls::release(*lock), ReleaseResult::released);
          EXPECT_GT(later.message().fencing_token, lock->fencing_token());
          EXPECT_EQ(fixture.raw_holder(held.key), later.token());
-     }},
+     },
+     {},
+     of_tokens},
     {"CallIsServedBehindThoseWhoCameBefore",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -87,7 +89,9 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          const auto lock = call.get();
          ASSERT_TRUE(lock.has_value());
          EXPECT_GT(lock->fencing_token(), fence);
-     }},
+     },
+     {},
+     of_tokens},
     {"CallThatIsStoppedLeavesNoPlace",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -107,7 +111,9 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          EXPECT_TRUE(settle_until(fixture, place_is_left, [&] { return next.ask().first; }));
          held.release();
          EXPECT_GT(next.message().fencing_token, held.fence);
-     }},
+     },
+     {},
+     of_tokens},
     {"CallWhoseTimeIsOverLeavesNoPlace",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
@@ -121,7 +127,9 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          QueueWaiter next{fixture, held.client, held.key};
          EXPECT_TRUE(next.queue_up().queued);
          EXPECT_TRUE(settle_until(fixture, place_is_left, [&] { return next.ask().first; }));
-     }},
+     },
+     {},
+     of_tokens},
 };
 
 // What only coroutines can be: many at once without a thread each.
