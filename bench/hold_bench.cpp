@@ -1,5 +1,5 @@
 // What it costs to hold many locks whose renewal is on: the time is the processor time of one
-// renewal, all threads together. Only the Keeper has something to do meanwhile.
+// renewal, all threads together. Only the LeaseTask has something to do meanwhile.
 //   leaselock  so many locks, all due at once, again and again until 100 000 are renewed: the
 //              manager's clock is put forward by a third of their ttl;
 //   at-1000    the same with 1 000 locks: what it would be if the cost grew linearly;
@@ -51,7 +51,7 @@ double allocated() {
     return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
-// The boot clock, which may be put forward while nobody but the Keeper sleeps on it.
+// The boot clock, which may be put forward while nobody but the LeaseTask sleeps on it.
 class LeapClock final : public Clock {
   public:
     time_point now() const noexcept override { return real_->now() + ahead(); }

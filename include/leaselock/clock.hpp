@@ -2,7 +2,8 @@
 // are points on a Clock; no wall clock takes part. boot_clock() is what everybody uses; a test
 // hands in leaselock::testing::ManualClock.
 //
-// A clock of your own has two functions, now() and one sleep_until():
+// A clock of your own has two functions, now() and one sleep_until(), and a third one if its time
+// does not go as fast as the machine's, set_alarm():
 //
 //     void sleep_until(time_point until, Waker& waker) override {
 //         while (now() < until && !waker.wait(how_long_that_is(until - now()))) {
@@ -58,6 +59,25 @@ class Waker {
     const Thread thread_;
 };
 
+// What rings at a time though no thread sleeps for it: something that the library's engine does,
+// which waits for much else at the same time.
+//
+// Thread-safety: all calls from all threads at once.
+class Alarm {
+  public:
+    Alarm() = default;
+    Alarm(const Alarm&) = delete;
+    Alarm& operator=(const Alarm&) = delete;
+
+    // What it is for is to be done now. Does not block, and calls no clock.
+    virtual void ring() noexcept = 0;
+    // Whether all that it rang for is done.
+    [[nodiscard]] virtual bool is_at_rest() const noexcept = 0;
+
+  protected:
+    ~Alarm() = default;
+};
+
 class LEASELOCK_EXPORT Clock {
   public:
     using duration = std::chrono::nanoseconds;
@@ -78,6 +98,13 @@ class LEASELOCK_EXPORT Clock {
     // Blocks until `until` is reached or `waker` is woken. May return earlier: who calls looks at
     // the time again. A clock whose time is moved by hand wakes those whose time has come.
     virtual void sleep_until(time_point until, Waker& waker) = 0;
+
+    // `alarm` rings once when `until` is reached, in the place of the time that was set before;
+    // max(): it does not. Does not block. False, as it is here: this clock cannot do that. Then the
+    // library counts on real time, and asks a clock that is not boot_clock() each 50 ms.
+    virtual bool set_alarm(Alarm& /*alarm*/, time_point /*until*/) noexcept { return false; }
+    // The alarm does not ring any more, and may be destroyed when this returns.
+    virtual void forget(Alarm& /*alarm*/) noexcept {}
 
     // Blocks until `until` is reached (true) or `stop` is requested (false).
     bool sleep_until(time_point until, const std::stop_token& stop);

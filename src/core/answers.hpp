@@ -1,4 +1,4 @@
-// Operations that were completed, for the thread that deals with them: put in on whatever thread
+// Operations that were completed, for the task that deals with them: put in on whatever thread
 // completes them, taken out on one.
 //
 // Thread-safety: add() from all threads at once; it is over when the destructor returns. The rest
@@ -18,19 +18,18 @@ class Answers {
         Item* next = nullptr;
     };
 
-    explicit Answers(Waker& waker) noexcept : waker_{waker} {}
+    explicit Answers(Alarm& alarm) noexcept : alarm_{alarm} {}
     Answers(const Answers&) = delete;
     Answers& operator=(const Answers&) = delete;
     ~Answers() { const MutexLock lock{mutex_}; }
 
-    // The thread may take the item, and destroy it, before this returns.
+    // The task may take the item, and destroy it, before this returns.
     void add(Item& item) noexcept {
-        WakeUp thread;
         const MutexLock lock{mutex_};
         item.next = nullptr;
         (last_ != nullptr ? last_->next : first_) = &item;
         last_ = &item;
-        if (!is_attended_) thread = waker_.wake();
+        if (!is_attended_) alarm_.ring();
     }
     // All that came, in its order, as a list.
     [[nodiscard]] Item* take() noexcept {
@@ -38,7 +37,7 @@ class Answers {
         last_ = nullptr;
         return std::exchange(first_, nullptr);
     }
-    // Whether the thread comes by itself soon, and need not be woken. Answers whether something is
+    // Whether the task comes by itself soon, and need not be rung. Answers whether something is
     // there.
     bool attend(bool is_attended) noexcept {
         const MutexLock lock{mutex_};
@@ -47,7 +46,7 @@ class Answers {
     }
 
   private:
-    Waker& waker_;
+    Alarm& alarm_;
     Mutex mutex_;
     Item* first_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
     Item* last_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;

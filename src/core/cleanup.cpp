@@ -55,7 +55,7 @@ bool Cleanup::frees(std::string_view token, Clock::time_point now) noexcept {
     return false;
 }
 
-// Only the Keeper changes the links after the first, so it may follow them without the mutex.
+// Only the LeaseTask changes the links after the first, so it may follow them without the mutex.
 Lease* Cleanup::first() noexcept {
     const MutexLock lock{mutex_};
     return first_;

@@ -4,7 +4,7 @@
 // at which one of its acquires may still run at the store.
 //
 // Thread-safety: add(), frees(), let_go() and pending() from all threads at once; the rest is the
-// Keeper's.
+// LeaseTask's.
 #pragma once
 
 #include <atomic>
@@ -59,7 +59,8 @@ class Cleanup {
     void plan_again(Lease& lease, Clock::time_point now) noexcept;
 
     Mutex mutex_;
-    // New ones are put in by their threads; the links after the first are the Keeper's to change.
+    // New ones are put in by their threads; the links after the first are the LeaseTask's to
+    // change.
     Lease* first_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
     bool closed_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::atomic<std::size_t> pending_{0};

@@ -23,7 +23,7 @@ void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point 
                   std::chrono::nanoseconds waited) noexcept {
     Runtime& runtime = lease.runtime();
     const bool contended = failure.contended();
-    runtime.keeper().table().count_failure(lease, contended);
+    runtime.lease_task().table().count_failure(lease, contended);
     tell(runtime.notifier(), contended ? &Observer::on_contended : &Observer::on_error, lease,
          failure.error, now, waited, contended ? &failure.owner : nullptr);
 }
@@ -51,7 +51,7 @@ bool conclude(LeasePtr& lease, const AcquireMachine& machine, const LockOptions&
     }
     if (machine.grant()) {
         lease->granted(*machine.grant(), machine.plan().ttl, options);
-        runtime.keeper().table().add(*lease, waited, machine.was_handed_over());
+        runtime.lease_task().table().add(*lease, waited, machine.was_handed_over());
         tell(runtime.notifier(), &Observer::on_acquired, *lease, {}, span.end, waited);
         return true;
     }
@@ -70,7 +70,7 @@ bool conclude(LeasePtr& lease, const AcquireMachine& machine, const LockOptions&
 void settle_debt(LeasePtr lease, const AcquireMachine& machine) noexcept {
     Runtime& runtime = lease->runtime();
     if (runtime.origin().is_copied()) return;
-    if (machine.grant() || machine.owes()) runtime.keeper().post(std::move(lease));
+    if (machine.grant() || machine.owes()) runtime.lease_task().post(std::move(lease));
 }
 
 }  // namespace leaselock::detail

@@ -30,7 +30,7 @@ Backend* Core::backend_for(std::string_view name, Failure& failure) {
 }
 
 bool Core::ready(Failure& failure) {
-    const std::size_t pending = runtime_.keeper().cleanup().pending();
+    const std::size_t pending = runtime_.lease_task().cleanup().pending();
     if (static_cast<int>(pending) < options_.max_cleanups) return runtime_.start(failure);
     failure.set(Errc::too_many_cleanups, fmt::format("max_cleanups = {}", options_.max_cleanups));
     return false;
@@ -57,7 +57,7 @@ LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view ke
     if (backend == nullptr || !is_promised(options, *backend, failure) || !self->ready(failure)) {
         return nullptr;
     }
-    TemplateCounts& counts = runtime.keeper().table().counts_of(options.key_template);
+    TemplateCounts& counts = runtime.lease_task().table().counts_of(options.key_template);
     LeasePtr lease = Lease::make({self, &runtime}, runtime.clock(), runtime.origin(), *backend,
                                  {manager.prefix, key, manager.owner, options.key_template}, claim);
     lease->hold.counts = &counts;
@@ -86,7 +86,7 @@ bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_
     std::optional<ThreadWaiter> waiter;
     if (how.wait) waiter.emplace(lease->backend(), lease->full_key(), lease->token());
     Acquisition acquisition{
-        runtime_.local_queue(),      runtime_.keeper().cleanup(),       *lease, how,
+        runtime_.local_queue(),      runtime_.lease_task().cleanup(),   *lease, how,
         waiter ? &*waiter : nullptr, Acquisition::Begins::at_the_store, failure};
     try {
         const Clock::time_point end = drive(acquisition, *lease, waiter, stop, begin);
@@ -133,10 +133,10 @@ void Core::shut_down(std::shared_ptr<Core> core) noexcept {
 
 LockStats Core::stats() {
     if (runtime_.origin().is_in_child()) return {};
-    Keeper& keeper = runtime_.keeper();
+    LeaseTask& task = runtime_.lease_task();
     LockStats all;
-    keeper.table().for_each([&](const std::string&, const LockStats& stats) { all += stats; });
-    all.cleanups_now = keeper.cleanup().pending();
+    task.table().for_each([&](const std::string&, const LockStats& stats) { all += stats; });
+    all.cleanups_now = task.cleanup().pending();
     all.events_dropped = runtime_.notifier().dropped();
     all.reconnects += registry_.reconnects();
     return all;
@@ -145,7 +145,7 @@ LockStats Core::stats() {
 std::vector<TemplateStats> Core::stats_by_template() {
     if (runtime_.origin().is_in_child()) return {};
     std::vector<TemplateStats> all;
-    runtime_.keeper().table().for_each(
+    runtime_.lease_task().table().for_each(
         [&](const std::string& key_template, const LockStats& stats) {
             all.push_back({key_template, stats});
         });

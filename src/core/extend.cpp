@@ -19,7 +19,7 @@ bool renew(Lease& lease, std::chrono::milliseconds ttl, Clock::time_point now, F
                          .submitted = now,
                          .deadline = lease.deadline()}};
     execute(lease.runtime().clock(), lease.backend(), operation);
-    switch (lease.runtime().keeper().extended(lease, operation)) {
+    switch (lease.runtime().lease_task().extended(lease, operation)) {
         case HoldMachine::Verdict::renewed: return true;
         case HoldMachine::Verdict::lost: failure.set(Errc::lost, {}); return false;
         case HoldMachine::Verdict::unknown: break;
@@ -38,7 +38,7 @@ bool extend(Lease& lease, Duration ttl, Failure& failure) {
     }
     Runtime& runtime = lease.runtime();
     const Clock::time_point now = runtime.clock().now();
-    if (runtime.keeper().table().shorten(lease, ttl.value(), now)) {
+    if (runtime.lease_task().table().shorten(lease, ttl.value(), now)) {
         runtime.notifier().look(lease);
         return true;
     }
@@ -58,7 +58,7 @@ bool downgrade(Lease& lease, Failure& failure) {
     Runtime& runtime = lease.runtime();
     const Clock::time_point now = runtime.clock().now();
     lease.become_reader();
-    return renew(lease, runtime.keeper().table().ttl_of(lease), now, failure);
+    return renew(lease, runtime.lease_task().table().ttl_of(lease), now, failure);
 }
 
 }  // namespace leaselock::detail

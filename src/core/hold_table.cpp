@@ -19,7 +19,7 @@ std::size_t HoldTable::own_shard() noexcept {
 }
 
 void HoldTable::ring_for(Clock::time_point due) noexcept {
-    if (due.time_since_epoch().count() < next_look_.load()) waker_.wake();
+    if (due.time_since_epoch().count() < next_look_.load()) alarm_.ring();
 }
 
 void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over) {

@@ -2,7 +2,7 @@
 // in shards so that threads do not meet. It decides what a lease is (held, lost, or on its way
 // back) under one mutex, so that none is renewed behind its release, and counts what happens.
 //
-// Thread-safety: all calls from all threads at once. collect() and replied() are the Keeper's.
+// Thread-safety: all calls from all threads at once. collect() and replied() are the LeaseTask's.
 #pragma once
 
 #include <array>
@@ -25,7 +25,7 @@ namespace leaselock::detail {
 class HoldTable {
   public:
     // Rings when something is due sooner than the one who collects expects.
-    explicit HoldTable(Waker& waker) noexcept : waker_{waker} {}
+    explicit HoldTable(Alarm& alarm) noexcept : alarm_{alarm} {}
 
     // A lease that was granted. May throw bad_alloc; it is not in the table then.
     void add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over);
@@ -89,7 +89,7 @@ class HoldTable {
         LEASELOCK_REQUIRES(shard.mutex);
     void ring_for(Clock::time_point due) noexcept;
 
-    Waker& waker_;
+    Alarm& alarm_;
     std::atomic<Clock::rep> next_look_{Clock::time_point::max().time_since_epoch().count()};
     std::array<Shard, shard_count> shards_;
     TemplateTable templates_;

@@ -3,8 +3,8 @@
 // release, extend, loss, conclusion) is done by others. One allocation, made before the first byte,
 // so that a release allocates nothing and a guard may outlive all it came from.
 //
-// Owners: the guard; the Keeper while a renewal is under way, and while a release is owed. The last
-// one destroys it.
+// Owners: the guard; the LeaseTask while a renewal is under way, and while a release is owed. The
+// last one destroys it.
 //
 // Thread-safety: held(), remaining() and what never changes are for all threads; `hold` belongs to
 // the HoldTable's shard, `duty` to the Cleanup; `watch` is set by the guard's thread, under the
@@ -125,7 +125,7 @@ class Lease {
         std::uint8_t shard = 0;
         std::uint32_t place = 0;           // in the shard's heap
         TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime
-        // Under way; the Keeper's.
+        // Under way; the LeaseTask's.
         Operation* renewal = nullptr;
         Operation* repeated_renewal = nullptr;  // the first one's answer was late
         HoldMachine machine{};

@@ -1,7 +1,7 @@
 // The thread that runs user code: callbacks of lost(), and the observer. It keeps the leases whose
 // loss somebody wants to know under their deadlines, in a heap, so that a loss is notified in time
-// whatever the Keeper is at, and user code that blocks holds up no renewal. Callbacks of lost() run
-// on this thread alone. Started when first needed.
+// whatever the LeaseTask is at, and user code that blocks holds up no renewal. Callbacks of lost()
+// run on this thread alone. Started when first needed.
 //
 // A renewal moves a deadline away and does not say so: what looks due is asked when it is due, and
 // sorted in again. So an event, a renewal and a loss cost the same with one lease and with 10 000.

@@ -15,7 +15,7 @@ namespace {
 bool end_hold(Lease& lease, Clock::time_point now) noexcept {
     Runtime& runtime = lease.runtime();
     if (lease.watch != nullptr) runtime.notifier().forget(*lease.watch);
-    if (!runtime.keeper().table().take_out(lease, now)) return false;
+    if (!runtime.lease_task().table().take_out(lease, now)) return false;
     lease.released();
     tell(runtime.notifier(), &Observer::on_released, lease, {}, now);
     return true;
@@ -73,7 +73,7 @@ void Release::finish(bool settled) noexcept {
     if (queue.busy()) queue.released(lease_.backend(), lease_.full_key());
     if (settled) return;
     lease_.add_owner();
-    runtime.keeper().take_over(LeasePtr{&lease_}, error_);
+    runtime.lease_task().take_over(LeasePtr{&lease_}, error_);
 }
 
 ReleaseResult release(Lease& lease, Errc& error) noexcept {
@@ -89,12 +89,12 @@ void let_go(LeasePtr lease) noexcept {
     const Clock::time_point now = runtime.clock().now();
     if (!end_hold(*lease, now) || lease->origin().is_copied()) return;
     if (!runtime.local_queue().busy()) {
-        runtime.keeper().post(std::move(lease));
+        runtime.lease_task().post(std::move(lease));
         return;
     }
     lease->add_owner();
     const LeasePtr held = LeasePtr{lease.get()};
-    runtime.keeper().post(std::move(lease));
+    runtime.lease_task().post(std::move(lease));
     runtime.local_queue().released(held->backend(), held->full_key());
 }
 

@@ -5,7 +5,7 @@ namespace leaselock::detail {
 Runtime::Runtime(const ManagerOptions& options)
     : clock_{options.clock},
       notifier_{std::make_shared<Notifier>(options.clock, options.observer)},
-      keeper_{*options.clock, *notifier_},
+      lease_task_{*options.clock, *notifier_},
       reactor_{std::make_shared<Reactor>(options.clock)} {}
 
 bool Runtime::of_this_process(Failure& failure) const {
@@ -17,8 +17,10 @@ bool Runtime::of_this_process(Failure& failure) const {
 bool Runtime::start(Failure& failure) {
     if (started_.load(std::memory_order_relaxed)) return true;
     if (!tells(failure)) return false;
-    if (!keeper_.start()) {
-        failure.set(Errc::no_thread, "the system gives no thread");
+    try {
+        lease_task_.start();
+    } catch (const LockError&) {
+        failure.set(Errc::no_thread, "the system gives no thread, or no descriptor");
         return false;
     }
     started_ = true;
@@ -42,7 +44,7 @@ void Runtime::watch(Lease& lease) {
 void Runtime::stop(std::chrono::milliseconds patience) noexcept {
     const Clock::time_point until = saturating_add(clock_->now(), patience);
     reactor_->stop(until - patience / 5);
-    keeper_.stop(until - patience / 10);
+    lease_task_.stop(until - patience / 10);
     notifier_->stop(until);
 }
 

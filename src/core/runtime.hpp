@@ -13,8 +13,8 @@
 #include <leaselock/lock_options.hpp>
 
 #include "core/failure.hpp"
-#include "core/keeper.hpp"
 #include "core/lease.hpp"
+#include "core/lease_task.hpp"
 #include "core/local_queue.hpp"
 #include "core/notifier.hpp"
 #include "core/reactor.hpp"
@@ -29,7 +29,7 @@ class Runtime {
     [[nodiscard]] bool of_this_process(Failure& failure) const;
     [[nodiscard]] const Origin& origin() const noexcept { return origin_; }
     [[nodiscard]] Clock& clock() const noexcept { return *clock_; }
-    [[nodiscard]] Keeper& keeper() noexcept { return keeper_; }
+    [[nodiscard]] LeaseTask& lease_task() noexcept { return lease_task_; }
     [[nodiscard]] Notifier& notifier() noexcept { return *notifier_; }
     [[nodiscard]] const std::shared_ptr<Reactor>& reactor() const noexcept { return reactor_; }
     [[nodiscard]] LocalQueue& local_queue() noexcept { return local_queue_; }
@@ -47,7 +47,7 @@ class Runtime {
     const Origin origin_{};
     const std::shared_ptr<Clock> clock_;
     const std::shared_ptr<Notifier> notifier_;
-    Keeper keeper_;
+    LeaseTask lease_task_;
     const std::shared_ptr<Reactor> reactor_;
     LocalQueue local_queue_;
     std::atomic<bool> started_{false};

@@ -73,7 +73,8 @@ class LEASELOCK_EXPORT Engine {
     void ring_at(Task& task, Clock::time_point when) noexcept;
     // The same at a time of another clock, as that one goes now.
     void ring_at(Task& task, Clock::time_point when, const Clock& of) noexcept {
-        ring_at(task, clock_->now() + (when - of.now()));
+        const bool is_ours = &of == clock_.get() || when == Clock::time_point::max();
+        ring_at(task, is_ours ? when : clock_->now() + (when - of.now()));
     }
 
     // The task's descriptor, which is nonblocking or read without blocking, and stays open until

@@ -75,8 +75,8 @@ Acquisition::Next AcquireTask::go_on(Clock::time_point now, bool give_up) {
                 plan(core_->options(), options_, lease_->seed(), begin_);
             Waiter* const waiter = how.wait ? this : nullptr;
             Runtime& runtime = core_->runtime();
-            acquisition_.emplace(runtime.local_queue(), runtime.keeper().cleanup(), *lease_, how,
-                                 waiter, Acquisition::Begins::in_line, failure_);
+            acquisition_.emplace(runtime.local_queue(), runtime.lease_task().cleanup(), *lease_,
+                                 how, waiter, Acquisition::Begins::in_line, failure_);
             return give_up ? acquisition_->stop() : acquisition_->start(now);
         }
         case Last::submitted: {

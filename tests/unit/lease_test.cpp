@@ -117,7 +117,7 @@ TEST(Lease, ReleaseSaysWhyItIsUnknownAndIsNotTriedForEver) {
         std::error_code ec;
         EXPECT_EQ(lock->release(ec), ReleaseResult::unknown);
         EXPECT_EQ(ec, error);
-        // The acquire, two tries, and perhaps the first of the Keeper's already.
+        // The acquire, two tries, and perhaps the first of the LeaseTask's already.
         EXPECT_LE(world.backend->count(), 4U);
         EXPECT_EQ(lock->release(ec), ReleaseResult::not_held);
         EXPECT_FALSE(ec);

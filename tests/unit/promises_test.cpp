@@ -44,7 +44,7 @@ using support::poll_until;
 
 // A world whose threads sleep until the test moves the time.
 struct Promises : ::testing::Test {
-    // Moves the time, and lets the Keeper do what is due then.
+    // Moves the time, and lets the LeaseTask do what is due then.
     void pass(std::chrono::milliseconds time) {
         world.clock->wait_for_background(1);
         world.clock->advance(time);
@@ -108,7 +108,7 @@ TEST_F(Promises, WhatIsOwedIsRepeatedUntilItIsAnswered) {
     EXPECT_EQ(world.manager.stats().cleanups, 1U);
 }
 
-// The answer to a posted release has no reader but the Keeper.
+// The answer to a posted release has no reader but the LeaseTask.
 TEST(PostedRelease, IsSentAsAWholeScriptWhenTheServerHasForgottenIt) {
     LockPeer peer;
     LockManager locks = connect(peer.peer().url(), {});

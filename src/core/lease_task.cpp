@@ -1,12 +1,12 @@
-#include "core/keeper.hpp"
+#include "core/lease_task.hpp"
 
 #include <algorithm>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include <leaselock/detail/blocking_call.hpp>
 
-#include "base/threads.hpp"
 #include "core/event.hpp"
 #include "core/reply_check.hpp"
 
@@ -20,35 +20,37 @@ using std::chrono::milliseconds;
 constexpr std::size_t most_in_flight = 4096;
 // When what could not be sent for lack of memory is tried again.
 constexpr milliseconds pause{10};
-// How long it stays ready for further releases after the last one: those need not wake it then.
+// How long it comes by itself after an answer to a release: further ones need not ring then.
 constexpr milliseconds tick{20};
 
 }  // namespace
 
-bool Keeper::start() {
+void LeaseTask::start() {
     const MutexLock lock{mutex_};
-    return stopping_ || thread_.joinable() || start_thread(thread_, [this] { run(); });
+    if (!stopping_) TimedTask::start();
 }
 
-void Keeper::stop(Clock::time_point deadline) noexcept {
-    std::thread thread;
+void LeaseTask::stop(Clock::time_point deadline) noexcept {
     stop_by_ = deadline.time_since_epoch().count();
+    bool runs = false;
     {
         const MutexLock lock{mutex_};
         stopping_ = true;
-        thread.swap(thread_);
+        runs = is_started();
     }
-    if (!thread.joinable()) {
+    if (!runs) {
         // What uses it from now on, at the end of the process, reads the answers itself.
         cleanup_.close();
         return;
     }
-    waker_.wake();
+    ring();
     clock_.sleep_until(deadline, stopped_.get_token());
-    thread.join();
+    while (over_.wait(std::chrono::seconds{1}) == 0) {
+    }
+    TimedTask::stop();
 }
 
-void Keeper::post(LeasePtr lease) noexcept {
+void LeaseTask::post(LeasePtr lease) noexcept {
     using Stage = Lease::Duty::Stage;
     if (cleanup_.closed()) return deliver(*lease);
     Lease::Duty& duty = lease->duty;
@@ -58,7 +60,7 @@ void Keeper::post(LeasePtr lease) noexcept {
     duty.answers = &released_;
     lease->backend().submit(operation);
     if (duty.stage == Stage::answered && lease->settled_by(operation.reply)) return;
-    // The thread may settle it at once; then the lease, its core and this object would be gone.
+    // The task may settle it at once; then the lease, its core and this object would be gone.
     lease->add_owner();
     const LeasePtr kept{lease.get()};
     if (cleanup_.add(lease)) {
@@ -75,9 +77,9 @@ void Keeper::post(LeasePtr lease) noexcept {
     while (duty.stage != Stage::answered) std::this_thread::yield();
 }
 
-// The thread has ended, and the process may end next. If answers are unread then, the kernel resets
+// The task has ended, and the process may end next. If answers are unread then, the kernel resets
 // the connection, and the server drops what it has not read of further releases.
-void Keeper::deliver(Lease& lease) noexcept {
+void LeaseTask::deliver(Lease& lease) noexcept {
     Request request = lease.release_request(clock_.now());
     request.unread = true;
     request.deadline = last_wait();
@@ -86,18 +88,18 @@ void Keeper::deliver(Lease& lease) noexcept {
 }
 
 // However late it is, a store that works gets the release: it is not taken back in the same moment.
-Clock::time_point Keeper::last_wait() const noexcept {
+Clock::time_point LeaseTask::last_wait() const noexcept {
     return std::max(Clock::time_point{Clock::duration{stop_by_.load()}},
                     saturating_add(clock_.now(), patience_of_stopped));
 }
 
-void Keeper::take_over(LeasePtr lease, Errc error) noexcept {
+void LeaseTask::take_over(LeasePtr lease, Errc error) noexcept {
     lease->duty.attempts = 1;
     lease->duty.error = error;
-    if (cleanup_.add(lease)) waker_.wake();
+    if (cleanup_.add(lease)) ring();
 }
 
-HoldMachine::Verdict Keeper::extended(Lease& lease, const Operation& renewal) noexcept {
+HoldMachine::Verdict LeaseTask::extended(Lease& lease, const Operation& renewal) noexcept {
     const Clock::time_point now = clock_.now();
     const auto verdict = table_.extended(lease, renewal, now);
     if (verdict == HoldMachine::Verdict::lost) {
@@ -109,34 +111,38 @@ HoldMachine::Verdict Keeper::extended(Lease& lease, const Operation& renewal) no
     return verdict.value_or(HoldMachine::Verdict::lost);
 }
 
-void Keeper::run() noexcept {
-    while (!stopping_ && !origin_.is_copied()) round(Clock::time_point::max());
-    shut_down();
+Clock::time_point LeaseTask::work() noexcept {
+    const Clock::time_point now = clock_.now();
+    if (phase_ == Phase::running) {
+        if (!stopping_ && !origin_.is_copied()) return round(now);
+        lose_all(now);
+    }
+    if (phase_ == Phase::delivering) {
+        const Clock::time_point next = deliver_all(now);
+        if (phase_ == Phase::delivering) return next;
+    }
+    return await_cancelled(now);
 }
 
-// What was answered is dealt with, what is due is sent, and then it waits for the next.
-void Keeper::round(Clock::time_point latest) noexcept {
-    const Clock::time_point now = clock_.now();
+Clock::time_point LeaseTask::round(Clock::time_point now) noexcept {
     const bool had_answers = take_answers(now);
     hold(now);
     const Clock::time_point next_duty =
         cleanup_.send_due(now, [&](Lease& lease) { send_release(lease, now); });
     outbox_.send();
-    if (stopping_ && cleanup_.empty()) return;
-    sleep(std::min({table_.plan_look(), next_duty, latest}), had_answers);
+    return std::min({table_.plan_look(), next_duty, linger(now, had_answers)});
 }
 
-// Where releases come one after the other, the first one wakes it, and then one in each tick; but
-// not at its end, where somebody waits for it.
-void Keeper::sleep(Clock::time_point until, bool had_answers) noexcept {
+// Where releases come one after the other, the first one rings, and then one in each tick; but not
+// at its end, where somebody waits for it.
+Clock::time_point LeaseTask::linger(Clock::time_point now, bool had_answers) noexcept {
     lingered_ = lingered_ && !had_answers;
     const bool lingers = !stopping_ && !std::exchange(lingered_, true);
-    if (released_.attend(lingers)) return;
-    if (lingers) until = std::min(until, clock_.now() + tick);
-    clock_.sleep_until(until, waker_);
+    if (released_.attend(lingers)) return now;
+    return lingers ? now + tick : Clock::time_point::max();
 }
 
-bool Keeper::take_answers(Clock::time_point now) noexcept {
+bool LeaseTask::take_answers(Clock::time_point now) noexcept {
     const Cleanup::Report settled = [&](const Lease& lease) { this->settled(lease, now); };
     Answers::Item* const renewals = renewed_.take();
     for (Answers::Item* each = renewals; each != nullptr;) {
@@ -155,7 +161,7 @@ bool Keeper::take_answers(Clock::time_point now) noexcept {
     return renewals != nullptr || releases != nullptr;
 }
 
-void Keeper::hold(Clock::time_point now) noexcept {
+void LeaseTask::hold(Clock::time_point now) noexcept {
     due_.renew.clear();
     due_.lost.clear();
     try {
@@ -172,13 +178,13 @@ void Keeper::hold(Clock::time_point now) noexcept {
     for (Lease* const lease : due_.renew) renew(*lease, now);
 }
 
-void Keeper::forget(const Renewal& renewal) noexcept {
+void LeaseTask::forget(const Renewal& renewal) noexcept {
     auto& hold = renewal.lease.hold;
     (hold.renewal == &renewal.operation ? hold.renewal : hold.repeated_renewal) = nullptr;
 }
 
 // At most two of a lease are under way.
-void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
+void LeaseTask::renew(Lease& lease, Clock::time_point now) noexcept {
     Operation*& place =
         lease.hold.renewal == nullptr ? lease.hold.renewal : lease.hold.repeated_renewal;
     if (place != nullptr) return lease.drop_owner();
@@ -196,7 +202,7 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
             return not_sent(lease, request, Errc::too_many_in_flight, now);
         }
         std::list<Renewal> fresh;
-        Renewal& renewal = fresh.emplace_back(*this, lane, lease, request);
+        Renewal& renewal = fresh.emplace_back(renewed_, lane, lease, request);
         renewal.self = fresh.begin();
         outbox_.add(lease.backend(), renewal.operation);
         place = &renewal.operation;
@@ -207,14 +213,14 @@ void Keeper::renew(Lease& lease, Clock::time_point now) noexcept {
 }
 
 // As a renewal that failed.
-void Keeper::not_sent(Lease& lease, const Request& request, Errc error,
-                      Clock::time_point now) noexcept {
+void LeaseTask::not_sent(Lease& lease, const Request& request, Errc error,
+                         Clock::time_point now) noexcept {
     Operation none{request};
     none.fail(error, {});
     judge(lease, none, now);
 }
 
-void Keeper::send_release(Lease& lease, Clock::time_point now) noexcept {
+void LeaseTask::send_release(Lease& lease, Clock::time_point now) noexcept {
     Lease::Duty& duty = lease.duty;
     try {
         Operation& operation = duty.operation.emplace(lease.release_request(now));
@@ -228,7 +234,7 @@ void Keeper::send_release(Lease& lease, Clock::time_point now) noexcept {
     }
 }
 
-void Keeper::judge(Lease& lease, Operation& renewal, Clock::time_point now) noexcept {
+void LeaseTask::judge(Lease& lease, Operation& renewal, Clock::time_point now) noexcept {
     check_reply(renewal);
     Reply& reply = renewal.reply;
     if (reply.outcome == Outcome::lost && renewal.request.claim != lease.claim()) {
@@ -251,57 +257,70 @@ void Keeper::judge(Lease& lease, Operation& renewal, Clock::time_point now) noex
     lease.drop_owner();
 }
 
-void Keeper::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept {
+void LeaseTask::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept {
     notifier_.look(lease);
     tell(notifier_, &Observer::on_lost, lease, error, now);
     lease.drop_owner();
 }
 
-void Keeper::settled(const Lease& lease, Clock::time_point now) noexcept {
+void LeaseTask::settled(const Lease& lease, Clock::time_point now) noexcept {
     if (!lease.duty.counted) return;
     table_.count_cleanup(lease);
     tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now);
 }
 
-Keeper::Lane& Keeper::lane_of(Backend& backend) {
+LeaseTask::Lane& LeaseTask::lane_of(Backend& backend) {
     const auto found = std::find_if(lanes_.begin(), lanes_.end(),
                                     [&](const Lane& lane) { return lane.backend == &backend; });
     return found != lanes_.end() ? *found : lanes_.emplace_back(Lane{&backend});
 }
 
-void Keeper::shut_down() noexcept {
-    const Clock::time_point now = clock_.now();
+void LeaseTask::lose_all(Clock::time_point now) noexcept {
+    phase_ = Phase::delivering;
     // What invalidate_copies() has ended has another process to release it.
-    const Clock::time_point stop_by =
-        origin_.is_copied() ? now : Clock::time_point{Clock::duration{stop_by_.load()}};
+    if (origin_.is_copied()) stop_by_ = now.time_since_epoch().count();
     due_.renew.clear();
     due_.lost.clear();
     table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
     (void)take_answers(now);  // what was answered before
     cleanup_.hurry();
-    // What comes after the last check would be cancelled unsent: so that check closes it.
-    while (!cleanup_.close_if_empty() && clock_.now() < stop_by) round(stop_by);
-    cleanup_.close();
-    cancel_all();
-    give_up_cleanup();
-    stopped_.request_stop();
 }
 
-// What is cancelled is completed, or is being completed by another thread just now.
-void Keeper::cancel_all() noexcept {
+// What comes after the last look would be cancelled unsent: so that look closes the clean-up.
+Clock::time_point LeaseTask::deliver_all(Clock::time_point now) noexcept {
+    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
+    if (!cleanup_.close_if_empty() && now < stop_by) {
+        const Clock::time_point next = round(now);
+        return cleanup_.empty() ? now : std::min(next, stop_by);
+    }
+    cleanup_.close();
+    cancel_all();
+    phase_ = Phase::cancelling;
+    return now;
+}
+
+// What is cancelled is completed, or is being completed by another thread just now; that rings.
+Clock::time_point LeaseTask::await_cancelled(Clock::time_point now) noexcept {
+    (void)take_answers(now);
+    if (phase_ == Phase::over || is_under_way()) return Clock::time_point::max();
+    give_up_cleanup();
+    phase_ = Phase::over;
+    stopped_.request_stop();
+    over_.set(1);
+    return Clock::time_point::max();
+}
+
+void LeaseTask::cancel_all() noexcept {
+    (void)released_.attend(false);
     for (Lane& lane : lanes_) {
         for (Renewal& renewal : lane.renewals) lane.backend->cancel(renewal.operation);
     }
     for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
         if (each->duty.operation) each->backend().cancel(*each->duty.operation);
     }
-    while (is_under_way()) {
-        (void)take_answers(clock_.now());
-        std::this_thread::yield();
-    }
 }
 
-bool Keeper::is_under_way() noexcept {
+bool LeaseTask::is_under_way() noexcept {
     for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
         if (each->duty.operation) return true;
     }
@@ -309,7 +328,7 @@ bool Keeper::is_under_way() noexcept {
                        [](const Lane& lane) { return !lane.renewals.empty(); });
 }
 
-void Keeper::give_up_cleanup() noexcept {
+void LeaseTask::give_up_cleanup() noexcept {
     while (Lease* const lease = cleanup_.first()) {
         const Errc error =
             lease->duty.error == Errc{} ? Errc::command_timed_out : lease->duty.error;

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using support::poll_until;
 using Sleep = testing::ManualClock::Sleep;
 
-class Keeper : public ::testing::Test {
+class LeaseTask : public ::testing::Test {
   protected:
     // What is owed is delivered at the end, and nobody waits for a time that does not come.
     void TearDown() override { world_.backend->heal(); }
@@ -39,7 +39,7 @@ class Keeper : public ::testing::Test {
     ManagerWorld world_{Sleep::blocking};
 };
 
-TEST_F(Keeper, RenewsAtAThirdOfTheTtlAsLongAsTheGuardLives) {
+TEST_F(LeaseTask, RenewsAtAThirdOfTheTtlAsLongAsTheGuardLives) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     pass(10s - 1ms);
     EXPECT_EQ(count(Verb::renew), 0U);
@@ -53,7 +53,7 @@ TEST_F(Keeper, RenewsAtAThirdOfTheTtlAsLongAsTheGuardLives) {
     EXPECT_EQ(lock->release(), ReleaseResult::released);
 }
 
-TEST_F(Keeper, RenewsNothingBehindARelease) {
+TEST_F(LeaseTask, RenewsNothingBehindARelease) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     EXPECT_EQ(lock->release(), ReleaseResult::released);
     { const auto other = world_.manager.acquire("key2", {.ttl = 30s}); }
@@ -63,7 +63,7 @@ TEST_F(Keeper, RenewsNothingBehindARelease) {
     EXPECT_EQ(world_.manager.stats().held_now, 0U);
 }
 
-TEST_F(Keeper, LooksSoonerForALeaseThatIsDueSooner) {
+TEST_F(LeaseTask, LooksSoonerForALeaseThatIsDueSooner) {
     const auto slow = world_.manager.acquire("slow", {.ttl = 1h});
     world_.clock->wait_for_background();
     const auto quick = world_.manager.acquire("quick", {.ttl = 3s});
@@ -72,7 +72,7 @@ TEST_F(Keeper, LooksSoonerForALeaseThatIsDueSooner) {
     EXPECT_TRUE(quick->owns_lock());
 }
 
-TEST_F(Keeper, RenewalThatIsOffEndsAtItsTtl) {
+TEST_F(LeaseTask, RenewalThatIsOffEndsAtItsTtl) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s, .renewal = Renewal::off});
     pass(29s);
     EXPECT_TRUE(lock->owns_lock());
@@ -82,7 +82,7 @@ TEST_F(Keeper, RenewalThatIsOffEndsAtItsTtl) {
     EXPECT_EQ(world_.manager.stats().lost, 1U);
 }
 
-TEST_F(Keeper, MaxHoldEndsRenewalAndFiresTheLoss) {
+TEST_F(LeaseTask, MaxHoldEndsRenewalAndFiresTheLoss) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s, .max_hold = 65s});
     const std::stop_token lost = lock->lost();
     for (int i = 0; i < 6; ++i) pass(10s, 2);
@@ -93,7 +93,7 @@ TEST_F(Keeper, MaxHoldEndsRenewalAndFiresTheLoss) {
 }
 
 // Pain: one failed renewal ended all later ones.
-TEST_F(Keeper, OneFailureNeverStopsLaterTries) {
+TEST_F(LeaseTask, OneFailureNeverStopsLaterTries) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     world_.backend->fail_all({.error = Errc::command_timed_out});
     for (int i = 0; i < 25; ++i) pass(1s);
@@ -105,7 +105,7 @@ TEST_F(Keeper, OneFailureNeverStopsLaterTries) {
     EXPECT_GT(world_.manager.stats().renewals_failed, 5U);
 }
 
-TEST_F(Keeper, HealedTooLateIsLostForGoodAndTheKeyIsNotMadeAgain) {
+TEST_F(LeaseTask, HealedTooLateIsLostForGoodAndTheKeyIsNotMadeAgain) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     world_.backend->fail_all({.error = Errc::connect_failed});
     for (int i = 0; i < 31; ++i) pass(1s);
@@ -121,7 +121,7 @@ TEST_F(Keeper, HealedTooLateIsLostForGoodAndTheKeyIsNotMadeAgain) {
 }
 
 // Pain: the holder is never told that its lock is gone.
-TEST_F(Keeper, LossThatTheStoreTellsIsToldAtOnceAndOnce) {
+TEST_F(LeaseTask, LossThatTheStoreTellsIsToldAtOnceAndOnce) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     std::atomic<int> told{0};
     const std::stop_callback callback{lock->lost(), [&] { ++told; }};
@@ -139,7 +139,7 @@ TEST_F(Keeper, LossThatTheStoreTellsIsToldAtOnceAndOnce) {
     EXPECT_EQ(lock->release(), ReleaseResult::lost);
 }
 
-TEST_F(Keeper, LostDoesNotFireByARelease) {
+TEST_F(LeaseTask, LostDoesNotFireByARelease) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     const std::stop_token lost = lock->lost();
     lock->release();
@@ -148,13 +148,13 @@ TEST_F(Keeper, LostDoesNotFireByARelease) {
     EXPECT_FALSE(lock->lost().stop_requested());
 }
 
-TEST_F(Keeper, LostOfALossThatIsOldHasFired) {
+TEST_F(LeaseTask, LostOfALossThatIsOldHasFired) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s, .renewal = Renewal::off});
     pass(31s);
     EXPECT_TRUE(lock->lost().stop_requested());
 }
 
-TEST_F(Keeper, CallbackThatBlocksHoldsUpNoRenewal) {
+TEST_F(LeaseTask, CallbackThatBlocksHoldsUpNoRenewal) {
     auto doomed = world_.manager.acquire("doomed", {.ttl = 10s, .renewal = Renewal::off});
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     std::atomic<bool> blocked{false};
@@ -172,7 +172,7 @@ TEST_F(Keeper, CallbackThatBlocksHoldsUpNoRenewal) {
     go_on.notify_all();
 }
 
-TEST_F(Keeper, CallbackMayDestroyTheGuard) {
+TEST_F(LeaseTask, CallbackMayDestroyTheGuard) {
     auto lock = world_.manager.acquire("key", {.ttl = 10s, .renewal = Renewal::off});
     std::atomic<bool> done{false};
     const std::stop_token lost = lock->lost();
@@ -184,7 +184,7 @@ TEST_F(Keeper, CallbackMayDestroyTheGuard) {
     EXPECT_TRUE(poll_until([&] { return done.load(); }));
 }
 
-TEST_F(Keeper, ExtendReplacesTheLeaseAndItsRenewal) {
+TEST_F(LeaseTask, ExtendReplacesTheLeaseAndItsRenewal) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     lock->extend(60s);
     EXPECT_EQ(lock->remaining(), 60s - 602ms);
@@ -199,7 +199,7 @@ TEST_F(Keeper, ExtendReplacesTheLeaseAndItsRenewal) {
     EXPECT_EQ(lock->remaining(), 3s - 32ms);
 }
 
-TEST_F(Keeper, ExtendThatFailsLeavesTheLeaseAsItWas) {
+TEST_F(LeaseTask, ExtendThatFailsLeavesTheLeaseAsItWas) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     world_.backend->fail_next({.error = Errc::busy});
     EXPECT_THROW(lock->extend(60s), LockError);
@@ -209,7 +209,7 @@ TEST_F(Keeper, ExtendThatFailsLeavesTheLeaseAsItWas) {
     EXPECT_EQ(ec, Errc::invalid_option);
 }
 
-TEST_F(Keeper, ExtendThatIsToldNoIsALoss) {
+TEST_F(LeaseTask, ExtendThatIsToldNoIsALoss) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     const std::string token = world_.backend->records().back().token;
     Operation foreign{{.verb = Verb::release, .key = "hazel:lock:key", .token = token}};
@@ -218,7 +218,7 @@ TEST_F(Keeper, ExtendThatIsToldNoIsALoss) {
     EXPECT_FALSE(lock->owns_lock());
 }
 
-TEST_F(Keeper, ReleaseThatFailedIsRepeatedUntilItIsSettled) {
+TEST_F(LeaseTask, ReleaseThatFailedIsRepeatedUntilItIsSettled) {
     {
         const auto lock = world_.manager.acquire("key", {.ttl = 1h});
         world_.backend->fail_all({.error = Errc::busy});
@@ -233,7 +233,7 @@ TEST_F(Keeper, ReleaseThatFailedIsRepeatedUntilItIsSettled) {
     EXPECT_EQ(world_.manager.stats().cleanups, 1U);
 }
 
-TEST_F(Keeper, UnknownReleaseIsRepeatedThoughTheGuardIsThere) {
+TEST_F(LeaseTask, UnknownReleaseIsRepeatedThoughTheGuardIsThere) {
     auto lock = world_.manager.acquire("key", {.ttl = 1h});
     world_.backend->fail_next({.error = Errc::command_timed_out});
     EXPECT_EQ(lock->release(), ReleaseResult::unknown);
@@ -243,7 +243,7 @@ TEST_F(Keeper, UnknownReleaseIsRepeatedThoughTheGuardIsThere) {
     EXPECT_FALSE(world_.other.inspect("key").held);
 }
 
-TEST_F(Keeper, RepeatedReleaseKeepsTheMinHold) {
+TEST_F(LeaseTask, RepeatedReleaseKeepsTheMinHold) {
     {
         const auto job = world_.manager.acquire("key", {.ttl = 1h, .min_hold = 1min});
         world_.backend->fail_next({.error = Errc::busy});
@@ -255,7 +255,7 @@ TEST_F(Keeper, RepeatedReleaseKeepsTheMinHold) {
     EXPECT_FALSE(world_.other.inspect("key").held) << "and no longer than it was promised";
 }
 
-TEST_F(Keeper, AcquireOfUnknownOutcomeLeavesNoLock) {
+TEST_F(LeaseTask, AcquireOfUnknownOutcomeLeavesNoLock) {
     world_.backend->fail_next({.error = Errc::command_timed_out, .runs = true});
     std::error_code ec;
     EXPECT_FALSE(granted(world_.manager.acquire("key", {}, ec)));
@@ -264,7 +264,7 @@ TEST_F(Keeper, AcquireOfUnknownOutcomeLeavesNoLock) {
 }
 
 // The release is posted and waits for its turn; the next acquire must not find it in its way.
-TEST_F(Keeper, OwnReleaseThatIsUnderWayIsNoReasonToBeSentAway) {
+TEST_F(LeaseTask, OwnReleaseThatIsUnderWayIsNoReasonToBeSentAway) {
     for (int i = 0; i < 100; ++i) {
         {
             const auto lock = world_.manager.acquire("key", {.ttl = 1h});
@@ -275,7 +275,7 @@ TEST_F(Keeper, OwnReleaseThatIsUnderWayIsNoReasonToBeSentAway) {
     }
 }
 
-TEST_F(Keeper, TooManyCleanupsAreRefusedWithAnErrorOfTheirOwn) {
+TEST_F(LeaseTask, TooManyCleanupsAreRefusedWithAnErrorOfTheirOwn) {
     LockManager locks{{.clock = world_.clock, .max_cleanups = 2}};
     locks.register_backend("store", world_.backend);
     locks.set_default_backend("store");
@@ -295,7 +295,7 @@ TEST_F(Keeper, TooManyCleanupsAreRefusedWithAnErrorOfTheirOwn) {
     EXPECT_TRUE(locks.acquire("c", {}, ec));
 }
 
-TEST_F(Keeper, ManagerOfTheParentRefusesInTheChild) {
+TEST_F(LeaseTask, ManagerOfTheParentRefusesInTheChild) {
     auto lock = world_.manager.acquire("key", {.ttl = 1h});
     const std::size_t before = world_.backend->count();
     const pid_t child = ::fork();

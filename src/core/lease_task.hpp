@@ -1,7 +1,8 @@
-// The one working thread of a manager: renews what is held, reads the answers to releases that
-// nobody waits for, and repeats those that are owed. All renewals that are due leave in one write
-// for each backend; each is dealt with when it is answered, whatever the others are at. It runs no
-// user code and waits for no store. Started at the first acquire.
+// What is done for the leases of a manager without their holders, as a task of the engine: renews
+// what is held, reads the answers to releases that nobody waits for, and repeats those that are
+// owed. All renewals that are due leave in one write for each backend; each is dealt with when it
+// is answered, whatever the others are at. It runs no user code and waits for no store. Started at
+// the first acquire.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -10,12 +11,12 @@
 #include <deque>
 #include <list>
 #include <stop_token>
-#include <thread>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/detail/word.hpp>
 #include <leaselock/observer.hpp>
 
 #include "core/answers.hpp"
@@ -24,20 +25,22 @@
 #include "core/lease.hpp"
 #include "core/notifier.hpp"
 #include "core/outbox.hpp"
+#include "engine/timed_task.hpp"
 
 namespace leaselock::detail {
 
-class Keeper {
+class LeaseTask final : private engine::TimedTask {
   public:
-    Keeper(Clock& clock, Notifier& notifier) noexcept : clock_{clock}, notifier_{notifier} {}
-    Keeper(const Keeper&) = delete;
-    Keeper& operator=(const Keeper&) = delete;
-    ~Keeper() = default;
+    LeaseTask(Clock& clock, Notifier& notifier) noexcept
+        : TimedTask{clock}, clock_{clock}, notifier_{notifier} {}
+    LeaseTask(const LeaseTask&) = delete;
+    LeaseTask& operator=(const LeaseTask&) = delete;
+    ~LeaseTask() override = default;
 
-    // False: the thread cannot be started. May throw bad_alloc.
-    [[nodiscard]] bool start();
+    // Throws LockError{no_thread}, and bad_alloc. After stop() it does nothing.
+    void start();
     // All that is held is lost; releases that are owed are delivered until `deadline`, and given up
-    // then. Returns when the thread has ended.
+    // then. Blocks until that is done.
     void stop(Clock::time_point deadline) noexcept;
 
     [[nodiscard]] HoldTable& table() noexcept { return table_; }
@@ -55,8 +58,8 @@ class Keeper {
     struct Lane;
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
     struct Renewal final : Answers::Item, Completion {
-        Renewal(Keeper& keeper, Lane& its_lane, Lease& held, const Request& request)
-            : answers{keeper.renewed_}, lane{its_lane}, lease{held}, operation{request} {
+        Renewal(Answers& whose, Lane& its_lane, Lease& held, const Request& request)
+            : answers{whose}, lane{its_lane}, lease{held}, operation{request} {
             operation.completion = this;
         }
         void completed(Operation& /*operation*/) noexcept override { answers.add(*this); }
@@ -73,12 +76,18 @@ class Keeper {
         std::list<Renewal> renewals{};  // under way, or answered and not dealt with
     };
 
-    void run() noexcept;
-    void round(Clock::time_point latest) noexcept;
+    enum class Phase { running, delivering, cancelling, over };
+
+    Clock::time_point work() noexcept override;
+    // What was answered is dealt with, and what is due is sent. Answers when the next is due.
+    [[nodiscard]] Clock::time_point round(Clock::time_point now) noexcept;
     [[nodiscard]] bool take_answers(Clock::time_point now) noexcept;
     void hold(Clock::time_point now) noexcept;
-    void sleep(Clock::time_point until, bool had_answers) noexcept;
-    void shut_down() noexcept;
+    [[nodiscard]] Clock::time_point linger(Clock::time_point now, bool had_answers) noexcept;
+    // One after the other, at its end.
+    void lose_all(Clock::time_point now) noexcept;
+    [[nodiscard]] Clock::time_point deliver_all(Clock::time_point now) noexcept;
+    [[nodiscard]] Clock::time_point await_cancelled(Clock::time_point now) noexcept;
     void cancel_all() noexcept;
     [[nodiscard]] bool is_under_way() noexcept;
     void give_up_cleanup() noexcept;
@@ -98,18 +107,18 @@ class Keeper {
     const Origin origin_{};
     Clock& clock_;
     Notifier& notifier_;
-    Waker waker_{Waker::Thread::of_library};
-    HoldTable table_{waker_};
+    HoldTable table_{*this};
     Cleanup cleanup_;
-    Answers renewed_{waker_};
-    Answers released_{waker_};
+    Answers renewed_{*this};
+    Answers released_{*this};
+    Mutex mutex_;  // start() against stop()
     std::atomic<bool> stopping_{false};
     std::atomic<Clock::rep> stop_by_{0};
     std::stop_source stopped_{};
+    Word over_;
 
-    Mutex mutex_;
-    std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
-    // The thread's own.
+    // The engine's thread's own.
+    Phase phase_ = Phase::running;
     std::deque<Lane> lanes_;
     Outbox outbox_;
     HoldTable::Due due_;
