@@ -32,11 +32,11 @@ namespace leaselock::detail {
 
 class Runtime;
 struct TemplateCounts;
-struct Watch;
+struct LossWatch;
 
 // The Notifier forgets it, and it is gone.
-struct WatchDrop {
-    void operator()(Watch* watch) const noexcept;
+struct LossWatchDrop {
+    void operator()(LossWatch* watch) const noexcept;
 };
 
 enum class HoldState : std::uint8_t { fresh, held, lost, releasing };
@@ -155,7 +155,7 @@ class Lease {
         Errc error{};          // of the last attempt
         std::optional<Operation> operation{};
     } duty{*this};
-    std::unique_ptr<Watch, WatchDrop> watch;
+    std::unique_ptr<LossWatch, LossWatchDrop> watch;
 
   private:
     static constexpr Clock::rep over = 0;

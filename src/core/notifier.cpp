@@ -35,13 +35,13 @@ void Notifier::stop(Clock::time_point deadline) noexcept {
     thread.detach();
 }
 
-void WatchDrop::operator()(Watch* watch) const noexcept {
+void LossWatchDrop::operator()(LossWatch* watch) const noexcept {
     watch->notifier.forget(*watch);
     delete watch;
 }
 
 void Notifier::watch(Lease& lease) {
-    std::unique_ptr<Watch, WatchDrop> watch{new Watch{*this, lease}};
+    std::unique_ptr<LossWatch, LossWatchDrop> watch{new LossWatch{*this, lease}};
     const MutexLock lock{mutex_};
     const Clock::time_point due = lease.deadline();
     watches_.add(*watch, due);
@@ -50,25 +50,25 @@ void Notifier::watch(Lease& lease) {
     if (due < next_look_) waker_.wake();
 }
 
-bool Notifier::pass_on(Watch& watch, const std::stop_source& to) {
+bool Notifier::pass_on(LossWatch& watch, const std::stop_source& to) {
     const MutexLock lock{mutex_};
     if (watch.listed) watch.others.push_back(to);
     return watch.listed;
 }
 
-void Notifier::forget(Watch& watch) noexcept {
+void Notifier::forget(LossWatch& watch) noexcept {
     const MutexLock lock{mutex_};
     if (watch.listed) unlist(watch);
 }
 
-void Notifier::unlist(Watch& watch) noexcept {
+void Notifier::unlist(LossWatch& watch) noexcept {
     watches_.remove(watch);
     watch.listed = false;
 }
 
 void Notifier::look(const Lease& lease) noexcept {
     const MutexLock lock{mutex_};
-    Watch* const watch = lease.watch.get();
+    LossWatch* const watch = lease.watch.get();
     if (watch == nullptr || !watch->listed) return;
     const Clock::time_point due = lease.deadline();
     watches_.move(*watch, due);
@@ -115,7 +115,7 @@ void Notifier::run() noexcept {
 bool Notifier::fire_next() {
     const Clock::time_point now = clock_->now();
     while (!watches_.empty() && watches_.due() <= now) {
-        Watch& first = watches_.first();
+        LossWatch& first = watches_.first();
         if (first.lease->held()) {
             watches_.move(first, first.lease->deadline());
             continue;

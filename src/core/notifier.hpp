@@ -29,8 +29,8 @@ class Lease;
 class Notifier;
 
 // A lease whose loss somebody wants to know.
-struct Watch {
-    Watch(Notifier& by, const Lease& what) : notifier{by}, lease{&what} {}
+struct LossWatch {
+    LossWatch(Notifier& by, const Lease& what) : notifier{by}, lease{&what} {}
 
     std::stop_source source{};
     std::vector<std::stop_source> others{};  // that fire, too
@@ -59,9 +59,9 @@ class Notifier {
     // throw bad_alloc.
     void watch(Lease& lease);
     // That source fires, too. False: too late, nothing is going to. May throw bad_alloc.
-    [[nodiscard]] bool pass_on(Watch& watch, const std::stop_source& to);
+    [[nodiscard]] bool pass_on(LossWatch& watch, const std::stop_source& to);
     // Not any more. The lease may go away when this returns.
-    void forget(Watch& watch) noexcept;
+    void forget(LossWatch& watch) noexcept;
     // The deadline of that lease came nearer than it was, or is over.
     void look(const Lease& lease) noexcept;
 
@@ -80,8 +80,8 @@ class Notifier {
     // Each does one thing that is due, with the mutex unlocked meanwhile; false if nothing is.
     [[nodiscard]] bool fire_next() LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool tell_next() LEASELOCK_REQUIRES(mutex_);
-    void unlist(Watch& watch) noexcept LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] static std::uint32_t& place_of(Watch& watch) noexcept { return watch.place; }
+    void unlist(LossWatch& watch) noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] static std::uint32_t& place_of(LossWatch& watch) noexcept { return watch.place; }
 
     const std::shared_ptr<Clock> clock_;
     const std::shared_ptr<Observer> observer_;
@@ -91,7 +91,7 @@ class Notifier {
     mutable Mutex mutex_;
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
     // Each under a deadline that its lease had: that may have moved away since, but not nearer.
-    DueHeap<Watch, place_of> watches_ LEASELOCK_GUARDED_BY(mutex_);
+    DueHeap<LossWatch, place_of> watches_ LEASELOCK_GUARDED_BY(mutex_);
     std::deque<Event> events_ LEASELOCK_GUARDED_BY(mutex_);
     std::uint64_t dropped_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     // When it looks at the deadlines next. Known only while it sleeps: max() means now.

@@ -123,7 +123,7 @@ void FileBackend::give_up(Operation& operation) noexcept {
 
 void FileBackend::forget(Listener& listener) noexcept {
     if (is_in_child()) return;
-    watch_->forget(listener);
+    notifications_->forget(listener);
 }
 
 bool FileBackend::run_in_time(Operation& operation) noexcept {
@@ -284,7 +284,7 @@ void FileBackend::keep(KeptFile kept) noexcept {
 }
 
 void FileBackend::run_inside(const Home& home, LockFile& file, Operation& operation) {
-    Visit visit{home, file, *watch_, operation};
+    Visit visit{home, file, *notifications_, operation};
     visit.run();
     leave(home, file, operation);
     visit.notify();
@@ -309,7 +309,7 @@ std::optional<std::string> FileBackend::sweep(const Home& home, const std::strin
     const auto enter = [&] { return file.enter(); };
     if (!file || !(key ? enter() : soon(*real_, enter)) || file.is_removed()) return key;
     Operation inspect{{.verb = Verb::inspect, .submitted = options_.clock->now()}};
-    Visit visit{home, file, *watch_, inspect};
+    Visit visit{home, file, *notifications_, inspect};
     visit.run();
     if (inspect.reply.outcome == Outcome::free) return std::nullopt;
     return visit.key();

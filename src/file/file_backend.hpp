@@ -24,8 +24,8 @@
 #include "file/kept_files.hpp"
 #include "file/lock_file.hpp"
 #include "file/member.hpp"
+#include "file/notifications.hpp"
 #include "file/visit.hpp"
-#include "file/watch.hpp"
 
 namespace leaselock::file {
 
@@ -107,7 +107,7 @@ class FileBackend final : public Backend, private Background::Worker {
     detail::Mutex spares_mutex_;
     std::atomic<bool> has_spares_{false};
     Spares spares_ LEASELOCK_GUARDED_BY(spares_mutex_);
-    detail::AtHome<Watch> watch_;  // its thread reads the member
+    detail::AtHome<Notifications> notifications_;  // its thread reads the member
     detail::AtHome<Background> background_{static_cast<Background::Worker&>(*this)};
 };
 

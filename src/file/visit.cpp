@@ -10,7 +10,7 @@
 #include <leaselock/error.hpp>
 
 #include "file/failure.hpp"
-#include "file/survivors.hpp"
+#include "file/liveness.hpp"
 
 namespace leaselock::file {
 namespace {
@@ -157,7 +157,7 @@ void Visit::wait_for_those_before_us() {
         if (fd && reply.deaths_told) descriptors.push_back(std::move(fd));
     }
     census_.check();
-    reply.told = watch_.add(*request().listener, home_.self, std::move(descriptors));
+    reply.told = notifications_.add(*request().listener, home_.self, std::move(descriptors));
     reply.deaths_told = reply.deaths_told && reply.told;
 }
 

@@ -16,8 +16,8 @@
 #include "file/lock_directory.hpp"
 #include "file/lock_file.hpp"
 #include "file/member.hpp"
+#include "file/notifications.hpp"
 #include "file/record.hpp"
-#include "file/watch.hpp"
 
 namespace leaselock::file {
 
@@ -30,10 +30,10 @@ struct Home {
 class Visit {
   public:
     // The file is entered. A request without a key is for whatever key the file is of.
-    Visit(const Home& home, LockFile& file, Watch& watch, Operation& operation)
+    Visit(const Home& home, LockFile& file, Notifications& notifications, Operation& operation)
         : home_{home},
           file_{file},
-          watch_{watch},
+          notifications_{notifications},
           operation_{operation},
           census_{*home.directory, home.self == nullptr ? 0 : home.self->id()} {}
 
@@ -61,7 +61,7 @@ class Visit {
 
     const Home& home_;
     LockFile& file_;
-    Watch& watch_;
+    Notifications& notifications_;
     Operation& operation_;
     Census census_;
     std::string before_{};

@@ -16,10 +16,10 @@
 #include <leaselock/testing/manual_clock.hpp>
 
 #include "file/directory.hpp"
+#include "file/liveness.hpp"
 #include "file/lock_file.hpp"
 #include "file/names.hpp"
 #include "file/record.hpp"
-#include "file/survivors.hpp"
 #include "support/file_intruder.hpp"
 #include "support/poll_until.hpp"
 #include "unit/file_world.hpp"

@@ -1,4 +1,4 @@
-#include "file/watch.hpp"
+#include "file/notifications.hpp"
 
 #include <array>
 #include <charconv>
@@ -31,21 +31,21 @@ std::string message_for(std::string_view token, const HandOff& what) {
     return fmt::format("{} {} {}\n", what.fencing_token, what.ttl.count(), token);
 }
 
-Watch::~Watch() {
+Notifications::~Notifications() {
     if (!thread_.joinable()) return;
     const std::uint64_t one = 1;
     (void)!::write(bell_.get(), &one, sizeof one);
     thread_.join();
 }
 
-bool Watch::control(int what, int fd, Number number, std::uint32_t events) {
+bool Notifications::control(int what, int fd, Number number, std::uint32_t events) {
     epoll_event event{};
     event.events = events;
     event.data.u64 = number;
     return ::epoll_ctl(events_.get(), what, fd, &event) == 0;
 }
 
-bool Watch::start() {
+bool Notifications::start() {
     if (thread_.joinable()) return true;
     events_ = Descriptor{::epoll_create1(EPOLL_CLOEXEC)};
     bell_ = Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -54,7 +54,7 @@ bool Watch::start() {
 }
 
 // What is watched is taken out before it is closed: in a child by fork it may be open still.
-bool Watch::hear(const std::shared_ptr<const Member>& self) {
+bool Notifications::hear(const std::shared_ptr<const Member>& self) {
     if (self_ == self) return true;
     if (self_ != nullptr) {
         (void)control(EPOLL_CTL_DEL, self_->fd(), self_number, 0);
@@ -66,8 +66,8 @@ bool Watch::hear(const std::shared_ptr<const Member>& self) {
     return false;
 }
 
-bool Watch::add(Listener& listener, const std::shared_ptr<const Member>& self,
-                std::vector<Descriptor> before) noexcept {
+bool Notifications::add(Listener& listener, const std::shared_ptr<const Member>& self,
+                        std::vector<Descriptor> before) noexcept {
     const detail::MutexLock lock{mutex_};
     try {
         if (!start() || !hear(self)) return false;
@@ -80,7 +80,7 @@ bool Watch::add(Listener& listener, const std::shared_ptr<const Member>& self,
     }
 }
 
-bool Watch::look_after(Waiting& waiting, std::vector<Descriptor> before) {
+bool Notifications::look_after(Waiting& waiting, std::vector<Descriptor> before) {
     for (Descriptor& each : before) {
         const Number number = ++last_number_;
         waiting.before.reserve(waiting.before.size() + 1);
@@ -92,13 +92,13 @@ bool Watch::look_after(Waiting& waiting, std::vector<Descriptor> before) {
     return true;
 }
 
-void Watch::forget(const Listener& listener) noexcept {
+void Notifications::forget(const Listener& listener) noexcept {
     const detail::MutexLock lock{mutex_};
     const auto found = all_.find(listener.token());
     if (found != all_.end() && found->second.listener == &listener) drop(found);
 }
 
-void Watch::let_go(Waiting& waiting) noexcept {
+void Notifications::let_go(Waiting& waiting) noexcept {
     for (const Number number : waiting.before) {
         const auto found = watched_.find(number);
         if (found == watched_.end()) continue;
@@ -108,12 +108,12 @@ void Watch::let_go(Waiting& waiting) noexcept {
     waiting.before.clear();
 }
 
-void Watch::drop(All::iterator waiting) noexcept {
+void Notifications::drop(All::iterator waiting) noexcept {
     let_go(waiting->second);
     all_.erase(waiting);
 }
 
-void Watch::run() noexcept {
+void Notifications::run() noexcept {
     for (;;) {
         std::array<epoll_event, 64> events{};
         const int size = ::epoll_wait(events_.get(), events.data(), events.size(), -1);
@@ -129,12 +129,12 @@ void Watch::run() noexcept {
     }
 }
 
-std::shared_ptr<const Member> Watch::self() noexcept {
+std::shared_ptr<const Member> Notifications::self() noexcept {
     const detail::MutexLock lock{mutex_};
     return self_;
 }
 
-void Watch::read_messages() noexcept {
+void Notifications::read_messages() noexcept {
     constexpr std::size_t most_unread = 4096;  // longer than any message
     const std::shared_ptr<const Member> member = self();
     std::array<char, 4096> buffer;
@@ -157,7 +157,7 @@ void Watch::read_messages() noexcept {
 }
 
 // What nobody waits for any more, or no message, is dropped.
-WakeUp Watch::deliver(std::string_view line) noexcept {
+WakeUp Notifications::deliver(std::string_view line) noexcept {
     HandOff what;
     std::int64_t ttl = 0;
     if (!take_number(line, what.fencing_token) || !take_number(line, ttl)) return {};
@@ -171,7 +171,7 @@ WakeUp Watch::deliver(std::string_view line) noexcept {
     return listener.handed_over(what);
 }
 
-WakeUp Watch::hung_up(Number number) noexcept {
+WakeUp Notifications::hung_up(Number number) noexcept {
     const detail::MutexLock lock{mutex_};
     const auto found = watched_.find(number);
     if (found == watched_.end()) return {};

@@ -26,13 +26,13 @@ namespace leaselock::file {
 // What one member writes to another. With a fencing token of 0: there is something new at the key.
 [[nodiscard]] std::string message_for(std::string_view token, const HandOff& what);
 
-class Watch {
+class Notifications {
   public:
-    Watch() = default;
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
+    Notifications() = default;
+    Notifications(const Notifications&) = delete;
+    Notifications& operator=(const Notifications&) = delete;
     // Waits for a call that is under way.
-    ~Watch();
+    ~Notifications();
 
     // From now on the listener is notified of what is written to `self`, and of a hang-up of those
     // who stand before it. False: it cannot be, and has to poll. Starts the thread.
