@@ -40,7 +40,7 @@ const char* text(Errc code) noexcept {
         case Errc::stale: return "the command arrived too late to be run";
         case Errc::granted_too_late: return "granted too late to be of use";
         case Errc::too_many_cleanups: return "too many locks are owed a release";
-        case Errc::no_thread: return "the manager's thread cannot be started";
+        case Errc::no_thread: return "the library's own thread cannot be started";
         case Errc::too_many_in_flight: return "too many commands wait for an answer";
         case Errc::command_timed_out: return "no answer in time";
         case Errc::connection_lost: return "the connection broke before the answer";

@@ -80,7 +80,7 @@ TEST_F(ShareProcesses, NeverMorePermitsAreHeldThanThereAre) {
 }
 
 TEST_F(ShareProcesses, KilledAndStoppedReadersHoldUpNobodyBeyondTheirLeases) {
-    start(2, 60, {"1/r", "1/0"});
+    start(2, 300, {"1/r", "1/0"});
     ChildProcess& killed = start(4, 100'000, {"1/r"});
     ChildProcess& stopped = start(4, 60, {"1/r", "1/r", "1/0"});
     ASSERT_TRUE(have_held(60));
@@ -93,7 +93,7 @@ TEST_F(ShareProcesses, KilledAndStoppedReadersHoldUpNobodyBeyondTheirLeases) {
 }
 
 TEST_F(ShareProcesses, PermitsOfTheKilledAndTheStoppedComeBack) {
-    start(2, 60, {"3/3", "1/3"});
+    start(2, 300, {"3/3", "1/3"});
     ChildProcess& killed = start(4, 100'000, {"1/3", "2/3"});
     ChildProcess& stopped = start(4, 60, {"2/3", "1/3"});
     ASSERT_TRUE(have_held(60));

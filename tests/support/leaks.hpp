@@ -7,10 +7,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <gtest/gtest.h>
 #include <sstream>
 #include <string>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
+#include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 
 namespace leaselock::support {
@@ -25,6 +29,14 @@ namespace leaselock::support {
 
 // A thread that was joined may be in the list for a moment longer.
 [[nodiscard]] inline std::size_t running_threads() { return entries_of("/proc/self/task"); }
+// The same, of a test that has started none yet. A sanitizer has a thread of its own from the first
+// one of the program on.
+[[nodiscard]] inline std::size_t threads_at_start() {
+    std::string its_entry;
+    std::thread{[&] { its_entry = "/proc/self/task/" + std::to_string(::gettid()); }}.join();
+    EXPECT_TRUE(poll_until([&] { return !std::filesystem::exists(its_entry); }));
+    return running_threads();
+}
 
 // The keys of the server's database that have no end, sorted; none of them may have a line break.
 [[nodiscard]] inline std::vector<std::string> keys_without_ttl(RedisServer& server) {

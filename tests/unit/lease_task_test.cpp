@@ -316,5 +316,32 @@ TEST_F(LeaseTask, ManagerOfTheParentRefusesInTheChild) {
     EXPECT_TRUE(lock->owns_lock());
 }
 
+// A clock as README.md has it for programs: two functions, and no alarm.
+class ClockOfTwoFunctions final : public Clock {
+  public:
+    using Clock::sleep_until;
+
+    [[nodiscard]] time_point now() const noexcept override {
+        return time_point{std::chrono::hours{1} + passed_.load()};
+    }
+    void sleep_until(time_point until, Waker& waker) override {
+        while (now() < until && !waker.wait(1ms)) {
+        }
+    }
+    void advance(duration d) { passed_ = passed_.load() + d; }
+
+  private:
+    std::atomic<duration> passed_{duration{0}};
+};
+
+TEST(LeaseTaskClock, ThatCannotRingIsAskedAgain) {
+    const auto clock = std::make_shared<ClockOfTwoFunctions>();
+    LockManager locks{{.clock = clock}};
+    const auto lock = locks.acquire("key", {.ttl = 1h});
+    ASSERT_TRUE(lock.has_value());
+    clock->advance(20min);
+    EXPECT_TRUE(poll_until([&] { return locks.stats().renewed == 1; }));
+}
+
 }  // namespace
 }  // namespace leaselock

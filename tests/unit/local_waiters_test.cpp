@@ -125,23 +125,23 @@ class Crossed {
 };
 
 // An entry for which nobody polls lasts for 3 s.
-const Clock::duration soon = 10 * patient.retry_delay.value();
+const Clock::duration a_while = 10 * patient.retry_delay.value();
 
 TEST(LocalWaiters, ThatStartTogetherDoNotLeaveTheKeyFreeWhereNothingIsTold) {
     WaitingWorld world{Kind::silent};
     auto holder = world.other.acquire("key", {.ttl = 1h});
     Crossed waiters{world, patient};
     holder->release();
-    ASSERT_TRUE(world.is_done_within(soon, waiters.first().call()));
+    ASSERT_TRUE(world.is_done_within(a_while, waiters.first().call()));
     waiters.first().get().value().release();
-    EXPECT_TRUE(world.is_done_within(soon, waiters.second().call()));
+    EXPECT_TRUE(world.is_done_within(a_while, waiters.second().call()));
 }
 
 TEST(LocalWaiters, ThatStartTogetherDoNotLeaveTheKeyFreeWhenItsHolderDies) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1s, .renewal = Renewal::off});
     Crossed waiters{world, patient};
-    EXPECT_TRUE(world.is_done_within(1s + soon, waiters.first().call()));
+    EXPECT_TRUE(world.is_done_within(1s + a_while, waiters.first().call()));
     EXPECT_FALSE(holder->owns_lock());
 }
 

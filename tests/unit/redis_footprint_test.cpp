@@ -1,8 +1,7 @@
-// Goal: a manager on Redis has as many threads and connections as README.md says, each from the
-// call on that needs it, and none when it is gone; and a hundred of one backend share its
-// connections. Method: a real redis-server lists its clients, and the kernel our threads.
+// Goal: a manager has as many threads and connections as README.md says, each from the call on that
+// needs it, and none when it is gone; and a hundred of one backend share its connections. Method: a
+// real redis-server lists its clients, and the kernel our threads.
 #include <algorithm>
-#include <filesystem>
 #include <future>
 #include <gtest/gtest.h>
 #include <memory>
@@ -11,7 +10,6 @@
 #include <string>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include <leaselock/async.hpp>
@@ -32,13 +30,6 @@ using support::running_threads;
 
 class RedisFootprint : public ::testing::Test {
   protected:
-    // A sanitizer has a thread of its own from the first one of the program on.
-    [[nodiscard]] static std::size_t threads_before() {
-        std::string its_entry;
-        std::thread{[&] { its_entry = "/proc/self/task/" + std::to_string(::gettid()); }}.join();
-        EXPECT_TRUE(poll_until([&] { return !std::filesystem::exists(its_entry); }));
-        return running_threads();
-    }
     // Those of leaselock: the test has one, by which it asks.
     [[nodiscard]] std::size_t connections() {
         const std::string clients = server_.cli("CLIENT", "LIST");
@@ -53,7 +44,7 @@ class RedisFootprint : public ::testing::Test {
     }
 
     support::RedisServer server_;
-    std::size_t threads_ = threads_before();
+    std::size_t threads_ = support::threads_at_start();
 };
 
 TEST_F(RedisFootprint, IsThreeThreadsAndTwoConnectionsAtMost) {
@@ -166,6 +157,19 @@ TEST_F(RedisFootprint, IsTwoThreadsForEachManagerThatDoesAll) {
         expect(1 + 2 * managers + managers, 2, "all do all of it, each with a thread that waits");
     }
     expect(0, 0, "their end");
+}
+
+TEST(MemoryFootprint, IsOneThreadForAllManagersOfAProcess) {
+    const std::size_t before = support::threads_at_start();
+    {
+        std::vector<LockManager> all(20);
+        for (LockManager& locks : all) {
+            auto lock = locks.acquire("key", {.ttl = 1h});
+            EXPECT_TRUE(lock.has_value());
+        }
+        EXPECT_EQ(running_threads(), before + 1);
+    }
+    EXPECT_TRUE(poll_until([&] { return running_threads() == before; }));
 }
 
 }  // namespace
