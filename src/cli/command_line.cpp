@@ -109,11 +109,11 @@ std::string help_hint(const CLI::App& app) {
 }
 
 // The name of an option, without a value that stands in the same word.
-std::string name_of(std::string_view word) {
+std::string option_name(std::string_view word) {
     return std::string(word.starts_with("--") ? word.substr(0, word.find('=')) : word.substr(0, 2));
 }
 
-std::string unknown_option(const CLI::App& app, const std::string& name) {
+std::string no_such_option(const CLI::App& app, const std::string& name) {
     std::vector<std::string> known;
     for (const CLI::App* each : {&app, chosen_of(app)}) {
         if (each == nullptr) continue;
@@ -130,7 +130,7 @@ std::string unknown_option(const CLI::App& app, const std::string& name) {
 // What is wrong, without a word of the user's that may be a password, or have one in it.
 std::string text_of(const CLI::App& app, const CLI::Error& error) {
     for (const std::string& word : app.remaining(true)) {
-        if (word.size() > 1 && word[0] == '-') return unknown_option(app, name_of(word));
+        if (word.size() > 1 && word[0] == '-') return no_such_option(app, option_name(word));
     }
     std::string text = error.what();
     if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {

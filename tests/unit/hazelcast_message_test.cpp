@@ -16,7 +16,7 @@ struct Part {
 };
 using Parts = std::vector<Part>;
 
-std::string bytes_of(std::uint64_t value, std::size_t count) {
+std::string message_bytes(std::uint64_t value, std::size_t count) {
     std::string out;
     for (std::size_t i = 0; i < count; ++i) out += static_cast<char>(value >> (8 * i));
     return out;
@@ -24,7 +24,8 @@ std::string bytes_of(std::uint64_t value, std::size_t count) {
 
 // The first frame of an answer: type, correlation, backups, numbers.
 Part first(std::uint32_t type, const std::string& numbers = {}, unsigned flags = 0) {
-    return {flag::unfragmented | flags, bytes_of(type, 4) + bytes_of(1, 8) + '\0' + numbers};
+    return {flag::unfragmented | flags,
+            message_bytes(type, 4) + message_bytes(1, 8) + '\0' + numbers};
 }
 const Part begin{flag::begin_structure, {}};
 const Part end{flag::end_structure, {}};
@@ -34,8 +35,8 @@ Message message_of(const Parts& parts, std::size_t count) {
     std::string bytes;
     for (std::size_t i = 0; i < count; ++i) {
         const unsigned last = i + 1 == count ? unsigned{flag::is_final} : 0;
-        bytes += bytes_of(frame_head + parts[i].content.size(), 4);
-        bytes += bytes_of(parts[i].flags | last, 2) + parts[i].content;
+        bytes += message_bytes(frame_head + parts[i].content.size(), 4);
+        bytes += message_bytes(parts[i].flags | last, 2) + parts[i].content;
     }
     Assembler assembler;
     assembler.feed(bytes);
@@ -52,7 +53,9 @@ void expect_only_whole(const Parts& parts, const std::function<bool(const Messag
     EXPECT_TRUE(decodes(message_of(parts, parts.size())));
 }
 
-Parts address(std::uint16_t port) { return {begin, {0, bytes_of(port, 4)}, {0, "127.0.0.1"}, end}; }
+Parts address(std::uint16_t port) {
+    return {begin, {0, message_bytes(port, 4)}, {0, "127.0.0.1"}, end};
+}
 
 Parts operator+(Parts left, const Parts& right) {
     left.insert(left.end(), right.begin(), right.end());
@@ -61,17 +64,18 @@ Parts operator+(Parts left, const Parts& right) {
 
 Parts member(std::uint16_t port) {
     const Parts version{begin, {0, std::string("\5\4\0", 3)}, end};
-    const Parts qualifier{begin, {0, bytes_of(0, 4)}, null, end};
+    const Parts qualifier{begin, {0, message_bytes(0, 4)}, null, end};
     return Parts{begin, {0, std::string(18, 'u')}} + address(port) + Parts{begin, end} + version +
            Parts{begin} + qualifier + address(port) + Parts{end, end};
 }
 
 TEST(HazelcastMessage, ErrorHasCodeNameAndText) {
-    const Parts trace{begin, {0, bytes_of(45, 4)}, {0, "a.Class"}, {0, "run"}, {0, "F.java"}, end};
+    const Parts trace{begin, {0, message_bytes(45, 4)}, {0, "a.Class"}, {0, "run"}, {0, "F.java"},
+                      end};
     const Parts parts = Parts{first(0),
                               begin,
                               begin,
-                              {0, bytes_of(26, 4)},
+                              {0, message_bytes(26, 4)},
                               {0, "java.lang.IllegalMonitorStateException"},
                               {0, "not owner"},
                               begin} +
@@ -92,8 +96,8 @@ TEST(HazelcastMessage, ErrorHasCodeNameAndText) {
 }
 
 TEST(HazelcastMessage, AuthenticationTellsStatusClusterAndVersion) {
-    const std::string numbers = '\1' + std::string(17, 'm') + '\1' + bytes_of(271, 4) + '\0' +
-                                bytes_of(11, 8) + bytes_of(12, 8) + '\0';
+    const std::string numbers = '\1' + std::string(17, 'm') + '\1' + message_bytes(271, 4) + '\0' +
+                                message_bytes(11, 8) + message_bytes(12, 8) + '\0';
     const Parts parts = Parts{first(0x000101, numbers)} + address(5701) + Parts{{0, "5.4.0"}};
     const auto result = authenticated_of(message_of(parts, parts.size()));
     ASSERT_TRUE(result.has_value());
@@ -109,13 +113,13 @@ TEST(HazelcastMessage, AuthenticationTellsStatusClusterAndVersion) {
 
 TEST(HazelcastMessage, GroupHasItsThreeParts) {
     const Parts parts{
-        first(0x1e0101), begin, {0, bytes_of(7, 8) + bytes_of(8427, 8)}, {0, "default"}};
+        first(0x1e0101), begin, {0, message_bytes(7, 8) + message_bytes(8427, 8)}, {0, "default"}};
     EXPECT_EQ(group_of(message_of(parts, 4)), (Group{"default", 7, 8427}));
     expect_only_whole(parts, [](const Message& part) { return group_of(part).has_value(); });
 }
 
 TEST(HazelcastMessage, MembersAreLearnedFromTheirEventAlone) {
-    const Parts parts = Parts{first(members_event, bytes_of(3, 4), flag::is_event), begin} +
+    const Parts parts = Parts{first(members_event, message_bytes(3, 4), flag::is_event), begin} +
                         member(5701) + member(5702) + member(5703) + Parts{end};
     const auto members = members_of(message_of(parts, parts.size()));
     ASSERT_TRUE(members.has_value());
@@ -135,15 +139,15 @@ TEST(HazelcastMessage, NumbersOutOfRangeAreNoAnswer) {
         return message_of({first(type, numbers)}, 1);
     };
     const std::uint64_t limit = std::uint64_t{1} << 53U;
-    EXPECT_EQ(fence_of(one(0x070201, bytes_of(limit - 1, 8))), limit - 1);
-    EXPECT_EQ(fence_of(one(0x070201, bytes_of(limit, 8))), std::nullopt);
-    EXPECT_EQ(fence_of(one(0x070201, bytes_of(1, 7))), std::nullopt);
+    EXPECT_EQ(fence_of(one(0x070201, message_bytes(limit - 1, 8))), limit - 1);
+    EXPECT_EQ(fence_of(one(0x070201, message_bytes(limit, 8))), std::nullopt);
+    EXPECT_EQ(fence_of(one(0x070201, message_bytes(1, 7))), std::nullopt);
     EXPECT_EQ(still_held_of(one(0x070301, std::string(1, '\1'))), true);
     EXPECT_EQ(still_held_of(one(0x070301, {})), std::nullopt);
 
     const auto terms = [&](std::uint64_t ttl, std::uint64_t heartbeat) {
-        return session_of(
-            one(0x1f0101, bytes_of(9, 8) + bytes_of(ttl, 8) + bytes_of(heartbeat, 8)));
+        return session_of(one(
+            0x1f0101, message_bytes(9, 8) + message_bytes(ttl, 8) + message_bytes(heartbeat, 8)));
     };
     ASSERT_TRUE(terms(10'000, 2000).has_value());
     EXPECT_EQ(terms(10'000, 2000)->session, 9U);
@@ -153,8 +157,8 @@ TEST(HazelcastMessage, NumbersOutOfRangeAreNoAnswer) {
     EXPECT_FALSE(terms(~0ULL, 2000).has_value());
 
     const auto owner = [&](std::uint64_t fence, std::uint64_t count) {
-        return ownership_of(one(
-            0x070401, bytes_of(fence, 8) + bytes_of(count, 4) + bytes_of(5, 8) + bytes_of(6, 8)));
+        return ownership_of(one(0x070401, message_bytes(fence, 8) + message_bytes(count, 4) +
+                                              message_bytes(5, 8) + message_bytes(6, 8)));
     };
     ASSERT_TRUE(owner(3, 1).has_value());
     EXPECT_EQ(owner(3, 1)->session, 5U);
@@ -164,10 +168,10 @@ TEST(HazelcastMessage, NumbersOutOfRangeAreNoAnswer) {
 }
 
 TEST(HazelcastMessage, EventIsNoAnswer) {
-    const Message answer = message_of({first(0x070201, bytes_of(1, 8))}, 1);
+    const Message answer = message_of({first(0x070201, message_bytes(1, 8))}, 1);
     EXPECT_TRUE(answers(answer, Ask::try_lock));
     EXPECT_FALSE(answers(answer, Ask::unlock));
-    const Message event = message_of({first(0x070201, bytes_of(1, 8), flag::is_event)}, 1);
+    const Message event = message_of({first(0x070201, message_bytes(1, 8), flag::is_event)}, 1);
     EXPECT_FALSE(answers(event, Ask::try_lock));
     EXPECT_FALSE(is_error(message_of({first(0, {}, flag::is_event)}, 1)));
 }
