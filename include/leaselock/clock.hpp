@@ -26,8 +26,9 @@ namespace leaselock {
 // The bell beside a thread that sleeps on a Clock. A wake-up that comes while nobody sleeps ends
 // the next sleep at once, so none is missed.
 //
-// Thread-safety: wake() and is_asleep() from all threads at once; wait() from the one that sleeps.
-// That one may destroy it when it has seen the wake-up, though wake() may not have returned.
+// Thread-safety: wake() and is_asleep() from all threads at once; the rest from the one that
+// sleeps. That one may destroy it when it has seen the wake-up, though wake() may not have
+// returned.
 class Waker {
   public:
     // Whose thread sleeps by it: one that called the library, or one of the library's own. Real
@@ -48,6 +49,9 @@ class Waker {
         (void)word_.wait(at_most);
         return word_.take(woken) != 0;
     }
+    // For Backend::sleep_until(), whose thread sleeps in poll() instead: see Word.
+    [[nodiscard]] bool begin_poll(int bell) noexcept { return word_.begin_poll(bell); }
+    [[nodiscard]] bool end_poll() noexcept { return word_.end_poll(); }
     // Whether somebody sleeps by it whom nobody has woken.
     [[nodiscard]] bool is_asleep() const noexcept { return word_.asleep(); }
     [[nodiscard]] Thread thread() const noexcept { return thread_; }

@@ -15,7 +15,11 @@ void futex(const std::atomic<std::uint32_t>* word, int what, std::uint32_t value
 
 }  // namespace
 
-void WakeUp::wake() const noexcept { futex(word_, FUTEX_WAKE_PRIVATE, 1, nullptr); }
+void WakeUp::wake() const noexcept {
+    if (bell_ < 0) return futex(word_, FUTEX_WAKE_PRIVATE, 1, nullptr);
+    const std::uint64_t one = 1;
+    (void)!::write(bell_, &one, sizeof one);
+}
 
 void detail::Word::sleep(const std::atomic<Bits>& word, Bits value,
                          std::chrono::nanoseconds at_most) noexcept {

@@ -7,12 +7,16 @@
 #include <future>
 #include <gtest/gtest.h>
 #include <memory>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include <leaselock/detail/word.hpp>
 
+#include "base/descriptor.hpp"
 #include "support/poll_until.hpp"
 
 namespace leaselock::detail {
@@ -114,6 +118,74 @@ TEST(Word, MayGoWhenItWasSeen) {
         ASSERT_EQ(wait_for_some(*word), 1U);
     }
     setter.join();
+}
+
+void read_ring(const base::Descriptor& bell) {
+    std::uint64_t rings = 0;
+    EXPECT_EQ(::read(bell.get(), &rings, sizeof rings), ssize_t{sizeof rings});
+    EXPECT_EQ(rings, 1U);
+}
+
+// A thread that sleeps in poll(), by an eventfd of its own for as long as it sleeps.
+bool sleep_by_a_bell(Word& word) {
+    const base::Descriptor bell{::eventfd(0, EFD_CLOEXEC)};
+    if (!word.begin_poll(bell.get())) return false;
+    pollfd what{bell.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&what, 1, 20'000), 1);
+    EXPECT_TRUE(word.end_poll());
+    read_ring(bell);
+    return true;
+}
+
+TEST(Word, BellIsRungOnceForAThreadThatPolls) {
+    Word word;
+    std::thread waiter{[&] { EXPECT_TRUE(sleep_by_a_bell(word)); }};
+    EXPECT_TRUE(support::poll_until([&] { return word.asleep(); }));
+    word.set(1);
+    word.set(2);
+    waiter.join();
+    EXPECT_EQ(word.get(), 3U);
+    EXPECT_FALSE(word.asleep());
+}
+
+TEST(Word, WhatIsSetBeforeKeepsTheThreadFromPolling) {
+    Word word;
+    word.set(1);
+    EXPECT_FALSE(sleep_by_a_bell(word));
+    EXPECT_EQ(word.take(1), 1U);
+    EXPECT_TRUE(word.begin_poll(-1));
+    EXPECT_FALSE(word.end_poll()) << "nothing was set";
+    EXPECT_FALSE(word.asleep());
+}
+
+// The thread may come from poll() for another reason just when something is set: it waits for the
+// ring then.
+TEST(Word, BellIsRungWheneverTheWordWasSetMeanwhile) {
+    constexpr int rounds = 2'000;
+    const base::Descriptor bell{::eventfd(0, EFD_CLOEXEC)};
+    std::atomic<Word*> offered{nullptr};
+    std::thread setter{[&] {
+        for (int i = 0; i < rounds; ++i) {
+            Word* word = nullptr;
+            while ((word = offered.exchange(nullptr)) == nullptr) std::this_thread::yield();
+            word->set(1);
+        }
+    }};
+    for (int i = 0; i < rounds; ++i) {
+        auto word = std::make_unique<Word>();
+        offered = word.get();
+        while (word->begin_poll(bell.get())) {
+            if (word->end_poll()) {
+                read_ring(bell);
+            } else {
+                std::this_thread::yield();
+            }
+        }
+        ASSERT_EQ(word->get(), 1U);
+    }
+    setter.join();
+    pollfd what{bell.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&what, 1, 0), 0) << "no ring is left";
 }
 
 }  // namespace
