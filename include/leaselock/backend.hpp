@@ -280,6 +280,15 @@ class LEASELOCK_EXPORT Backend {
         return false;
     }
 
+    // For a thread that waits to be notified of a hand-off: sleeps as boot_clock()->sleep_until()
+    // does (true), and does I/O of this backend meanwhile, so that nobody has to wake the thread
+    // for what it reads itself. There for speed alone, as help() is: listeners are notified in any
+    // case. False, perhaps before `until`: there is nothing for this thread to do, and it sleeps on
+    // the clock. From all threads at once.
+    virtual bool sleep_until(Clock::time_point /*until*/, Waker& /*waker*/) noexcept {
+        return false;
+    }
+
     // Completes an operation now, unless that is just being done: `unavailable` if nothing of it
     // was sent, else `unknown`, and a late answer to it is dropped. Does not block. A backend whose
     // operations are complete when submit() returns has nothing to do.

@@ -41,7 +41,7 @@ Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now)
     switch (action.step) {
         case AcquireMachine::Step::acquire: look(action, now); return {Step::submit};
         case AcquireMachine::Step::sleep:
-            if (polls()) return {Step::sleep, action.until};
+            if (polls()) return {Step::sleep, action.until, told_};
             return {Step::sleep, machine_.plan().deadline};
         case AcquireMachine::Step::done: break;
     }

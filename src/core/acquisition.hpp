@@ -31,6 +31,7 @@ class Acquisition {
     struct Next {
         Step step;
         Clock::time_point until{};
+        bool is_notified = false;  // sleep: the backend notifies it of a hand-off
     };
 
     // When it enters the local queue: where nobody is there, at once, or after a poll in vain.

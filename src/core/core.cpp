@@ -110,7 +110,8 @@ Clock::time_point Core::drive(Acquisition& acquisition, const Lease& lease,
             next = acquisition.answered(now);
             if (stop.stop_requested()) next = acquisition.stop_after(next);
         } else {
-            const bool slept = waiter->sleep(clock(), next.until, stop);
+            Backend* const notifies = next.is_notified ? &lease.backend() : nullptr;
+            const bool slept = waiter->sleep(clock(), next.until, stop, notifies);
             now = clock().now();
             next = slept ? acquisition.woke(now) : acquisition.stop();
         }

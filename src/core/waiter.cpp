@@ -17,9 +17,13 @@ WakeUp Waiter::handed_over(const HandOff& what) noexcept {
     return wake();
 }
 
-bool ThreadWaiter::sleep(Clock& clock, Clock::time_point until, const std::stop_token& stop) {
+// I/O is waited for by real time, which a clock that is moved by hand does not know.
+bool ThreadWaiter::sleep(Clock& clock, Clock::time_point until, const std::stop_token& stop,
+                         Backend* backend) {
     const std::stop_callback ring{stop, [this] { wake(); }};
-    if (!stop.stop_requested()) clock.sleep_until(until, waker_);
+    if (stop.stop_requested()) return false;
+    const bool may_read = backend != nullptr && &clock == boot_clock().get();
+    if (!may_read || !backend->sleep_until(until, waker_)) clock.sleep_until(until, waker_);
     return !stop.stop_requested();
 }
 

@@ -49,8 +49,9 @@ class ThreadWaiter final : public Waiter {
         : Waiter{backend, key, token} {}
 
     // Blocks until something comes, or the time (true), or `stop` is requested (false). May return
-    // earlier.
-    bool sleep(Clock& clock, Clock::time_point until, const std::stop_token& stop);
+    // earlier. Does I/O of `backend` meanwhile, if there is some; null: none.
+    bool sleep(Clock& clock, Clock::time_point until, const std::stop_token& stop,
+               Backend* backend);
 
   private:
     WakeUp wake() noexcept override { return waker_.wake(); }

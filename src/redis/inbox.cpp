@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <fmt/format.h>
 #include <new>
+#include <poll.h>
 #include <random>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/threads.hpp"
 #include "redis/codec.hpp"
@@ -18,6 +22,8 @@ using std::chrono::milliseconds;
 
 // So long a silent connection is believed to be alive.
 constexpr std::chrono::seconds silence{1};
+// So soon the engine comes again where a driver is reading just now.
+constexpr milliseconds moment{5};
 // A right that is missing, or a wrong password, is a matter of people.
 constexpr std::chrono::seconds seldom{30};
 
@@ -25,6 +31,24 @@ std::string subscribe_command(std::string_view channel) {
     std::string out;
     wire::append_command(out, std::array<std::string_view, 2>{"SUBSCRIBE", channel});
     return out;
+}
+
+// Sleeps until there is something to be read (true), until the time, or until the waker is woken.
+// Naps of a second, since the kernel's time stands still while the machine is suspended.
+bool nap(int subscription, int bell, Clock::time_point until, Waker& waker) noexcept {
+    if (!waker.begin_poll(bell)) return false;
+    const Clock::duration left = std::clamp<Clock::duration>(
+        until - boot_clock()->now(), Clock::duration{0}, std::chrono::seconds{1});
+    const timespec time{.tv_sec = left / std::chrono::seconds{1},
+                        .tv_nsec = (left % std::chrono::seconds{1}).count()};
+    std::array<pollfd, 2> ready{{{subscription, POLLIN, 0}, {bell, POLLIN, 0}}};
+    (void)::ppoll(ready.data(), ready.size(), &time, nullptr);
+    if (waker.end_poll()) {
+        std::uint64_t ring = 0;
+        while (::read(bell, &ring, sizeof ring) < 0 && errno == EINTR) {
+        }
+    }
+    return ready.front().revents != 0;
 }
 
 }  // namespace
@@ -102,19 +126,52 @@ void Inbox::forget(Listener& listener) noexcept {
 }
 
 void Inbox::step(Clock::time_point /*now*/) noexcept {
-    bool is_open = false;
-    {
-        const detail::MutexLock lock{mutex_};
-        if (state_ != State::connecting && connector_.joinable()) connector_.join();
-        is_open = state_ == State::open;
-        if (!is_open) open_if_due();
-    }
-    if (!is_open) return;
-    const bool is_well = read() && is_alive(clock_->now());
     const detail::MutexLock lock{mutex_};
-    if (!is_well) return close({});
-    engine_->await(*this, true, false);
+    if (state_ != State::connecting && connector_.joinable()) connector_.join();
+    if (state_ != State::open) return open_if_due();
+    if (reading_) return engine_->ring_at(*this, clock_->now() + moment, *clock_);
+    if (!read_alone()) return close({});
+    if (driver_ == nullptr) engine_->await(*this, true, false);
     engine_->ring_at(*this, silent_by_, *clock_);
+}
+
+// One that is driven is not awaited by the engine: a message would wake both.
+bool Inbox::sleep_until(Clock::time_point until, Waker& waker) noexcept {
+    const detail::MutexLock lock{mutex_};
+    if (state_ != State::open || driver_ != nullptr || reading_) return false;
+    if (!bell_) bell_ = base::Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE)};
+    if (!bell_) return false;
+    driver_ = &waker;
+    engine_->await(*this, false, false);
+    const bool has_slept = drive(until, waker);
+    leave(waker);
+    return has_slept;
+}
+
+// False: the connection broke, or the engine reads just now.
+bool Inbox::drive(Clock::time_point until, Waker& waker) noexcept {
+    for (;;) {
+        const int subscription = connection_.fd();
+        const int bell = bell_.get();
+        bool is_readable = false;
+        {
+            const detail::MutexUnlock unlocked{mutex_};
+            is_readable = nap(subscription, bell, until, waker);
+        }
+        if (driver_ != &waker || reading_) return false;
+        if (is_readable && !read_alone()) {
+            close({});
+            return false;
+        }
+        if (waker.wait(Clock::duration{0}) || boot_clock()->now() >= until) return true;
+    }
+}
+
+// close() takes the role away.
+void Inbox::leave(const Waker& waker) noexcept {
+    if (driver_ != &waker) return;
+    driver_ = nullptr;
+    if (!reading_) engine_->await(*this, true, false);
 }
 
 void Inbox::open_if_due() noexcept {
@@ -158,6 +215,7 @@ void Inbox::close(std::error_code error) noexcept {
     connection_.close();
     subscription_ = 0;
     state_ = State::closed;
+    driver_ = nullptr;
     const Clock::time_point now = clock_->now();
     if (error == Family::refused) {
         gate_.shut_for(seldom, now);
@@ -194,6 +252,17 @@ bool Inbox::ask(Clock::time_point until) noexcept {
     return !connection_.send(command_, until).error;
 }
 
+bool Inbox::read_alone() noexcept {
+    reading_ = true;
+    bool is_well = false;
+    {
+        const detail::MutexUnlock unlocked{mutex_};
+        is_well = read() && is_alive(clock_->now());
+    }
+    reading_ = false;
+    return is_well;
+}
+
 bool Inbox::read() noexcept {
     wire::Reply answer;
     for (;;) {
@@ -206,6 +275,7 @@ bool Inbox::read() noexcept {
             return false;
         }
         if (!has_asked_) silent_by_ = clock_->now() + silence;
+        if (!connection_.has_unread()) return true;
     }
 }
 

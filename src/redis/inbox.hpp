@@ -1,8 +1,11 @@
 // How the waiters of one backend are notified that a lock was handed over to them: one subscriber
-// connection with one channel, which the engine reads. Opened when somebody listens for the first
-// time, so a program that never waits for a held lock has none. When the connection breaks it is
-// made again, by a thread of its own for as long as that takes, and everybody is asked to look, for
-// a message may have been missed.
+// connection with one channel. It is read by the driver, one of the threads that wait: it sleeps in
+// poll() on that connection, and reads for all, so that nobody has to wake it for its own message.
+// It leaves when it is woken, or its time is over. Where there is no driver the engine reads, and
+// each second in any case: a driver that gets no processor holds nobody up for longer. Opened when
+// somebody listens for the first time, so a program that never waits for a held lock has none. When
+// the connection breaks it is made again, by a thread of its own for as long as that takes, and
+// everybody is asked to look, for a message may have been missed.
 //
 // A message is for the listener with its token; one for a token that nobody listens for is dropped.
 //
@@ -24,6 +27,7 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
+#include "base/descriptor.hpp"
 #include "engine/engine.hpp"
 #include "redis/gate.hpp"
 #include "redis/link_settings.hpp"
@@ -58,6 +62,9 @@ class Inbox final : private engine::Engine::Task {
     void listen(Listener& listener) noexcept;
     void forget(Listener& listener) noexcept;
 
+    // As Backend says: the thread becomes the driver, if there is none.
+    [[nodiscard]] bool sleep_until(Clock::time_point until, Waker& waker) noexcept;
+
   private:
     struct ByToken {
         using is_transparent = void;
@@ -78,7 +85,14 @@ class Inbox final : private engine::Engine::Task {
     // The engine's.
     void step(Clock::time_point now) noexcept override;
     void open_if_due() noexcept LEASELOCK_REQUIRES(mutex_);
-    // Reads what is there. False: the connection is of no use any more.
+    // Whose role it is to read.
+    [[nodiscard]] bool drive(Clock::time_point until, Waker& waker) noexcept
+        LEASELOCK_REQUIRES(mutex_);
+    void leave(const Waker& waker) noexcept LEASELOCK_REQUIRES(mutex_);
+
+    // Reads what is there, unlocked, and asks where nothing has come for too long. False: the
+    // connection is of no use any more.
+    [[nodiscard]] bool read_alone() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool read() noexcept;
     [[nodiscard]] bool is_alive(Clock::time_point now) noexcept;
     [[nodiscard]] bool take(wire::ReplyView answer) noexcept;
@@ -107,9 +121,12 @@ class Inbox final : private engine::Engine::Task {
     std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
     std::uint64_t subscriptions_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
+    base::Descriptor bell_ LEASELOCK_GUARDED_BY(mutex_);  // an eventfd, from the first driver on
+    const Waker* driver_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;  // who has the role
+    bool reading_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::atomic<std::uint64_t> subscription_{0};  // 0: not confirmed; written under the mutex
     std::atomic<bool> ending_{false};
-    // Of the thread that connects, and of the engine while it is open.
+    // Of the thread that connects, and of the one that is reading while it is open.
     wire::Connection connection_;
     Clock::time_point opened_{};
     bool has_asked_ = false;         // whether it lives, and was not answered yet

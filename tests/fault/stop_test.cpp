@@ -180,6 +180,22 @@ TEST_P(Stop, EndsAWaitInMemory) {
     expect_works(locks, "key");
 }
 
+// The first of the rounds waits before the subscription is there; in the others a thread reads it.
+TEST_P(Stop, EndsAWaitForAHandOff) {
+    RedisServer server;
+    LockManager locks = manager_on(server.url());
+    auto held = locks.acquire("key", {.ttl = 10min});
+    for (int round = 0; round < rounds; ++round) {
+        Call call{GetParam(), locks, "key", {.wait_timeout = forever}};
+        ASSERT_TRUE(poll_until([&] { return locks.inspect("key").waiting == 1; }));
+        let_idle();
+        call.expect_stops();
+        EXPECT_TRUE(poll_until([&] { return locks.inspect("key").waiting == 0; }));
+    }
+    EXPECT_EQ(held->release(), ReleaseResult::released);
+    expect_works(locks, "key");
+}
+
 INSTANTIATE_TEST_SUITE_P(ByEach, Stop, ::testing::Values(By::thread, By::callback),
                          [](const auto& test) {
                              return test.param == By::thread ? "Thread" : "Callback";

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/redis.hpp>
@@ -35,13 +36,14 @@ class Ear final : public Listener {
         const std::lock_guard lock{mutex_};
         if (dead_) std::abort();
         last_ = what;
+        called_on_ = std::this_thread::get_id();
         ++calls_;
-        return {};
+        return waker_.wake();
     }
     WakeUp look() noexcept override {
         if (dead_) std::abort();
         ++looks_;
-        return {};
+        return waker_.wake();
     }
 
     [[nodiscard]] int calls() const noexcept { return calls_; }
@@ -50,10 +52,19 @@ class Ear final : public Listener {
         const std::lock_guard lock{mutex_};
         return last_;
     }
+    // Which thread has notified it.
+    [[nodiscard]] std::thread::id called_on() {
+        const std::lock_guard lock{mutex_};
+        return called_on_;
+    }
+    // For a thread that waits for that.
+    [[nodiscard]] Waker& waker() noexcept { return waker_; }
 
   private:
     std::mutex mutex_;
     HandOff last_;
+    std::thread::id called_on_;
+    Waker waker_;
     std::atomic<int> calls_{0};
     std::atomic<int> looks_{0};
     std::atomic<bool> dead_{false};

@@ -220,6 +220,42 @@ TEST(Waiting, PollsOnceHandOffsAreToldWhereTheyWereNot) {
     EXPECT_EQ(world.looks(), 2U);
 }
 
+// What it is notified of may be read by itself, but not by the time of a clock that stands still.
+TEST(Waiting, ThreadThatIsNotifiedSleepsInTheStoreByRealTimeAlone) {
+    struct Case {
+        Kind kind;
+        std::shared_ptr<Clock> clock;
+        bool sleeps_there;
+    };
+    const auto stands_still = std::make_shared<testing::ManualClock>();
+    for (const Case& each :
+         {Case{Kind::telling, boot_clock(), true}, Case{Kind::silent, boot_clock(), false},
+          Case{Kind::telling, stands_still, false}}) {
+        const auto store = std::make_shared<QueueStore>(each.kind);
+        LockManager manager{{.backend = "store", .clock = each.clock}};
+        manager.register_backend("store", store);
+        auto holder = manager.acquire("key", {.ttl = 1h});
+        std::stop_source stop;
+        std::atomic<bool> is_silent{false};
+        store->before_silence([&] { is_silent = true; });
+        auto call = std::async(std::launch::async, [&] {
+            std::error_code ec;
+            auto lock = manager.acquire("key", patient, stop.get_token(), ec);
+            return lock.has_value();
+        });
+        ASSERT_TRUE(support::poll_until([&] {
+            return is_silent || store->sleeps() > 0 || manager.inspect("key").waiting == 1;
+        }));
+        if (each.clock == stands_still) stands_still->wait_for_sleepers();
+        const bool sleeps_there =
+            each.sleeps_there && support::poll_until([&] { return store->sleeps() > 0; });
+        stop.request_stop();
+        EXPECT_FALSE(call.get());
+        EXPECT_EQ(store->sleeps() > 0, each.sleeps_there);
+        EXPECT_EQ(sleeps_there, each.sleeps_there);
+    }
+}
+
 TEST(Waiting, LooksAtTheRetryDelayWhereThereIsNoQueue) {
     WaitingWorld world{Kind::queueless};
     auto holder = world.other.acquire("key", {.ttl = 1h});

@@ -36,6 +36,8 @@ class QueueStore final : public Backend {
     void before_silence(Hook hook) { put(before_silence_, std::move(hook)); }
     // Once, when the next waiter is to be forgotten.
     void before_forget(Hook hook) { put(before_forget_, std::move(hook)); }
+    // How often a thread that waits would have slept in the store.
+    [[nodiscard]] int sleeps() const noexcept { return sleeps_; }
     // The newest waiter that has looked.
     [[nodiscard]] Listener& waiter() const { return *waiter_; }
 
@@ -43,6 +45,10 @@ class QueueStore final : public Backend {
 
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const each : operations) submit_one(*each);
+    }
+    bool sleep_until(Clock::time_point /*until*/, Waker& /*waker*/) noexcept override {
+        ++sleeps_;
+        return false;
     }
     void forget(Listener& listener) noexcept override {
         run(before_forget_);
@@ -92,6 +98,7 @@ class QueueStore final : public Backend {
     Hook behind_look_;
     Hook before_silence_;
     Hook before_forget_;
+    std::atomic<int> sleeps_{0};
     std::atomic<Listener*> waiter_{nullptr};
     std::atomic<Listener*> listener_{nullptr};
 };

@@ -121,6 +121,9 @@ class FaultBackend final : public Backend {
         perform_with_hook(operation);
         return true;
     }
+    bool sleep_until(Clock::time_point until, Waker& waker) noexcept override {
+        return inner_->sleep_until(until, waker);
+    }
     void cancel(Operation& operation) noexcept override {
         if (drop_answer(operation)) return;
         if (!begin(operation)) return inner_->cancel(operation);
