@@ -1,7 +1,7 @@
 // A lock that many want all the time: the time from a release to the next holder.
 //   leaselock  so many processes with a manager each, or so many threads of one manager, with
 //              sections of no length or of 1 ms. The median; in `...-p99` the 99th percentile;
-//   baseline   a PING and its answer.
+//   raw        the same, handed over by hand (raw_hand_off.hpp), with connections for each member.
 // Counted: `commands`, scripts that were run for a section, and `fairness`, Jain's index of how
 // often each was served. The server's URL comes in LEASELOCK_BENCH_REDIS.
 #include <benchmark/benchmark.h>
@@ -10,6 +10,7 @@
 #include <leaselock/redis.hpp>
 
 #include "crowd.hpp"
+#include "raw_hand_off.hpp"
 #include "raw_redis.hpp"
 
 namespace {
@@ -31,12 +32,18 @@ struct Case {
     [[nodiscard]] int sections() const { return section.count() > 0 ? 1000 : 3000; }
 };
 
+// False: enough was seen.
+bool spend(milliseconds section, bench::Board& board, int member) {
+    const bool more = board.enter(member);
+    if (section.count() > 0) std::this_thread::sleep_for(section);
+    board.leave();
+    return more;
+}
+
 void work(LockManager& locks, milliseconds section, bench::Board& board, int member) {
     for (bool more = true; more;) {
         leaselock::ScopedDistributedLock lock{locks, "hot", {.wait_timeout = leaselock::forever}};
-        more = board.enter(member);
-        if (section.count() > 0) std::this_thread::sleep_for(section);
-        board.leave();
+        more = spend(section, board, member);
     }
 }
 
@@ -66,13 +73,20 @@ void contend(benchmark::State& state, const Case& what) {
     }
 }
 
-void ping(benchmark::State& state) {
-    constexpr int count = 4000;
-    bench::Raw raw;
+void raw(benchmark::State& state, const Case& what) {
+    const bench::Crowd::Work by_hand = [&](bench::Board& board, int member) {
+        bench::RawHandOff lock{member};
+        board.arrive(what.members);
+        for (bool more = true; more;) {
+            lock.lock();
+            more = spend(what.section, board, member);
+            lock.unlock();
+        }
+    };
     for (auto _ : state) {
-        const std::int64_t begin = bench::now_ns();
-        for (int i = 0; i < count; ++i) raw.ping();
-        state.SetIterationTime(static_cast<double>(bench::now_ns() - begin) * 1e-9 / count);
+        bench::Crowd crowd{what.members, what.sections()};
+        what.processes() ? crowd.run_processes(by_hand) : crowd.run_threads(by_hand);
+        state.SetIterationTime(crowd.quantile_seconds(what.share));
         state.counters["commands"] = 0;
         state.counters["fairness"] = 0;
     }
@@ -83,7 +97,8 @@ void add(const Case& what) {
                                  [what](benchmark::State& state) { contend(state, what); })
         ->Iterations(1)
         ->UseManualTime();
-    benchmark::RegisterBenchmark((what.name() + "/baseline").c_str(), ping)
+    benchmark::RegisterBenchmark((what.name() + "/raw").c_str(),
+                                 [what](benchmark::State& state) { raw(state, what); })
         ->Iterations(1)
         ->UseManualTime();
 }

@@ -1,5 +1,6 @@
-# Reads targets.txt and then the CSV of Google Benchmark; prints one line for each pair, and behind
-# them what else was counted. With -v plot=<file> it also draws how near each came to its limit.
+# Reads targets.txt and then the CSV of Google Benchmark; prints one line for each pair, and after
+# them what else was counted. With -v plot=<file> it also draws how near each came to its limit. With
+# -v cores=<where> limits for these hold, too.
 
 function trim(name) { gsub(/"/, "", name); return name }
 
@@ -21,6 +22,7 @@ function is_upper(kind) { return kind == "time" || kind == "most" }
 function verdict(what, other, value,    i, good) {
     for (i = 1; i <= targets; ++i) {
         if (what !~ pattern[i] || other != against[i]) continue
+        if (on_cores[i] != "" && on_cores[i] != cores) continue
         if (measure[i] == "speed") value = 1 / value
         good = is_upper(measure[i]) ? value <= limit[i] : value >= limit[i]
         if (!good) missed = 1
@@ -57,6 +59,7 @@ file == 1 && !/^#/ && NF > 0 {
     against[targets] = $2
     measure[targets] = $3
     limit[targets] = $4
+    on_cores[targets] = $5
 }
 file == 2 && /^name,/ {
     counters = split($0, title, ",")

@@ -41,8 +41,8 @@ class Pipeline {
         if (context_ == nullptr || context_->err != 0) throw std::runtime_error("no server");
     }
     void append(const std::vector<std::string>& words) {
-        std::array<const char*, 8> texts{};
-        std::array<std::size_t, 8> lengths{};
+        std::array<const char*, 12> texts{};
+        std::array<std::size_t, 12> lengths{};
         for (std::size_t i = 0; i < words.size(); ++i) {
             texts[i] = words[i].data();
             lengths[i] = words[i].size();
