@@ -12,6 +12,21 @@ function(leaselock_compile_as_component target)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leaselock_compile_options>)
 endfunction()
 
+# leaselock_compile_by_rooms(<target> <source>...): a unity build has one piece for each folder of src/,
+# so names of an unnamed namespace must not meet in a folder. A project that takes our sources in gets
+# one without asking: it takes a third of the time. CMAKE_UNITY_BUILD=OFF is one source at a time.
+function(leaselock_compile_by_rooms target)
+    list(FILTER ARGN EXCLUDE REGEX "^\\$<")
+    foreach(source IN LISTS ARGN)
+        cmake_path(GET source PARENT_PATH room)
+        set_source_files_properties(${source} PROPERTIES UNITY_GROUP "${room}")
+    endforeach()
+    set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+    if(NOT PROJECT_IS_TOP_LEVEL AND NOT DEFINED CMAKE_UNITY_BUILD)
+        set_target_properties(${target} PROPERTIES UNITY_BUILD ON)
+    endif()
+endfunction()
+
 # leaselock_add_component(<name> [SOURCES ...] HEADERS ... [OPTIONAL_HEADERS ...] [PUBLIC ...] [PRIVATE ...])
 #
 # Declares one component: target leaselock_<name>, to be used as leaselock::<name> (the core is
@@ -43,6 +58,7 @@ function(leaselock_add_component name)
             target_link_options(${target} PRIVATE "LINKER:--exclude-libs,ALL")
         endif()
         leaselock_compile_as_component(${target})
+        leaselock_compile_by_rooms(${target} ${arg_SOURCES})
         target_link_libraries(${target}
             PRIVATE ${arg_PRIVATE})
     else()

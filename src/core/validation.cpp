@@ -102,13 +102,13 @@ bool check_share(Claim share, Failure& failure) {
 }
 
 bool check_require(const Guarantees& require, Failure& failure) {
-    if (require.exclusion > Exclusion::always || require.fences > Fences::log) {
+    if (require.exclusion > Exclusion::always || require.fences > leaselock::Fences::log) {
         failure.set(
             Errc::invalid_option,
             fmt::format("require.exclusion = {}, require.fences = {}, allowed are 0 to {} "
                         "and 0 to {}",
                         static_cast<int>(require.exclusion), static_cast<int>(require.fences),
-                        static_cast<int>(Exclusion::always), static_cast<int>(Fences::log)));
+                        static_cast<int>(Exclusion::always), static_cast<int>(leaselock::Fences::log)));
         return false;
     }
     return check_ttl("require.least_ttl", require.least_ttl, failure);

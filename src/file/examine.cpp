@@ -143,10 +143,10 @@ void look_at_rights(const Directory& directory, Findings& findings) {
 void look_at_files(const Directory& directory, Findings& findings) {
     const std::vector<std::string> names = directory.names();
     const std::set<std::string> good(names.begin(), names.end());
-    struct Close {
+    struct CloseListing {
         void operator()(DIR* open) const noexcept { ::closedir(open); }
     };
-    const std::unique_ptr<DIR, Close> all{
+    const std::unique_ptr<DIR, CloseListing> all{
         ::fdopendir(::openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))};
     while (const dirent* const each = all == nullptr ? nullptr : ::readdir(all.get())) {
         const std::string name = each->d_name;

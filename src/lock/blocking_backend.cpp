@@ -11,12 +11,7 @@
 #include "base/threads.hpp"
 
 namespace leaselock {
-namespace {
-
-using detail::MutexLock;
-using detail::MutexUnlock;
-
-constexpr int most_threads = 64;
+namespace blocking {
 
 // What is asked, with texts of its own: a call may outlast the operation that asked for it.
 class Job {
@@ -52,6 +47,17 @@ class Job {
     const std::string token_;
     const Request request_;
 };
+
+}  // namespace blocking
+
+namespace {
+
+using blocking::Job;
+
+using detail::MutexLock;
+using detail::MutexUnlock;
+
+constexpr int most_threads = 64;
 
 // Whether it asks for nothing beyond what is promised.
 bool is_served(const Request& what, const Guarantees& promised) noexcept {
