@@ -16,21 +16,24 @@
 //
 // Every implementation must guarantee:
 //   - one token, one acquisition: acquire with the token that holds the key is a retry. It answers
-//     `granted` with the same fencing token, and never shortens the lease.
+//     `granted` with the same fencing token or a higher one, which is below those of later grants,
+//     and never shortens the lease.
 //   - no command but release ends a lease early, and none but acquire makes one. A store that
 //     knows for certain that the holder's process has ended may end its leases then, but for what
 //     is left of their min_hold.
 //   - a lease runs for as long as was asked, or the reply says for how long (Reply::ttl). Its
 //     holder counts on the shorter of the two.
-//   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53.
+//   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53. Where a reply
+//     tells one of a lock that is held, it is at least the holder's, and below that of the next
+//     grant. Other keys may have the same numbers.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
 //   - a key has one use at a time (Claim::has_use_of): an acquire with another one is refused,
 //     Errc::conflicting_use. But a request for all of a lock is answered `held` while shares are.
 //   - shares (Claim::is_share): each is a lease of its own, under its own token, with all that is
 //     said here; a lease that ends frees its own shares and no others. Never more are held than
-//     there are, none while somebody holds all of the key, and all of it not while one is held. A
-//     retry may be answered with a higher fence. Renew and release name the claim of the acquire;
+//     there are, none while somebody holds all of the key, and all of it not while one is held.
+//     Renew and release name the claim of the acquire;
 //     but a renew with a share by the token that holds all of the key turns its lease into one of
 //     that share.
 //   - a latch (Claim::is_latch) is held by nobody: it lives for the ttl after the last acquire. An
@@ -131,6 +134,7 @@ class LEASELOCK_EXPORT Listener {
 struct Request {
     Verb verb = Verb::inspect;
     std::string_view key{};            // with the manager's prefix
+    std::size_t prefix = 0;            // the first bytes of the key that are that prefix
     std::string_view token{};          // the owner token: <owner>/<32 hex digits>; not for inspect
     std::chrono::milliseconds ttl{0};  // acquire, renew: how long the lease runs from now on
     std::chrono::milliseconds keep{
@@ -174,7 +178,7 @@ struct Reply {
     bool deaths_told = false;                // and so is the end of a holder that did not release
     Errc error = Errc::unexpected_reply;     // why, where it failed
     bool in_part = false;                    // it failed, and may have done a part before
-    std::uint64_t fencing_token = 0;         // the key's last; 0: none
+    std::uint64_t fencing_token = 0;         // at least the key's last; 0: none
     std::chrono::milliseconds remaining{0};  // of the holder's lease
     // granted, renewed: for how long, from the arrival of the request on, where that is less or
     // more than was asked. 0: as asked.

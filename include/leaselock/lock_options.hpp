@@ -159,8 +159,8 @@ struct LockInfo {
     std::string owner{};
     // How long its lease has to run at the backend; of several holders, the longest.
     std::chrono::milliseconds remaining{0};
-    // The holder's fencing token, of several holders the newest one's; 0 if the key is free or
-    // other software holds it.
+    // At least the holder's fencing token, of several holders the newest one's, and below that of
+    // the next grant; 0 if the key is free or other software holds it.
     std::uint64_t fencing_token = 0;
     // Released, and kept until its min_hold is over.
     bool kept = false;

@@ -59,8 +59,8 @@ class LEASELOCK_EXPORT Observer {
     // A release whose outcome was not known has been settled; or, with error not 0, was given up
     // with its manager, and the lock is left to its ttl.
     virtual void on_cleanup(const LockEvent& /*event*/) {}
-    // This manager freed a lock by force_release. `owner` is who held it, and `fencing_token` his;
-    // there are no times.
+    // This manager freed a lock by force_release. `owner` is who held it, and `fencing_token` at
+    // least the holder's; there are no times.
     virtual void on_force_released(const LockEvent& /*event*/) {}
 };
 

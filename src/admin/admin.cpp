@@ -25,6 +25,7 @@ namespace {
 // What an operation asks for is there as long as this: a key that was checked, at its backend.
 struct Place {
     Backend* backend = nullptr;
+    std::size_t prefix = 0;  // of the key's bytes
     std::string full_key{};
 };
 
@@ -32,13 +33,18 @@ bool find(Core& core, std::string_view key, std::string_view backend, Place& pla
           Failure& failure) {
     if (!check_key(core.options().prefix, key, failure)) return false;
     place.backend = core.backend_for(backend, failure);
+    place.prefix = core.options().prefix.size();
     place.full_key = core.options().prefix + std::string(key);
     return place.backend != nullptr;
 }
 
-Request look(std::string_view full_key, Clock::time_point now,
+Request look(std::string_view full_key, std::size_t prefix, Clock::time_point now,
              Clock::time_point deadline = Clock::time_point::max()) noexcept {
-    return {.verb = Verb::inspect, .key = full_key, .submitted = now, .deadline = deadline};
+    return {.verb = Verb::inspect,
+            .key = full_key,
+            .prefix = prefix,
+            .submitted = now,
+            .deadline = deadline};
 }
 
 bool failed(const Reply& reply, std::string_view key, Failure& failure) {
@@ -85,7 +91,7 @@ bool inspect(Core& core, std::string_view key, std::string_view backend, LockInf
              Failure& failure) {
     Place place;
     if (!find(core, key, backend, place, failure)) return false;
-    Operation operation{look(place.full_key, core.clock().now())};
+    Operation operation{look(place.full_key, place.prefix, core.clock().now())};
     execute(core.clock(), *place.backend, operation);
     if (failed(operation.reply, key, failure)) return false;
     info = info_of(operation.reply);
@@ -97,14 +103,17 @@ bool force_release(Core& core, std::string_view key, std::string_view backend, L
                    Failure& failure) {
     Place place;
     if (!find(core, key, backend, place, failure) || !core.runtime().tells(failure)) return false;
-    Operation seen{look(place.full_key, core.clock().now())};
+    Operation seen{look(place.full_key, place.prefix, core.clock().now())};
     const Clock::time_point now = execute(core.clock(), *place.backend, seen);
     if (failed(seen.reply, key, failure)) return false;
     freed = {};
     if (seen.reply.outcome != Outcome::held) return true;
     const std::string token = std::string(seen.reply.kept ? kept_mark : "") + seen.reply.holder;
-    Operation release{
-        {.verb = Verb::release, .key = place.full_key, .token = token, .submitted = now}};
+    Operation release{{.verb = Verb::release,
+                       .key = place.full_key,
+                       .prefix = place.prefix,
+                       .token = token,
+                       .submitted = now}};
     execute(core.clock(), *place.backend, release);
     if (core.runtime().local_queue().busy())
         core.runtime().local_queue().released(*place.backend, place.full_key);
@@ -122,6 +131,7 @@ bool end_latch(Core& core, std::string_view key, std::string_view backend, int c
     const std::string token = std::string(latch_mark) + std::to_string(count);
     Operation release{{.verb = Verb::release,
                        .key = place.full_key,
+                       .prefix = place.prefix,
                        .token = token,
                        .claim = Claim::await(count),
                        .submitted = core.clock().now()}};
@@ -162,12 +172,13 @@ bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
                                 locks.size(), std::chrono::seconds{longest_list}.count()));
         return false;
     }
+    const std::size_t prefix = core.options().prefix.size();
     std::deque<std::string> full_keys;
     std::deque<Operation> looks;
     std::vector<Operation*> all;
     for (const std::string& key : keys) {
         full_keys.push_back(core.options().prefix + key);
-        all.push_back(&looks.emplace_back(look(full_keys.back(), now, until)));
+        all.push_back(&looks.emplace_back(look(full_keys.back(), prefix, now, until)));
     }
     std::deque<BlockingCall> calls;
     for (Operation* const each : all) calls.emplace_back(*each);
@@ -179,7 +190,7 @@ bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
         std::optional<Operation> again;
         if (looks[i].reply.error == Errc::too_many_in_flight) {
             execute(core.clock(), backend,
-                    again.emplace(look(full_keys[i], core.clock().now(), until)));
+                    again.emplace(look(full_keys[i], prefix, core.clock().now(), until)));
         }
         const Reply& reply = again ? again->reply : looks[i].reply;
         const bool no_lock = reply.outcome == Outcome::failed &&

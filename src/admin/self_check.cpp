@@ -121,6 +121,7 @@ void self_check(const ManagerOptions& options, Backend& backend, std::vector<Fin
         if (waits && failed != nullptr && failed->who == Who::holder) continue;
         Operation operation{{.verb = step.verb,
                              .key = key,
+                             .prefix = options.prefix.size(),
                              .token = step.verb == Verb::inspect ? std::string_view{}
                                       : waits                    ? waiter
                                                                  : holder,

@@ -74,9 +74,9 @@ class AcquireMachine {
     // store: the lock, by an acquire that ran unseen or by a hand-off, or a place.
     [[nodiscard]] const std::optional<Grant>& grant() const noexcept { return grant_; }
     [[nodiscard]] Errc error() const noexcept { return error_; }
-    // Whether the grant is what a message of a hand-off told.
+    // Whether the grant is what a message of a hand-off told; a retry may be told a higher fence.
     [[nodiscard]] bool was_handed_over() const noexcept {
-        return grant_ && grant_->fencing_token == told_fence_;
+        return grant_ && told_fence_ != 0 && grant_->fencing_token >= told_fence_;
     }
     [[nodiscard]] bool owes() const noexcept { return owes_; }
     // Whether an acquire may have run whose answer was missed, or may still run.

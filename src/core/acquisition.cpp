@@ -53,6 +53,7 @@ void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
     known_ = known_ || how.queues;
     look_.emplace(Request{.verb = Verb::acquire,
                           .key = lease_.full_key(),
+                          .prefix = lease_.prefix_bytes(),
                           .token = lease_.token(),
                           .ttl = machine_.plan().ttl,
                           .min_hold = machine_.plan().min_hold,
@@ -134,6 +135,7 @@ Acquisition::Way Acquisition::way(const Reply& reply, Clock::time_point now) noe
     if (!under_way) return Way::cleared;
     clearing_.emplace(Request{.verb = Verb::release,
                               .key = lease_.full_key(),
+                              .prefix = lease_.prefix_bytes(),
                               .token = reply.holder,
                               .submitted = now,
                               .deadline = look_->request.deadline});

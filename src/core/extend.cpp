@@ -13,6 +13,7 @@ namespace {
 bool renew(Lease& lease, std::chrono::milliseconds ttl, Clock::time_point now, Failure& failure) {
     Operation operation{{.verb = Verb::renew,
                          .key = lease.full_key(),
+                         .prefix = lease.prefix_bytes(),
                          .token = lease.token(),
                          .ttl = ttl,
                          .claim = lease.claim(),

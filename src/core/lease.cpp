@@ -86,6 +86,7 @@ Request Lease::release_request(Clock::time_point now) const noexcept {
     const bool keep = keep_until_ > now;
     return {.verb = Verb::release,
             .key = full_key(),
+            .prefix = prefix_bytes(),
             .token = token(),
             .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - now) : milliseconds{0},
             .claim = claim(),

@@ -64,6 +64,8 @@ class Lease {
         return {text() + prefix_bytes_, static_cast<std::size_t>(key_bytes_ - prefix_bytes_)};
     }
     [[nodiscard]] std::string_view full_key() const noexcept { return {text(), key_bytes_}; }
+    // Of the full key.
+    [[nodiscard]] std::size_t prefix_bytes() const noexcept { return prefix_bytes_; }
     [[nodiscard]] std::string_view token() const noexcept {
         return {text() + key_bytes_, token_bytes_};
     }

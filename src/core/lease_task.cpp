@@ -190,6 +190,7 @@ void LeaseTask::renew(Lease& lease, Clock::time_point now) noexcept {
     if (place != nullptr) return lease.drop_owner();
     const Request request{.verb = Verb::renew,
                           .key = lease.full_key(),
+                          .prefix = lease.prefix_bytes(),
                           .token = lease.token(),
                           .ttl = table_.ttl_of(lease),
                           .claim = lease.claim(),

@@ -27,12 +27,8 @@ struct Script {
     std::span<const SideKey> side_keys;  // in their order in KEYS, behind the lock
 };
 
-constexpr std::array acquire_keys{SideKey::fence, SideKey::queue, SideKey::waiters,
-                                  SideKey::holders};
-constexpr std::array release_keys{SideKey::waiters, SideKey::queue, SideKey::fence,
-                                  SideKey::holders};
-constexpr std::array renew_keys{SideKey::waiters, SideKey::holders, SideKey::fence, SideKey::queue};
-constexpr std::array inspect_keys{SideKey::fence, SideKey::queue, SideKey::holders};
+constexpr std::array all_keys{SideKey::counter, SideKey::queue, SideKey::waiters, SideKey::holders};
+constexpr std::array inspect_keys{SideKey::counter, SideKey::queue, SideKey::holders};
 constexpr std::string_view digits = "0123456789";
 
 bool has_share(const Request& request) noexcept { return !request.claim.is_exclusive(); }
@@ -46,22 +42,22 @@ bool ends_latch(const Request& request) noexcept {
            request.token.starts_with(latch_mark);
 }
 
-// Those of shares need one key more.
+// Those of shares need all of the keys.
 Script share_script_of(const Request& request) noexcept {
     if (ends_latch(request)) {
-        return {scripts::latch_reset_text, scripts::latch_reset_by_sha1, acquire_keys};
+        return {scripts::latch_reset_text, scripts::latch_reset_by_sha1, all_keys};
     }
     switch (request.verb) {
         case Verb::acquire:
             if (request.claim.is_latch()) {
-                return {scripts::latch_text, scripts::latch_by_sha1, acquire_keys};
+                return {scripts::latch_text, scripts::latch_by_sha1, all_keys};
             }
-            return {scripts::share_acquire_text, scripts::share_acquire_by_sha1, acquire_keys};
+            return {scripts::share_acquire_text, scripts::share_acquire_by_sha1, all_keys};
         case Verb::renew:
-            return {scripts::share_renew_text, scripts::share_renew_by_sha1, renew_keys};
+            return {scripts::share_renew_text, scripts::share_renew_by_sha1, all_keys};
         default: break;
     }
-    return {scripts::share_release_text, scripts::share_release_by_sha1, release_keys};
+    return {scripts::share_release_text, scripts::share_release_by_sha1, all_keys};
 }
 
 Script script_of(const Request& request) noexcept {
@@ -69,10 +65,9 @@ Script script_of(const Request& request) noexcept {
     switch (request.verb) {
         case Verb::acquire:
             return {scripts::acquire_text, scripts::acquire_by_sha1,
-                    std::span{acquire_keys}.first<3>()};
-        case Verb::renew:
-            return {scripts::renew_text, scripts::renew_by_sha1, std::span{renew_keys}.first<1>()};
-        case Verb::release: return {scripts::release_text, scripts::release_by_sha1, release_keys};
+                    std::span{all_keys}.first<3>()};
+        case Verb::renew: return {scripts::renew_text, scripts::renew_by_sha1, {}};
+        case Verb::release: return {scripts::release_text, scripts::release_by_sha1, all_keys};
         case Verb::inspect: break;
     }
     return {scripts::inspect_text, scripts::inspect_by_sha1, inspect_keys};
@@ -174,14 +169,18 @@ bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
     return has_share(request) || reply.kept || reply.holder != request.token;
 }
 
-// Not granted: {0, now, holder, pttl, fence, place}; without a holder it is another one's turn. A
-// place is there if one was asked for, and only then.
+// Not granted: {0, now, holder, pttl, counter, entry}; without a holder it is another one's turn. A
+// queue entry is there if one was asked for, and only then. Whoever uses the key by another prefix
+// mints from another counter, so what is told is the time if that is more: by a sound clock no
+// fence that was minted before is above it.
 bool decode_held(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {
     const std::int64_t place = answer.at(5).integer();
     if (answer.size() != 6 || answer.at(5).type() != Type::integer || place < 0 || place > 2 ||
         !decode_fence(answer.at(4), reply)) {
         return false;
     }
+    reply.fencing_token =
+        std::max(reply.fencing_token, static_cast<std::uint64_t>(answer.at(1).integer()));
     reply.queued = place > 0;
     reply.first = place == 2;
     if (answer.at(2).type() != Type::nil) {
@@ -280,9 +279,11 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     }
     command.add(digits.substr(script.side_keys.size() + 1, 1));
     command.add(request.key);
-    const SideKeys beside{request.key};
-    for (const SideKey which : script.side_keys) {
-        command.add(beside.before(), request.key, beside.after(which));
+    if (!script.side_keys.empty()) {
+        const SideKeys beside{request.key, request.prefix};
+        for (const SideKey which : script.side_keys) {
+            command.add(beside.before(which), beside.stem(which), beside.after(which));
+        }
     }
     if (request.verb != Verb::inspect) {
         command.add(request.token);

@@ -1,25 +1,45 @@
 #include "redis/side_keys.hpp"
 
+#include <algorithm>
+
 #include "lock/key_rule.hpp"
+#include "redis/hash_slot.hpp"
 
 namespace leaselock::redis {
+namespace {
 
-SideKeys::SideKeys(std::string_view key) noexcept : tagged_{detail::has_hash_tag(key)} {}
+constexpr std::string_view counter_stem = ":ll:2c:";
+constexpr std::string_view tagged_counter = ":ll:2C";
+
+}  // namespace
+
+SideKeys::SideKeys(std::string_view key, std::size_t prefix) noexcept
+    : key_{key}, prefix_{key.substr(0, prefix)}, tagged_{detail::has_hash_tag(key)} {
+    const bool common = detail::has_hash_tag(prefix_);
+    const std::string_view stem = common ? tagged_counter : counter_stem;
+    std::copy(stem.begin(), stem.end(), counter_.begin());
+    counter_bytes_ = stem.size();
+    if (common) return;
+    const std::uint16_t head = crc16(stem, crc16(prefix_));
+    const SlotLetters letters = letters_for(head, hash_slot(key));
+    std::copy(letters.begin(), letters.end(), counter_.begin() + counter_bytes_);
+    counter_bytes_ += letters.size();
+}
 
 std::string_view SideKeys::after(SideKey which) const noexcept {
     switch (which) {
-        case SideKey::fence: return tagged_ ? ":ll:F" : "}:ll:f";
-        case SideKey::queue: return tagged_ ? ":ll:Q" : "}:ll:q";
-        case SideKey::waiters: return tagged_ ? ":ll:W" : "}:ll:w";
+        case SideKey::counter: return {counter_.data(), counter_bytes_};
+        case SideKey::queue: return tagged_ ? ":ll:2Q" : "}:ll:2q";
+        case SideKey::waiters: return tagged_ ? ":ll:2W" : "}:ll:2w";
         case SideKey::holders: break;
     }
     return tagged_ ? ":ll:H" : "}:ll:h";
 }
 
-std::string side_key(std::string_view key, SideKey which) {
-    const SideKeys names{key};
-    std::string result{names.before()};
-    result += key;
+std::string side_key(std::string_view key, std::size_t prefix, SideKey which) {
+    const SideKeys names{key, prefix};
+    std::string result{names.before(which)};
+    result += names.stem(which);
     result += names.after(which);
     return result;
 }

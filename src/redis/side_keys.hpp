@@ -1,37 +1,61 @@
 // The keys beside a lock in Redis. They lie in the lock's cluster slot and never are another lock's
 // key, nor another lock's side key.
 //
-// With K = `<prefix><key>`: if K has no '}', the side keys are "{K}:ll:f" and so on, whose hash tag
-// is all of K; if K has a hash tag of its own, they are "K:ll:F" and so on, with the same tag. Any
-// other K with a '}' cannot be given a side key in its slot, and is refused (lock/key_rule); so is
-// a K that ends like a side key.
+// With K = `<prefix><key>`: if K has no '}', its own side keys are "{K}:ll:2q" and so on, whose
+// hash tag is all of K; if K has a hash tag of its own, they are "K:ll:2Q" and so on, with the same
+// tag. Any other K with a '}' cannot be given a side key in its slot, and is refused; so is a K
+// that ends like a side key.
+//
+// The counter of fencing tokens is common to all K of a prefix in one slot, so that a key that was
+// locked once leaves nothing: "<prefix>:ll:2c:xyz", of whose letters there are as many as there are
+// slots; or "<prefix>:ll:2C" if the prefix has a hash tag, since all its keys are in one slot then.
+//
+// The 2 is the version of what is in Redis. Whoever changes the meaning of a side key raises it,
+// and the one whose meaning has not changed since the first, that of the holders, has none: see
+// CONTRIBUTING.md.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace leaselock::redis {
 
 enum class SideKey : char {
-    fence = 'f',    // the last fencing token
+    counter = 'c',  // the last fencing token of the slot
     queue = 'q',    // the tokens that wait, in order; a list
     waiters = 'w',  // what is known of each; a hash
     holders = 'h',  // who has shares, by the end of the lease; a sorted set
 };
 
-// What stands before and after a key without a fault in the names of its side keys.
+// What the names of the side keys of a key without a fault are made of.
 class SideKeys {
   public:
-    explicit SideKeys(std::string_view key) noexcept;
+    // The first `prefix` bytes of the key are the manager's prefix.
+    SideKeys(std::string_view key, std::size_t prefix) noexcept;
 
-    [[nodiscard]] std::string_view before() const noexcept { return tagged_ ? "" : "{"; }
+    // A name is before(which), stem(which), after(which).
+    [[nodiscard]] std::string_view before(SideKey which) const noexcept {
+        return which == SideKey::counter || tagged_ ? "" : "{";
+    }
+    [[nodiscard]] std::string_view stem(SideKey which) const noexcept {
+        return which == SideKey::counter ? prefix_ : key_;
+    }
+    // Good for as long as this object.
     [[nodiscard]] std::string_view after(SideKey which) const noexcept;
 
   private:
+    static constexpr std::size_t counter_size = 10;
+
+    std::string_view key_;
+    std::string_view prefix_;
     bool tagged_;
+    std::array<char, counter_size> counter_{};  // what follows the prefix
+    std::size_t counter_bytes_ = 0;
 };
 
 // For a key without a fault.
-[[nodiscard]] std::string side_key(std::string_view key, SideKey which);
+[[nodiscard]] std::string side_key(std::string_view key, std::size_t prefix, SideKey which);
 
 }  // namespace leaselock::redis

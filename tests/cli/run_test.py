@@ -84,7 +84,7 @@ class Run(CliTest):
         holder = self.hold()
         waiters = [self.start("run", *wait, self.key, "--", "sh", "-c", "echo ran >>holder")
                    for wait in ([], ["-w", "1h"])]
-        poll_until(lambda: self.server.ask("LLEN", "{%s%s}:ll:q" % (PREFIX, self.key)) == 2,
+        poll_until(lambda: self.server.ask("LLEN", "{%s%s}:ll:2q" % (PREFIX, self.key)) == 2,
                    "two that wait")
         self.touch("end")
         for process in [holder, *waiters]:

@@ -66,7 +66,7 @@ class Signals(CliTest):
         holder = self.hold()
         for number in FORWARDED:
             waiter = self.start("run", self.key, "--", "touch", "ran")
-            queue = "{%s%s}:ll:q" % (PREFIX, self.key)
+            queue = "{%s%s}:ll:2q" % (PREFIX, self.key)
             poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
             waiter.send_signal(number)
             self.assertEqual(self.finish(waiter), (-number, ""))
@@ -116,7 +116,7 @@ class Signals(CliTest):
         ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
         holder = self.hold()
         waiter = self.start("run", self.key, "--", "touch", "ran", preexec_fn=ignore)
-        queue = "{%s%s}:ll:q" % (PREFIX, self.key)
+        queue = "{%s%s}:ll:2q" % (PREFIX, self.key)
         poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
         waiter.send_signal(signal.SIGHUP)
         waiter.send_signal(signal.SIGUSR1)

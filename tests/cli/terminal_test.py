@@ -126,7 +126,7 @@ class Terminal(CliTest):
     def test_stops_the_wait(self):
         self.hold()
         self.shell("$RUN -- touch ran; echo stopped $?; fg; echo ended $?", JOBS)
-        queue = "{%s%s}:ll:q" % (PREFIX, self.key)
+        queue = "{%s%s}:ll:2q" % (PREFIX, self.key)
         poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
         group = os.tcgetpgrp(self.keys)
         self.press(b"\x1a")
@@ -152,7 +152,7 @@ class Terminal(CliTest):
                 self.assertNotIn("goes on", self.shown)
         holder = self.hold()
         self.shell(loop.format("$RUN -- true"))
-        queue = "{%s%s}:ll:q" % (PREFIX, self.key)
+        queue = "{%s%s}:ll:2q" % (PREFIX, self.key)
         poll_until(lambda: self.server.ask("LLEN", queue) == 1, "one that waits")
         self.press(b"\x03")
         self.assert_shell_ended()

@@ -110,7 +110,7 @@ const Lie lies[]{
     {detail::overview_cases, "ListTellsTheLocksThatMatch", {.list = true}},
     {detail::promise_cases, "FencesRiseOverALossOfAllData", {.fences = Fences::clock}},
     {detail::queue_cases,
-     "WaiterOfAHeldKeyHasAPlaceAndLearnsTheLastFence",
+     "WaiterOfAHeldKeyHasAPlaceAndLearnsAFence",
      {.notified = true, .fair = true}},
 };
 

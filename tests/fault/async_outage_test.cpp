@@ -12,6 +12,7 @@
 
 #include "fault/fault_fixture.hpp"
 #include "support/coroutines.hpp"
+#include "support/counter_key.hpp"
 #include "support/leaks.hpp"
 #include "support/weather_proxy.hpp"
 
@@ -72,7 +73,7 @@ class AsyncOutage : public ::testing::Test {
         EXPECT_EQ(call.ec, error) << call.ec.message();
     }
     [[nodiscard]] bool is_free() { return server_.cli("EXISTS", "p:key") == "0"; }
-    [[nodiscard]] std::string fence() { return server_.cli("GET", "{p:key}:ll:f"); }
+    [[nodiscard]] std::string fence() { return server_.cli("GET", counter_key("p:", "key")); }
     // Somebody else's, who is not behind the weather.
     [[nodiscard]] std::optional<ScopedDistributedLock> hold_elsewhere() {
         auto lock = others_.acquire("key", {.ttl = 10min});
@@ -91,7 +92,7 @@ TEST_F(AsyncOutage, ServerKilledDuringAWaitIsAskedAgainWhenItIsBack) {
     auto held = hold_elsewhere();
     Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = forever});
-    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
+    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:2q") == "1"; }));
     server_.kill9();
     EXPECT_FALSE(ends(call, 2 * short_timeout)) << "there is time left";
     server_.restart();
@@ -106,7 +107,7 @@ TEST_F(AsyncOutage, ServerStoppedDuringAWaitIsAskedAgainWhenItGoesOn) {
     auto held = hold_elsewhere();
     Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = forever});
-    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
+    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:2q") == "1"; }));
     server_.pause();
     EXPECT_FALSE(ends(call, 3 * short_timeout)) << "its looks are not answered";
     server_.resume();
@@ -121,13 +122,13 @@ TEST_F(AsyncOutage, WaitOnAStoppedServerEndsAtItsDeadlineAndLeavesNoPlace) {
     auto held = hold_elsewhere();
     Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = 2 * short_timeout});
-    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
+    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:2q") == "1"; }));
     server_.pause();
     ASSERT_TRUE(ends(call, (2 * short_timeout + 2 * 250ms) * patience));
     EXPECT_FALSE(call.lock);
     EXPECT_TRUE(call.ec == Family::unknown || call.ec == Family::unavailable) << call.ec.message();
     server_.resume();
-    EXPECT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "0"; }));
+    EXPECT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:2q") == "0"; }));
     EXPECT_EQ(held->release(), ReleaseResult::released);
     EXPECT_TRUE(is_free()) << "it was handed over to nobody";
 }
@@ -136,14 +137,14 @@ TEST_F(AsyncOutage, WaitIsStoppedWhileTheServerIsSilent) {
     auto held = hold_elsewhere();
     Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = forever});
-    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "1"; }));
+    ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:2q") == "1"; }));
     proxy_.set_sky(Sky::silence);
     call.stop.request_stop();
     expect_fails(call, Errc::cancelled);
     proxy_.set_sky(Sky::clear);
     proxy_.drop_all();
     EXPECT_TRUE(
-        poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:q") == "0"; }, long_timeout));
+        poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:2q") == "0"; }, long_timeout));
     EXPECT_EQ(held->release(), ReleaseResult::released);
 }
 
@@ -198,7 +199,7 @@ TEST_F(AsyncOutage, Row6ReplyBehindTheDeadlineOfAWaitIsDroppedAndGivenBack) {
     ASSERT_TRUE(ends(call, (50ms + 250ms) * patience)) << "long before the command time-out";
     EXPECT_FALSE(call.lock);
     EXPECT_EQ(call.ec, Family::unknown) << call.ec.message();
-    EXPECT_EQ(server_.cli("EXISTS", "{p:key}:ll:f"), "1") << "it was granted";
+    EXPECT_EQ(server_.cli("EXISTS", counter_key("p:", "key")), "1") << "it was granted";
     EXPECT_TRUE(poll_until([&] { return is_free(); })) << "the release left behind it";
     const std::size_t before = proxy_.connections();
     proxy_.let_go();
@@ -291,8 +292,7 @@ TEST_F(AsyncOutage, ManyThatAreCutOffAtOnceAreAllToldAndLeaveNothing) {
             continue;
         }
         ++granted;
-        const std::string key = "p:key-" + std::to_string(i);
-        EXPECT_EQ(server_.cli("GET", "{" + key + "}:ll:f"),
+        EXPECT_EQ(server_.cli("GET", counter_key("p:", "key-" + std::to_string(i))),
                   std::to_string(calls_[i].lock->fencing_token()));
     }
     EXPECT_GE(granted, count / 2 - 1) << "those whose answers came before";

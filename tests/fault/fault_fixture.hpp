@@ -48,12 +48,13 @@ constexpr int patience = 10;
     return manager_on(backend_on(url, timeout));
 }
 
-// One operation from its submission to its reply.
+// One operation from its submission to its reply. The key's prefix is what goes up to its ':'.
 [[nodiscard]] inline Reply run(Backend& backend, Verb verb, const std::string& key,
                                const std::string& token, milliseconds ttl = 60s,
                                milliseconds keep = 0ms) {
     Operation operation{{.verb = verb,
                          .key = key,
+                         .prefix = key.find(':') + 1,
                          .token = token,
                          .ttl = ttl,
                          .keep = keep,

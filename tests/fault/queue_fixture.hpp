@@ -26,8 +26,8 @@
 namespace leaselock::support {
 
 inline constexpr const char* lock_key = "p:key";
-inline constexpr const char* queue_key = "{p:key}:ll:q";
-inline constexpr const char* waiters_key = "{p:key}:ll:w";
+inline constexpr const char* queue_key = "{p:key}:ll:2q";
+inline constexpr const char* waiters_key = "{p:key}:ll:2w";
 
 // What is promised: the first who lives looks at the retry delay, and once a second at least; who
 // does not look is skipped; a hand-off to one who is dead ends by itself. Tests allow ten times.

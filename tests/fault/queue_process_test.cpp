@@ -7,6 +7,7 @@
 #include <string>
 
 #include "fault/queue_fixture.hpp"
+#include "support/counter_key.hpp"
 
 namespace leaselock {
 namespace {
@@ -60,7 +61,7 @@ TEST_F(QueueProcesses, Row57WaiterThatWasStoppedAtItsGrantDoesNotBelieveItLater)
     start_waiters("b");
     head.pause();
     release();
-    const std::string granted = server_.cli("GET", "{p:key}:ll:f");
+    const std::string granted = server_.cli("GET", counter_key("p:", "key"));
     ASSERT_NE(granted, std::to_string(holder_->fencing_token())) << "it was handed over to him";
     ASSERT_TRUE(are_served(1, dead_grant_bound));
     EXPECT_EQ(served(), Names{"b.0"});

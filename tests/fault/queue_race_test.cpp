@@ -14,6 +14,7 @@
 
 #include "fault/queue_fixture.hpp"
 #include "support/coroutines.hpp"
+#include "support/counter_key.hpp"
 #include "support/weather_proxy.hpp"
 
 namespace leaselock {
@@ -114,7 +115,7 @@ TEST_F(QueueRace, Row55FloodOfForgedMessagesTellsNobodyThatHeHolds) {
     ASSERT_TRUE(poll_until([&] { return !server_.cli("PUBSUB", "CHANNELS").empty(); }));
     const std::string channel = server_.cli("PUBSUB", "CHANNELS");
     const std::string token = server_.cli("LINDEX", queue_key, "0");
-    const std::string fence = server_.cli("GET", "{p:key}:ll:f");
+    const std::string fence = server_.cli("GET", counter_key("p:", "key"));
     const auto flood = [&](const std::vector<std::string>& texts) {
         const std::int64_t before = calls_of(server_, "evalsha");
         for (int i = 0; i < 500; ++i) {

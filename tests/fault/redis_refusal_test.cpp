@@ -9,6 +9,7 @@
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/fault_fixture.hpp"
+#include "support/counter_key.hpp"
 #include "support/free_port.hpp"
 #include "wire/command.hpp"
 
@@ -156,12 +157,12 @@ TEST_F(RedisRefusal, Row19FlushedDatabaseLosesTheLockAndNotTheOrderOfFences) {
 TEST_F(RedisRefusal, RetryWhoseFenceIsGoneGetsAHigherOneAndNoShorterLease) {
     const Reply first = call(Verb::acquire, "me/1", 60s);
     ASSERT_EQ(first.outcome, Outcome::granted) << first.detail;
-    server_.cli("DEL", "{p:key}:ll:f");
+    server_.cli("DEL", counter_key("p:", "key"));
     const Reply again = call(Verb::acquire, "me/1", 1s);
     ASSERT_EQ(again.outcome, Outcome::granted) << again.detail;
     EXPECT_GT(again.fencing_token, first.fencing_token);
     EXPECT_GT(std::stoll(server_.cli("PTTL", "p:key")), 10'000);
-    EXPECT_EQ(server_.cli("GET", "{p:key}:ll:f"), std::to_string(again.fencing_token));
+    EXPECT_EQ(server_.cli("GET", counter_key("p:", "key")), std::to_string(again.fencing_token));
 }
 
 TEST_F(RedisRefusal, Row21ValueOfAnotherTypeIsCorruptAndLeftAlone) {
@@ -197,7 +198,7 @@ TEST_F(RedisRefusal, Row21ValueWithoutTtlIsCorruptAndLeftAlone) {
 }
 
 TEST_F(RedisRefusal, Row62FenceThatIsNoneIsCorruptAndGrantsNothing) {
-    const std::string fence_key = "{p:key}:ll:f";
+    const std::string fence_key = counter_key("p:", "key");
     for (const std::string fence : {"abc", "", "nan", "inf", "-1", "1e300", "9007199254740991",
                                     "9007199254740992", "9223372036854775807"}) {
         server_.cli("SET", fence_key, fence);
@@ -220,11 +221,11 @@ TEST_F(RedisRefusal, Row62FenceThatIsNoneIsCorruptAndGrantsNothing) {
 }
 
 TEST_F(RedisRefusal, Row62LastFenceBelowTheLimitIsGivenExactly) {
-    server_.cli("SET", "{p:key}:ll:f", "9007199254740990");
+    server_.cli("SET", counter_key("p:", "key"), "9007199254740990");
     const Reply reply = call(Verb::acquire, "me/1");
     EXPECT_EQ(reply.outcome, Outcome::granted) << reply.detail;
     EXPECT_EQ(reply.fencing_token, 9'007'199'254'740'991U);
-    EXPECT_EQ(server_.cli("GET", "{p:key}:ll:f"), "9007199254740991");
+    EXPECT_EQ(server_.cli("GET", counter_key("p:", "key")), "9007199254740991");
     EXPECT_EQ(call(Verb::inspect, "").fencing_token, 9'007'199'254'740'991U);
 }
 
@@ -263,8 +264,9 @@ TEST_F(RedisRefusal, Row51WrongPasswordIsRefusedAndNotTold) {
 void set_user(RedisServer& server, const std::vector<std::string>& changes) {
     std::vector<std::string> command{"ACL",     "SETUSER", "locker", "reset", "on",
                                      ">s3cret", "~p:*",    "~{p:*",  "-@all"};
-    for (const char* right : {"eval", "evalsha", "get", "set", "del", "pexpire", "pttl", "time",
-                              "hget", "hset", "hdel", "lindex", "llen", "lrem", "rpush"}) {
+    for (const char* right :
+         {"eval", "evalsha", "get", "getex", "set", "del", "exists", "pexpire", "pttl", "time",
+          "hget", "hset", "hdel", "hlen", "lindex", "llen", "lrem", "rpush"}) {
         command.push_back(std::string("+") + right);
     }
     command.insert(command.end(), changes.begin(), changes.end());
@@ -306,8 +308,9 @@ TEST_F(RedisRefusal, UserWithTheDocumentedRightsMayDoAll) {
 }
 
 TEST_F(RedisRefusal, Row51UserWithoutAnyOneOfTheRightsIsDeniedAndToldSo) {
-    for (const std::string missing : {"-eval", "-evalsha", "-get", "-set", "-del", "-pexpire",
-                                      "-pttl", "-time", "-hdel", "-lindex"}) {
+    for (const std::string missing :
+         {"-eval", "-evalsha", "-get", "-getex", "-set", "-del", "-exists", "-pexpire", "-pttl",
+          "-time", "-hdel", "-lindex"}) {
         server_.cli("SCRIPT", "FLUSH");
         server_.cli("FLUSHALL");
         set_user(server_, {missing});

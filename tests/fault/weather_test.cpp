@@ -12,6 +12,7 @@
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/fault_fixture.hpp"
+#include "support/counter_key.hpp"
 #include "support/weather_proxy.hpp"
 
 namespace leaselock {
@@ -95,7 +96,7 @@ TEST_F(BadWeather, Row4ReplyLostWhileWaitingIsAskedForAgain) {
     proxy_.strike(Way::replies, 1, Fate::lost);
     auto lock = locks_.acquire("key", {.wait_timeout = long_timeout}, ec_);
     ASSERT_TRUE(lock) << ec_.message();
-    EXPECT_EQ(server_.cli("GET", "{p:key}:ll:f"), std::to_string(lock->fencing_token()));
+    EXPECT_EQ(server_.cli("GET", counter_key("p:", "key")), std::to_string(lock->fencing_token()));
     EXPECT_EQ(lock->release(ec_), ReleaseResult::released);
 }
 
@@ -119,7 +120,7 @@ TEST_F(BadWeather, Row6LateReplyIsNeverTheAnswerToAnotherCommand) {
     for (const std::string key : {"a", "b", "c"}) {
         auto lock = locks_.acquire(key, {}, ec_);
         ASSERT_TRUE(lock) << ec_.message();
-        EXPECT_EQ(server_.cli("GET", "{p:" + key + "}:ll:f"),
+        EXPECT_EQ(server_.cli("GET", counter_key("p:", key)),
                   std::to_string(lock->fencing_token()));
         EXPECT_EQ(lock->release(ec_), ReleaseResult::released);
     }
@@ -140,7 +141,8 @@ TEST_F(BadWeather, Row7ConnectionThatEndsInMidReplyIsTriedAgain) {
         proxy_.strike(Way::replies, 1, fate);
         auto lock = acquire();
         ASSERT_TRUE(lock) << ec_.message();
-        EXPECT_EQ(server_.cli("GET", "{p:key}:ll:f"), std::to_string(lock->fencing_token()));
+        EXPECT_EQ(server_.cli("GET", counter_key("p:", "key")),
+                  std::to_string(lock->fencing_token()));
         EXPECT_EQ(lock->release(ec_), ReleaseResult::released) << ec_.message();
     }
 }
@@ -201,7 +203,7 @@ TEST_F(BadWeather, NoCrossTalkInAStorm) {
             std::error_code ec;
             auto lock = locks_.acquire(key, {.ttl = 500ms, .wait_timeout = long_timeout}, ec);
             if (!lock) continue;
-            const std::string last = server_.cli("GET", "{p:" + key + "}:ll:f");
+            const std::string last = server_.cli("GET", counter_key("p:", key));
             if (!lock->owns_lock()) continue;
             EXPECT_EQ(last, std::to_string(lock->fencing_token())) << key;
             ++sections;
@@ -266,7 +268,7 @@ TEST_F(Row69AnotherServer, AcquireWhoseAnswerWasLostIsTheOtherServersGrant) {
     proxy_.lead_to(other_.port());  // the connection that is open stays where it is
     auto lock = acquire({.wait_timeout = long_timeout});
     ASSERT_TRUE(lock) << ec_.message();
-    EXPECT_EQ(other_.cli("GET", "{p:key}:ll:f"), std::to_string(lock->fencing_token()));
+    EXPECT_EQ(other_.cli("GET", counter_key("p:", "key")), std::to_string(lock->fencing_token()));
     EXPECT_EQ(server_.cli("GET", "p:key"), other_.cli("GET", "p:key")) << "one token";
     EXPECT_GT(std::stoll(server_.cli("PTTL", "p:key")), 0);
     EXPECT_EQ(lock->release(ec_), ReleaseResult::released) << ec_.message();

@@ -14,7 +14,7 @@ using detail::key_fault;
 using fuzz::promise;
 using support::cluster_slot;
 
-constexpr SideKey kinds[] = {SideKey::fence, SideKey::queue, SideKey::waiters};
+constexpr SideKey kinds[] = {SideKey::queue, SideKey::waiters, SideKey::holders};
 
 bool can_be_a_key(std::string_view key) {
     if (key.empty()) return false;
@@ -27,19 +27,23 @@ bool can_be_a_key(std::string_view key) {
 
 void check(std::string_view one, std::string_view other) {
     if (!can_be_a_key(one)) return;
+    const std::string counter = side_key(one, one.size() / 2, SideKey::counter);
+    promise(cluster_slot(counter) == cluster_slot(one), "the counter is in the slot");
+    promise(!can_be_a_key(counter) && counter != other, "a counter is no key");
     for (const SideKey kind : kinds) {
-        const std::string side = side_key(one, kind);
+        const std::string side = side_key(one, 0, kind);
         promise(cluster_slot(side) == cluster_slot(one), "one slot");
         promise(!can_be_a_key(side), "a side key is no key");
+        promise(side != counter, "a counter is no other side key");
         if (one == other || !can_be_a_key(other)) continue;
         promise(side != other, "no key is another's side key");
         for (const SideKey another : kinds) {
-            promise(side != side_key(other, another), "no side key is another's");
+            promise(side != side_key(other, 0, another), "no side key is another's");
         }
     }
-    promise(side_key(one, SideKey::fence) != side_key(one, SideKey::queue) &&
-                side_key(one, SideKey::fence) != side_key(one, SideKey::waiters) &&
-                side_key(one, SideKey::queue) != side_key(one, SideKey::waiters),
+    promise(side_key(one, 0, SideKey::holders) != side_key(one, 0, SideKey::queue) &&
+                side_key(one, 0, SideKey::holders) != side_key(one, 0, SideKey::waiters) &&
+                side_key(one, 0, SideKey::queue) != side_key(one, 0, SideKey::waiters),
             "three side keys");
 }
 

@@ -73,9 +73,18 @@ void Steps::end_session(State& state, int index, bool owes) {
     Debt& debt = state.debts[token(state, index)];
     if (client.asked) debt.not_after = std::max(debt.not_after, client.open);
     debt.owed = owes && keeps(Rule::clean_up);
+    note_fence(state, index);
     const bool contended = client.phase == Phase::waiting;
     client = {.session = small(client.session + 1)};
     if (contended && keeps(Rule::line_moves_on)) move_line(state, setup_.process_of[index]);
+}
+
+// Whoever holds the whole later must have a higher one.
+void Steps::note_fence(State& state, int index) const {
+    const Client& client = state.clients[index];
+    const bool held = client.phase == Phase::holding;
+    const bool is_whole = claim_of(setup_, state, token(state, index)) == whole;
+    if (held && is_whole) state.floor = std::max(state.floor, client.fence);
 }
 
 // In one process one waiter contends at the store; the others stand in line behind it.

@@ -27,14 +27,14 @@ inline AcquireAnswer latch(Store& store, const AcquireArguments& what, Rule with
     store.left = grows ? std::max(store.left, what.ttl) : what.ttl;
     const bool counts = what.claim.want == to_count;
     if (counts) detail::count_down(store, what.token, without);
-    const Fence fence = store.fence;
+    const Fence fence = detail::fence_for_poll(store, what.prefix, without);
     if (!detail::is_open(store)) {
         if (counts) return {AcquireAnswer::granted, fence};
         if (what.place_life > 0) detail::join(store, what.token, what.place_life, what.claim);
         return {AcquireAnswer::held, fence, a_latch};
     }
     detail::leave(store, what.token);
-    const Winners winners = detail::hand_over(store, what.short_ttl, what.deaf, without);
+    const Winners winners = detail::hand_over(store, what, without);
     return {AcquireAnswer::granted, fence, a_latch, false, winners};
 }
 

@@ -73,7 +73,8 @@ class Check {
                            : lease != nullptr ? std::min(lease->left, store.left)
                                               : small(0);
         if (left < client.belief) return Property::lock_behind_belief;
-        if (!is_sharing && store.fence != client.fence) return Property::fence_of_the_key;
+        if (!is_sharing && client.fence > store.fence) return Property::fence_was_minted;
+        if (!is_sharing && client.fence <= state_.floor) return Property::fences_rise;
         for (int i = 0; i < index; ++i) {
             if (holds(i) && state_.clients[i].fence == client.fence) return Property::fences_differ;
         }
@@ -174,7 +175,7 @@ std::string_view complaint(Property property) {
         case Property::none: return "nothing";
         case Property::one_holder: return "two believe that they hold the lock";
         case Property::lock_behind_belief: return "a holder believes in a lock that is not his";
-        case Property::fence_of_the_key: return "a holder's fence is not the key's";
+        case Property::fence_was_minted: return "a holder has a fence that a later grant may have";
         case Property::fences_rise: return "a later grant has no higher fence";
         case Property::nothing_left: return "something is left that nobody will take away";
         case Property::bounded_wait: return "a waiter who polls does not get the lock in time";

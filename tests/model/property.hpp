@@ -12,7 +12,7 @@ enum class Property : std::uint8_t {
     none,
     one_holder,
     lock_behind_belief,
-    fence_of_the_key,
+    fence_was_minted,
     fences_rise,
     nothing_left,
     bounded_wait,

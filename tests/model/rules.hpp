@@ -18,17 +18,23 @@ enum class Rule : std::uint8_t {
     // 4. A token owes a release until one was answered behind the last not-after of its acquires.
     clean_up,
     clean_up_outlasts_acquires,
-    // 5. A fence is above the one before it, whatever the clock says; a retry is told the same one.
+    // 5. A fence is above the one before it, whatever the clock says. A retry is told one that is
+    //    minted for it: the counter that it names may be another than that of its grant.
     fence_from_counter,
-    fence_stays_for_retry,
-    // 6. A hand-off message is believed if its fence is above that of the newest answered poll, and
-    //    then for the short grant, from the sending of that poll. So nobody is told of a grant that
-    //    is not made: whom PUBLISH does not count may hear it all the same.
+    retry_mints,
+    // 6. A hand-off message is believed if its fence is above what the newest answered poll told,
+    //    and then for the short grant, from the sending of that poll. The poll tells the counter or
+    //    the time, whichever is more: others may mint from a counter of their own. And nobody is
+    //    notified of a grant that is not made: whom PUBLISH does not count may hear it all the
+    //    same.
     message_needs_new_fence,
     message_counts_from_poll,
+    poll_tells_time,
     only_grants_are_told,
     // 7. A "not yours" stands behind a write, so that a demoted replica cannot say it.
     no_is_proven,
+    // While a slot moves, a release that names the lock alone proves nothing by its "not yours".
+    short_no_settles_nothing,
     // 8. What a holder believes is counted from before the send.
     belief_counts_from_send,
     // min_hold: the value under the key is no token any more, every release asks for the rest, and

@@ -24,10 +24,11 @@ struct AcquireArguments {
     Claim claim = whole;
     Ticks short_ttl = 0;  // of those to whom it hands over, and whom PUBLISH does not reach
     unsigned deaf = 0;
+    Small prefix = 0;  // whose counter it names
 };
 struct AcquireAnswer {
     enum { granted, held, stale, conflict } what;
-    Fence fence = 0;        // the key's last
+    Fence fence = 0;        // at least the key's last, and below the next
     Token holder = nobody;  // held: of the lock; nobody: it is free, and somebody else's turn
     bool kept = false;
     Winners winners{};
@@ -38,6 +39,7 @@ struct RenewArguments {
     Claim claim = whole;
     Ticks short_ttl = 0;
     unsigned deaf = 0;
+    Small prefix = 0;
 };
 struct RenewAnswer {
     bool renewed;  // false: not his
@@ -49,6 +51,7 @@ struct ReleaseArguments {
     Ticks short_ttl;    // how long a lock that is handed over lives
     unsigned deaf = 0;  // by token: PUBLISH reaches nobody
     Claim claim = whole;
+    Small prefix = 0;
 };
 struct ReleaseAnswer {
     bool released;
@@ -102,9 +105,21 @@ inline void take_share(Store& store, Token token, Claim claim, Ticks life, Rule 
     lease.count = claim.count;
 }
 
-inline void mint_fence(Store& store, Rule without) {
+// By a sound clock a fence is above all that were minted before, from whatever counter; by one that
+// went back it is above those of its own counter.
+inline void mint_fence(Store& store, Small prefix, Rule without) {
     const bool falls = without == Rule::fence_from_counter && store.clock_is_behind;
-    store.fence = small(store.fence + (falls ? -1 : 1));
+    Fence& counter = store.counters[prefix];
+    counter = small(falls                   ? store.fence - 1
+                    : store.clock_is_behind ? counter + 1
+                                            : store.fence + 1);
+    store.fence = counter;
+}
+
+// What is certainly not below any fence that was minted before.
+[[nodiscard]] inline Fence fence_for_poll(const Store& store, Small prefix, Rule without) {
+    const bool knows_time = !store.clock_is_behind && without != Rule::poll_tells_time;
+    return knows_time ? store.fence : store.counters[prefix];
 }
 
 inline void grant(Store& store, Token token, Claim claim, Ticks life, Rule without) {
@@ -119,7 +134,8 @@ inline void grant(Store& store, Token token, Claim claim, Ticks life, Rule witho
 }
 
 // What is free goes to those who wait first: a whole lock to one, shares to as many as there are.
-inline Winners hand_over(Store& store, Ticks short_ttl, unsigned deaf, Rule without) {
+template <class Arguments>
+Winners hand_over(Store& store, const Arguments& what, Rule without) {
     Winners winners;
     for (int i = 0; i < store.places;) {
         const Place place = store.queue[i];
@@ -128,12 +144,14 @@ inline Winners hand_over(Store& store, Ticks short_ttl, unsigned deaf, Rule with
             continue;
         }
         if (!has_room(store, place.claim)) break;
-        if ((deaf >> place.token & 1U) != 0) {
+        if ((what.deaf >> place.token & 1U) != 0) {
             ++i;
             continue;
         }
-        if (winners.count == 0 || without != Rule::fence_for_each) mint_fence(store, without);
-        grant(store, place.token, place.claim, short_ttl, without);
+        if (winners.count == 0 || without != Rule::fence_for_each) {
+            mint_fence(store, what.prefix, without);
+        }
+        grant(store, place.token, place.claim, what.short_ttl, without);
         winners.tokens[winners.count++] = place.token;
         if (store.holder == a_latch && without == Rule::all_are_notified) break;
     }
@@ -148,8 +166,8 @@ inline AcquireAnswer acquire(Store& store, const AcquireArguments& what,
     if (is_held_by(store, what.token, without)) {
         const bool grows = without != Rule::life_only_grows;
         store.left = grows ? std::max(store.left, what.ttl) : what.ttl;
-        if (without == Rule::fence_stays_for_retry) ++store.fence;
-        return {AcquireAnswer::granted, store.fence, what.token};
+        if (without != Rule::retry_mints) detail::mint_fence(store, what.prefix, without);
+        return {AcquireAnswer::granted, store.counters[what.prefix], what.token};
     }
     if (store.holder == a_latch && without != Rule::latch_refuses_locks) {
         return {AcquireAnswer::conflict};
@@ -157,12 +175,13 @@ inline AcquireAnswer acquire(Store& store, const AcquireArguments& what,
     const Token first = first_in_queue(store, without);
     const bool may_pass = without == Rule::nobody_passes && what.place_life == 0;
     if (store.holder == nobody && (first == nobody || first == what.token || may_pass)) {
-        detail::mint_fence(store, without);
+        detail::mint_fence(store, what.prefix, without);
         detail::grant(store, what.token, whole, what.ttl, without);
         return {AcquireAnswer::granted, store.fence, what.token};
     }
     if (what.place_life > 0) detail::join(store, what.token, what.place_life, whole);
-    return {AcquireAnswer::held, store.fence, store.holder, store.kept};
+    return {AcquireAnswer::held, detail::fence_for_poll(store, what.prefix, without), store.holder,
+            store.kept};
 }
 
 // Rule 7 is about who answers, so it is not to be seen here.
@@ -187,7 +206,14 @@ inline ReleaseAnswer release(Store& store, const ReleaseArguments& what,
         return {true};
     }
     detail::free_lock(store, without);
-    return {true, detail::hand_over(store, what.short_ttl, what.deaf, without)};
+    return {true, detail::hand_over(store, what, without)};
+}
+
+// While a slot moves: names the lock alone, so it knows no queue, and hands over to nobody.
+inline ReleaseAnswer short_release(Store& store, Token token, Rule without = Rule::none) {
+    if (!is_held_by(store, token, without)) return {false};
+    detail::free_lock(store, without);
+    return {true};
 }
 
 }  // namespace leaselock::model

@@ -51,6 +51,7 @@ void Steps::run(const State& before, int index) {
         const unsigned first = places_of(before.store, is_in_front, before, setup_);
         if (setup_.deaf && (first & ~dead) != 0) run_script(before, state, command, first | dead);
     }
+    if (setup_.moving && command.kind == Kind::release) run_short_release(before, state, command);
     if (setup_.replica && command.kind != Kind::acquire) answer_from_replica(before, index);
 }
 
@@ -74,7 +75,8 @@ AcquireArguments Steps::arguments_of(const Message& command, unsigned deaf) cons
             .place_life = setup_.waits[client] ? setup_.place_life : small(0),
             .claim = setup_.wants[client],
             .short_ttl = setup_.short_ttl,
-            .deaf = deaf};
+            .deaf = deaf,
+            .prefix = setup_.prefix_of(command.token)};
 }
 
 void Steps::run_acquire(const State& before, State& state, const Message& command, unsigned deaf) {
@@ -113,7 +115,8 @@ void Steps::run_renew(const State& before, State& state, const Message& command,
                               .ttl = command.value,
                               .claim = claim_of(setup_, before, command.token),
                               .short_ttl = setup_.short_ttl,
-                              .deaf = deaf};
+                              .deaf = deaf,
+                              .prefix = setup_.prefix_of(command.token)};
     const RenewAnswer reply = command.live ? share_renew(state.store, what, without_)
                                            : renew(state.store, what, without_);
     const Message answer{.kind = reply.renewed ? Kind::renewed : Kind::not_yours,
@@ -139,7 +142,8 @@ void Steps::run_release(const State& before, State& state, const Message& comman
                                 .keep = command.value,
                                 .short_ttl = setup_.short_ttl,
                                 .deaf = deaf,
-                                .claim = claim_of(setup_, before, command.token)};
+                                .claim = claim_of(setup_, before, command.token),
+                                .prefix = setup_.prefix_of(command.token)};
     const ReleaseAnswer reply = what.claim == whole ? release(state.store, what, without_)
                                                     : share_release(state.store, what, without_);
     const bool overheard =
@@ -150,6 +154,21 @@ void Steps::run_release(const State& before, State& state, const Message& comman
                               : overheard     ? "released, PUBLISH counts nobody"
                                               : "released";
     say(state, command, {answer_to_release(state, command.token), reply.winners, words, broken});
+}
+
+// TRYAGAIN: the keys of the slot are in two places. It may leave a queue entry, so its "not yours"
+// is no answer to who owes a release.
+void Steps::run_short_release(const State& before, State state, const Message& command) {
+    const bool has_form = command.value == 0 && claim_of(setup_, before, command.token) == whole;
+    if (!has_form) return;
+    const ReleaseAnswer reply = short_release(state.store, command.token, without_);
+    Message answer = answer_to_release(state, command.token);
+    if (!reply.released && keeps(Rule::short_no_settles_nothing)) answer.value = 0;
+    say(state, command,
+        {answer,
+         {},
+         reply.released ? "released by one key" : "not his, by one key",
+         judge(before, state, command, {})});
 }
 
 std::string Steps::words_for(const Message& command, const Said& what) const {

@@ -40,6 +40,9 @@ struct Setup {
     bool delays = true;           // false: time passes only when nothing is in flight
     bool deaf = false;            // PUBLISH may reach nobody, though the process lives
     bool replica = false;         // renew and release may meet a replica that was demoted just now
+    bool slot = false;            // other keys of the slot are granted, too: its counter rises
+    bool other_prefix = false;    // the first client names the key by another prefix
+    bool moving = false;          // the slot moves: a release may name the lock alone
     bool resets = false;          // somebody resets the latch of the last client, once, at any time
     bool foreign = false;         // somebody locks by SET NX PX and compare-and-delete
     bool same_connection =
@@ -53,6 +56,9 @@ struct Setup {
     [[nodiscard]] int process_of_token(Token token) const { return process_of[client_of(token)]; }
     [[nodiscard]] Ticks ttl_of(int client) const {
         return client == 0 && first_ttl > 0 ? first_ttl : ttl;
+    }
+    [[nodiscard]] Small prefix_of(Token token) const {
+        return small(other_prefix && client_of(token) == 0 ? 1 : 0);
     }
     // Those who want shares may have them at the same time: each takes a place of his own.
     [[nodiscard]] bool stands_in_line(int client) const {

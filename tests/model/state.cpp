@@ -176,6 +176,8 @@ class Simplifier {
 template <class Visit>
 void for_each_fence(State& state, const Visit& visit) {
     visit(state.store.fence);
+    for (Fence& each : state.store.counters) visit(each);
+    visit(state.floor);
     for (Client& each : state.clients) {
         visit(each.poll_fence);
         visit(each.fence);
@@ -202,7 +204,7 @@ void simplify(const Setup& setup, State& state, Rule without) {
 
 void rank_fences(State& state) {
     constexpr int most = 64;
-    static_assert(most > 1 + 2 * max_clients + max_messages * max_tokens);
+    static_assert(most > 4 + 2 * max_clients + max_messages * max_tokens);
     Fence known[most];
     Fence* end = known;
     for_each_fence(state, [&](Fence& each) {

@@ -84,6 +84,7 @@ struct State {
     Debt debts[max_tokens] = {};
     enum class Other : Small { to_come, holding, gone } other = Other::to_come;
     Ticks other_belief = 0;
+    Fence floor = 0;  // the highest of those who held the whole before
     bool stepped_back = false;
     bool stepped_forward = false;
     bool was_reset = false;

@@ -50,6 +50,7 @@ class Steps {
     void run_latch(State& state, const Message& command, unsigned deaf);
     void run_renew(const State& before, State& state, const Message& command, unsigned deaf);
     void run_release(const State& before, State& state, const Message& command, unsigned deaf);
+    void run_short_release(const State& before, State state, const Message& command);
     [[nodiscard]] Message answer_to_release(const State& state, Token token) const;
     // What a script says: an answer, and whom it handed over to.
     struct Said {
@@ -87,6 +88,7 @@ class Steps {
     void clean_up(const State& before, Token token);
     void hold(State& state, int index, Ticks belief, Fence fence, Ticks age);
     void end_session(State& state, int index, bool owes);
+    void note_fence(State& state, int index) const;
     void line_up(State& state, int index);
     void move_line(State& state, int process);
     [[nodiscard]] bool send_acquire(State& state, int index);
@@ -113,6 +115,7 @@ class Steps {
     void lose(const State& before, int index);
     void crash(const State& before);
     void act_others(const State& before);
+    void grant_another_key(const State& before);
 
     bool post(State& state, const Message& message) const {
         if (state.in_flight >= setup_.messages) return false;

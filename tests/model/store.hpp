@@ -69,9 +69,12 @@ struct Lease {
 
 struct Store {
     Token holder = nobody;
-    bool kept = false;             // released by its holder, and taken for the rest of min_hold
-    Ticks left = 0;                // of the lock
-    Fence fence = 0;               // the last one; 0: there was none
+    bool kept = false;  // released by its holder, and taken for the rest of min_hold
+    Ticks left = 0;     // of the lock
+    // The last one of this key, or of another one of its slot; 0: there was none. And what the
+    // counters have from which it is minted: that of each prefix its own.
+    Fence fence = 0;
+    Fence counters[2] = {};
     bool clock_is_behind = false;  // it went back behind the time of the last fence
     Small places = 0;
     Place queue[max_places] = {};

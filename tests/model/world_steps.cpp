@@ -30,6 +30,7 @@ std::vector<Step>& Steps::from(const State& state) {
     step_clocks(state);
     if (setup_.crashes && state.clients[0].phase != Phase::dead) crash(state);
     if (setup_.foreign) act_others(state);
+    if (setup_.slot) grant_another_key(state);
     if (setup_.resets && !state.was_reset) reset_latch(state);
     return steps_;
 }
@@ -120,9 +121,18 @@ void Steps::lose(const State& before, int index) {
 void Steps::crash(const State& before) {
     State state = before;
     for (int i = 0; i < setup_.clients; ++i) {
-        if (setup_.process_of[i] == setup_.process_of[0]) state.clients[i].phase = Phase::dead;
+        if (setup_.process_of[i] != setup_.process_of[0]) continue;
+        note_fence(state, i);
+        state.clients[i].phase = Phase::dead;
     }
     add(state, [] { return std::string("the process of A dies"); });
+}
+
+// It has the same counter.
+void Steps::grant_another_key(const State& before) {
+    State state = before;
+    detail::mint_fence(state.store, 0, without_);
+    add(state, [] { return "another key of the slot is granted"; });
 }
 
 void Steps::act_others(const State& before) {

@@ -72,7 +72,7 @@ TEST(CounterCoroutines, LoseNoUpdateAndLeaveNothing) {
     }
     EXPECT_EQ(counter.value, (managers * coroutines + 1) * entries);
     EXPECT_EQ(counter.out_of_order, 0);
-    EXPECT_EQ(server.cli("EXISTS", "hazel:lock:counter", "{hazel:lock:counter}:ll:q"), "0");
+    EXPECT_EQ(server.cli("EXISTS", "hazel:lock:counter", "{hazel:lock:counter}:ll:2q"), "0");
     EXPECT_TRUE(support::keys_without_ttl(server).empty());
 }
 

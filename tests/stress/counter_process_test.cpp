@@ -4,11 +4,11 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
+#include "stress/counter_file.hpp"
 #include "support/child_process.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
@@ -21,22 +21,13 @@ using namespace std::chrono_literals;
 constexpr int processes = 8;
 constexpr int rounds = 150;
 
-std::vector<std::uint64_t> numbers_in(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    std::vector<std::uint64_t> numbers;
-    for (std::uint64_t value = 0; file.read(reinterpret_cast<char*>(&value), sizeof value);) {
-        numbers.push_back(value);
-    }
-    return numbers;
-}
-
 class CounterProcesses : public ::testing::TestWithParam<bool> {};
 
 TEST_P(CounterProcesses, LoseNoUpdateAndTheirFencesRise) {
     support::RedisServer server;
     const support::TempDir directory;
     const std::string path = directory.file("counter");
-    std::ofstream{path, std::ios::binary}.write("\0\0\0\0\0\0\0\0", 8);
+    stress::make_counter_file(path);
 
     std::deque<support::ChildProcess> workers;
     for (int i = 0; i < processes; ++i) {
@@ -46,7 +37,7 @@ TEST_P(CounterProcesses, LoseNoUpdateAndTheirFencesRise) {
     }
     for (support::ChildProcess& worker : workers) EXPECT_EQ(worker.wait(50s), 0);
 
-    const auto numbers = numbers_in(path);
+    const auto numbers = stress::numbers_in(path);
     ASSERT_EQ(numbers.size(), 1U + processes * rounds);
     EXPECT_EQ(numbers[0], static_cast<std::uint64_t>(processes * rounds));
     for (std::size_t i = 2; i < numbers.size(); ++i) {

@@ -71,7 +71,7 @@ TEST(Leaks, LocksOnRedisLeaveNothingBehind) {
     EXPECT_EQ(open_descriptors(), descriptors);
     EXPECT_TRUE(poll_until([&] { return running_threads() == threads; }));
     EXPECT_EQ(keys_without_ttl(server), std::vector<std::string>{});
-    EXPECT_NE(server.cli("DBSIZE"), "0") << "fences and kept locks are there, and will end";
+    EXPECT_NE(server.cli("DBSIZE"), "0") << "counters are there, and kept locks, which will end";
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST(RedisCodec, HeldCarriesHolderRemainingAndServerTime) {
     const auto [reply, server_time] =
         decoded(Verb::acquire, held(bulk("host:1/ab"), integer(1234), integer(7), integer(0)));
     EXPECT_EQ(reply.outcome, Outcome::held);
-    EXPECT_EQ(reply.fencing_token, 7U);
+    EXPECT_EQ(reply.fencing_token, 1'700'000'000'000'000U) << "the time, if the counter is less";
     EXPECT_FALSE(reply.queued);
     EXPECT_FALSE(reply.first);
     EXPECT_FALSE(reply.told);
@@ -114,13 +114,21 @@ TEST(RedisCodec, HeldTellsWhetherThereIsAPlaceAndWhetherItIsTheFirst) {
     }
 }
 
+// So no message that was sent before it is believed, whatever the server's clock did.
+TEST(RedisCodec, HeldTellsTheCounterWhereItIsAheadOfTheClock) {
+    const auto decoded_held =
+        decoded(Verb::acquire,
+                held(bulk("host:1/ab"), integer(1234), integer(1'800'000'000'000'000), integer(0)));
+    EXPECT_EQ(decoded_held.reply.fencing_token, 1'800'000'000'000'000U);
+}
+
 TEST(RedisCodec, FreeAndAnothersTurnIsHeldByNobody) {
     const Reply reply = decoded(waiting, held("$-1\r\n", integer(0), integer(7), integer(1))).reply;
     EXPECT_EQ(reply.outcome, Outcome::held);
     EXPECT_TRUE(reply.holder.empty());
     EXPECT_EQ(reply.remaining, 0ms);
     EXPECT_TRUE(reply.queued);
-    EXPECT_EQ(reply.fencing_token, 7U);
+    EXPECT_EQ(reply.fencing_token, 1'700'000'000'000'000U) << "the time, if the counter is less";
 }
 
 TEST(RedisCodec, HandOffMessageIsTokenFenceAndTtl) {

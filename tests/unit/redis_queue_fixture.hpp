@@ -12,6 +12,7 @@
 #include "fault/link_call.hpp"
 #include "redis/inbox.hpp"
 #include "redis/link.hpp"
+#include "support/counter_key.hpp"
 #include "support/free_port.hpp"
 #include "support/redis_server.hpp"
 #include "wire/command.hpp"
@@ -19,10 +20,11 @@
 namespace leaselock::redis {
 using Words = std::vector<std::string>;
 
+// Of which 11 bytes are the prefix.
 inline constexpr const char* lock_key = "hazel:lock:key";
-inline constexpr const char* fence_key = "{hazel:lock:key}:ll:f";
-inline constexpr const char* queue_key = "{hazel:lock:key}:ll:q";
-inline constexpr const char* waiters_key = "{hazel:lock:key}:ll:w";
+inline const std::string fence_key = support::counter_key("hazel:lock:", "key");
+inline constexpr const char* queue_key = "{hazel:lock:key}:ll:2q";
+inline constexpr const char* waiters_key = "{hazel:lock:key}:ll:2w";
 inline constexpr const char* our_channel = "leaselock:ours";
 
 // The redis layer alone: nobody is told anything.
@@ -78,6 +80,7 @@ class RedisQueue : public ::testing::Test {
         Waiter waiter{lock_key, token};
         Reply reply = ask(link, {.verb = Verb::acquire,
                                  .key = lock_key,
+                                 .prefix = 11,
                                  .token = token,
                                  .ttl = ttl,
                                  .listener = place == 0ms ? nullptr : &waiter,
@@ -96,6 +99,7 @@ class RedisQueue : public ::testing::Test {
     Reply release(const std::string& token, milliseconds keep = 0ms) {
         return ask(link_, {.verb = Verb::release,
                            .key = lock_key,
+                           .prefix = 11,
                            .token = token,
                            .keep = keep,
                            .submitted = boot_clock()->now()});
@@ -103,6 +107,7 @@ class RedisQueue : public ::testing::Test {
     Reply renew(const std::string& token) {
         return ask(link_, {.verb = Verb::renew,
                            .key = lock_key,
+                           .prefix = 11,
                            .token = token,
                            .ttl = 30s,
                            .submitted = boot_clock()->now()});

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "redis/codec.hpp"
+#include "redis/side_keys.hpp"
 #include "redis_scripts.hpp"
 #include "wire/parser.hpp"
 
@@ -30,26 +31,28 @@ std::vector<std::string> words(const Request& request, bool whole_script, std::i
 
 using Words = std::vector<std::string>;
 
+const std::string counter_of_k = side_key("k", 0, SideKey::counter);
+
 TEST(RedisRequest, RequestsCarryWhatTheirScriptsRead) {
     const Request request{
-        .verb = Verb::acquire, .key = "p:k", .token = "me/1", .ttl = 30s, .keep = 7s};
+        .verb = Verb::acquire, .key = "p:k", .prefix = 2, .token = "me/1", .ttl = 30s, .keep = 7s};
+    const std::string counter = side_key("p:k", 2, SideKey::counter);
     const auto with = [&](Verb verb) {
         Request changed = request;
         changed.verb = verb;
         return changed;
     };
     EXPECT_EQ(words(with(Verb::acquire), false, 99),
-              (Words{"EVALSHA", std::string{scripts::acquire_sha1}, "4", "p:k", "{p:k}:ll:f",
-                     "{p:k}:ll:q", "{p:k}:ll:w", "me/1", "30000", "99"}));
+              (Words{"EVALSHA", std::string{scripts::acquire_sha1}, "4", "p:k", counter,
+                     "{p:k}:ll:2q", "{p:k}:ll:2w", "me/1", "30000", "99"}));
     EXPECT_EQ(words(with(Verb::renew), false, 99),
-              (Words{"EVALSHA", std::string{scripts::renew_sha1}, "2", "p:k", "{p:k}:ll:w", "me/1",
-                     "30000"}));
+              (Words{"EVALSHA", std::string{scripts::renew_sha1}, "1", "p:k", "me/1", "30000"}));
     EXPECT_EQ(words(with(Verb::release), false, 99),
-              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "p:k", "{p:k}:ll:w",
-                     "{p:k}:ll:q", "{p:k}:ll:f", "{p:k}:ll:h", "me/1", "7000"}));
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "p:k", counter,
+                     "{p:k}:ll:2q", "{p:k}:ll:2w", "{p:k}:ll:h", "me/1", "7000"}));
     EXPECT_EQ(words(with(Verb::inspect), false, 99),
-              (Words{"EVALSHA", std::string{scripts::inspect_sha1}, "4", "p:k", "{p:k}:ll:f",
-                     "{p:k}:ll:q", "{p:k}:ll:h"}));
+              (Words{"EVALSHA", std::string{scripts::inspect_sha1}, "4", "p:k", counter,
+                     "{p:k}:ll:2q", "{p:k}:ll:h"}));
 }
 
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
@@ -68,11 +71,11 @@ TEST(RedisRequest, AcquireOfAListenerTakesAPlaceForItsChannel) {
                     .ttl = 30s,
                     .listener = &listener,
                     .place = 3s};
-    const Words plain{"EVALSHA",  std::string{scripts::acquire_sha1},
-                      "4",        "k",
-                      "{k}:ll:f", "{k}:ll:q",
-                      "{k}:ll:w", "me/1",
-                      "30000",    "99"};
+    const Words plain{"EVALSHA",    std::string{scripts::acquire_sha1},
+                      "4",          "k",
+                      counter_of_k, "{k}:ll:2q",
+                      "{k}:ll:2w",  "me/1",
+                      "30000",      "99"};
     Words queued = plain;
     queued.insert(queued.end(), {"3000", "leaselock:c"});
     EXPECT_EQ(words(request, false, 99), queued);
@@ -84,8 +87,8 @@ TEST(RedisRequest, AcquireOfAListenerTakesAPlaceForItsChannel) {
 TEST(RedisRequest, ReleaseAsksForTheTimeBehindItsOwnArguments) {
     const Request request{.verb = Verb::release, .key = "k", .token = "me/1", .ask_time = true};
     EXPECT_EQ(words(request, false, 0),
-              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "k", "{k}:ll:w",
-                     "{k}:ll:q", "{k}:ll:f", "{k}:ll:h", "me/1", "0", "1"}));
+              (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "k", counter_of_k,
+                     "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "0", "1"}));
 }
 
 TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {
@@ -107,23 +110,24 @@ TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {
         return all;
     };
     EXPECT_EQ(share_words(Verb::acquire, Claim::permits(2, 5)),
-              (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
-                     "2", "5"}));
+              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000",
+                     "99", "2", "5"}));
     EXPECT_EQ(share_words(Verb::acquire, shared, true),
-              (Words{"k", "{k}:ll:f", "{k}:ll:q", "{k}:ll:w", "{k}:ll:h", "me/1", "30000", "99",
-                     "1", "0", "3000", "leaselock:c"}));
-    EXPECT_EQ(
-        share_words(Verb::renew, Claim::permits(2, 5)),
-        (Words{"k", "{k}:ll:w", "{k}:ll:h", "{k}:ll:f", "{k}:ll:q", "me/1", "30000", "2", "5"}));
-    EXPECT_EQ(
-        share_words(Verb::release, Claim::permits(2, 5)),
-        (Words{"k", "{k}:ll:w", "{k}:ll:q", "{k}:ll:f", "{k}:ll:h", "me/1", "7000", "0", "2"}));
+              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000",
+                     "99", "1", "0", "3000", "leaselock:c"}));
+    EXPECT_EQ(share_words(Verb::renew, Claim::permits(2, 5)),
+              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000", "2",
+                     "5"}));
+    EXPECT_EQ(share_words(Verb::release, Claim::permits(2, 5)),
+              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "7000", "0",
+                     "2"}));
 }
 
 TEST(RedisRequest, WholeScriptsGoByEval) {
     const Request request{.verb = Verb::inspect, .key = "a{b}", .token = {}};
-    EXPECT_EQ(words(request, true, 0), (Words{"EVAL", std::string{scripts::inspect_text}, "4",
-                                              "a{b}", "a{b}:ll:F", "a{b}:ll:Q", "a{b}:ll:H"}));
+    EXPECT_EQ(words(request, true, 0),
+              (Words{"EVAL", std::string{scripts::inspect_text}, "4", "a{b}",
+                     side_key("a{b}", 0, SideKey::counter), "a{b}:ll:2Q", "a{b}:ll:H"}));
 }
 
 TEST(RedisRequest, KeysAndTokensAreBytes) {

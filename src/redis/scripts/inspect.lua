@@ -1,8 +1,9 @@
 -- Looks at a lock.
--- KEYS: 1 the lock, 2 its last fencing token, 3 the queue, 4 who has shares; see share_acquire.lua
--- Replies: {0, waiting} free, {1, holder, pttl, fence, waiting, shares} held; fence is 0 if there is
--- none, shares the number of those taken, or of those who have counted a latch down, waiting that of
--- the places, with those that died and that nobody has come across yet.
+-- KEYS: 1 the lock, 2 the counter, 3 the queue, 4 who has shares; see share_acquire.lua
+-- Replies: {0, waiting} free, {1, holder, pttl, counter, waiting, shares} held; counter is 0 if there
+-- is none, and at least the holder's fence, shares the number of those taken, or of those who have
+-- counted a latch down, waiting that of the queue entries, with those that died and that nobody has
+-- come across yet.
 local call = redis.call
 local holder = call('GET', KEYS[1])
 local waiting = call('LLEN', KEYS[3])
@@ -10,7 +11,7 @@ if not holder then return {0, waiting} end
 if #holder > 1024 then return redis.error_reply('CORRUPT the key holds more than a lock does') end
 local fence = tonumber(call('GET', KEYS[2]) or 0)
 if not (fence and fence >= 0 and fence < 9007199254740992) then
-  return redis.error_reply('CORRUPT the fencing token of the key is not one')
+  return redis.error_reply('CORRUPT the counter of fencing tokens is not one')
 end
 local shares = 0
 if string.match(holder, '^shared:%d+$') then

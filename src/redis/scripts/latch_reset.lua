@@ -1,17 +1,17 @@
 -- Ends a latch for which nobody waits. Those who counted are remembered, see latch.lua.
--- KEYS: 1 the latch, 2 its last fencing token, 3 the queue, 4 its waiters, 5 who has counted down
+-- KEYS: 1 the latch, 2 the counter, 3 the queue, 4 its waiters, 5 who has counted down
 -- ARGV: 1 `latch:<count>`
--- Replies: 1 ended, 0 there is none (behind a write that changes nothing, see renew.lua), {-2, now}
+-- Replies: 1 ended, 0 there is none (after a write that changes nothing, see renew.lua), {-2, now}
 --          somebody waits for it; `now` being the server's time in us.
-local call = redis.call
-if call('GET', KEYS[1]) ~= ARGV[1] then
-  call('HDEL', KEYS[4], '')
+local call, keys = redis.call, KEYS
+if call('GET', keys[1]) ~= ARGV[1] then
+  call('HDEL', keys[4], '')
   return 0
 end
-local time = call('TIME')
-local now = tonumber(time[1] .. string.format('%06d', time[2]))
--- include parts/places.lua
-if first() then return {-2, now} end
-call('DEL', KEYS[1])
-call('PEXPIRE', KEYS[5], '7200000')
+-- include parts/clock.lua
+-- include parts/entries.lua
+local _, now = server_time()
+if first_entry(keys[3], keys[4], now) then return {-2, now} end
+call('DEL', keys[1])
+call('PEXPIRE', keys[5], '7200000')
 return 1

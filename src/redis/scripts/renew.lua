@@ -1,13 +1,9 @@
 -- Prolongs a lease that is ours; never shortens it, never makes one.
--- KEYS: 1 the lock, 2 its waiters
+-- KEYS: 1 the lock
 -- ARGV: 1 owner token, 2 ttl in ms
--- Replies: 1 renewed, 0 not ours. The no is behind a write that changes nothing, so that a replica,
--- whose data may be old, answers READONLY and not a false no. No token is empty.
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-  redis.call('HDEL', KEYS[2], '')
-  return 0
-end
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-end
+-- Replies: 1 renewed, 0 not ours. GETEX without options reads, and is a write to the server: so a
+-- replica, whose data may be old, answers READONLY and not a false no.
+local call, key = redis.call, KEYS[1]
+if call('GETEX', key) ~= ARGV[1] then return 0 end
+if call('PTTL', key) < tonumber(ARGV[2]) then call('PEXPIRE', key, ARGV[2]) end
 return 1

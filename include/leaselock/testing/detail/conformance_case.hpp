@@ -61,7 +61,8 @@ inline std::string new_token(std::string_view owner = "tester:1") {
 // One user of the store.
 class Client {
   public:
-    explicit Client(BackendFixture& fixture) : backend_{fixture.make()}, clock_{fixture.clock()} {}
+    explicit Client(BackendFixture& fixture)
+        : backend_{fixture.make()}, clock_{fixture.clock()}, prefix_{fixture.prefix().size()} {}
 
     Reply acquire(std::string_view key, std::string_view token, milliseconds ttl = long_term,
                   Claim claim = {}) {
@@ -80,6 +81,7 @@ class Client {
 
     // As a manager does it: submitted now, waited for, let go of when its time is over.
     Reply ask(Request request) {
+        request.prefix = prefix_;
         request.submitted = clock_->now();
         Operation operation{request};
         leaselock::detail::BlockingCall{operation}.run(*backend_, *clock_);
@@ -91,6 +93,7 @@ class Client {
   private:
     std::shared_ptr<Backend> backend_;
     std::shared_ptr<Clock> clock_;
+    std::size_t prefix_;  // all keys of the suite have it
 };
 
 // Once around, on another key: the link is open and the store knows all commands, as one that has

@@ -83,6 +83,7 @@ inline void expect_late_answer_holds_up_nobody(BackendFixture& fixture, Verb ver
     world.hold_back(verb);
     Operation late{{.verb = verb,
                     .key = world.late_key,
+                    .prefix = fixture.prefix().size(),
                     .token = verb == Verb::inspect ? std::string_view{} : token,
                     .ttl = long_term,
                     .submitted = fixture.clock()->now()}};
@@ -126,6 +127,7 @@ inline constexpr Case<BackendFixture> delay_cases[] = {
          world.hold_back(Verb::acquire);
          Operation late{{.verb = Verb::acquire,
                          .key = world.late_key,
+                         .prefix = fixture.prefix().size(),
                          .token = token,
                          .ttl = long_term,
                          .submitted = fixture.clock()->now()}};

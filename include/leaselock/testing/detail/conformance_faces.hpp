@@ -42,7 +42,7 @@ inline constexpr Case<BackendFixture> face_cases[] = {
          const LockOptions options{.ttl = long_term};
          auto all = acquire_all(manager, {"b", "a", "{tag}:c", "b"}, options);
          ASSERT_TRUE(all.has_value());
-         EXPECT_EQ(other.inspect("{tag}:c").fencing_token, all->fencing_token("{tag}:c"));
+         EXPECT_GE(other.inspect("{tag}:c").fencing_token, all->fencing_token("{tag}:c"));
          EXPECT_FALSE(granted(acquire_all(other, {"0", "a"}, options)));
          EXPECT_TRUE(settle_until(fixture, 10s, [&] { return !manager.inspect("0").held; }));
          EXPECT_EQ(all->release(), ReleaseResult::released);

@@ -42,7 +42,7 @@ inline constexpr Case<BackendFixture> overview_cases[] = {
          ASSERT_EQ(locks.size(), 2U);
          EXPECT_TRUE(locks[0].info.held);
          EXPECT_EQ(locks[0].info.owner, "first:1");
-         EXPECT_EQ(locks[0].info.fencing_token, a->fencing_token());
+         EXPECT_GE(locks[0].info.fencing_token, a->fencing_token());
          EXPECT_GT(locks[0].info.remaining, 0ms);
          EXPECT_FALSE(locks[0].info.kept);
      },
@@ -77,7 +77,7 @@ inline constexpr Case<BackendFixture> overview_cases[] = {
          const LockInfo freed = operating.force_release("key");
          EXPECT_TRUE(freed.held);
          EXPECT_EQ(freed.owner, "holder:1");
-         EXPECT_EQ(freed.fencing_token, lock->fencing_token());
+         EXPECT_GE(freed.fencing_token, lock->fencing_token());
          EXPECT_FALSE(operating.inspect("key").held);
          const auto next = operating.acquire("key");
          ASSERT_TRUE(next.has_value());

@@ -1,0 +1,71 @@
+#include "redis/hash_slot.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace leaselock::redis {
+namespace {
+
+constexpr int slot_bits = 14;
+constexpr SlotLetters first_letters{'h', 'h', 'h'};
+// Of 'h', these bits give the letters h to w and H to W.
+constexpr std::array<std::uint8_t, 5> free_bits{0x01, 0x02, 0x04, 0x18, 0x20};
+
+struct Flip {
+    SlotLetters letters{};   // which of their bits
+    std::uint16_t slot = 0;  // what these turn over; 0: there is none
+};
+// By the highest bit of the slot that each turns over.
+using Basis = std::array<Flip, slot_bits>;
+
+constexpr void combine(Flip& flip, const Flip& with) noexcept {
+    for (std::size_t i = 0; i < flip.letters.size(); ++i) {
+        flip.letters[i] = static_cast<char>(flip.letters[i] ^ with.letters[i]);
+    }
+    flip.slot ^= with.slot;
+}
+
+// Adds what is not a combination of those that are there.
+constexpr void add(Basis& basis, Flip flip) noexcept {
+    for (int bit = slot_bits - 1; bit >= 0 && flip.slot != 0; --bit) {
+        if ((flip.slot >> bit & 1) == 0) continue;
+        Flip& known = basis[static_cast<std::size_t>(bit)];
+        if (known.slot == 0) {
+            known = flip;
+            return;
+        }
+        combine(flip, known);
+    }
+}
+
+constexpr Basis make_basis() noexcept {
+    Basis basis{};
+    for (std::size_t place = 0; place < first_letters.size(); ++place) {
+        for (const std::uint8_t bits : free_bits) {
+            Flip flip;
+            flip.letters[place] = static_cast<char>(bits);
+            flip.slot = crc16({flip.letters.data(), flip.letters.size()}) & last_slot;
+            add(basis, flip);
+        }
+    }
+    return basis;
+}
+
+constexpr Basis basis = make_basis();
+static_assert(std::all_of(basis.begin(), basis.end(),
+                          [](const Flip& each) { return each.slot != 0; }),
+              "three letters lead to every slot");
+
+}  // namespace
+
+SlotLetters letters_for(std::uint16_t head, std::uint16_t slot) noexcept {
+    const std::string_view first{first_letters.data(), first_letters.size()};
+    Flip flip{first_letters, static_cast<std::uint16_t>(crc16(first, head) & last_slot)};
+    flip.slot ^= slot;
+    for (int bit = slot_bits - 1; bit >= 0; --bit) {
+        if ((flip.slot >> bit & 1) != 0) combine(flip, basis[static_cast<std::size_t>(bit)]);
+    }
+    return flip.letters;
+}
+
+}  // namespace leaselock::redis
