@@ -199,10 +199,10 @@ void expect(bench::Pipeline& redis, int type, long long integer) {
 void by_hand(benchmark::State& state, std::size_t count) {
     constexpr std::size_t batch = 1000;
     const std::string ttl = "30000";
-    std::vector<std::array<std::string, 3>> held;  // key, waiters, token
+    std::vector<std::array<std::string, 2>> held;  // key, token
     for (std::size_t i = 0; i < count; ++i) {
         const std::string key = "hazel:lock:stock-update-" + std::to_string(i);
-        held.push_back({key, "{" + key + "}:ll:w", "vm:12345/0123456789abcdef0123456789abcdef"});
+        held.push_back({key, "vm:12345/0123456789abcdef0123456789abcdef"});
     }
     bench::Pipeline redis;
     redis.append({"SCRIPT", "LOAD", std::string(leaselock::redis::scripts::renew_text)});
@@ -213,10 +213,10 @@ void by_hand(benchmark::State& state, std::size_t count) {
             for (std::size_t j = 0; j < batch; ++j) expect(redis, type, integer);
         }
     };
-    using Lock = std::array<std::string, 3>;
+    using Lock = std::array<std::string, 2>;
     in_batches(
         [&](const Lock& lock) {
-            return Words{"SET", lock[0], lock[2], "PX", ttl};
+            return Words{"SET", lock[0], lock[1], "PX", ttl};
         },
         REDIS_REPLY_STATUS, 0);
     const std::string sha1{leaselock::redis::scripts::renew_sha1};
@@ -224,7 +224,7 @@ void by_hand(benchmark::State& state, std::size_t count) {
         const Used begin;
         in_batches(
             [&](const Lock& lock) {
-                return Words{"EVALSHA", sha1, "2", lock[0], lock[1], lock[2], "60000"};
+                return Words{"EVALSHA", sha1, "1", lock[0], lock[1], "60000"};
             },
             REDIS_REPLY_INTEGER, 1);
         report(state, count, Used{} - begin);

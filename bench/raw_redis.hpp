@@ -50,6 +50,9 @@ class Pipeline {
         redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(),
                                lengths.data());
     }
+    void append_written(const std::string& command) {
+        redisAppendFormattedCommand(context_.get(), command.data(), command.size());
+    }
     Answer next() {
         void* reply = nullptr;
         if (redisGetReply(context_.get(), &reply) != REDIS_OK) throw std::runtime_error("closed");
@@ -59,6 +62,12 @@ class Pipeline {
   private:
     std::unique_ptr<redisContext, Free> context_;
 };
+
+// What stands behind a name in a text of INFO.
+inline double number_behind(const std::string& text, const char* name) {
+    const std::size_t at = text.find(name);
+    return at == std::string::npos ? 0 : std::atof(text.c_str() + at + std::strlen(name));
+}
 
 class Raw : private Pipeline {
   public:
@@ -119,10 +128,6 @@ class Raw : private Pipeline {
     std::string info(const char* section) {
         const Answer answer = command({"INFO", section});
         return {answer->str, answer->len};
-    }
-    static double number_behind(const std::string& text, const char* name) {
-        const std::size_t at = text.find(name);
-        return at == std::string::npos ? 0 : std::atof(text.c_str() + at + std::strlen(name));
     }
     std::string load(const char* script) { return command({"SCRIPT", "LOAD", script})->str; }
 
