@@ -191,6 +191,25 @@ class [[nodiscard]] LEASELOCK_EXPORT AcquireAwaitable : public detail::AcquireWa
         : AcquireWait{core, key, options.share, options, std::move(stop), ec} {}
 };
 
+// What LockManager::async_guard gives: to be awaited at once, and only once. Its co_await gives the
+// guard, or throws LockNotAcquired, or LockError. Nothing is sent before.
+class [[nodiscard]] LEASELOCK_EXPORT GuardAwaitable : public detail::AcquireWait {
+  public:
+    // See AcquireAwaitable.
+    template <class Executor>
+    [[nodiscard]] detail::Redirected<GuardAwaitable> resume_on(Executor& executor) && noexcept {
+        resume_by(executor);
+        return detail::Redirected<GuardAwaitable>{*this};
+    }
+    [[nodiscard]] ScopedDistributedLock await_resume() { return acquire_.take_lock(ec_).value(); }
+
+  private:
+    friend class LockManager;
+    GuardAwaitable(const std::shared_ptr<detail::Core>& core, std::string_view key,
+                   const LockOptions& options, std::stop_token stop)
+        : AcquireWait{core, key, options.share, options, std::move(stop), nullptr} {}
+};
+
 // What CountDownLatch::async_wait gives: to be awaited at once, and only once. Its co_await gives
 // whether the latch is open, as CountDownLatch::wait does, and throws what that throws, or tells it
 // by the error code. Nothing is held, and nothing is sent before.

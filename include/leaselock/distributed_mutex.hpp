@@ -24,6 +24,7 @@
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/requirements.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -43,6 +44,8 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     // Blocks until it is acquired, for ever if need be. Throws LockError, and std::system_error
     // {resource_deadlock_would_occur} if this thread holds it.
     void lock() LEASELOCK_ACQUIRE();
+    // The same until `stop` is requested; false then.
+    [[nodiscard]] bool lock(const std::stop_token& stop) LEASELOCK_TRY_ACQUIRE(true);
     // Does not wait; false if it is held, by this thread too. Throws LockError.
     [[nodiscard]] bool try_lock() LEASELOCK_TRY_ACQUIRE(true);
 
@@ -59,6 +62,11 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
         return try_lock_for(time - AnyClock::now());
     }
 
+    // As the fenced locks of Hazelcast: the fencing token, which rises with every grant; 0 if it is
+    // not acquired. Throw as lock() and try_lock().
+    [[nodiscard]] std::uint64_t lock_and_get_fence() LEASELOCK_ACQUIRE();
+    [[nodiscard]] std::uint64_t try_lock_and_get_fence() LEASELOCK_UNCHECKED;
+
     // Sends the release, and does not wait for its answer; never throws. Does nothing on a thread
     // that does not hold the mutex: the holder keeps it.
     void unlock() noexcept LEASELOCK_RELEASE();
@@ -69,6 +77,17 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     // Of the lock that this thread holds; 0 on a thread that does not hold the mutex, so a
     // FenceGuard refuses whoever writes after unlock().
     [[nodiscard]] std::uint64_t fencing_token() const noexcept;
+    // How long it may still be believed; 0 on a thread that does not hold the mutex.
+    [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
+    // Fires when the lock that this thread holds is lost: see ScopedDistributedLock::lost(). On a
+    // thread that does not hold the mutex: one that has fired.
+    [[nodiscard]] std::stop_token lost();
+
+    [[nodiscard]] const std::string& key() const noexcept { return key_; }
+    // Whether anybody holds the lock, in any process. For people to look at, as
+    // LockManager::inspect, which it is: one round trip, and over when it is told. Throws
+    // LockError.
+    [[nodiscard]] bool is_locked();
 
   private:
     friend class SharedDistributedMutex;
@@ -80,9 +99,10 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     // Unlocks it, and gives the lock, which is a reader's now. Throws LockLost; then it is locked
     // as before.
     [[nodiscard]] ScopedDistributedLock downgrade();
-    [[nodiscard]] bool lock_within(Duration time) LEASELOCK_UNCHECKED;
+    [[nodiscard]] bool lock_within(Duration time,
+                                   const std::stop_token& stop = {}) LEASELOCK_UNCHECKED;
     // Takes the turn among the threads of this process.
-    [[nodiscard]] bool take_turn(Clock::time_point until);
+    [[nodiscard]] bool take_turn(Clock::time_point until, const std::stop_token& stop);
     void give_turn() noexcept;
 
     LockManager& manager_;

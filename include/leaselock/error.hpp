@@ -46,6 +46,7 @@ enum class Errc : int {
     conflicting_use = 213,        // the key has another number of shares now, or another kind
     directory_unusable = 214,     // a lock directory that is full, read-only, missing or damaged
     not_promised = 215,           // the store promises less than the call requires
+    would_deadlock = 216,         // a call that waits, on the thread that resumes coroutines
     // unavailable
     connect_failed = 301,       // no connection within the time-out
     loading = 302,              // the server is reading its data, or lost its master
@@ -110,8 +111,10 @@ class LEASELOCK_EXPORT LockNotAcquired : public Error {
   public:
     enum class Reason { held, timed_out, cancelled };
 
+    // `limit`: what ended a wait that took `waited`; empty if the call did not wait.
     LockNotAcquired(Errc code, std::string_view key, std::string_view owner,
-                    std::chrono::milliseconds remaining);
+                    std::chrono::milliseconds remaining, std::chrono::milliseconds waited = {},
+                    std::string_view limit = {});
 
     [[nodiscard]] Reason reason() const noexcept;
     // The key without the manager's prefix.
@@ -123,12 +126,18 @@ class LEASELOCK_EXPORT LockNotAcquired : public Error {
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept {
         return holder_->remaining;
     }
+    // How long the call waited, and which option ended that, "retry_count 3 x retry_delay 100 ms"
+    // or "wait_timeout 2000 ms"; 0 and empty if it did not wait.
+    [[nodiscard]] std::chrono::milliseconds waited() const noexcept { return holder_->waited; }
+    [[nodiscard]] const std::string& limit() const noexcept { return holder_->limit; }
 
   private:
     struct Holder {
         std::string key;
         std::string owner;
         std::chrono::milliseconds remaining;
+        std::chrono::milliseconds waited;
+        std::string limit;
     };
     std::shared_ptr<const Holder> holder_;  // shared, so that a copy cannot throw
 };
@@ -137,9 +146,26 @@ class LEASELOCK_EXPORT LockNotAcquired : public Error {
 // has seen the token of a younger holder.
 class LEASELOCK_EXPORT LockLost : public Error {
   public:
+    enum class Cause {
+        not_held,  // by this guard, or on this thread: released, moved from, or never acquired
+        expired,   // the lease ended before a renewal was answered, or at its max_hold
+        taken,     // the store has it no more as ours, or the manager has ended
+        fenced,    // a resource has seen the token of a younger holder
+    };
+
     explicit LockLost(std::string_view key);
+    // `ago`: how long it has been lost.
+    LockLost(std::string_view key, Cause cause, std::chrono::milliseconds ago);
     // Errc::fenced_off: `token` was refused by a resource that has seen `newest`.
     LockLost(std::uint64_t token, std::uint64_t newest);
+
+    [[nodiscard]] Cause cause() const noexcept { return cause_; }
+    // Since when, as of the throw. 0 for not_held and fenced.
+    [[nodiscard]] std::chrono::milliseconds ago() const noexcept { return ago_; }
+
+  private:
+    Cause cause_ = Cause::not_held;
+    std::chrono::milliseconds ago_{0};
 };
 
 }  // namespace leaselock

@@ -32,6 +32,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/connect.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -67,13 +68,12 @@ struct HazelcastOptions {
 [[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> make_hazelcast_backend(
     const HazelcastOptions& options, std::error_code& ec);
 
-// A manager whose default backend is the cluster of that URL, registered as "hazelcast". Does no
-// I/O. `options.backend` is not used. Throws LockError: invalid_url, invalid_option.
-[[nodiscard]] LEASELOCK_EXPORT LockManager connect_hazelcast(std::string_view url,
-                                                             ManagerOptions options = {});
-// Throws nothing but bad_alloc; empty if `ec` says why.
-[[nodiscard]] LEASELOCK_EXPORT std::optional<LockManager> connect_hazelcast(std::string_view url,
-                                                                            ManagerOptions options,
-                                                                            std::error_code& ec);
+namespace detail {
+[[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> hazelcast_backend_of(
+    std::string_view url, const std::shared_ptr<Clock>& clock);
+// What includes this header connects by this scheme: see <leaselock/connect.hpp>.
+inline const bool knows_hazelcast =
+    register_scheme("hazelcast:", "hazelcast", hazelcast_backend_of);
+}  // namespace detail
 
 }  // namespace leaselock

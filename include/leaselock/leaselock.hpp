@@ -10,6 +10,7 @@
 #include <leaselock/blocking_backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/connect.hpp>
 #include <leaselock/copies.hpp>
 #include <leaselock/count_down_latch.hpp>
 #include <leaselock/distributed_lock.hpp>
@@ -30,6 +31,7 @@
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/observer.hpp>
 #include <leaselock/printable.hpp>
+#include <leaselock/reentrant_mutex.hpp>
 #include <leaselock/run_once.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 #include <leaselock/shared_distributed_mutex.hpp>

@@ -40,6 +40,7 @@ struct ManagerAccess;
 }  // namespace detail
 
 class AcquireAwaitable;
+class GuardAwaitable;
 
 class LEASELOCK_EXPORT LockManager {
   public:
@@ -106,6 +107,9 @@ class LEASELOCK_EXPORT LockManager {
                                    std::stop_token stop = {});
     AcquireAwaitable async_acquire(std::string_view key, const LockOptions& options,
                                    std::stop_token stop, std::error_code& ec);
+    // The same, whose co_await gives the guard, or throws what the constructor of a guard throws.
+    GuardAwaitable async_guard(std::string_view key, const LockOptions& options = {},
+                               std::stop_token stop = {});
     // Ends in callback(Acquired<ScopedDistributedLock>, std::error_code), which is called once
     // and must not throw: on the manager's thread for coroutines, or before this returns if the
     // call is refused. May throw bad_alloc; then it is not called. Where memory ran out later the
@@ -184,6 +188,7 @@ class LEASELOCK_EXPORT LockManager {
     friend class ScopedDistributedLock;
     friend struct detail::ManagerAccess;
     friend LockManager& default_manager();
+    friend void set_default_manager(LockManager manager);
 
     detail::LeasePtr acquire_lease(std::string_view key, const LockOptions& options,
                                    const std::stop_token& stop, detail::Failure& failure);
@@ -195,5 +200,8 @@ class LEASELOCK_EXPORT LockManager {
 // what the destructor does): what DISTRIBUTED_LOCK uses where it is given none. Register its
 // backends before its first use.
 [[nodiscard]] LEASELOCK_EXPORT LockManager& default_manager();
+// From then on it is this one. Once, and before its first use: throws LockError{registry_frozen}.
+// Until then it has memory, whose locks are of this process alone, and check() says so.
+LEASELOCK_EXPORT void set_default_manager(LockManager manager);
 
 }  // namespace leaselock

@@ -91,8 +91,9 @@ struct LockOptions {
     // the lock counts as lost. 10 ms or more. Unset: no limit.
     std::optional<Duration> max_hold{};
     // Release keeps the lock for the rest of this time, counted from the acquisition, so that a
-    // scheduled job does not run twice; so does the end of the process, at most for the ttl. 0 to
-    // 24 h.
+    // scheduled job does not run twice; so does the end of the process. 0 to the least of ttl,
+    // max_hold and 24 h. Where no ttl is given, it is this one if that is longer than the
+    // manager's.
     Duration min_hold = std::chrono::milliseconds{0};
     // How much of the lock: `exclusive` all of it, `shared` a reader's share, {2, 10} two of ten
     // permits. What waits for shares is served in the order of arrival, as all that waits.

@@ -46,6 +46,7 @@ class LEASELOCK_EXPORT LogObserver final : public Observer {
     void on_contended(const LockEvent& event) override;
     void on_renewed(const LockEvent& event) override;
     void on_lost(const LockEvent& event) override;
+    void on_ended_after_loss(const LockEvent& event) override;
     void on_released(const LockEvent& event) override;
     void on_error(const LockEvent& event) override;
     void on_cleanup(const LockEvent& event) override;

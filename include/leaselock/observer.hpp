@@ -52,6 +52,10 @@ class LEASELOCK_EXPORT Observer {
     virtual void on_renewed(const LockEvent& /*event*/) {}
     // The holder does not hold any more, and did not release. Once for a lock.
     virtual void on_lost(const LockEvent& /*event*/) {}
+    // A function under DISTRIBUTED_LOCK has ended, and its lock was lost before: what it did since
+    // may not have been alone. Once for a call, after on_lost. A loss that shows only by the answer
+    // to the release is none of these.
+    virtual void on_ended_after_loss(const LockEvent& /*event*/) {}
     // The holder let go of it. Whether that has arrived is another question; see on_cleanup.
     virtual void on_released(const LockEvent& /*event*/) {}
     // A call failed, or a renewal did, which will be tried again.

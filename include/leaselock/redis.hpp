@@ -27,8 +27,8 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/connect.hpp>
 #include <leaselock/detail/export.hpp>
-#include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 
 namespace leaselock {
@@ -64,6 +64,9 @@ struct RedisOptions {
     // &max_in_flight=1000, and the fields of TlsOptions (verify=on, verify=off). Percent-encoded
     // where need be.
     std::string url = "redis://127.0.0.1:6379/0";
+    // A name or an address, as it is: nothing in it is encoded or in brackets. And 1 to 65'535.
+    std::string host{};
+    std::optional<int> port{};
     // The user of the server's ACL, and its password.
     std::string username{};
     std::string password{};
@@ -104,13 +107,13 @@ struct RedisOptions {
 [[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> make_redis_backend(
     const RedisOptions& options, std::error_code& ec);
 
-// A manager whose default backend is the server of that URL, registered as "redis". Does no I/O.
-// `options.backend` is not used. Throws LockError: invalid_url, invalid_option.
-[[nodiscard]] LEASELOCK_EXPORT LockManager connect(std::string_view url,
-                                                   ManagerOptions options = {});
-// Throws nothing but bad_alloc; empty if `ec` says why.
-[[nodiscard]] LEASELOCK_EXPORT std::optional<LockManager> connect(std::string_view url,
-                                                                  ManagerOptions options,
-                                                                  std::error_code& ec);
+namespace detail {
+[[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> redis_backend_of(
+    std::string_view url, const std::shared_ptr<Clock>& clock);
+// What includes this header connects by these schemes: see <leaselock/connect.hpp>.
+inline const bool knows_redis = register_scheme("redis:", "redis", redis_backend_of) &&
+                                register_scheme("rediss:", "redis", redis_backend_of) &&
+                                register_scheme("redis+unix:", "redis", redis_backend_of);
+}  // namespace detail
 
 }  // namespace leaselock

@@ -20,19 +20,12 @@
 #include <type_traits>
 #include <utility>
 
-#include <leaselock/detail/export.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 #include <leaselock/with_lock.hpp>
 
 namespace leaselock {
-
-namespace detail {
-// Nothing: it runs elsewhere, or ran a moment ago. Throws LockError.
-[[nodiscard]] LEASELOCK_EXPORT std::optional<ScopedDistributedLock> begin_run(
-    LockManager& manager, std::string_view name, const LockOptions& options);
-}  // namespace detail
 
 // Runs `job()` or `job(guard)`, unless it is running anywhere, or its min_hold is not over. Gives
 // the job's result in a std::optional, which is empty if it did not run; a bool, whether it ran,
@@ -44,7 +37,7 @@ template <class Job>
 auto run_once(LockManager& manager, std::string_view name, const LockOptions& options, Job&& job) {
     using Result = std::remove_cvref_t<decltype(detail::invoke_with(
         job, std::declval<ScopedDistributedLock&>()))>;
-    std::optional<ScopedDistributedLock> guard = detail::begin_run(manager, name, options);
+    auto guard = manager.try_acquire(name, options);
     if constexpr (std::is_void_v<Result>) {
         if (!guard) return false;
         detail::invoke_with(job, *guard);

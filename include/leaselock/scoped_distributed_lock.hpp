@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/lease_ptr.hpp>
@@ -31,6 +32,7 @@ class LockManager;
 class ReleaseAwaitable;
 
 namespace detail {
+class AnnotatedLock;
 class AsyncAcquire;
 }  // namespace detail
 
@@ -86,7 +88,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // the manager has gone. Not for a lock that is over already.
     [[nodiscard]] std::stop_token lost();
 
-    // Throws LockLost if it is not held. Ask before what cannot be undone. Does not block.
+    // Throws LockLost, which says why and since when, if it is not held. Ask before what cannot be
+    // undone. Does not block.
     void ensure() const;
     // The same as a code: Errc::lost, or none.
     void ensure(std::error_code& ec) const noexcept;
@@ -136,6 +139,7 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     friend class LockManager;
     friend class Leadership;
     friend class ScopedLockSet;
+    friend class detail::AnnotatedLock;
     friend class detail::AsyncAcquire;
     explicit ScopedDistributedLock(detail::LeasePtr lease) noexcept : lease_{std::move(lease)} {}
     // One more guard of the same lock. Whichever releases first, releases it.
@@ -145,5 +149,22 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
 
     detail::LeasePtr lease_;
 };
+
+namespace detail {
+
+// The guard of DISTRIBUTED_LOCK: a function that ends after its lease was lost notifies observers.
+class [[nodiscard]] LEASELOCK_EXPORT AnnotatedLock {
+  public:
+    // NOLINTNEXTLINE(google-explicit-constructor): what a macro makes of a guard.
+    AnnotatedLock(ScopedDistributedLock lock) noexcept : lock_{std::move(lock)} {}
+    AnnotatedLock(const AnnotatedLock&) = delete;
+    AnnotatedLock& operator=(const AnnotatedLock&) = delete;
+    ~AnnotatedLock();
+
+  private:
+    ScopedDistributedLock lock_;
+};
+
+}  // namespace detail
 
 }  // namespace leaselock

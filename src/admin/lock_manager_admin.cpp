@@ -2,6 +2,7 @@
 #include <leaselock/lock_manager.hpp>
 
 #include "admin/admin.hpp"
+#include "core/core.hpp"
 
 namespace leaselock {
 
@@ -53,14 +54,31 @@ std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_
     }
 }
 
+namespace {
+
+// Memory in production is the first mistake of those who come from decorators.
+std::vector<Finding> checked(detail::Core& core, std::string_view backend) {
+    const bool is_process_local = core.is_process_local();
+    std::vector<Finding> findings = detail::check(core, backend);
+    if (!is_process_local) return findings;
+    findings.push_back({.severity = Finding::Severity::problem,
+                        .subject = "default manager",
+                        .found = "nobody has set it, so its locks are of this process alone",
+                        .advice = "call set_default_manager(connect(url)) before its first use, "
+                                  "or give the lock a manager"});
+    return findings;
+}
+
+}  // namespace
+
 std::vector<Finding> LockManager::check(std::string_view backend) {
-    return detail::check(*core_, backend);
+    return checked(*core_, backend);
 }
 
 std::vector<Finding> LockManager::check(std::string_view backend, std::error_code& ec) {
     ec.clear();
     try {
-        return detail::check(*core_, backend);
+        return checked(*core_, backend);
     } catch (const LockError& error) {
         ec = error.code();
         return {};

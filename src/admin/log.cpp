@@ -55,6 +55,9 @@ void LogObserver::on_acquired(const LockEvent& event) { log(LogLevel::debug, "ac
 void LogObserver::on_contended(const LockEvent& event) { log(LogLevel::info, "contended", event); }
 void LogObserver::on_renewed(const LockEvent& event) { log(LogLevel::debug, "renewed", event); }
 void LogObserver::on_lost(const LockEvent& event) { log(LogLevel::error, "lost", event); }
+void LogObserver::on_ended_after_loss(const LockEvent& event) {
+    log(LogLevel::error, "ended_after_loss", event);
+}
 void LogObserver::on_released(const LockEvent& event) { log(LogLevel::debug, "released", event); }
 void LogObserver::on_error(const LockEvent& event) { log(LogLevel::warning, "error", event); }
 void LogObserver::on_cleanup(const LockEvent& event) {

@@ -28,6 +28,7 @@ const char* text(Errc code) noexcept {
         case Errc::conflicting_use: return "the key has another number or kind of shares now";
         case Errc::directory_unusable: return "the lock directory cannot be used";
         case Errc::not_promised: return "the backend promises less than is required";
+        case Errc::would_deadlock: return "a call that waits would block the thread of coroutines";
         case Errc::connect_failed: return "cannot be reached";
         case Errc::loading: return "the server is loading";
         case Errc::read_only: return "the server is a read-only replica";
@@ -70,6 +71,7 @@ std::errc nearest(Errc code) noexcept {
         case Errc::corrupt: return std::errc::bad_message;
         case Errc::not_supported:
         case Errc::not_promised: return std::errc::not_supported;
+        case Errc::would_deadlock: return std::errc::resource_deadlock_would_occur;
         case Errc::forked: return std::errc::operation_not_permitted;
         case Errc::conflicting_use: return std::errc::invalid_argument;
         case Errc::directory_unusable: return std::errc::io_error;
@@ -130,9 +132,22 @@ class FamilyCategory final : public std::error_category {
 };
 
 std::string holder_text(std::string_view key, std::string_view owner,
-                        std::chrono::milliseconds remaining) {
-    return fmt::format("lock '{}' not acquired, holder {}, its lease has {} ms to run", key,
+                        std::chrono::milliseconds remaining, std::chrono::milliseconds waited,
+                        std::string_view limit) {
+    const std::string wait =
+        limit.empty() ? "" : fmt::format(" after {} ms ({})", waited.count(), limit);
+    return fmt::format("lock '{}' not acquired{}, holder {}, its lease has {} ms to run", key, wait,
                        owner.empty() ? "unknown to leaselock" : owner, remaining.count());
+}
+
+std::string_view words(LockLost::Cause cause) {
+    switch (cause) {
+        case LockLost::Cause::not_held: return "it is not held here";
+        case LockLost::Cause::expired: return "its lease ended";
+        case LockLost::Cause::taken: return "the store has it no more as ours";
+        case LockLost::Cause::fenced: break;
+    }
+    return "it was fenced off";
 }
 
 }  // namespace
@@ -151,11 +166,11 @@ Error::Error(std::error_code code, std::string_view text)
     : std::system_error(code, printable(text)) {}
 
 LockNotAcquired::LockNotAcquired(Errc code, std::string_view key, std::string_view owner,
-                                 std::chrono::milliseconds remaining)
-    : Error(make_error_code(code), holder_text(key, owner, remaining)),
-      holder_(
-          std::make_shared<const Holder>(Holder{std::string(key), std::string(owner), remaining})) {
-}
+                                 std::chrono::milliseconds remaining,
+                                 std::chrono::milliseconds waited, std::string_view limit)
+    : Error(make_error_code(code), holder_text(key, owner, remaining, waited, limit)),
+      holder_(std::make_shared<const Holder>(
+          Holder{std::string(key), std::string(owner), remaining, waited, std::string(limit)})) {}
 
 LockNotAcquired::Reason LockNotAcquired::reason() const noexcept {
     if (code() == Errc::wait_timed_out) return Reason::timed_out;
@@ -165,9 +180,16 @@ LockNotAcquired::Reason LockNotAcquired::reason() const noexcept {
 LockLost::LockLost(std::string_view key)
     : Error(make_error_code(Errc::lost), fmt::format("lock '{}'", key)) {}
 
+LockLost::LockLost(std::string_view key, Cause cause, std::chrono::milliseconds ago)
+    : Error(make_error_code(Errc::lost),
+            fmt::format("lock '{}' lost {} ms ago: {}", key, ago.count(), words(cause))),
+      cause_{cause},
+      ago_{ago} {}
+
 LockLost::LockLost(std::uint64_t token, std::uint64_t newest)
     : Error(make_error_code(Errc::fenced_off),
             fmt::format("fencing token {} is not in the range of {} to 2^53 - 1", token,
-                        newest == 0 ? 1 : newest)) {}
+                        newest == 0 ? 1 : newest)),
+      cause_{Cause::fenced} {}
 
 }  // namespace leaselock

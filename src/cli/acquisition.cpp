@@ -21,8 +21,9 @@ namespace {
 using std::chrono::milliseconds;
 
 LockOptions lock_options(const Options& options, std::optional<milliseconds> wait) {
-    LockOptions result{
-        .ttl = options.run.ttl, .min_hold = options.run.min_hold, .share = options.run.share};
+    LockOptions result{.ttl = std::max(options.run.ttl, options.run.min_hold),
+                       .min_hold = options.run.min_hold,
+                       .share = options.run.share};
     if (wait != milliseconds{0}) result.wait_timeout = wait ? Duration{*wait} : forever;
     return result;
 }

@@ -59,6 +59,11 @@ bool BackendRegistry::set_default(std::string_view name, Failure& failure) {
     return true;
 }
 
+bool BackendRegistry::is_untouched() const {
+    const MutexLock lock{mutex_};
+    return backends_.size() == 1 && default_name_ == "memory";
+}
+
 bool BackendRegistry::freeze(Failure& failure) {
     const MutexLock lock{mutex_};
     if (frozen_.load(std::memory_order_relaxed)) return true;

@@ -31,6 +31,11 @@ class BackendRegistry {
     // That of that name, or the default one, or null and why. Freezes the registry.
     [[nodiscard]] Backend* choose(std::string_view name, Failure& failure);
 
+    // Whether it has been used.
+    [[nodiscard]] bool is_frozen() const noexcept { return frozen_; }
+    // Whether nothing was registered, and nothing made default.
+    [[nodiscard]] bool is_untouched() const;
+
     // Of all that may have been used.
     [[nodiscard]] std::uint64_t reconnects() const;
 

@@ -19,6 +19,16 @@ Errc reason(const AcquireMachine& machine, Claim claim) noexcept {
     return its == Family::refused ? Errc::unexpected_reply : Errc::command_timed_out;
 }
 
+// What ended a wait, in words.
+std::string limit_of(const LockOptions& options, Errc error) {
+    if (error == Errc::cancelled) return "its std::stop_token";
+    if (options.wait_timeout) {
+        return fmt::format("wait_timeout {} ms", options.wait_timeout->value().count());
+    }
+    return fmt::format("retry_count {} x retry_delay {} ms", options.retry_count,
+                       options.retry_delay.value().count());
+}
+
 void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,
                   std::chrono::nanoseconds waited) noexcept {
     Runtime& runtime = lease.runtime();
@@ -59,6 +69,8 @@ bool conclude(LeasePtr& lease, const AcquireMachine& machine, const LockOptions&
     tell_failure(*lease, failure, span.end, waited);
     if (failure.contended()) {
         failure.key = lease->key();
+        if (machine.plan().wait) failure.limit = limit_of(options, failure.error);
+        failure.waited = std::chrono::floor<std::chrono::milliseconds>(waited);
     } else {
         failure.detail = fmt::format("lock '{}'{}{}", lease->key(),
                                      failure.detail.empty() ? "" : ": ", failure.detail);

@@ -8,6 +8,7 @@
 
 #include "core/conclusion.hpp"
 #include "core/execute.hpp"
+#include "core/reactor.hpp"
 #include "core/settings.hpp"
 #include "core/validation.hpp"
 
@@ -74,6 +75,12 @@ LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
 bool Core::acquire(const std::shared_ptr<Core>& self, std::string_view key, Claim claim,
                    const LockOptions& options, const std::stop_token& stop, LeasePtr& lease,
                    Failure& failure) {
+    if (patience(options) && Reactor::is_this_thread()) {
+        failure.set(
+            Errc::would_deadlock,
+            fmt::format("lock '{}': co_await async_acquire, or .resume_on(an executor)", key));
+        return false;
+    }
     lease = make_lease(self, key, claim, options, failure);
     // From here on the lease keeps the core alive: a wait may outlast the manager.
     return lease != nullptr && self->acquire(lease, options, stop, failure);
@@ -130,6 +137,14 @@ void Core::shut_down(std::shared_ptr<Core> core) noexcept {
         return;
     }
     core->runtime_.stop(core->options_.shutdown_timeout.value());
+}
+
+bool Core::is_process_local() const { return is_stopgap_ && registry_.is_untouched(); }
+
+bool Core::replace(Failure& failure) {
+    if (is_stopgap_ && !registry_.is_frozen()) return true;
+    failure.set(Errc::registry_frozen, "the default manager is set once, before its first use");
+    return false;
 }
 
 LockStats Core::stats() {

@@ -54,6 +54,13 @@ class Core {
     // The backend for a call that names `name`, or null and why. Freezes the registry.
     [[nodiscard]] Backend* backend_for(std::string_view name, Failure& failure);
 
+    // The manager stands where nobody has set one.
+    void is_stopgap() noexcept { is_stopgap_ = true; }
+    // Whether it does, and has nothing but memory.
+    [[nodiscard]] bool is_process_local() const;
+    // Whether another may be put in the place of this one; or why not.
+    [[nodiscard]] bool replace(Failure& failure);
+
     [[nodiscard]] const ManagerOptions& options() const noexcept { return options_; }
     [[nodiscard]] Clock& clock() const noexcept { return *options_.clock; }
     [[nodiscard]] Runtime& runtime() noexcept { return runtime_; }
@@ -72,6 +79,7 @@ class Core {
     const ManagerOptions options_;
     Runtime runtime_;
     BackendRegistry registry_;
+    bool is_stopgap_ = false;
 };
 
 }  // namespace leaselock::detail

@@ -17,6 +17,8 @@ struct Failure {
     std::string key{};                       // contended: without the prefix
     std::string owner{};                     // contended: who holds it
     std::chrono::milliseconds remaining{0};  // contended: how long at most
+    std::chrono::milliseconds waited{0};     // contended: for so long,
+    std::string limit{};                     // and until this; empty: it did not wait
     std::exception_ptr thrown{};             // stands for all of the above
 
     void set(Errc what, std::string words) {
@@ -30,7 +32,7 @@ struct Failure {
     // Throws LockNotAcquired or LockError, as the family says.
     [[noreturn]] void raise() const {
         if (thrown) std::rethrow_exception(thrown);
-        if (contended()) throw LockNotAcquired(error, key, owner, remaining);
+        if (contended()) throw LockNotAcquired(error, key, owner, remaining, waited, limit);
         throw LockError(error, detail);
     }
 };

@@ -58,7 +58,7 @@ bool HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
 
 void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept {
     lease.hold.state = HoldState::lost;
-    lease.end();
+    lease.lose(now);
     shard.heap.remove(lease);
     LockStats& stats = stats_of(shard, lease);
     ++stats.lost;

@@ -68,7 +68,9 @@ Clock::duration Lease::left() const noexcept {
     if (until == over || origin_.is_copied()) return {};
     const Clock::rep now = clock_->now().time_since_epoch().count();
     while (until != over && until <= now) {
-        if (deadline_.compare_exchange_weak(until, over)) until = over;
+        if (!deadline_.compare_exchange_weak(until, over)) continue;
+        lost_at_.store(until, std::memory_order_relaxed);
+        until = over;
     }
     return Clock::duration{until == over ? 0 : until - now};
 }
@@ -76,6 +78,21 @@ Clock::duration Lease::left() const noexcept {
 bool Lease::held() const noexcept { return left() > Clock::duration::zero(); }
 
 milliseconds Lease::remaining() const noexcept { return std::chrono::floor<milliseconds>(left()); }
+
+void Lease::lose(Clock::time_point now) noexcept {
+    const Clock::rep at = now.time_since_epoch().count();
+    const Clock::rep until = deadline_.load(std::memory_order_acquire);
+    if (until != over) lost_at_.store(until <= at ? until : -at, std::memory_order_relaxed);
+    deadline_.store(over, std::memory_order_release);
+}
+
+LockLost Lease::loss() const {
+    const Clock::rep at = lost_at_.load(std::memory_order_relaxed);
+    if (at == 0 || is_released_ || origin_.is_copied()) return LockLost{key()};
+    const Clock::time_point when{Clock::duration{std::abs(at)}};
+    return {key(), at > 0 ? LockLost::Cause::expired : LockLost::Cause::taken,
+            std::chrono::floor<milliseconds>(clock_->now() - when)};
+}
 
 bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept {
     Clock::rep expected = from.time_since_epoch().count();

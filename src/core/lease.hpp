@@ -23,6 +23,7 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
 #include "core/answers.hpp"
@@ -95,6 +96,10 @@ class Lease {
     // Moves the deadline. False: it is over already, and stays so.
     bool move_deadline(Clock::time_point from, Clock::time_point to) noexcept;
     void end() noexcept { deadline_.store(over, std::memory_order_release); }
+    // It ends by a loss, at `now`, if nobody has seen its deadline pass before.
+    void lose(Clock::time_point now) noexcept;
+    // Of a lease that is held no more: why, and since when.
+    [[nodiscard]] LockLost loss() const;
 
     // It is held from now on; `ttl` is what renewals ask for.
     void granted(const Grant& grant, std::chrono::milliseconds ttl,
@@ -188,6 +193,8 @@ class Lease {
     std::atomic<bool> is_reader_{false};
     std::uint64_t fencing_token_ = 0;
     mutable std::atomic<Clock::rep> deadline_{over};
+    // When it was lost: by its deadline, or, negative, before that. 0: it was not.
+    mutable std::atomic<Clock::rep> lost_at_{0};
     Clock::time_point granted_at_{};
     Clock::time_point keep_until_{};
     std::int64_t owed_until_ = 0;

@@ -110,10 +110,18 @@ std::vector<TemplateStats> LockManager::stats_by_template() const {
     return core_->stats_by_template();
 }
 
+void set_default_manager(LockManager manager) {
+    LockManager& standard = default_manager();
+    Failure failure;
+    if (!standard.core_->replace(failure)) failure.raise();
+    standard = std::move(manager);
+}
+
 // Never destroyed, so that it is there for whatever ends after it; but what it owes is delivered.
 LockManager& default_manager() {
     static LockManager& manager = []() -> LockManager& {
         static auto* const made = new LockManager;
+        made->core_->is_stopgap();
         std::atexit([] { detail::Core::shut_down(made->core_); });
         return *made;
     }();

@@ -104,7 +104,13 @@ void Reactor::answered(Task& task) noexcept {
     thread = waker_.wake();
 }
 
+// Trivial, so it is there until the thread ends.
+thread_local bool is_reactor_thread = false;
+
+bool Reactor::is_this_thread() noexcept { return is_reactor_thread; }
+
 void Reactor::run() noexcept {
+    is_reactor_thread = true;
     mutex_.lock();
     while (!stopping_ || tasks_ != 0) {
         collect(clock_->now());

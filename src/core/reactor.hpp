@@ -75,6 +75,10 @@ class Reactor {
         Backend* backend_ = nullptr;
     };
 
+    // Whether the calling thread is that of a Reactor: whoever waits there waits for those whom it
+    // has to resume.
+    [[nodiscard]] static bool is_this_thread() noexcept;
+
     explicit Reactor(std::shared_ptr<Clock> clock) noexcept : clock_{std::move(clock)} {}
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;

@@ -59,7 +59,8 @@ std::string_view ScopedDistributedLock::owner_token() const noexcept {
 void ScopedDistributedLock::extend(Duration ttl) {
     Failure failure;
     if (lease_ != nullptr && detail::extend(*lease_, ttl, failure)) return;
-    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
+    if (lease_ == nullptr) throw LockLost(key());
+    if (failure.error == Errc::lost) throw lease_->loss();
     failure.raise();
 }
 
@@ -73,7 +74,8 @@ void ScopedDistributedLock::extend(Duration ttl, std::error_code& ec) {
 void ScopedDistributedLock::downgrade() {
     Failure failure;
     if (lease_ != nullptr && detail::downgrade(*lease_, failure)) return;
-    if (lease_ == nullptr || failure.error == Errc::lost) throw LockLost(key());
+    if (lease_ == nullptr) throw LockLost(key());
+    if (failure.error == Errc::lost) throw lease_->loss();
     failure.raise();
 }
 
@@ -85,11 +87,17 @@ void ScopedDistributedLock::downgrade(std::error_code& ec) {
 }
 
 void ScopedDistributedLock::ensure() const {
-    if (!owns_lock()) throw LockLost(key());
+    if (owns_lock()) return;
+    if (lease_ == nullptr) throw LockLost(key());
+    throw lease_->loss();
 }
 
 void ScopedDistributedLock::ensure(std::error_code& ec) const noexcept {
     ec = owns_lock() ? std::error_code{} : make_error_code(Errc::lost);
+}
+
+detail::AnnotatedLock::~AnnotatedLock() {
+    if (lock_.lease_ != nullptr) tell_if_lost(*lock_.lease_);
 }
 
 ReleaseResult ScopedDistributedLock::release() noexcept {

@@ -1,5 +1,7 @@
 #include "core/settings.hpp"
 
+#include <algorithm>
+
 #include "core/failure.hpp"
 #include "core/validation.hpp"
 
@@ -17,10 +19,14 @@ std::optional<std::chrono::milliseconds> patience(const LockOptions& options) no
     return options.retry_count * options.retry_delay.value();
 }
 
+Duration ttl_of(const ManagerOptions& manager, const LockOptions& options) noexcept {
+    return options.ttl.value_or(std::max(manager.default_ttl, options.min_hold));
+}
+
 AcquireMachine::Plan plan(const ManagerOptions& manager, const LockOptions& options,
                           std::uint32_t seed, Clock::time_point now) noexcept {
     const auto time = patience(options);
-    return {.ttl = options.ttl.value_or(manager.default_ttl).value(),
+    return {.ttl = ttl_of(manager, options).value(),
             .wait = time.has_value(),
             .deadline = saturating_add(now, time.value_or(std::chrono::milliseconds{0})),
             .retry_delay = options.retry_delay.value(),

@@ -21,6 +21,9 @@ namespace leaselock::detail {
 [[nodiscard]] std::optional<std::chrono::milliseconds> patience(
     const LockOptions& options) noexcept;
 
+// The store keeps the lock of a process that died for its ttl, so that covers the min_hold.
+[[nodiscard]] Duration ttl_of(const ManagerOptions& manager, const LockOptions& options) noexcept;
+
 // How a call that begins at `now` acquires. `seed`: random bits for jitter.
 [[nodiscard]] AcquireMachine::Plan plan(const ManagerOptions& manager, const LockOptions& options,
                                         std::uint32_t seed, Clock::time_point now) noexcept;

@@ -89,6 +89,13 @@ bool check_shape(std::string_view prefix, std::string_view key, Failure& failure
     return false;
 }
 
+// The longest min_hold: the lock of a process that died is kept for its ttl, and the guard is
+// believed for its max_hold.
+milliseconds most_hold(const LockOptions& options) noexcept {
+    const Duration most{max_ttl};
+    return std::min(options.ttl.value_or(most), options.max_hold.value_or(most)).value();
+}
+
 bool check_share(Claim share, Failure& failure) {
     if (share.is_valid()) return true;
     const bool is_some = share.of() >= 1 && share.of() <= max_permits;
@@ -162,7 +169,7 @@ bool check_options(const LockOptions& options, Failure& failure) {
     return check_share(options.share, failure) && check_require(options.require, failure) &&
            in_range("retry_delay", options.retry_delay, milliseconds{1}, std::chrono::hours{1},
                     failure) &&
-           in_range("min_hold", options.min_hold, milliseconds{0}, max_ttl, failure);
+           in_range("min_hold", options.min_hold, milliseconds{0}, most_hold(options), failure);
 }
 
 bool check_promises(std::string_view name, const Guarantees& promised, const Guarantees& required,

@@ -102,6 +102,11 @@ AcquireAwaitable LockManager::async_acquire(std::string_view key, const LockOpti
     return {core_, key, options, std::move(stop), &ec};
 }
 
+GuardAwaitable LockManager::async_guard(std::string_view key, const LockOptions& options,
+                                        std::stop_token stop) {
+    return {core_, key, options, std::move(stop)};
+}
+
 ReleaseAwaitable ScopedDistributedLock::async_release() {
     return {std::move(same().lease_), nullptr};
 }

@@ -15,11 +15,15 @@ void DistributedMutex::refuse_in_child() const {
 }
 
 // Waits in slices of real time: how long a turn takes is not for a manual clock to say.
-bool DistributedMutex::take_turn(Clock::time_point until) {
+bool DistributedMutex::take_turn(Clock::time_point until, const std::stop_token& stop) {
     const auto clock = boot_clock();
+    const std::stop_callback wake{stop, [this] {
+                                      const detail::MutexLock lock{mutex_};
+                                      turn_over_.notify_all();
+                                  }};
     mutex_.lock();
     while (owner_.load(std::memory_order_relaxed) != std::thread::id{}) {
-        const auto left = until - clock->now();
+        const auto left = stop.stop_requested() ? Clock::duration{} : until - clock->now();
         if (is_mine() || left <= Clock::duration::zero()) {
             const bool relock = is_mine() && left > Clock::duration::zero();
             mutex_.unlock();
@@ -44,16 +48,16 @@ void DistributedMutex::give_turn() noexcept {
     turn_over_.notify_one();
 }
 
-bool DistributedMutex::lock_within(Duration time) {
+bool DistributedMutex::lock_within(Duration time, const std::stop_token& stop) {
     refuse_in_child();
     const auto clock = boot_clock();
     const auto until = detail::saturating_add(clock->now(), time.value());
-    if (!take_turn(until)) return false;
+    if (!take_turn(until, stop)) return false;
     try {
         const Clock::duration left = until - clock->now();
         const bool waits = time.value().count() > 0 && time != forever;
         held_ = manager_.acquire(
-            key_, options_.waiting(waits ? std::max(Duration{left}, Duration{1ms}) : time));
+            key_, options_.waiting(waits ? std::max(Duration{left}, Duration{1ms}) : time), stop);
     } catch (...) {
         give_turn();
         throw;
@@ -66,6 +70,17 @@ void DistributedMutex::lock() {
     // Contention cannot end a wait for ever, so nothing but success returns.
     while (!lock_within(forever)) {
     }
+}
+
+bool DistributedMutex::lock(const std::stop_token& stop) { return lock_within(forever, stop); }
+
+std::uint64_t DistributedMutex::lock_and_get_fence() {
+    lock();
+    return fencing_token();
+}
+
+std::uint64_t DistributedMutex::try_lock_and_get_fence() {
+    return try_lock() ? fencing_token() : 0;
 }
 
 bool DistributedMutex::try_lock() { return lock_within(std::chrono::milliseconds{0}); }
@@ -97,6 +112,19 @@ void DistributedMutex::ensure() const {
     if (!is_mine() || !held_) throw LockLost(key_);
     held_->ensure();
 }
+
+std::chrono::milliseconds DistributedMutex::remaining() const noexcept {
+    return is_mine() && held_ ? held_->remaining() : std::chrono::milliseconds{0};
+}
+
+std::stop_token DistributedMutex::lost() {
+    if (is_mine() && held_) return held_->lost();
+    std::stop_source over;
+    over.request_stop();
+    return over.get_token();
+}
+
+bool DistributedMutex::is_locked() { return manager_.inspect(key_, options_.value().backend).held; }
 
 std::uint64_t DistributedMutex::fencing_token() const noexcept {
     return is_mine() && held_ ? held_->fencing_token() : 0;

@@ -125,7 +125,8 @@ std::stop_token OwnedLock::lost() {
 }
 
 void OwnedLock::ensure() const {
-    if (!owns_lock()) throw LockLost(key());
+    if (key_ == nullptr) throw LockLost(key());
+    key_->lock->ensure();
 }
 
 void OwnedLock::ensure(std::error_code& ec) const noexcept {

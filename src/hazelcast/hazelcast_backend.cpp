@@ -46,6 +46,11 @@ std::shared_ptr<Backend> make_hazelcast_backend(const HazelcastOptions& options)
     return std::make_shared<HazelcastBackend>(hazelcast::settings_of(options), options.clock);
 }
 
+std::shared_ptr<Backend> detail::hazelcast_backend_of(std::string_view url,
+                                                      const std::shared_ptr<Clock>& clock) {
+    return make_hazelcast_backend({.url = std::string{url}, .clock = clock});
+}
+
 std::shared_ptr<Backend> make_hazelcast_backend(const HazelcastOptions& options,
                                                 std::error_code& ec) {
     ec.clear();

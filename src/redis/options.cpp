@@ -166,6 +166,25 @@ RedisOptions merged(const wire::Url& url, RedisOptions options) {
     return options;
 }
 
+// Where the fields say that the server is.
+wire::Url placed(wire::Url url, const RedisOptions& options) {
+    const bool is_set = !options.host.empty() || options.port.has_value();
+    if (is_set && !url.unix_path.empty()) {
+        throw LockError(Errc::invalid_option, "host or port is set beside a redis+unix: URL");
+    }
+    if (options.host.find_first_of(std::string_view{"/@[] \0\r\n", 8}) != std::string::npos) {
+        throw LockError(Errc::invalid_option,
+                        "host is no name or address, without scheme, user, port and brackets");
+    }
+    if (options.port && (*options.port < 1 || *options.port > 65'535)) {
+        throw LockError(Errc::invalid_option,
+                        fmt::format("port = {}, allowed are 1 to 65535", *options.port));
+    }
+    if (!options.host.empty()) url.host = options.host;
+    if (options.port) url.port = static_cast<std::uint16_t>(*options.port);
+    return url;
+}
+
 // Null if the options have no callback.
 std::function<Credentials()> asking(const RedisOptions& options, int database) {
     if (options.credentials == nullptr) return nullptr;
@@ -183,7 +202,7 @@ LinkSettings settings_of(const RedisOptions& given) {
     if (given.clock == nullptr) {
         throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
     }
-    const wire::Url url = wire::parse_url(given.url);
+    const wire::Url url = placed(wire::parse_url(given.url), given);
     const RedisOptions options = merged(url, given);
     wire::Url shown_url = url;
     shown_url.password = options.password;

@@ -37,6 +37,7 @@ constexpr Row table[] = {
     {Errc::tls_failed, 211, Family::refused, std::errc::permission_denied},
     {Errc::directory_unusable, 214, Family::refused, std::errc::io_error},
     {Errc::not_promised, 215, Family::refused, std::errc::not_supported},
+    {Errc::would_deadlock, 216, Family::refused, std::errc::resource_deadlock_would_occur},
     {Errc::connect_failed, 301, Family::unavailable, std::errc::not_connected},
     {Errc::loading, 302, Family::unavailable, std::errc::resource_unavailable_try_again},
     {Errc::read_only, 303, Family::unavailable, std::errc::read_only_file_system},

@@ -93,9 +93,9 @@ TEST(HazelcastOptions, ValuesOutOfRangeAreRefused) {
     EXPECT_TRUE(refused({.max_in_flight = 1'000'001}));
     EXPECT_TRUE(refused({.clock = nullptr}));
     std::error_code ec;
-    EXPECT_EQ(connect_hazelcast("hazelcast://h:0", {}, ec), std::nullopt);
+    EXPECT_EQ(connect("hazelcast://h:0", {}, ec), std::nullopt);
     EXPECT_EQ(ec, Errc::invalid_url);
-    EXPECT_NE(connect_hazelcast("hazelcast://h", {}, ec), std::nullopt);
+    EXPECT_NE(connect("hazelcast://h", {}, ec), std::nullopt);
 }
 
 TEST(HazelcastOptions, KeysThatAreTextKeepTheirName) {

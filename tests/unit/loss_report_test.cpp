@@ -1,0 +1,203 @@
+// Goal: whoever may have lost a lock is notified, and why and since when; whoever waited in vain is
+// told how long and by which option. Method: a clock that the tests move, an observer that counts,
+// on a memory backend that fails as it is told.
+#include <atomic>
+#include <gtest/gtest.h>
+#include <memory>
+#include <string>
+
+#include <leaselock/async.hpp>
+
+#include "support/coroutines.hpp"
+#include "support/poll_until.hpp"
+#include "unit/manager_world.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace std::chrono_literals;
+using support::Detached;
+using support::poll_until;
+
+struct Counts final : Observer {
+    std::atomic<int> ended{0};
+    std::atomic<int> lost{0};
+    std::atomic<int> released{0};
+    std::string key{};  // written before `ended`
+    void on_ended_after_loss(const LockEvent& event) override {
+        key = event.key;
+        ++ended;
+    }
+    void on_lost(const LockEvent& /*event*/) override { ++lost; }
+    void on_released(const LockEvent& /*event*/) override { ++released; }
+};
+
+class LossReport : public ::testing::Test {
+  protected:
+    LockManager make() {
+        LockManager locks{{.clock = world_.clock, .observer = counts_}};
+        locks.register_backend("store", world_.backend);
+        locks.set_default_backend("store");
+        return locks;
+    }
+    int charge(int id, Clock::duration work) {
+        DISTRIBUTED_LOCK(locks_, "charge-{{id}}", {.ttl = 1s, .renewal = Renewal::off}, id);
+        world_.clock->advance(work);
+        return id;
+    }
+
+    ManagerWorld world_;
+    std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+    LockManager locks_ = make();
+};
+
+TEST_F(LossReport, FunctionThatEndsAfterItsLeaseWasLostTellsTheObserverOnce) {
+    EXPECT_EQ(charge(7, 2s), 7);
+    EXPECT_TRUE(poll_until([&] { return counts_->released == 1; }));
+    EXPECT_EQ(counts_->ended, 1);
+    EXPECT_EQ(counts_->key, "charge-7");
+}
+
+TEST_F(LossReport, FunctionThatEndsInTimeTellsNothing) {
+    EXPECT_EQ(charge(7, 100ms), 7);
+    EXPECT_TRUE(poll_until([&] { return counts_->released == 1; }));
+    EXPECT_EQ(counts_->ended, 0);
+}
+
+TEST_F(LossReport, FormWithABodyThrowsAtItsEndAndGivesItsResultElse) {
+    const auto run = [&](int id, Clock::duration work) {
+        return WITH_DISTRIBUTED_LOCK(locks_, "charge-{{id}}", {.ttl = 1s, .renewal = Renewal::off},
+                                     id) {
+            world_.clock->advance(work);
+            return id * 2;
+        };
+    };
+    EXPECT_EQ(run(7, 100ms), 14);
+    EXPECT_THROW((void)run(7, 2s), LockLost);
+    int ran = 0;
+    WITH_DISTRIBUTED_LOCK(locks_, "other") {
+        ++ran;
+        EXPECT_TRUE(world_.other.inspect("other").held);
+    };
+    EXPECT_EQ(ran, 1);
+    EXPECT_FALSE(world_.other.inspect("other").held);
+}
+
+TEST_F(LossReport, LossSaysThatTheLeaseEndedAndSinceWhen) {
+    const auto lock = locks_.acquire("key", {.ttl = 1s, .renewal = Renewal::off}).value();
+    const auto believed = lock.remaining();
+    world_.clock->advance(believed + 5s);
+    try {
+        lock.ensure();
+        FAIL() << "held for ever";
+    } catch (const LockLost& loss) {
+        EXPECT_EQ(loss.cause(), LockLost::Cause::expired);
+        EXPECT_GE(loss.ago(), 5s - 2ms);
+        EXPECT_LE(loss.ago(), 5s + 2ms);
+        EXPECT_NE(std::string{loss.what()}.find("its lease ended"), std::string::npos);
+    }
+}
+
+TEST_F(LossReport, LossSaysThatTheStoreHasItNoMore) {
+    const auto lock = locks_.acquire("key", {.ttl = 30s}).value();
+    world_.clock->wait_for_background(1);
+    (void)world_.other.force_release("key");
+    world_.clock->advance(15s);
+    ASSERT_TRUE(poll_until([&] { return !lock.owns_lock(); }));
+    try {
+        lock.ensure();
+        FAIL() << "held for ever";
+    } catch (const LockLost& loss) {
+        EXPECT_EQ(loss.cause(), LockLost::Cause::taken);
+        EXPECT_LT(loss.ago(), 15s);
+    }
+}
+
+TEST_F(LossReport, ReleasedGuardIsNotSaidToBeLost) {
+    auto lock = locks_.acquire("key").value();
+    lock.release();
+    try {
+        lock.ensure();
+        FAIL() << "held for ever";
+    } catch (const LockLost& loss) {
+        EXPECT_EQ(loss.cause(), LockLost::Cause::not_held);
+    }
+}
+
+TEST_F(LossReport, WaitThatEndsSaysHowLongAndByWhichOption) {
+    const auto theirs = world_.other.acquire("key", {.ttl = 1h}).value();
+    const auto refusal = [&](const LockOptions& options) {
+        try {
+            ScopedDistributedLock lock{locks_, "key", options};
+        } catch (const LockNotAcquired& error) {
+            EXPECT_NE(std::string{error.what()}.find(error.limit()), std::string::npos);
+            return error;
+        }
+        throw std::logic_error{"granted twice"};
+    };
+    const LockNotAcquired plain = refusal({.wait = true});
+    EXPECT_EQ(plain.limit(), "retry_count 3 x retry_delay 100 ms");
+    EXPECT_GE(plain.waited(), 300ms);
+    const LockNotAcquired timed = refusal({.wait_timeout = 2s});
+    EXPECT_EQ(timed.limit(), "wait_timeout 2000 ms");
+    EXPECT_GE(timed.waited(), 2s);
+    EXPECT_EQ(refusal({}).limit(), "");
+    std::stop_source stop;
+    stop.request_stop();
+    try {
+        (void)locks_.acquire("key", {.wait = true}, stop.get_token()).value();
+    } catch (const LockNotAcquired& error) {
+        EXPECT_EQ(error.limit(), "its std::stop_token");
+    }
+}
+
+TEST_F(LossReport, MinHoldAboveTheTtlIsRefused) {
+    for (const LockOptions& options :
+         {LockOptions{.ttl = 59s, .min_hold = 1min}, LockOptions{.max_hold = 59s, .min_hold = 1min},
+          LockOptions{.min_hold = 25h}}) {
+        EXPECT_THROW((void)locks_.acquire("key", options), LockError);
+    }
+    const auto lock = locks_.acquire("key", {.min_hold = 10min}).value();
+    EXPECT_GT(lock.remaining(), 9min) << "the ttl that nobody gave covers it";
+}
+
+// Real time: a coroutine that waits does so on a thread of its own.
+TEST(AsyncGuard, GivesTheGuardOrThrows) {
+    LockManager locks;
+    std::atomic<int> done{0};
+    const auto run = [&](int id) -> Detached {
+        const ScopedDistributedLock guard =
+            co_await LEASELOCK_ASYNC_GUARD(locks, "job-{{id}}", {.wait_timeout = 10s}, id);
+        EXPECT_EQ(guard.key(), "job-7");
+        bool refused = false;
+        try {
+            const auto again = co_await LEASELOCK_ASYNC_GUARD(locks, "job-{{id}}", id);
+        } catch (const LockNotAcquired&) {
+            refused = true;
+        }
+        EXPECT_TRUE(refused);
+        ++done;
+    };
+    run(7);
+    EXPECT_TRUE(poll_until([&] { return done == 1; }));
+}
+
+TEST(AsyncGuard, CallThatWaitsIsRefusedOnTheThreadOfCoroutines) {
+    LockManager locks;
+    std::atomic<int> done{0};
+    const auto run = [&]() -> Detached {
+        auto lock = co_await locks.async_acquire("key");
+        std::error_code ec;
+        const auto waiting = locks.acquire("other", {.wait_timeout = 1s}, ec);
+        EXPECT_EQ(ec, Errc::would_deadlock);
+        EXPECT_THROW((ScopedDistributedLock{locks, "other", {.wait = true}}), LockError);
+        const auto at_once = locks.try_acquire("other");
+        EXPECT_TRUE(at_once);
+        ++done;
+    };
+    run();
+    EXPECT_TRUE(poll_until([&] { return done == 1; }));
+}
+
+}  // namespace
+}  // namespace leaselock
