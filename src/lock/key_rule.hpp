@@ -6,13 +6,15 @@
 
 #include <string_view>
 
+#include <leaselock/detail/export.hpp>
+
 namespace leaselock::detail {
 
 // Whether the key has a hash tag of Redis Cluster: what is between the first '{' and the first '}'
 // after it, if that is not empty.
-[[nodiscard]] bool has_hash_tag(std::string_view key) noexcept;
+[[nodiscard]] LEASELOCK_EXPORT bool has_hash_tag(std::string_view key) noexcept;
 
 // Empty if `key`, with its prefix, can be a lock's key; else why not.
-[[nodiscard]] std::string_view key_fault(std::string_view key) noexcept;
+[[nodiscard]] LEASELOCK_EXPORT std::string_view key_fault(std::string_view key) noexcept;
 
 }  // namespace leaselock::detail
