@@ -311,6 +311,9 @@ class LEASELOCK_EXPORT Backend {
     // set up. Blocks for a command time-out at most. Throws LockError if the store cannot be asked.
     virtual void examine(std::vector<Finding>& /*findings*/) {}
 
+    // The same for what the store keeps for all locks of a manager's prefix.
+    virtual void examine_prefix(std::string_view /*prefix*/, std::vector<Finding>& /*findings*/) {}
+
     // The store's part of LockManager::list(): the keys that begin with `prefix` and go on with
     // what the glob `pattern` matches, in any order; more than once, and such as hold no lock, do
     // no harm. In pieces, so that nobody who locks is held up for longer than by a few commands.

@@ -235,6 +235,7 @@ std::vector<Finding> check(Core& core, std::string_view backend_name) {
     std::vector<Finding> findings;
     self_check(core.options(), *backend, findings);
     backend->examine(findings);
+    backend->examine_prefix(core.options().prefix, findings);
     for (Finding& finding : findings) {
         for (std::string* const text : {&finding.subject, &finding.found, &finding.advice}) {
             *text = printable(*text);

@@ -20,8 +20,7 @@ SideKeys::SideKeys(std::string_view key, std::size_t prefix) noexcept
     std::copy(stem.begin(), stem.end(), counter_.begin());
     counter_bytes_ = stem.size();
     if (common) return;
-    const std::uint16_t head = crc16(stem, crc16(prefix_));
-    const SlotLetters letters = letters_for(head, hash_slot(key));
+    const SlotLetters letters = letters_for(crc16(stem, crc16(prefix_)), hash_slot(key));
     std::copy(letters.begin(), letters.end(), counter_.begin() + counter_bytes_);
     counter_bytes_ += letters.size();
 }
@@ -34,6 +33,19 @@ std::string_view SideKeys::after(SideKey which) const noexcept {
         case SideKey::holders: break;
     }
     return tagged_ ? ":ll:H" : "}:ll:h";
+}
+
+std::vector<std::string> counters_of(std::string_view prefix) {
+    std::string stem{prefix};
+    if (detail::has_hash_tag(prefix)) return {stem.append(tagged_counter)};
+    stem += counter_stem;
+    const std::uint16_t head = crc16(stem);
+    std::vector<std::string> names;
+    for (unsigned slot = 0; slot <= last_slot; ++slot) {
+        const SlotLetters letters = letters_for(head, static_cast<std::uint16_t>(slot));
+        names.push_back(stem + std::string{letters.begin(), letters.end()});
+    }
+    return names;
 }
 
 std::string side_key(std::string_view key, std::size_t prefix, SideKey which) {

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace leaselock::redis {
 
@@ -54,6 +55,9 @@ class SideKeys {
     std::array<char, counter_size> counter_{};  // what follows the prefix
     std::size_t counter_bytes_ = 0;
 };
+
+// All counters that keys of a prefix can have.
+[[nodiscard]] std::vector<std::string> counters_of(std::string_view prefix);
 
 // For a key without a fault.
 [[nodiscard]] std::string side_key(std::string_view key, std::size_t prefix, SideKey which);

@@ -12,6 +12,7 @@
 #include <leaselock/redis.hpp>
 
 #include "conformance/locker_acl.hpp"
+#include "support/counter_key.hpp"
 #include "support/free_port.hpp"
 #include "support/leaks.hpp"
 #include "support/poll_until.hpp"
@@ -91,6 +92,27 @@ TEST_F(RedisCheck, SoundServerIsFoundSoundAndNothingStaysButOneCounter) {
     EXPECT_EQ(server_.cli("DBSIZE"), "1");
     EXPECT_TRUE(server_.cli("KEYS", "*").starts_with("hazel:lock::ll:2c:"));
     EXPECT_EQ(support::keys_without_ttl(server_), Subjects{});
+}
+
+TEST_F(RedisCheck, CounterThatIsNoNumberIsAProblemAndOneFarAheadAHint) {
+    const std::string broken = support::counter_key("hazel:lock:", "a");
+    const std::string ahead = support::counter_key("hazel:lock:", "b");
+    const std::string others = support::counter_key("other:", "a");
+    server_.cli("SET", broken, "12x");
+    server_.cli("SET", others, "12x");
+    EXPECT_EQ(only().subject, "counter");
+    EXPECT_EQ(only().severity, Severity::problem);
+    EXPECT_NE(only().found.find(broken), std::string::npos) << only().found;
+    server_.cli("DEL", broken);
+    server_.cli("RPUSH", broken, "12");
+    EXPECT_EQ(only().severity, Severity::problem);
+    server_.cli("DEL", broken);
+    server_.cli("SET", ahead, "9007199254740000");
+    EXPECT_EQ(only().subject, "counter");
+    EXPECT_EQ(only().severity, Severity::hint);
+    EXPECT_NE(only().found.find(ahead), std::string::npos) << only().found;
+    server_.cli("SET", ahead, std::to_string(std::stoll(server_.cli("TIME")) * 1'000'000));
+    EXPECT_EQ(subjects_of(checked()), Subjects{});
 }
 
 TEST_F(RedisCheck, EvictingPolicyIsAProblemOnceMemoryIsLimited) {

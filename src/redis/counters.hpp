@@ -1,0 +1,23 @@
+// The start-up check's part for the counters of fencing tokens, over a connection of its own.
+//
+// Thread-safety: functions without shared state.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/finding.hpp>
+
+#include "redis/link_settings.hpp"
+
+namespace leaselock::redis {
+
+// Reads all counters of the prefix, up to 16 384, in pieces, and adds what is no number, or far
+// ahead of the server's clock. Those that this user may not read, or that are at another node of a
+// cluster, are left out. Blocks for one command time-out at most. Throws LockError.
+void examine_counters(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
+                      std::string_view prefix, std::vector<Finding>& findings);
+
+}  // namespace leaselock::redis
