@@ -19,7 +19,7 @@ namespace {
 using Severity = Finding::Severity;
 using Type = wire::ReplyView::Type;
 
-constexpr std::size_t piece = 512;  // some 300 us of the server's time
+constexpr std::size_t at_once = 512;  // some 300 us of the server's time
 constexpr std::int64_t a_day = 86'400'000'000;
 
 // Some of a kind: the first of them, and how many there are.
@@ -110,7 +110,7 @@ void examine_counters(const LinkSettings& settings, const std::shared_ptr<Clock>
     if (!counters.connect(*clock)) return;
     for (auto from = names.begin(); from != names.end();) {
         const auto rest = static_cast<std::size_t>(names.end() - from);
-        const auto to = from + static_cast<std::ptrdiff_t>(std::min(rest, piece));
+        const auto to = from + static_cast<std::ptrdiff_t>(std::min(rest, at_once));
         counters.read({from, to});
         from = to;
     }
