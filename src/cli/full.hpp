@@ -15,7 +15,7 @@ namespace leaselock::cli {
 // `words` are the program's, as main() has them. Does no I/O in `leaselock-full`; in `leaselock` it
 // does not return, unless by LockError{not_supported} since there is no `leaselock-full`. Throws
 // LockError for a URL that is wrong.
-[[nodiscard]] std::shared_ptr<Backend> redis_backend(const std::string& url,
-                                                     const std::vector<std::string>& words);
+[[nodiscard]] std::shared_ptr<Backend> server_backend(const std::string& url,
+                                                      const std::vector<std::string>& words);
 
 }  // namespace leaselock::cli

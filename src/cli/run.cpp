@@ -38,7 +38,7 @@ class Run {
           events_{events},
           lock_{lock},
           lost_{lock.lost(), [this] { events_.ring(); }},
-          watch_{options.grace, options.ttl},
+          watch_{options.grace, std::min(options.ttl, lock.remaining())},
           terminal_{!options.foreground},
           child_{plan(), signals, terminal_} {}
 

@@ -31,8 +31,8 @@ namespace {
 
 }  // namespace
 
-std::shared_ptr<Backend> redis_backend(const std::string& /*url*/,
-                                       const std::vector<std::string>& words) {
+std::shared_ptr<Backend> server_backend(const std::string& /*url*/,
+                                        const std::vector<std::string>& words) {
     become_full(words);
 }
 

@@ -37,7 +37,8 @@ std::string directory_for(const std::string& url) {
 
 // Those that the command knows. What is wrong with the rest of a URL, a backend says.
 bool is_known(std::string_view url) {
-    constexpr std::string_view known[] = {"file:", "redis://", "rediss://", "redis+unix://"};
+    constexpr std::string_view known[] = {"file:", "redis://", "rediss://", "redis+unix://",
+                                          "hazelcast://"};
     return std::any_of(std::begin(known), std::end(known),
                        [&](std::string_view each) { return url.starts_with(each); });
 }
@@ -51,9 +52,10 @@ std::shared_ptr<Backend> backend_for(const std::string& url,
     if (!is_known(url)) {
         throw UsageError(
             "the URL has no scheme that is known; allowed: file:/path, redis://host[:port][/db], "
-            "rediss://host[:port][/db] or redis+unix:///path");
+            "rediss://host[:port][/db], redis+unix:///path or "
+            "hazelcast://host[:port][,host[:port]...][/cluster[/group]]");
     }
-    return redis_backend(url, words);
+    return server_backend(url, words);
 }
 
 }  // namespace

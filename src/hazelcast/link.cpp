@@ -204,7 +204,7 @@ void Link::begin_connect() noexcept {
         if (engine_ == nullptr) engine_ = engine::Engine::shared_with(*this);
         if (now < next_try_) return engine_->ring_at(*this, next_try_, *clock_);
         join_connector();
-        if (connector_.joinable()) return engine_->ring(*this);  // it ends in a moment
+        if (connector_.joinable()) return;  // it ends in a moment, and rings then
         std::vector<MemberAddress> members = client_.members();
         for (const MemberAddress& member : settings_.members) {
             if (std::find(members.begin(), members.end(), member) == members.end()) {
@@ -224,8 +224,7 @@ void Link::begin_connect() noexcept {
     }
 }
 
-// A thread that has ended keeps its stack until it is joined. One that is still at work may need
-// the mutex.
+// A thread that has ended keeps its stack until it is joined. It needs the mutex no more then.
 void Link::join_connector() noexcept {
     if (std::exchange(connector_ended_, false) && connector_.joinable()) connector_.join();
 }
@@ -276,10 +275,11 @@ void Link::connect(const std::vector<MemberAddress>& members) noexcept {
         stream_.close();
         refuse(static_cast<Errc>(error.value()), why);
     }
-    connector_ended_ = true;
     attend();
-    engine_->ring(*this);
     unlock_and_complete();
+    const detail::MutexLock lock{mutex_};
+    connector_ended_ = true;
+    engine_->ring(*this);
 }
 
 void Link::connected(const Greeted& greeted) {
