@@ -100,7 +100,8 @@ void Client::acquire(Pending& pending, Time now) {
          });
 }
 
-// What is not ours as far as we know is lost without a look.
+// What is not ours as far as we know is lost without a look. A heartbeat that was sent before this
+// does not count for it, so that a renewed lease is a whole one; those of a round share the next.
 void Client::renew(Pending& pending, Time now) {
     const Request& request = pending.operation->request;
     if (pending.claimant == nullptr) pending.claimant = find(request.key, request.token);
@@ -109,7 +110,10 @@ void Client::renew(Pending& pending, Time now) {
         pending.operation->reply.outcome = Outcome::lost;
         return finish(pending);
     }
-    if (is_ready_ && has_fresh_session(*claimant, now)) look(pending, claimant->lock, now);
+    if (!is_ready_) return;
+    const SessionPtr session = claimant->session;
+    if (session->valid_until < request.submitted + session->ttl) return beat(session, now);
+    look(pending, claimant->lock, now);
 }
 
 void Client::look(Pending& pending, std::string_view lock, Time now) {

@@ -5,8 +5,8 @@
 //   owner
 //             token. With a listener one follows that waits at the cluster: it is the entry in the
 //             queue, and is answered by the release that hands the lock over.
-//   renew     the session's heartbeat prolongs all leases together, by itself; a renewal looks
-//             whether the lock is still its own.
+//   renew     the session's heartbeat, one for all, and then a look whether the lock is still its
+//             own. Between renewals the session is kept alive by heartbeats of its own.
 //   release   unlock, which ends a wait, too.
 //   inspect   getLockOwnership.
 //
@@ -135,6 +135,7 @@ class Client {
     void unlocked(Call& call, bool was_held, Time now);
     void lost(Call& call, Time now) noexcept;
     [[nodiscard]] bool took_group(const Group& group, Time now);
+    void resume(Time now);
     void took_session(const Call& call, const SessionTerms& terms, Time now);
     void granted(Claimant& claimant, std::uint64_t fence, Time now);
 

@@ -55,9 +55,12 @@ void Client::connected(const Uuid& cluster, Time now) {
     // Another cluster under the same name, or the same one after all of it has been restarted.
     if (std::exchange(cluster_, cluster) != cluster) {
         while (!sessions_.empty()) end_session(SessionPtr{sessions_.front()}, now);
+        group_.reset();
     }
     send({.what = Ask::watch_cluster, .sent = now},
          [](std::string& out, std::uint64_t correlation) { ask_watch_cluster(out, correlation); });
+    // Groups are known to a group of their own, which may have lost its leader while ours is well.
+    if (group_) return resume(now);
     send({.what = Ask::create_group, .sent = now},
          [&](std::string& out, std::uint64_t correlation) {
              ask_group(out, correlation, settings_.group);
@@ -176,10 +179,12 @@ bool Client::took_group(const Group& group, Time now) {
         return break_off(Errc::not_supported,
                          "the cluster has no CP subsystem: cp-member-count is not set there");
     }
-    if (group_ && *group_ != group) {
-        while (!sessions_.empty()) end_session(SessionPtr{sessions_.front()}, now);
-    }
     group_ = group;
+    resume(now);
+    return true;
+}
+
+void Client::resume(Time now) {
     is_ready_ = true;
     for (const auto& [thread, claimant] : by_thread_) {
         if (claimant->is_parked && claimant->parked_by == 0 && !claimant->is_leaving) {
@@ -191,7 +196,6 @@ bool Client::took_group(const Group& group, Time now) {
     }
     drive_all(now);
     for (const auto& [thread, claimant] : by_thread_) set_due(*claimant);
-    return true;
 }
 
 void Client::took_session(const Call& call, const SessionTerms& terms, Time now) {
@@ -226,6 +230,8 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     const std::string words = words_of(error);
     if (call.what == Ask::create_group || error.is(Fault::group_destroyed)) {
         lost(call, now);
+        while (!sessions_.empty()) end_session(SessionPtr{sessions_.front()}, now);
+        group_.reset();
         return break_off(meaning == Errc::unexpected_reply ? Errc::cluster_down : meaning, words);
     }
     Pending* const pending = call.pending;

@@ -211,8 +211,9 @@ void Link::begin_connect() noexcept {
                 members.push_back(member);
             }
         }
-        const auto first = static_cast<std::ptrdiff_t>(next_member_ % members.size());
-        std::rotate(members.begin(), members.begin() + first, members.end());
+        // The one whose connection broke is the last that is tried.
+        const auto last = std::find(members.begin(), members.end(), member_);
+        if (last != members.end()) std::rotate(last, last + 1, members.end());
         connect_over_.take(1);
         is_connecting_ = detail::start_thread(
             connector_, [this, members = std::move(members)] { connect(members); });
@@ -260,7 +261,7 @@ void Link::connect(const std::vector<MemberAddress>& members) noexcept {
     mutex_.lock();
     is_connecting_ = false;
     connect_over_.set(1);
-    if (!error) next_member_ += tried - 1;
+    if (!error) member_ = members[tried - 1];
     try {
         if (!error && !engine_->watch(*this, stream_.fd())) {
             error = Errc::connect_failed;
@@ -310,7 +311,6 @@ void Link::drop(Errc error, std::string_view why) noexcept {
     stream_.close();
     sending_.clear();
     sent_bytes_ = 0;
-    ++next_member_;
     const Family its = family(error);
     const bool is_sent = its == Family::unknown;
     client_.disconnected(is_sent ? error : Errc::connection_lost, why, clock_->now());

@@ -73,7 +73,7 @@ class Link final : private engine::Engine::Task {
     bool is_awaiting_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
     bool connector_ended_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    std::size_t next_member_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    MemberAddress member_ LEASELOCK_GUARDED_BY(mutex_){};  // of the newest connection
     std::uint64_t connections_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     int failures_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // to connect, in a row
     Clock::time_point next_try_ LEASELOCK_GUARDED_BY(mutex_){};

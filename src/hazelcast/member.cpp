@@ -49,7 +49,10 @@ std::error_code judge(const Message& message, const Settings& settings, Greeted&
         const auto error = error_of(message);
         why =
             "the member refuses us: " + (error ? printable(error->text) : std::string{"no words"});
-        return Errc::authentication_failed;
+        // A member that comes up, or goes down, is none of the cluster yet, or any more.
+        const bool is_final = error && (error->name == "AuthenticationException" ||
+                                        error->name == "AccessControlException");
+        return is_final ? Errc::authentication_failed : Errc::connect_failed;
     }
     const auto answer = authenticated_of(message);
     if (!answers(message, Ask::authenticate) || !answer) {

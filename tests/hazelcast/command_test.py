@@ -29,9 +29,9 @@ class CommandOnHazelcast(unittest.TestCase):
     key = f"command:{os.getpid()}"
 
     def test_command_runs_alone_under_a_lock(self):
-        inner = run("run", self.key, "--", COMMAND, "--url", url(), "run", "--no-wait", self.key, "--", "true")
+        inner = run("run", self.key, "--", COMMAND, "--url", url(), "run", "--nonblock", self.key, "--", "true")
         self.assertNotEqual(inner.returncode, 0, inner)
-        self.assertIn("is held", inner.stderr)
+        self.assertIn("held by another", inner.stderr)
         done = run("run", self.key, "--", "sh", "-c", "exit 7")
         self.assertEqual(done.returncode, 7, done)
 

@@ -226,6 +226,35 @@ TEST(HazelcastTrouble, AcquireByAnEndedSessionIsTriedByANewOne) {
     EXPECT_EQ(question.reply().outcome, Outcome::granted);
 }
 
+// The group of groups may have no leader when ours has one.
+TEST(HazelcastTrouble, GroupIsAskedForOnceInACluster) {
+    World world;
+    world.acquire_first(1, 42);
+    world.disconnect();
+    world.client.connected({1, 1}, world.now);
+    bool has_beaten = false;
+    for (const Asked& each : world.asked()) {
+        EXPECT_NE(each.what, Ask::create_group);
+        has_beaten = has_beaten || each.what == Ask::heartbeat;
+    }
+    EXPECT_TRUE(has_beaten);
+}
+
+TEST(HazelcastTrouble, GroupThatWasDestroyedIsAskedForAgainAndAllInItIsLost) {
+    World world;
+    world.acquire_first(1, 42);
+    Question look{Verb::inspect, 1};
+    world.submit(look);
+    EXPECT_FALSE(world.refuse(world.ask(Ask::ownership), 89));
+    EXPECT_EQ(world.client.error(), Errc::cluster_down);
+    world.disconnect();
+    world.connect();
+    EXPECT_TRUE(world.is_fit);
+    Question renewal{Verb::renew, 1};
+    world.submit(renewal);
+    EXPECT_EQ(renewal.reply().outcome, Outcome::lost);
+}
+
 TEST(HazelcastTrouble, RestartOfAllMembersLosesAll) {
     World world;
     world.acquire_first(1, 42);

@@ -63,8 +63,14 @@ class World {
     }
     void answer_group(const std::string& name = "default", std::uint64_t id = 7) {
         for (const Asked& each : asked()) {
-            if (each.what == Ask::watch_cluster) (void)answer(each);
-            if (each.what != Ask::create_group) continue;
+            if (each.what == Ask::watch_cluster) {
+                (void)answer(each);
+                continue;
+            }
+            if (each.what != Ask::create_group) {
+                kept_.push_back(each);
+                continue;
+            }
             std::string bytes;
             Writer{bytes, number_of(each.what) + 1, each.correlation}
                 .begin()
@@ -93,7 +99,7 @@ class World {
     std::vector<Asked> asked() {
         Assembler assembler;
         assembler.feed(std::exchange(client.out(), {}));
-        std::vector<Asked> all;
+        std::vector<Asked> all = std::exchange(kept_, {});
         Message message;
         while (assembler.next(message) == Assembler::Result::message) {
             const std::string_view first = message.at(0).content;
@@ -204,6 +210,8 @@ class World {
     std::uint64_t sessions = 0;
 
   private:
+    std::vector<Asked> kept_;  // by answer_group()
+
     static std::uint32_t number_of(Ask what) { return static_cast<std::uint32_t>(what); }
     static std::string first(std::uint32_t type, std::uint64_t correlation,
                              const std::string& numbers, unsigned last = flag::is_final) {
