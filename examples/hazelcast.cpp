@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 int run(const char* url) {
     // Connect to the cluster. Nothing is sent before the first lock.
-    leaselock::LockManager locks = leaselock::connect_hazelcast(url, {.owner = "first"});
+    leaselock::LockManager locks = leaselock::connect(url, {.owner = "first"});
 
     // Fetch a lock by its name, and lock it. The end of the block unlocks, whatever happens in it:
     // that is the `finally` of other languages.
@@ -21,7 +21,7 @@ int run(const char* url) {
         fmt::print("held, with fencing token {}\n", fence);
 
         // Try, with a time-out. A second manager stands for another process.
-        leaselock::LockManager others = leaselock::connect_hazelcast(url, {.owner = "second"});
+        leaselock::LockManager others = leaselock::connect(url, {.owner = "second"});
         const auto second = others.acquire("my-distributed-lock", {.wait_timeout = 200ms});
         if (second) return 1;
         fmt::print("somebody else got nothing within 200 ms\n");

@@ -2,7 +2,7 @@
 // step. Component `hazelcast`: find_package(leaselock COMPONENTS hazelcast), target
 // leaselock::hazelcast.
 //
-//     auto locks = leaselock::connect_hazelcast("hazelcast://h1:5701,h2:5701/my-cluster/my-group");
+//     auto locks = leaselock::connect("hazelcast://h1:5701,h2:5701/my-cluster/my-group");
 //     auto lock = locks.acquire("order-7", {.wait_timeout = 5s});
 //
 // A lock is a FencedLock of that name, so that other clients, such as Java's, exclude leaselock and

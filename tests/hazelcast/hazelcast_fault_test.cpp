@@ -31,7 +31,7 @@ using support::poll_until;
 class HazelcastFault : public ::testing::Test {
   protected:
     LockManager manager(std::size_t member = 0) {
-        return connect_hazelcast(cluster_.url(member), {.prefix = prefix_});
+        return connect(cluster_.url(member), {.prefix = prefix_});
     }
     static bool gets(LockManager& locks, const std::string& key) {
         const auto lock = locks.acquire(key);
@@ -186,8 +186,8 @@ TEST_F(HazelcastFault, MemberThatStandsStillCostsNoHolderItsLockUnlessItLeads) {
     int kept = 0;
     for (std::size_t member = 0; member < cluster_.members().size(); ++member) {
         // A member that does not answer is left after 1.5 s.
-        LockManager locks = connect_hazelcast(
-            cluster_.url(member, "/leaselock-test?connect_timeout=500ms"), {.prefix = prefix_});
+        LockManager locks = connect(cluster_.url(member, "/leaselock-test?connect_timeout=500ms"),
+                                    {.prefix = prefix_});
         auto lock = locks.acquire("key" + std::to_string(member));
         ASSERT_TRUE(lock.has_value());
         bool owned = false;
@@ -246,7 +246,7 @@ TEST_F(HazelcastFault, NobodyIsInsideWithAnotherWhileMembersStandStill) {
 }
 
 Errc code_of(const std::string& url, std::string& text) {
-    LockManager locks = connect_hazelcast(url);
+    LockManager locks = connect(url);
     try {
         (void)locks.inspect("key");
     } catch (const LockError& error) {
