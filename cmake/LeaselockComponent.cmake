@@ -6,8 +6,10 @@ function(leaselock_compile_as_component target)
         VISIBILITY_INLINES_HIDDEN ON
         CXX_EXTENSIONS OFF)
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
-    # A static of ours must not end before those of a program: see src/base/undying.hpp.
+    # A static of ours must not end before those of a program: see src/base/undying.hpp. A symbol that is
+    # unique in the process keeps a plugin with leaselock inside it loaded for ever; clang makes none.
     target_compile_options(${target} PRIVATE
+        "$<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>"
         "$<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wexit-time-destructors;-Wglobal-constructors>")
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leaselock_compile_options>)
 endfunction()
