@@ -38,7 +38,6 @@ if there == 0 then
 end
 -- include parts/holder.lua
 -- include parts/counter.lua
--- include parts/begin_queue.lua
 local last, fault = counter_of(keys[2])
 if fault then return fault end
 local holder
@@ -46,10 +45,18 @@ holder, fault = holder_of(keys[1])
 if fault then return fault end
 local ours = holder == token
 if holder and not ours and string.match(holder, '^latch:%d+$') then return {-2, now} end
-local life, rest = tonumber(args[4]), args[5] and args[2] .. '|' .. args[5]
 local left = holder and call('PTTL', keys[1]) or 0
+local life, entry = tonumber(args[4]), nil
+if life then
+  entry = string.format('%d|%d|', now + life * 1000, life) .. args[2] .. '|' .. args[5]
+end
+-- The common case of who waits begins the queue.
 if there == 1 and life and holder and not ours and left >= 0 then
-  begin_queue(keys[3], keys[4], token, now, life, rest)
+  local longest = string.format('%d', 4 * life)
+  call('HSET', keys[4], token, entry)
+  call('RPUSH', keys[3], token)
+  call('PEXPIRE', keys[4], longest)
+  call('PEXPIRE', keys[3], longest)
   return {0, now, holder, left, last, 2}
 end
 -- What has no ttl is no lock, and nobody waits for it.
@@ -63,7 +70,7 @@ end
 local first = not holder and first_entry(keys[3], keys[4], now)
 if holder or first and first ~= token then
   if not life then return {0, now, holder, left, last, 0} end
-  keep_entry(keys[3], keys[4], token, now, life, rest)
+  keep_entry(keys[3], keys[4], token, now, life, entry)
   local is_first = holder and first_entry(keys[3], keys[4], now) == token
   return {0, now, holder, left, last, is_first and 2 or 1}
 end

@@ -45,7 +45,7 @@ if counted < tonumber(args[5]) then
   local rank = 0
   if life then
     local rest = args[2] .. '|' .. args[7] .. '|0|L' .. args[5]
-    keep_entry(keys[3], keys[4], token, now, life, rest)
+    keep_entry(keys[3], keys[4], token, now, life, entry_of(now, life, rest))
     rank = first_entry(keys[3], keys[4], now) == token and 2 or 1
   end
   return {0, now, latch, call('PTTL', keys[1]), last, rank}

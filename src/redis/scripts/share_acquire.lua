@@ -45,7 +45,7 @@ if not mine and (queue or not room) then
     local life = tonumber(args[6])
     if not life or left < 0 then return {0, now, holder, left, last, 0} end
     local rest = args[2] .. '|' .. args[7] .. '|' .. args[4] .. '|' .. of
-    keep_entry(keys[3], keys[4], token, now, life, rest)
+    keep_entry(keys[3], keys[4], token, now, life, entry_of(now, life, rest))
     local is_first = not room and first_entry(keys[3], keys[4], now) == token
     return {0, now, holder, left, last, is_first and 2 or 1}
   end

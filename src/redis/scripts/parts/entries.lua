@@ -20,13 +20,16 @@ end
 local function outlive_entry(key, life)
   if redis.call('PTTL', key) < 2 * life then redis.call('PEXPIRE', key, 4 * life) end
 end
--- Takes or refreshes the entry of a token. `rest` is what follows its life in it.
-local function keep_entry(queue, waiters, token, now, life, rest)
+local function entry_of(now, life, rest)
+  return string.format('%d|%d|', now + life * 1000, life) .. rest
+end
+-- Takes the entry of a token, or puts a fresh one in its place.
+local function keep_entry(queue, waiters, token, now, life, entry)
   local call = redis.call
-  local entry, length = call('HGET', waiters, token), call('LLEN', queue)
-  local joins = length == 0 or not entry_lives(entry, now)
-  if joins and (entry or length ~= call('HLEN', waiters)) then drop_entry(queue, waiters, token) end
-  call('HSET', waiters, token, string.format('%d|%d|', now + life * 1000, life) .. rest)
+  local former, length = call('HGET', waiters, token), call('LLEN', queue)
+  local joins = length == 0 or not entry_lives(former, now)
+  if joins and (former or length ~= call('HLEN', waiters)) then drop_entry(queue, waiters, token) end
+  call('HSET', waiters, token, entry)
   outlive_entry(waiters, life)
   if joins then call('RPUSH', queue, token) end
   outlive_entry(queue, life)
