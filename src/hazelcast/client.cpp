@@ -86,6 +86,10 @@ void Client::acquire(Pending& pending, Time now) {
     Claimant& claimant = *pending.claimant;
     claimant.is_leaving = false;
     if (!is_ready_ || !has_fresh_session(claimant, now)) return;
+    if (unlocking_.contains(claimant.lock)) {
+        waits_for_unlock_ = true;
+        return;
+    }
     if (claimant.is_parked || pending.was_tried) return look(pending, claimant.lock, now);
     if (!claimant.is_open && !claimant.is_held) claimant.call = new_call();
     claimant.is_open = true;

@@ -7,7 +7,8 @@
 //             queue, and is answered by the release that hands the lock over.
 //   renew     the session's heartbeat, one for all, and then a look whether the lock is still its
 //             own. Between renewals the session is kept alive by heartbeats of its own.
-//   release   unlock, which ends a wait, too.
+//   release   unlock, which ends a wait, too. A member may run calls in another order than it got
+//             them, so an acquire of the same lock waits for the answer.
 //   inspect   getLockOwnership.
 //
 // Copies. A call that was lost with its connection may run all the same, and even later than the
@@ -153,6 +154,7 @@ class Client {
     void park(const ClaimantPtr& claimant, Time now);
     void leave(const ClaimantPtr& claimant, Time now);
     void unlock(const ClaimantPtr& claimant, Pending* pending, Time now);
+    void unlock_is_over(Claimant& claimant) noexcept;
     void settle(const ClaimantPtr& claimant, Time now);
     void drop(Claimant& claimant) noexcept;
     void tidy(Claimant& claimant) noexcept;
@@ -183,7 +185,9 @@ class Client {
     std::optional<Group> group_;
     std::vector<MemberAddress> members_;
 
-    SessionPtr session_{};  // for what is acquired from now on
+    std::unordered_map<std::string, int> unlocking_;  // by lock: unlocks that are not answered
+    bool waits_for_unlock_ = false;                   // some acquire
+    SessionPtr session_{};                            // for what is acquired from now on
     std::list<SessionPtr> sessions_;
     std::unordered_map<std::string, ClaimantPtr> claimants_;
     std::unordered_multimap<std::uint64_t, Claimant*> by_thread_;

@@ -95,6 +95,7 @@ void Client::lost(Call& call, Time now) noexcept {
     } else if (call.what == Ask::try_lock && claimant.is_open) {
         claimant.late_until = std::max(claimant.late_until, now + call_timeout);
     } else if (call.what == Ask::unlock) {
+        unlock_is_over(claimant);
         claimant.is_unlocking = false;
         claimant.next_unlock = now;
     }
@@ -212,16 +213,16 @@ void Client::took_session(const Call& call, const SessionTerms& terms, Time now)
 }
 
 bool Client::failed(Call& call, const Error& error, Time now) {
-    if (error.is(Fault::session_expired) && call.session != nullptr) {
-        end_session(call.session, now);
+    const bool is_over = error.is(Fault::session_expired);
+    if (is_over && call.session != nullptr) end_session(call.session, now);
+    if (call.what == Ask::unlock && (is_over || error.is(Fault::not_owner))) {
+        unlocked(call, false, now);
+    }
+    if (is_over && (call.session != nullptr || call.what == Ask::unlock)) {
         drive_all(now);
         return true;
     }
-    if (call.what == Ask::unlock &&
-        (error.is(Fault::not_owner) || error.is(Fault::session_expired))) {
-        unlocked(call, false, now);
-        return true;
-    }
+    if (error.is(Fault::not_owner) && call.what == Ask::unlock) return true;
     if (error.is(Fault::wait_cancelled) && call.waits) {
         waited(call, 0, now);
         return true;
@@ -370,10 +371,14 @@ void Client::unlocked(Call& call, bool was_held, Time now) {
         finish(*call.pending);
     }
     const ClaimantPtr& claimant = call.claimant;
-    if (claimant == nullptr || claimant->session != call.session) return;
-    claimant->is_unlocking = false;
-    claimant->unlock_call = {};
-    settle(claimant, now);
+    if (claimant == nullptr) return;
+    unlock_is_over(*claimant);
+    if (claimant->session == call.session) {
+        claimant->is_unlocking = false;
+        claimant->unlock_call = {};
+        settle(claimant, now);
+    }
+    if (std::exchange(waits_for_unlock_, false)) drive_all(now);
 }
 
 }  // namespace leaselock::hazelcast

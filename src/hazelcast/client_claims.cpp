@@ -166,6 +166,7 @@ void Client::leave(const ClaimantPtr& claimant, Time now) {
 void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
     if (claimant->unlock_call == Uuid{}) claimant->unlock_call = new_call();
     const Caller caller{claimant->session->id, claimant->thread, claimant->unlock_call};
+    int& unlocks = unlocking_[claimant->lock];
     send({.what = Ask::unlock,
           .sent = now,
           .pending = pending,
@@ -175,6 +176,12 @@ void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
              ask_unlock(out, correlation, *group_, claimant->lock, caller);
          });
     claimant->is_unlocking = true;
+    ++unlocks;
+}
+
+void Client::unlock_is_over(Claimant& claimant) noexcept {
+    const auto lock = unlocking_.find(claimant.lock);
+    if (lock != unlocking_.end() && --lock->second <= 0) unlocking_.erase(lock);
 }
 
 // Its newest unlock was answered, or its wait has ended: does it have anything yet?

@@ -70,6 +70,14 @@ TEST_F(HazelcastFault, OtherClientsExcludeUsAndAreExcluded) {
     client_.close_session(session);
 }
 
+TEST_F(HazelcastFault, LockThatAGuardHasLeftIsFreeForTheNextCall) {
+    LockManager locks = manager();
+    for (int i = 0; i < 500; ++i) {
+        const auto lock = locks.acquire("key");
+        ASSERT_TRUE(lock.has_value()) << i;
+    }
+}
+
 TEST_F(HazelcastFault, OtherClientsAndOursStandInOneQueue) {
     LockManager locks = manager();
     HazelcastClient waits{cluster_, 1};

@@ -84,6 +84,22 @@ TEST(HazelcastClient, ReleaseUnlocksAndASecondOneIsLostWithoutACall) {
     EXPECT_EQ(again.reply().outcome, Outcome::lost);
 }
 
+// A member hands calls to a pool of threads.
+TEST(HazelcastClient, AcquireWaitsForTheUnlockThatWasSentBefore) {
+    World world;
+    world.acquire_first(1, 42);
+    Question release{Verb::release, 1};
+    world.submit(release);
+    const Asked unlock = world.ask(Ask::unlock);
+    Question next{Verb::acquire, 2};
+    Question other{Verb::acquire, 3, "other"};
+    world.submit(next);
+    world.submit(other);
+    EXPECT_EQ(world.ask(Ask::try_lock).lock, "other") << "only that one";
+    EXPECT_TRUE(world.answer(unlock, std::string(1, '\0')));
+    EXPECT_EQ(world.ask(Ask::try_lock).thread(), 2U);
+}
+
 TEST(HazelcastClient, ReleaseThatTheClusterKnowsNothingOfIsLost) {
     World world;
     world.acquire_first(1, 42);

@@ -214,6 +214,39 @@ TEST(HazelcastTrouble, EndOfTheSessionIsTheEndOfAllItsLocks) {
     EXPECT_EQ(world.ask(Ask::try_lock).session(), 2U);
 }
 
+TEST(HazelcastTrouble, ReleaseByAnEndedSessionIsLostAndHoldsNobodyUp) {
+    World world;
+    world.acquire_first(1, 42);
+    Question release{Verb::release, 1};
+    Question next{Verb::acquire, 2};
+    world.submit(release);
+    world.submit(next);
+    EXPECT_TRUE(world.refuse(world.ask(Ask::unlock), 85));
+    EXPECT_EQ(release.reply().outcome, Outcome::lost);
+    EXPECT_EQ(world.open_session(), 2U);
+    EXPECT_TRUE(world.answer(world.ask(Ask::try_lock), 43));
+    EXPECT_EQ(next.reply().outcome, Outcome::granted);
+}
+
+TEST(HazelcastTrouble, ReleaseThatWasCutOffHoldsUpTheNextNoLonger) {
+    World world;
+    world.acquire_first(1, 42);
+    Question release{Verb::release, 1};
+    Question next{Verb::acquire, 2};
+    world.submit(release);
+    world.submit(next);
+    world.disconnect();
+    world.connect();
+    Asked unlock;
+    for (const Asked& each : world.asked()) {
+        EXPECT_NE(each.what, Ask::try_lock) << "the unlock first";
+        if (each.what == Ask::unlock) unlock = each;
+    }
+    EXPECT_TRUE(world.answer(unlock, no));
+    EXPECT_EQ(release.reply().outcome, Outcome::released);
+    EXPECT_EQ(world.ask(Ask::try_lock).thread(), 2U);
+}
+
 TEST(HazelcastTrouble, AcquireByAnEndedSessionIsTriedByANewOne) {
     World world;
     world.acquire_first(1, 42);
