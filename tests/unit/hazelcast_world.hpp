@@ -197,6 +197,12 @@ class World {
         EXPECT_EQ(question.reply().outcome, Outcome::granted);
     }
 
+    // The bytes of an answer.
+    static std::string answer_of(const Asked& to, const std::string& numbers) {
+        return first(number_of(to.what) + 1, to.correlation, numbers);
+    }
+    void complete_all() { complete(); }
+
     static std::string bytes_of(std::uint64_t value, std::size_t count) {
         std::string out;
         for (std::size_t i = 0; i < count; ++i) out += static_cast<char>(value >> (8 * i));
