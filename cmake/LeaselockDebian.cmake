@@ -5,7 +5,8 @@ set(leaselock_debian_runtime "libleaselock${PROJECT_VERSION_MAJOR}.${PROJECT_VER
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME leaselock)
-set(CPACK_PACKAGE_CONTACT "the maintainers of leaselock")
+set(CPACK_PACKAGE_CONTACT "leaselock maintainers <maintainers@leaselock.example>")
+set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/cmake/packaging/debian/stage.cmake")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
@@ -17,6 +18,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME ${leaselock_debian_runtime})
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_RUNTIME_DESCRIPTION "The shared libraries.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${PROJECT_SOURCE_DIR}/cmake/packaging/debian/triggers")
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 
