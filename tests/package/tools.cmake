@@ -11,7 +11,8 @@ set(files
     share/zsh/site-functions/_leaselock
     share/fish/vendor_completions.d/leaselock.fish)
 foreach(file IN LISTS files)
-    if(NOT EXISTS "${prefix}/${file}")
+    # Debian compresses pages.
+    if(NOT EXISTS "${prefix}/${file}" AND NOT EXISTS "${prefix}/${file}.gz")
         message(FATAL_ERROR "${file} was not installed")
     endif()
 endforeach()

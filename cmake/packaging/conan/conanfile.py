@@ -4,6 +4,7 @@ import os
 import re
 
 from conan import ConanFile
+from conan.errors import ConanInvalidConfiguration
 from conan.tools.build import check_min_cppstd
 from conan.tools.cmake import CMake, CMakeDeps, CMakeToolchain, cmake_layout
 from conan.tools.files import copy, load, rmdir
@@ -18,7 +19,7 @@ class LeaselockConan(ConanFile):
     topics = ("lock", "distributed", "redis")
     package_type = "library"
     settings = "os", "arch", "compiler", "build_type"
-    # with_testing: leaselock::testing, whose headers need GoogleTest.
+    # with_testing: leaselock::testing, whose headers need GoogleTest. with_tools: the command leaselock.
     options = {
         "shared": [True, False],
         "fPIC": [True, False],
@@ -26,6 +27,7 @@ class LeaselockConan(ConanFile):
         "with_redis": [True, False],
         "with_tls": [True, False],
         "with_testing": [True, False],
+        "with_tools": [True, False],
     }
     default_options = {
         "shared": False,
@@ -34,6 +36,7 @@ class LeaselockConan(ConanFile):
         "with_redis": True,
         "with_tls": True,
         "with_testing": False,
+        "with_tools": False,
     }
     implements = ["auto_shared_fpic"]
 
@@ -52,11 +55,11 @@ class LeaselockConan(ConanFile):
         self.version = ".".join(numbers)
 
     def export_sources(self):
-        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "include/*", "src/*"):
+        for pattern in ("CMakeLists.txt", "LICENSE", "cmake/*", "completions/*", "include/*", "man/*", "src/*"):
             copy(self, pattern, self._checkout, self.export_sources_folder)
 
     def requirements(self):
-        self.requires("fmt/[>=9 <10]", transitive_headers=True)
+        self.requires("fmt/[>=9]", transitive_headers=True)
         if self.options.with_redis:
             self.requires("hiredis/[>=1.0 <2]")
         if self._tls:
@@ -64,8 +67,14 @@ class LeaselockConan(ConanFile):
         if self.options.with_testing:
             self.requires("gtest/[>=1.12 <2]", transitive_headers=True)
 
+        if self.options.with_tools:
+            self.requires("cli11/[>=2.1 <3]")
+            self.requires("ncurses/[>=6 <7]")
+
     def validate(self):
         check_min_cppstd(self, 20)
+        if self.options.with_tools and not self.options.with_redis:
+            raise ConanInvalidConfiguration("the command needs with_redis=True")
 
     def layout(self):
         cmake_layout(self)
@@ -77,7 +86,9 @@ class LeaselockConan(ConanFile):
         toolchain.cache_variables["LEASELOCK_WITH_TLS"] = self._tls
         toolchain.cache_variables["LEASELOCK_BUILD_TESTS"] = False
         toolchain.cache_variables["LEASELOCK_BUILD_EXAMPLES"] = False
-        toolchain.cache_variables["LEASELOCK_BUILD_TOOLS"] = False
+        toolchain.cache_variables["LEASELOCK_BUILD_TOOLS"] = bool(self.options.with_tools)
+        # A piece for each room: a third of the time.
+        toolchain.cache_variables["CMAKE_UNITY_BUILD"] = True
         toolchain.generate()
         CMakeDeps(self).generate()
 
@@ -92,12 +103,14 @@ class LeaselockConan(ConanFile):
         # Conan writes both for whoever uses the package.
         rmdir(self, os.path.join(self.package_folder, "lib", "cmake"))
         rmdir(self, os.path.join(self.package_folder, "lib", "pkgconfig"))
-        rmdir(self, os.path.join(self.package_folder, "share"))
+        rmdir(self, os.path.join(self.package_folder, "share", "doc"))
 
     def package_info(self):
         self.cpp_info.set_property("cmake_file_name", "leaselock")
         self._add_component("leaselock", "leaselock", ["leaselock"], ["fmt::fmt"])
         self.cpp_info.components["leaselock"].system_libs = ["pthread"]
+        if self.options.with_tools:
+            self._add_component("tools", "leaselock-tools", [], ["leaselock", "cli11::cli11", "ncurses::ncurses"])
         tls = ["openssl::ssl"] if self._tls else []
         if self.options.with_hazelcast:
             self._add_component("hazelcast", "leaselock-hazelcast", ["leaselock_hazelcast"],

@@ -12,18 +12,22 @@ vcpkg_check_features(OUT_FEATURE_OPTIONS feature_options
         hazelcast LEASELOCK_WITH_HAZELCAST
         redis LEASELOCK_WITH_REDIS
         tls LEASELOCK_WITH_TLS
+        tools LEASELOCK_BUILD_TOOLS
 )
 vcpkg_cmake_configure(
     SOURCE_PATH "${SOURCE_PATH}"
     OPTIONS
         -DLEASELOCK_BUILD_TESTS=OFF
         -DLEASELOCK_BUILD_EXAMPLES=OFF
-        -DLEASELOCK_BUILD_TOOLS=OFF
+        -DCMAKE_UNITY_BUILD=ON
         ${feature_options}
 )
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH lib/cmake/leaselock)
 vcpkg_fixup_pkgconfig()
+if("tools" IN_LIST FEATURES)
+    vcpkg_copy_tools(TOOL_NAMES leaselock leaselock-full AUTO_CLEAN)
+endif()
 file(REMOVE_RECURSE
     "${CURRENT_PACKAGES_DIR}/debug/include"
     "${CURRENT_PACKAGES_DIR}/debug/share"
