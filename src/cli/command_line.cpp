@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include <leaselock/guarantees.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/version.hpp>
 
@@ -85,6 +86,11 @@ void check(const Options& options) {
     }
     if (options.action == Action::run && options.json) {
         throw UsageError("--json is not for run, whose output is that of its command");
+    }
+    // The ttl covers it, and would be named.
+    if (options.run.min_hold > max_ttl) {
+        throw UsageError(fmt::format("--min-hold is {}, allowed are 0 to 24h",
+                                     format_duration(options.run.min_hold)));
     }
     if (options.bench_time < milliseconds{10} || options.bench_time > std::chrono::minutes{1}) {
         throw UsageError(fmt::format("--time is {}, allowed are 10ms to 1m",

@@ -48,7 +48,7 @@ class Usage(CliTest):
                         "key", "--", "touch", "ran")
         for ttl in ("0", "9ms", "25h"):
             self.refuse("ttl", "run", "--ttl", ttl, "key", "--", "touch", "ran")
-        self.refuse("min_hold", "run", "--min-hold", "25h", "key", "--", "touch", "ran")
+        self.refuse("--min-hold is 1d01h, allowed are 0 to 24h", "run", "--min-hold", "25h", "key", "--", "touch", "ran")
 
     def test_each_unit_of_a_duration_is_known(self):
         seconds = {"20000ms": 20, "20s": 20, "20": 20, "1m": 60, "1min": 60, "1h": 3600, "1d": 86400, "1m30s": 90,
