@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 
 using namespace std::chrono_literals;
 

@@ -23,6 +23,8 @@
 //     is left of their min_hold.
 //   - a lease runs for as long as was asked, or the reply says for how long (Reply::ttl). Its
 //     holder counts on the shorter of the two.
+//   - the store's own clock says when a lease ends; for one in the memory of this process that is
+//     the Clock of the managers that use it, which a test may move.
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53. Where a reply
 //     tells one of a lock that is held, it is at least the holder's, and below that of the next
 //     grant. Other keys may have the same numbers.
@@ -98,7 +100,9 @@ inline constexpr std::string_view latch_mark = "latch:";
 // A lock that a release has handed over to a waiter.
 struct HandOff {
     std::uint64_t fencing_token = 0;
-    std::chrono::milliseconds ttl{0};  // how long it is the waiter's, from then on
+    // How long it is the waiter's, from then on: what it asked for, or less where the store cannot
+    // know whether the waiter lives (Redis and files: 3 s). The manager renews it.
+    std::chrono::milliseconds ttl{0};
 };
 
 // Somebody who waits for a lock, as the backend knows him. The views outlive the object.
@@ -299,8 +303,9 @@ class LEASELOCK_EXPORT Backend {
     virtual void cancel(Operation& /*operation*/) noexcept {}
 
     // Nothing more is told to it, and its address is not kept. Its place stays until a release with
-    // its token, or its end. Unknown listeners are ignored. Waits for a call that is under way, so
-    // it is not for those calls; else it does not block.
+    // its token, or its end: a hand-off goes to it as to any other, and nobody is notified; the
+    // release that its manager owes hands the lock on. Unknown listeners are ignored. Waits for a
+    // call that is under way, so it is not for those calls; else it does not block.
     virtual void forget(Listener& /*listener*/) noexcept {}
 
     // How many connections were made in the place of one that was there before, for LockStats. Does

@@ -1,5 +1,7 @@
-// All of the core in one include: manager, guards, mutex, key templates, the memory and file
-// backends. Redis is apart, in <leaselock/redis.hpp>, since it needs a library of its own.
+// All that users of locks need of the core in one include: manager, guards, mutexes, key templates,
+// locks in files. Redis is apart, in <leaselock/redis.hpp>, since it needs a library of its own; so
+// are <leaselock/memory_backend.hpp> and <leaselock/blocking_backend.hpp>, for those who make a
+// backend themselves.
 //
 // Thread-safety: each header says its own.
 #pragma once
@@ -7,7 +9,6 @@
 #include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/backend.hpp>
-#include <leaselock/blocking_backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/connect.hpp>
@@ -28,7 +29,6 @@
 #include <leaselock/lock_options.hpp>
 #include <leaselock/lock_owner.hpp>
 #include <leaselock/log.hpp>
-#include <leaselock/memory_backend.hpp>
 #include <leaselock/observer.hpp>
 #include <leaselock/printable.hpp>
 #include <leaselock/reentrant_mutex.hpp>

@@ -78,7 +78,7 @@ struct Histogram {
     }
     constexpr void add(std::chrono::nanoseconds took) noexcept {
         const auto ns = static_cast<std::uint64_t>(took.count() < 0 ? 0 : took.count());
-        const auto i = static_cast<std::size_t>(std::bit_width(ns >> 8U));
+        const std::size_t i = static_cast<unsigned>(std::bit_width(ns >> 8U));
         ++counts[i < size ? i : size - 1];
         total += std::chrono::nanoseconds{ns};
     }

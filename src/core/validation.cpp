@@ -73,17 +73,13 @@ bool check_prefix(std::string_view prefix, Failure& failure) {
     return true;
 }
 
-// The rule is for the whole of what is in the store; without a brace and such an end it is kept.
+// The rule is for the whole of what is in the store, whose length has been checked.
 bool check_shape(std::string_view prefix, std::string_view key, Failure& failure) {
-    const bool plain = key.find_first_of("{}") == std::string_view::npos &&
-                       prefix.find_first_of("{}") == std::string_view::npos;
-    std::string_view fault;
-    if (plain && key.size() > 4) {
-        fault = key_fault(key);
-    } else {
-        std::string whole{prefix};
-        fault = key_fault(whole.append(key));
-    }
+    std::array<char, max_key_bytes> whole;
+    const auto end =
+        std::copy(key.begin(), key.end(), std::copy(prefix.begin(), prefix.end(), whole.begin()));
+    const std::string_view fault =
+        key_fault({whole.data(), static_cast<std::size_t>(end - whole.begin())});
     if (fault.empty()) return true;
     failure.set(Errc::invalid_key, fmt::format("key '{}' {}", key, fault));
     return false;
@@ -115,7 +111,8 @@ bool check_require(const Guarantees& require, Failure& failure) {
             fmt::format("require.exclusion = {}, require.fences = {}, allowed are 0 to {} "
                         "and 0 to {}",
                         static_cast<int>(require.exclusion), static_cast<int>(require.fences),
-                        static_cast<int>(Exclusion::always), static_cast<int>(leaselock::Fences::log)));
+                        static_cast<int>(Exclusion::always),
+                        static_cast<int>(leaselock::Fences::log)));
         return false;
     }
     return check_ttl("require.least_ttl", require.least_ttl, failure);

@@ -18,6 +18,7 @@
 
 #include <leaselock/copies.hpp>
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
 
 #include "support/poll_until.hpp"

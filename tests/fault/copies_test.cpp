@@ -7,6 +7,7 @@
 #include <string>
 
 #include <leaselock/detail/blocking_call.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/copies_fixture.hpp"

@@ -20,6 +20,7 @@
 #include <leaselock/async.hpp>
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
 
 #include "support/poll_until.hpp"

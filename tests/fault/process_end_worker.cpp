@@ -15,6 +15,7 @@
 
 #include <leaselock/file.hpp>
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 
 namespace leaselock {
 namespace {

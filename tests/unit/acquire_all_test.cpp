@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "support/poll_until.hpp"

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <leaselock/async.hpp>
+#include <leaselock/memory_backend.hpp>
 
 #include "support/coroutines.hpp"
 #include "unit/waiting_world.hpp"

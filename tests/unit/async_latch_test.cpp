@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <leaselock/count_down_latch.hpp>
+#include <leaselock/memory_backend.hpp>
 
 #include "support/coroutines.hpp"
 #include "support/poll_until.hpp"

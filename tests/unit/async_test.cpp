@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <leaselock/async.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "support/coroutines.hpp"

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <leaselock/memory_backend.hpp>
+
 #include "unit/manager_world.hpp"
 
 namespace leaselock {

@@ -16,6 +16,7 @@
 
 #include <leaselock/file.hpp>
 #include <leaselock/hazelcast.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 

@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include <leaselock/memory_backend.hpp>
+
 #include "unit/manager_world.hpp"
 
 namespace leaselock {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "support/history_check.hpp"

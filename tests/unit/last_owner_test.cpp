@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/testing/fault_backend.hpp>
 
 #include "support/coroutines.hpp"

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "unit/manager_world.hpp"

@@ -190,7 +190,7 @@ TEST(AsyncGuard, CallThatWaitsIsRefusedOnTheThreadOfCoroutines) {
         std::error_code ec;
         const auto waiting = locks.acquire("other", {.wait_timeout = 1s}, ec);
         EXPECT_EQ(ec, Errc::would_deadlock);
-        EXPECT_THROW((ScopedDistributedLock{locks, "other", {.wait = true}}), LockError);
+        EXPECT_THROW((void)ScopedDistributedLock(locks, "other", {.wait = true}), LockError);
         const auto at_once = locks.try_acquire("other");
         EXPECT_TRUE(at_once);
         ++done;

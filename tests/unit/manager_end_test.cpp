@@ -9,6 +9,8 @@
 #include <stop_token>
 #include <vector>
 
+#include <leaselock/memory_backend.hpp>
+
 #include "unit/manager_world.hpp"
 
 namespace leaselock {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/testing/fault_backend.hpp>
 #include <leaselock/testing/manual_clock.hpp>
 

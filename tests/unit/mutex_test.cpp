@@ -43,7 +43,7 @@ TEST(Mutex, GivesItsFenceAsFencedLocksDo) {
     EXPECT_EQ(other.try_lock_and_get_fence(), 0U);
     mutex.unlock();
     EXPECT_GT(other.try_lock_and_get_fence(), first);
-    other.unlock();
+    const std::unique_lock held{other, std::adopt_lock};
 }
 
 TEST(Mutex, SaysForHowLongAndWhoseItIs) {
@@ -86,8 +86,8 @@ TEST(Mutex, StopEndsTheWaitForAnotherHolderAndForAnotherThread) {
     }
     mutex.unlock();
     std::stop_source never;
-    EXPECT_TRUE(other.lock(never.get_token()));
-    other.unlock();
+    ASSERT_TRUE(other.lock(never.get_token()));
+    const std::unique_lock held{other, std::adopt_lock};
 }
 
 TEST(Mutex, TryLockIsFalseWhileAnotherHolds) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 
 #include "support/poll_until.hpp"
 

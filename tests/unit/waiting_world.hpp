@@ -13,6 +13,8 @@
 #include <string>
 #include <utility>
 
+#include <leaselock/memory_backend.hpp>
+
 #include "unit/manager_world.hpp"
 
 namespace leaselock {

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fmt/format.h>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -147,7 +146,7 @@ template <class T>
 
 // Appends the value that the rest of the placeholder's name leads to, starting from `value`.
 template <class Source, std::size_t Piece, std::size_t PathBegin, class T>
-void append_value(fmt::memory_buffer& out, const T& value) {
+void append_value(std::string& out, const T& value) {
     constexpr auto kPath = Source::plan.name(Piece).substr(PathBegin);
     if constexpr (kPath.empty()) {
         with_text(value, [&out](std::string_view text) {
@@ -164,9 +163,9 @@ void append_value(fmt::memory_buffer& out, const T& value) {
 }
 
 template <class Source, std::size_t Piece, class... Args>
-void append_piece(fmt::memory_buffer& out, const std::tuple<const Args&...>& arguments) {
+void append_piece(std::string& out, const std::tuple<const Args&...>& arguments) {
     constexpr auto kLiteral = Source::plan.literal(Piece);
-    out.append(kLiteral.data(), kLiteral.data() + kLiteral.size());
+    out.append(kLiteral);
     if constexpr (Source::plan.piece(Piece).has_placeholder()) {
         constexpr auto kBinding = Source::plan.binding(Piece);
         append_value<Source, Piece, kBinding.path_begin>(
@@ -177,15 +176,17 @@ void append_piece(fmt::memory_buffer& out, const std::tuple<const Args&...>& arg
 template <FixedText Template, FixedText Spelling, class... Args>
 [[nodiscard]] std::string format_key(const Args&... args) {
     using Source = KeySource<Template, Spelling, Args...>;
-    fmt::memory_buffer out;
+    std::string out;
     if constexpr (is_sound<Source>()) {
+        constexpr std::size_t kUsual = 24;  // of a value
+        out.reserve(Template.size + kUsual * sizeof...(Args));
         [&out]<std::size_t... I>(const std::tuple<const Args&...>& arguments,
                                  std::index_sequence<I...>) {
             (append_piece<Source, I>(out, arguments), ...);
         }
         (std::tie(args...), std::make_index_sequence<Source::plan.size()>{});
     }
-    return {out.data(), out.size()};
+    return out;
 }
 
 // `args` are the values of the call, without manager, template and options. The call is

@@ -9,11 +9,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <iterator>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -59,18 +61,18 @@ void with_text(const T& value, const Use& use) {
     } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
         use(string_view_of(value));
     } else if constexpr (kIsInteger<T>) {
-        const fmt::format_int text(value);
-        use(std::string_view(text.data(), text.size()));
+        std::array<char, 24> text;  // fits all of 64 bits
+        const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+        use(std::string_view(text.data(), static_cast<std::size_t>(end - text.data())));
     } else if constexpr (kIsPlainEnum<T>) {
-        const fmt::format_int text(static_cast<std::underlying_type_t<T>>(value));
-        use(std::string_view(text.data(), text.size()));
+        with_text(static_cast<std::underlying_type_t<T>>(value), use);
     } else {
         static_assert(fmt::is_formattable<T>::value,
                       "leaselock key: a value of this type needs a fmt::formatter; or name a field "
                       "of it, {{order.id}}, that LEASELOCK_FIELDS registers");
-        fmt::memory_buffer text;
+        std::string text;
         fmt::format_to(std::back_inserter(text), "{}", value);
-        use(std::string_view(text.data(), text.size()));
+        use(std::string_view(text));
     }
 }
 

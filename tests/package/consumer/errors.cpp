@@ -4,6 +4,7 @@
 #include <memory>
 
 #include <leaselock/leaselock.hpp>
+#include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
 
 namespace {
