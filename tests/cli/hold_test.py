@@ -51,9 +51,9 @@ class Hold(CliTest):
     def test_loss_is_told_and_is_the_exit_status(self):
         holder, held = self.holder("--ttl", "300ms")
         self.expect(0, "release", "--force", self.key)
-        self.assertEqual(holder.stdout.readline(), held.replace("held", "lost"))
-        self.assertIn(f"leaselock: lock '{self.key}' is lost", holder.stderr.read())
         self.assertEqual(holder.wait(LIMIT), 79)
+        self.assertEqual(holder.stdout.read(), held.replace("held", "lost"))
+        self.assertIn(f"leaselock: lock '{self.key}' is lost", holder.stderr.read())
 
     def test_stopped_holder_that_goes_on_after_its_lease_says_that_it_is_lost(self):
         holder, _ = self.holder("--ttl", "300ms")
