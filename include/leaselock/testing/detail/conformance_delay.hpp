@@ -162,7 +162,9 @@ inline constexpr Case<BackendFixture> delay_manager_cases[] = {
          EXPECT_EQ(call.wait_for(0ms), std::future_status::timeout);
          world.backend->let_go();
          EXPECT_TRUE(granted(call.get()));
-     }},
+     },
+     {},
+     of_tokens},
     {"RenewalWithALateAnswerHoldsUpNoOther",
      [](BackendFixture& fixture) {
          LateWorld world{fixture};
