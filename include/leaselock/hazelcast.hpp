@@ -71,9 +71,17 @@ struct HazelcastOptions {
 namespace detail {
 [[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> hazelcast_backend_of(
     std::string_view url, const std::shared_ptr<Clock>& clock);
-// What includes this header connects by this scheme: see <leaselock/connect.hpp>.
+// What includes this header connects by this scheme: see <leaselock/connect.hpp>. It runs as
+// the program starts, which clang can be asked to warn of.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wglobal-constructors"
+#endif
 inline const bool knows_hazelcast =
     register_scheme("hazelcast:", "hazelcast", hazelcast_backend_of);
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 }  // namespace detail
 
 }  // namespace leaselock

@@ -110,10 +110,18 @@ struct RedisOptions {
 namespace detail {
 [[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> redis_backend_of(
     std::string_view url, const std::shared_ptr<Clock>& clock);
-// What includes this header connects by these schemes: see <leaselock/connect.hpp>.
+// What includes this header connects by these schemes: see <leaselock/connect.hpp>. It runs as
+// the program starts, which clang can be asked to warn of.
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wglobal-constructors"
+#endif
 inline const bool knows_redis = register_scheme("redis:", "redis", redis_backend_of) &&
                                 register_scheme("rediss:", "redis", redis_backend_of) &&
                                 register_scheme("redis+unix:", "redis", redis_backend_of);
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 }  // namespace detail
 
 }  // namespace leaselock
