@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,6 +54,9 @@ class FaultBackend final : public Backend {
         }
         submitted_.notify_all();
         if (thread_.joinable()) thread_.join();
+        for (Unseen& each : unseen_) {
+            if (!each.asked.done()) inner_->cancel(each.asked);
+        }
     }
 
     // The next operation that has no fault yet gets this one.
@@ -95,9 +99,13 @@ class FaultBackend final : public Backend {
     }
     // It is given, on this thread; and no further one is held back.
     void let_go() {
-        const std::lock_guard lock{mutex_};
-        which_ = nullptr;
-        if (Operation* const late = std::exchange(held_back_, nullptr)) late->complete();
+        Operation* late = nullptr;
+        {
+            const std::lock_guard lock{mutex_};
+            which_ = nullptr;
+            late = std::exchange(held_back_, nullptr);
+        }
+        if (late != nullptr) late->complete();
     }
 
     // Since the start, in order.
@@ -116,7 +124,7 @@ class FaultBackend final : public Backend {
         }
     }
     bool help(Operation& operation, Clock::time_point until) noexcept override {
-        if (is_held_back(operation)) return false;
+        if (is_ours(operation)) return false;
         if (!begin(operation)) return inner_->help(operation, until);
         perform_with_hook(operation);
         return true;
@@ -195,15 +203,80 @@ class FaultBackend final : public Backend {
         next_.pop_front();
         return fault;
     }
-    [[nodiscard]] bool is_held_back(const Operation& operation) const {
-        const std::lock_guard lock{mutex_};
-        return held_back_ == &operation;
+    // Asked of the store in the place of an operation: its answer is held back, or it is lost. It
+    // has texts of its own, since the operation may be cancelled before.
+    // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
+    struct Unseen final : Completion {
+        Unseen(FaultBackend& whose, Operation& operation, std::optional<Fault> how)
+            : by{whose},
+              instead_of{&operation},
+              fault{how},
+              key{operation.request.key},
+              token{operation.request.token},
+              asked{with_texts(operation.request)} {
+            asked.completion = this;
+        }
+        [[nodiscard]] Request with_texts(Request request) const noexcept {
+            request.key = key;
+            request.token = token;
+            return request;
+        }
+        void completed(Operation& /*operation*/) noexcept override { by.answered(*this); }
+
+        FaultBackend& by;
+        Operation* instead_of;  // null: cancelled
+        const std::optional<Fault> fault;
+        const std::string key;
+        const std::string token;
+        Operation asked;
+    };
+    // Does not block: this may be the thread that all answers wait for.
+    void ask(Operation& operation, std::optional<Fault> fault) {
+        Unseen* unseen = nullptr;
+        {
+            const std::lock_guard lock{mutex_};
+            unseen = &unseen_.emplace_back(*this, operation, fault);
+        }
+        inner_->submit(unseen->asked);
     }
-    // Whether its answer was held back; it is cancelled.
-    bool drop_answer(Operation& operation) {
+    void answered(Unseen& unseen) noexcept {
+        if (unseen.fault) lose_messages_of(unseen.asked.request);
+        Operation* operation = nullptr;
+        {
+            const std::lock_guard lock{mutex_};
+            operation = std::exchange(unseen.instead_of, nullptr);
+            if (operation == nullptr) return;
+            operation->reply = std::move(unseen.asked.reply);
+            if (!unseen.fault) held_back_ = operation;
+        }
+        if (unseen.fault) fail(*operation, *unseen.fault);
+    }
+    static void fail(Operation& operation, const Fault& fault) noexcept {
+        operation.reply = {};
+        operation.reply.in_part = fault.runs;
+        operation.fail(fault.error, "made to fail");
+    }
+
+    // Whether the store is asked in its place, or its answer is held back.
+    [[nodiscard]] bool is_ours(const Operation& operation) const {
         const std::lock_guard lock{mutex_};
-        if (held_back_ != &operation) return false;
-        held_back_ = nullptr;
+        return held_back_ == &operation ||
+               std::any_of(unseen_.begin(), unseen_.end(),
+                           [&](const Unseen& each) { return each.instead_of == &operation; });
+    }
+    // Whether its answer is or would be held back, or lost; it is cancelled.
+    [[nodiscard]] bool drop_answer(Operation& operation) {
+        {
+            const std::lock_guard lock{mutex_};
+            bool is_ours = held_back_ == &operation;
+            if (is_ours) held_back_ = nullptr;
+            for (Unseen& each : unseen_) {
+                if (each.instead_of != &operation) continue;
+                each.instead_of = nullptr;
+                is_ours = true;
+            }
+            if (!is_ours) return false;
+        }
         operation.reply = {};
         operation.fail(Errc::command_timed_out, "its answer was held back");
         return true;
@@ -215,36 +288,17 @@ class FaultBackend final : public Backend {
         which_ = nullptr;
         return true;
     }
-    // What the store answers: at once, or when it gives up, by whatever clock it goes.
-    Reply ask(const Request& request) {
-        Operation unseen{request};
-        inner_->submit(unseen);
-        while (!unseen.done()) {
-            if (!inner_->help(unseen, Clock::time_point::max())) {
-                (void)Waker{}.wait(std::chrono::milliseconds{1});
-            }
-        }
-        return std::move(unseen.reply);
-    }
-    void perform_for_later(Operation& operation) {
-        operation.reply = ask(operation.request);
-        const std::lock_guard lock{mutex_};
-        held_back_ = &operation;
-    }
     void perform(Operation& operation) {
-        if (is_to_be_held_back(operation.request)) return perform_for_later(operation);
+        if (is_to_be_held_back(operation.request)) return ask(operation, std::nullopt);
         const std::optional<Fault> fault = take_fault();
         if (!fault) {
             inner_->submit(operation);
             lose_messages_of(operation.request);
-            return;
+        } else if (fault->runs) {
+            ask(operation, fault);
+        } else {
+            fail(operation, *fault);
         }
-        if (fault->runs) {
-            (void)ask(operation.request);
-            lose_messages_of(operation.request);
-        }
-        operation.reply.in_part = fault->runs;
-        operation.fail(fault->error, "made to fail");
     }
 
     // The place stays, and its owner hears nothing.
@@ -261,6 +315,7 @@ class FaultBackend final : public Backend {
     Operation* held_back_ = nullptr;             // it has its reply
     Hook hook_;
     std::vector<Operation*> waiting_;
+    std::list<Unseen> unseen_;
     std::vector<Record> records_;
     std::condition_variable submitted_;
     bool ending_ = false;

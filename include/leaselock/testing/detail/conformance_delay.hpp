@@ -177,9 +177,7 @@ inline constexpr Case<BackendFixture> delay_manager_cases[] = {
          world.template expect_others_go_on<Calls>();
          world.expect_renewals_go_on("renewed");
          EXPECT_TRUE(other->owns_lock());
-     },
-     {},
-     of_tokens},
+     }},
     {"ReleaseByADestructorWithALateAnswerHoldsUpNobody",
      [](BackendFixture& fixture) {
          LateWorld world{fixture};
