@@ -9,7 +9,7 @@ file(REMOVE_RECURSE "${prefix}")
 
 execute_process(
     COMMAND python3 "${SOURCE_DIR}/tests/package/conan_recipe"
-            "${SOURCE_DIR}/cmake/packaging/conan/conanfile.py" shared=True with_testing=True
+            "${SOURCE_DIR}/cmake/packaging/conan/conanfile.py" shared=True with_testing=True with_hazelcast=True
     OUTPUT_VARIABLE recipe COMMAND_ERROR_IS_FATAL ANY)
 # Sets <variable> to what the recipe says behind <word>, as a sorted list.
 function(recipe_says variable word)

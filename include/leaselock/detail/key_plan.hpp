@@ -183,8 +183,8 @@ class KeyPlan {
         const auto text = Template.view();
         for (std::size_t at = 1; at + name.size() < text.size(); ++at) {
             const char end = text[at + name.size()];
-            if (text[at - 1] == '{' && text.substr(at).starts_with(name) &&
-                (end == '}' || end == '.')) {
+            const bool is_single = text[at - 1] == '{' && (at < 2 || text[at - 2] != '{');
+            if (is_single && text.substr(at).starts_with(name) && (end == '}' || end == '.')) {
                 return true;
             }
         }
