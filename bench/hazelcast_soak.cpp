@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <optional>
 #include <string>
 #include <thread>
@@ -137,7 +138,7 @@ bool survives_the_end_of(const HazelcastCluster& cluster, std::size_t member) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     if (argc != 2) {
         std::fputs("usage: hazelcast_soak <directory of the cluster>\n", stderr);
         return 2;
@@ -147,4 +148,7 @@ int main(int argc, char** argv) {
     const bool is_fast = one_caller(cluster);
     const bool survives = survives_the_end_of(cluster, 0);
     return is_fast && survives ? 0 : 1;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "hazelcast_soak: %s\n", error.what());
+    return 1;
 }

@@ -222,7 +222,8 @@ void residue(benchmark::State& state) {
         lock_others(server, 0, half);
         const double before = server.used_memory();
         lock_others(server, half, 2 * half);
-        state.counters["bytes"] = (server.used_memory() - before) * (1'000'000 / half);
+        state.counters["bytes"] =
+            (server.used_memory() - before) * (1e6 / static_cast<double>(half));
     }
 }
 

@@ -124,7 +124,7 @@ void say(CLI::Option& option, const CLI::ConfigItem& item, const CLI::Config& fo
 
 std::string default_configuration() {
     struct stat status {};
-    const std::string ours = of_the_user();
+    std::string ours = of_the_user();
     if (!ours.empty() && ::stat(ours.c_str(), &status) == 0) return ours;
     return is_missing(of_the_machine) ? "" : of_the_machine;
 }

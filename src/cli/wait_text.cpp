@@ -9,7 +9,7 @@ namespace leaselock::cli {
 namespace {
 
 constexpr std::uint64_t least_time = 1'000'000'000'000'000;  // in microseconds: of the year 2001
-constexpr std::time_t day = 24 * 60 * 60;
+constexpr std::time_t day = std::time_t{24} * 60 * 60;
 
 // Where a fencing token is a time it is that of the grant, by the clock of the store.
 std::string since(std::uint64_t fence) {
@@ -45,7 +45,7 @@ bool is_in_the_way(const LockInfo& info, Claim claim) {
 }
 
 std::string wait_text(const LockInfo& info, Fences fences) {
-    const std::string before = fmt::format("{} waiting before us", info.waiting);
+    std::string before = fmt::format("{} waiting before us", info.waiting);
     if (!info.held) return before;
     const bool is_known = info.use == KeyUse::whole && fences == Fences::clock;
     return fmt::format("held by {}{}, {}", holder_of(info),

@@ -30,7 +30,7 @@ void LeaseTask::start() {
     if (!stopping_) TimedTask::start();
 }
 
-void LeaseTask::stop(Clock::time_point deadline) noexcept {
+void LeaseTask::end(Clock::time_point deadline) noexcept {
     stop_by_ = deadline.time_since_epoch().count();
     bool runs = false;
     {

@@ -37,16 +37,16 @@ class LeaseTask final : private engine::TimedTask {
     LeaseTask& operator=(const LeaseTask&) = delete;
     ~LeaseTask() override = default;
 
-    // Throws LockError{no_thread}, and bad_alloc. After stop() it does nothing.
+    // Throws LockError{no_thread}, and bad_alloc. After end() it does nothing.
     void start();
     // All that is held is lost; releases that are owed are delivered until `deadline`, and given up
     // then. Blocks until that is done.
-    void stop(Clock::time_point deadline) noexcept;
+    void end(Clock::time_point deadline) noexcept;
 
     [[nodiscard]] HoldTable& table() noexcept { return table_; }
     [[nodiscard]] Cleanup& cleanup() noexcept { return cleanup_; }
     // Submits the release that the lease owes, and sees to its answer. Does not wait, but after
-    // stop() for the answer, until that deadline.
+    // end() for the answer, until that deadline.
     void post(LeasePtr lease) noexcept;
     // Takes over a lease whose release was tried and has to be repeated.
     void take_over(LeasePtr lease, Errc error) noexcept;
@@ -93,7 +93,7 @@ class LeaseTask final : private engine::TimedTask {
     void give_up_cleanup() noexcept;
 
     void deliver(Lease& lease) noexcept;
-    // Until when a release waits for its answer that comes after stop().
+    // Until when a release waits for its answer that comes after end().
     [[nodiscard]] Clock::time_point last_wait() const noexcept;
     static void forget(const Renewal& renewal) noexcept;
     void renew(Lease& lease, Clock::time_point now) noexcept;
@@ -111,7 +111,7 @@ class LeaseTask final : private engine::TimedTask {
     Cleanup cleanup_;
     Answers renewed_{*this};
     Answers released_{*this};
-    Mutex mutex_;  // start() against stop()
+    Mutex mutex_;  // start() against end()
     std::atomic<bool> stopping_{false};
     std::atomic<Clock::rep> stop_by_{0};
     std::stop_source stopped_{};

@@ -44,7 +44,7 @@ void Runtime::watch(Lease& lease) {
 void Runtime::stop(std::chrono::milliseconds patience) noexcept {
     const Clock::time_point until = saturating_add(clock_->now(), patience);
     reactor_->stop(until - patience / 5);
-    lease_task_.stop(until - patience / 10);
+    lease_task_.end(until - patience / 10);
     notifier_->stop(until);
 }
 

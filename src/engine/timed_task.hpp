@@ -1,5 +1,5 @@
-// A task of the engine that lives by a clock which need not be the engine's: each step says when the
-// next one is due, on that clock, and it may be rung before.
+// A task of the engine that lives by a clock which need not be the engine's: each step says when
+// the next one is due, on that clock, and it may be rung before.
 //
 // Thread-safety: ring() and is_at_rest() from all threads at once, at any time; start() and stop()
 // by one thread at a time.
@@ -17,15 +17,17 @@ namespace leaselock::engine {
 
 class TimedTask : private Engine::Task, public Alarm {
   public:
+    TimedTask(const TimedTask&) = delete;
+    TimedTask& operator=(const TimedTask&) = delete;
+    // Not before stop().
+    ~TimedTask() override = default;
+
     void ring() noexcept final;
     // No step is due or under way.
     [[nodiscard]] bool is_at_rest() const noexcept final;
 
   protected:
     explicit TimedTask(Clock& clock) noexcept : clock_{clock} {}
-    // Not before stop().
-    ~TimedTask() override = default;
-
     // From now on it is a task of the engine, and its first step is due. Throws as
     // Engine::shared_with(). Again changes nothing.
     void start();

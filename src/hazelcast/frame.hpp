@@ -84,6 +84,7 @@ class Message {
 };
 
 // Bytes in, messages out.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Sink
 class Assembler final : public wire::Sink {
   public:
     // Of a message with all its frames, and of all fragments whose rest has not come together.

@@ -17,6 +17,7 @@ struct redisReader;
 
 namespace leaselock::wire {
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Sink
 class Parser final : public Sink {
   public:
     static constexpr std::size_t max_reply_bytes = std::size_t{1} << 20;

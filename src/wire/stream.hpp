@@ -54,6 +54,7 @@ class Stream {
   public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
+    virtual ~Stream();
 
     // Connects, after closing what was open. Each address of the host gets its share of the time.
     // Errc::connect_failed with `why` in words: address and reason. A name look-up that the system
@@ -90,7 +91,6 @@ class Stream {
 
   protected:
     explicit Stream(std::shared_ptr<const Clock> clock) noexcept;
-    virtual ~Stream();
 
     // To whom what comes over a new connection goes. It stays until the next one is opened.
     [[nodiscard]] virtual Sink& begin() = 0;

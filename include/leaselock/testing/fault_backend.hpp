@@ -57,6 +57,8 @@ class FaultBackend final : public Backend {
         for (Unseen& each : unseen_) {
             if (!each.asked.done()) inner_->cancel(each.asked);
         }
+        std::unique_lock lock{mutex_};
+        while (under_way_ != 0) submitted_.wait(lock);
     }
 
     // The next operation that has no fault yet gets this one.
@@ -236,20 +238,25 @@ class FaultBackend final : public Backend {
         {
             const std::lock_guard lock{mutex_};
             unseen = &unseen_.emplace_back(*this, operation, fault);
+            ++under_way_;
         }
         inner_->submit(unseen->asked);
     }
     void answered(Unseen& unseen) noexcept {
         if (unseen.fault) lose_messages_of(unseen.asked.request);
-        Operation* operation = nullptr;
-        {
-            const std::lock_guard lock{mutex_};
-            operation = std::exchange(unseen.instead_of, nullptr);
-            if (operation == nullptr) return;
-            operation->reply = std::move(unseen.asked.reply);
-            if (!unseen.fault) held_back_ = operation;
-        }
-        if (unseen.fault) fail(*operation, *unseen.fault);
+        if (Operation* const failed = take_answer(unseen)) fail(*failed, *unseen.fault);
+        const std::lock_guard lock{mutex_};
+        --under_way_;
+        submitted_.notify_all();
+    }
+    // What is to fail now, if it was not cancelled; else its answer is held back.
+    [[nodiscard]] Operation* take_answer(Unseen& unseen) noexcept {
+        const std::lock_guard lock{mutex_};
+        Operation* const operation = std::exchange(unseen.instead_of, nullptr);
+        if (operation == nullptr || unseen.fault) return operation;
+        operation->reply = std::move(unseen.asked.reply);
+        held_back_ = operation;
+        return nullptr;
     }
     static void fail(Operation& operation, const Fault& fault) noexcept {
         operation.reply = {};
@@ -316,6 +323,7 @@ class FaultBackend final : public Backend {
     Hook hook_;
     std::vector<Operation*> waiting_;
     std::list<Unseen> unseen_;
+    int under_way_ = 0;  // of these
     std::vector<Record> records_;
     std::condition_variable submitted_;
     bool ending_ = false;
