@@ -11,6 +11,8 @@
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/printable.hpp>
 
+#include "base/percent.hpp"
+
 namespace leaselock {
 namespace {
 
@@ -83,13 +85,10 @@ LockError unknown(std::string_view url) {
 
 // What may stand for itself in user, password and host of a URL.
 std::string encoded(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-        result += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-    return result;
+    return base::percent_encoded(text, [](char c, std::size_t /*at*/) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '.' || c == '_';
+    });
 }
 
 std::string url_of(const RootOptions::Redis& redis) {

@@ -1,7 +1,8 @@
 #include "file/names.hpp"
 
-#include <charconv>
 #include <fmt/core.h>
+
+#include "base/percent.hpp"
 
 namespace leaselock::file {
 namespace {
@@ -17,15 +18,7 @@ bool stands_for_itself(char c, std::size_t at) noexcept {
 }  // namespace
 
 std::string name_of(std::string_view key) {
-    std::string name;
-    name.reserve(key.size());
-    for (std::size_t at = 0; at < key.size(); ++at) {
-        if (stands_for_itself(key[at], at)) {
-            name += key[at];
-        } else {
-            name += fmt::format("%{:02X}", static_cast<unsigned char>(key[at]));
-        }
-    }
+    std::string name = base::percent_encoded(key, stands_for_itself);
     if (name.size() <= longest) return name;
     const std::string end = fmt::format("{}{:016x}", cut_mark, hash_of(key));
     name.resize(longest - end.size());
@@ -33,22 +26,7 @@ std::string name_of(std::string_view key) {
 }
 
 std::optional<std::string> key_of(std::string_view name) {
-    if (!is_of_lock(name)) return std::nullopt;
-    std::string key;
-    for (std::size_t at = 0; at < name.size(); ++at) {
-        if (name[at] != '%') {
-            key += name[at];
-            continue;
-        }
-        const std::string_view digits = name.substr(at + 1, 2);
-        unsigned char byte = 0;
-        const auto [end, error] =
-            std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-        if (error != std::errc{} || end != digits.data() + 2) return std::nullopt;
-        key += static_cast<char>(byte);
-        at += 2;
-    }
-    return key;
+    return is_of_lock(name) ? base::percent_decoded(name) : std::nullopt;
 }
 
 }  // namespace leaselock::file

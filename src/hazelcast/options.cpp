@@ -9,6 +9,7 @@
 #include <leaselock/detail/utf8.hpp>
 #include <leaselock/printable.hpp>
 
+#include "base/percent.hpp"
 #include "wire/stream.hpp"
 #include "wire/url.hpp"
 
@@ -16,6 +17,7 @@ namespace leaselock::hazelcast {
 namespace {
 
 using std::chrono::milliseconds;
+using wire::cut;
 
 constexpr std::string_view scheme = "hazelcast://";
 constexpr std::uint16_t default_port = 5701;
@@ -28,34 +30,13 @@ constexpr int default_in_flight = 65'536;
     throw LockError(Errc::invalid_url, fmt::format("URL {}; allowed: {}", what, allowed));
 }
 
-// What is behind the first `separator`, which is cut off `text`; nothing if there is none.
-std::optional<std::string_view> cut(std::string_view& text, char separator) {
-    const std::size_t at = text.find(separator);
-    if (at == std::string_view::npos) return std::nullopt;
-    const std::string_view rest = text.substr(at + 1);
-    text = text.substr(0, at);
-    return rest;
-}
-
 std::string decode(std::string_view part, std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            out += text[i];
-            continue;
-        }
-        unsigned int byte = 0;
-        const std::string_view hex = text.substr(i + 1, 2);
-        const auto [end, error] = std::from_chars(hex.data(), hex.data() + hex.size(), byte, 16);
-        if (hex.size() != 2 || end != hex.data() + 2 || error != std::errc{}) {
-            fail(fmt::format("{} has a bad percent-escape", part), "% and two hex digits");
-        }
-        out += static_cast<char>(static_cast<unsigned char>(byte));
-        i += 2;
-    }
-    if (out.find('\0') != std::string::npos) fail(fmt::format("{} has a NUL byte", part), "others");
-    if (!detail::is_utf8(out)) fail(fmt::format("{} is not UTF-8", part), "UTF-8");
-    return out;
+    std::optional<std::string> out = base::percent_decoded(text);
+    if (!out) fail(fmt::format("{} has a bad percent-escape", part), "% and two hex digits");
+    if (out->find('\0') != std::string::npos)
+        fail(fmt::format("{} has a NUL byte", part), "others");
+    if (!detail::is_utf8(*out)) fail(fmt::format("{} is not UTF-8", part), "UTF-8");
+    return *std::move(out);
 }
 
 int number(std::string_view what, std::string_view text, int most) {
@@ -70,12 +51,12 @@ MemberAddress member_of(std::string_view text) {
     std::string_view host = text;
     std::optional<std::string_view> port;
     if (text.starts_with('[')) {
-        const auto behind = cut(host, ']');
-        if (!behind || (!behind->empty() && !behind->starts_with(':'))) {
+        const auto after = cut(host, ']');
+        if (!after || (!after->empty() && !after->starts_with(':'))) {
             fail("host is not an IPv6 address in brackets", "[address] or [address]:port");
         }
         host.remove_prefix(1);
-        if (!behind->empty()) port = behind->substr(1);
+        if (!after->empty()) port = after->substr(1);
     } else {
         port = cut(host, ':');
         if (port && port->find(':') != std::string_view::npos) {
@@ -118,7 +99,7 @@ void read_options(std::string_view text, HazelcastOptions& options) {
     }
 }
 
-// `rest` is what is behind the scheme.
+// `rest` is what follows the scheme.
 void read_rest(std::string_view rest, HazelcastOptions& options, Settings& settings) {
     const auto query = cut(rest, '?');
     const auto path = cut(rest, '/');

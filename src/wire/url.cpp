@@ -9,6 +9,8 @@
 
 #include <leaselock/error.hpp>
 
+#include "base/percent.hpp"
+
 namespace leaselock::wire {
 namespace {
 
@@ -23,28 +25,11 @@ bool has_only(std::string_view text, std::string_view allowed, std::string_view 
     });
 }
 
-// What is behind the first `separator`, which is cut off `text`; nothing if there is none.
-std::optional<std::string_view> cut(std::string_view& text, char separator) {
-    const std::size_t at = text.find(separator);
-    if (at == std::string_view::npos) return std::nullopt;
-    const std::string_view rest = text.substr(at + 1);
-    text = text.substr(0, at);
-    return rest;
-}
-
 // Bytes that a URL gives a meaning to, or that a log line should not hold, as %XX.
 std::string encode(std::string_view text, std::string_view kept) {
-    constexpr std::string_view hex = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (has_only({&c, 1}, alphanumeric, kept)) {
-            out += c;
-        } else {
-            out += {'%', hex[byte / 16], hex[byte % 16]};
-        }
-    }
-    return out;
+    return base::percent_encoded(text, [&](char c, std::size_t /*at*/) {
+        return has_only({&c, 1}, alphanumeric, kept);
+    });
 }
 
 class UrlParser {
@@ -104,29 +89,15 @@ class UrlParser {
     }
 
     std::string decode(std::string_view part, std::string_view text) const {
-        std::string out;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (text[i] != '%') {
-                out += text[i];
-                continue;
-            }
-            unsigned int byte = 0;
-            const std::string_view hex = text.substr(i + 1, 2);
-            const auto [end, error] =
-                std::from_chars(hex.data(), hex.data() + hex.size(), byte, 16);
-            if (hex.size() != 2 || end != hex.data() + 2 || error != std::errc{}) {
-                fail(std::string(part) + " has a bad percent-escape", "% and two hex digits");
-            }
-            out += static_cast<char>(byte);
-            i += 2;
-        }
-        if (out.find('\0') != std::string::npos) {
+        std::optional<std::string> out = base::percent_decoded(text);
+        if (!out) fail(std::string(part) + " has a bad percent-escape", "% and two hex digits");
+        if (out->find('\0') != std::string::npos) {
             fail(std::string(part) + " has a NUL byte", "any other byte");
         }
-        return out;
+        return *std::move(out);
     }
 
-    // What is behind the user and the password.
+    // What follows the user and the password.
     std::string_view read_user(std::string_view authority) {
         const std::size_t at = authority.rfind('@');
         if (at == std::string_view::npos) return authority;
@@ -232,6 +203,14 @@ class UrlParser {
 };
 
 }  // namespace
+
+std::optional<std::string_view> cut(std::string_view& text, char separator) noexcept {
+    const std::size_t at = text.find(separator);
+    if (at == std::string_view::npos) return std::nullopt;
+    const std::string_view rest = text.substr(at + 1);
+    text = text.substr(0, at);
+    return rest;
+}
 
 Url parse_url(std::string_view text) { return UrlParser{}.parse(text); }
 

@@ -36,6 +36,9 @@ struct Url {
 // left out, bytes that could forge a log line are percent-encoded.
 [[nodiscard]] std::string masked(const Url& url);
 
+// What follows the first `separator`, which is cut off `text`; nothing if there is none.
+[[nodiscard]] std::optional<std::string_view> cut(std::string_view& text, char separator) noexcept;
+
 // "250ms", "2s", "1m", "2h": digits and a unit, nothing else. Empty if it is not that, or too
 // large.
 [[nodiscard]] std::optional<std::chrono::microseconds> parse_duration(std::string_view text);
