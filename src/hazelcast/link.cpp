@@ -188,13 +188,18 @@ void Link::attend() noexcept {
     flush();
     if (!is_open_ && !is_ending_ && client_.wants_connection()) begin_connect();
     if (engine_ == nullptr) return;
-    const Clock::time_point due = client_.due();
-    if (due < timer_) engine_->ring_at(*this, due, *clock_);
-    timer_ = std::min(timer_, due);
+    set_timer(client_.due());
     const bool has_unsent = sent_bytes_ < sending_.size() || !client_.out().empty();
     if (!is_open_ || (is_awaiting_ && !has_unsent)) return;
     engine_->await(*this, true, has_unsent);
     is_awaiting_ = true;
+}
+
+// A timer that is early costs a step, which sets it again.
+void Link::set_timer(Clock::time_point when) noexcept {
+    if (timer_ <= when) return;
+    timer_ = when;
+    engine_->ring_at(*this, when, *clock_);
 }
 
 void Link::begin_connect() noexcept {
@@ -202,7 +207,7 @@ void Link::begin_connect() noexcept {
     const Clock::time_point now = clock_->now();
     try {
         if (engine_ == nullptr) engine_ = engine::Engine::shared_with(*this);
-        if (now < next_try_) return engine_->ring_at(*this, next_try_, *clock_);
+        if (now < next_try_) return set_timer(next_try_);
         join_connector();
         if (connector_.joinable()) return;  // it ends in a moment, and rings then
         std::vector<MemberAddress> members = client_.members();

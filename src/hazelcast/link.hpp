@@ -1,6 +1,6 @@
 // The connection of a Client to one member of its cluster, and what moves it: the engine reads,
-// writes what the socket did not take, and keeps the time; whoever submits writes at once; a thread
-// of its own makes each connection, since that may block.
+// writes what the socket did not take, and keeps the time; a thread that submits writes at once; a
+// thread of its own makes each connection, since that may block.
 //
 // Thread-safety: all calls from all threads at once. Lock order: `mutex_`, then the stream's own.
 #pragma once
@@ -44,6 +44,7 @@ class Link final : private engine::Engine::Task {
     void read() noexcept LEASELOCK_REQUIRES(mutex_);
     void flush() noexcept LEASELOCK_REQUIRES(mutex_);
     void attend() noexcept LEASELOCK_REQUIRES(mutex_);
+    void set_timer(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
     void begin_connect() noexcept LEASELOCK_REQUIRES(mutex_);
     void join_connector() noexcept LEASELOCK_REQUIRES(mutex_);
     void connect(const std::vector<MemberAddress>& members) noexcept;
