@@ -18,6 +18,13 @@ namespace bench {
 inline constexpr const char* prefix = "hazel:lock:";
 inline constexpr const char* token = "vm:12345/0123456789abcdef0123456789abcdef";
 
+// A minimal lock with a fencing token, and its release.
+inline constexpr const char* fenced_script =
+    "if redis.call('SET',KEYS[1],ARGV[1],'NX','PX',ARGV[2]) then "
+    "return redis.call('INCR',KEYS[2]) end return 0";
+inline constexpr const char* compare_and_delete_script =
+    "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end return 0";
+
 inline const std::string& url() {
     static const std::string text = [] {
         const char* const value = std::getenv("LEASELOCK_BENCH_REDIS");
@@ -63,7 +70,7 @@ class Pipeline {
     std::unique_ptr<redisContext, Free> context_;
 };
 
-// What stands behind a name in a text of INFO.
+// What follows a name in a text of INFO.
 inline double number_behind(const std::string& text, const char* name) {
     const std::size_t at = text.find(name);
     return at == std::string::npos ? 0 : std::atof(text.c_str() + at + std::strlen(name));
@@ -72,12 +79,8 @@ inline double number_behind(const std::string& text, const char* name) {
 class Raw : private Pipeline {
   public:
     Raw() {
-        fenced_ = load(
-            "if redis.call('SET',KEYS[1],ARGV[1],'NX','PX',ARGV[2]) then "
-            "return redis.call('INCR',KEYS[2]) end return 0");
-        compare_and_delete_ = load(
-            "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end "
-            "return 0");
+        fenced_ = load(fenced_script);
+        compare_and_delete_ = load(compare_and_delete_script);
     }
     void fenced(const std::string& key, const std::string& fence) {
         expect(command({"EVALSHA", fenced_, "2", key, fence, token, "30000"})->integer > 0);

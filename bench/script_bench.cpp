@@ -60,12 +60,8 @@ class Server : public bench::Pipeline {
             "local fence=redis.call('INCR',KEYS[3]) "
             "if redis.call('PUBLISH',ARGV[3],next..' '..fence)>0 then "
             "redis.call('SET',KEYS[1],next,'PX',ARGV[2]) return 1 end end");
-        fenced_ = load(
-            "if redis.call('SET',KEYS[1],ARGV[1],'NX','PX',ARGV[2]) then "
-            "return redis.call('INCR',KEYS[2]) end return 0");
-        compare_and_delete_ = load(
-            "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end "
-            "return 0");
+        fenced_ = load(bench::fenced_script);
+        compare_and_delete_ = load(bench::compare_and_delete_script);
     }
 
     // For each key, as the library sends it.

@@ -218,23 +218,10 @@ TEST_F(RedisDriver, NobodySleepsInABackendWithoutASubscription) {
     EXPECT_FALSE(backend->sleep_until(in(1min), waker));
 }
 
-// A peer that confirms a subscription, and then says nothing any more: the thread that sleeps does
-// not keep the engine from seeing that.
+// The thread that sleeps does not keep the engine from seeing that.
 TEST(RedisDriverPeer, SilentConnectionIsGivenUpWhileAThreadSleeps) {
     support::ScriptedPeer peer;
-    std::atomic<int> subscribed{0};
-    peer.on_command([&](const support::ScriptedPeer::Command& command) {
-        if (command.at(0) == "TIME") {
-            return support::Answer::reply("*2\r\n$10\r\n1764094000\r\n$1\r\n5\r\n");
-        }
-        if (command.at(0) != "SUBSCRIBE" || subscribed++ % 2 == 1) {
-            return support::Answer::silence();
-        }
-        const std::string& channel = command.at(1);
-        return support::Answer::reply("*3\r\n$9\r\nsubscribe\r\n$" +
-                                      std::to_string(channel.size()) + "\r\n" + channel +
-                                      "\r\n:1\r\n");
-    });
+    confirm_and_fall_silent(peer);
     redis::Inbox inbox{redis::settings_of({.url = peer.url(), .command_timeout = 100ms}),
                        boot_clock()};
     Ear ear{"key", "me/1"};

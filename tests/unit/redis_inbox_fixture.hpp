@@ -17,6 +17,7 @@
 
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
+#include "support/scripted_peer.hpp"
 
 namespace leaselock {
 
@@ -69,6 +70,23 @@ class Ear final : public Listener {
     std::atomic<int> looks_{0};
     std::atomic<bool> dead_{false};
 };
+
+// A peer that confirms a subscription, and then says nothing any more.
+inline void confirm_and_fall_silent(support::ScriptedPeer& peer) {
+    const auto subscribed = std::make_shared<std::atomic<int>>(0);
+    peer.on_command([subscribed](const support::ScriptedPeer::Command& command) {
+        if (command.at(0) == "TIME") {
+            return support::Answer::reply("*2\r\n$10\r\n1764094000\r\n$1\r\n5\r\n");
+        }
+        if (command.at(0) != "SUBSCRIBE" || (*subscribed)++ % 2 == 1) {
+            return support::Answer::silence();
+        }
+        const std::string& channel = command.at(1);
+        return support::Answer::reply("*3\r\n$9\r\nsubscribe\r\n$" +
+                                      std::to_string(channel.size()) + "\r\n" + channel +
+                                      "\r\n:1\r\n");
+    });
+}
 
 class RedisInbox : public ::testing::Test {
   protected:

@@ -288,22 +288,9 @@ TEST(RedisInboxPeer, BackendEndsWhileItWaitsForTheLogin) {
     EXPECT_LT(boot_clock()->now() - begin, 30s);
 }
 
-// A peer that confirms a subscription, and then says nothing any more.
 TEST(RedisInboxPeer, SilentConnectionIsGivenUpAndMadeAnew) {
     support::ScriptedPeer peer;
-    std::atomic<int> subscribed{0};
-    peer.on_command([&](const support::ScriptedPeer::Command& command) {
-        if (command.at(0) == "TIME") {
-            return support::Answer::reply("*2\r\n$10\r\n1764094000\r\n$1\r\n5\r\n");
-        }
-        if (command.at(0) != "SUBSCRIBE" || subscribed++ % 2 == 1) {
-            return support::Answer::silence();
-        }
-        const std::string& channel = command.at(1);
-        return support::Answer::reply("*3\r\n$9\r\nsubscribe\r\n$" +
-                                      std::to_string(channel.size()) + "\r\n" + channel +
-                                      "\r\n:1\r\n");
-    });
+    confirm_and_fall_silent(peer);
     redis::Inbox inbox{redis::settings_of({.url = peer.url(), .command_timeout = 100ms}),
                        boot_clock()};
     Ear ear{"key", "me/1"};

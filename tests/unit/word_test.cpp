@@ -30,6 +30,25 @@ Word::Bits wait_for_some(Word& word) {
     }
 }
 
+// A thread that sets one word after the other, each as soon as it is offered.
+class Setter {
+  public:
+    explicit Setter(int rounds)
+        : thread_{[this, rounds] {
+              for (int i = 0; i < rounds; ++i) {
+                  Word* word = nullptr;
+                  while ((word = offered_.exchange(nullptr)) == nullptr) std::this_thread::yield();
+                  word->set(1);
+              }
+          }} {}
+    void offer(Word& word) { offered_ = &word; }
+    void join() { thread_.join(); }
+
+  private:
+    std::atomic<Word*> offered_{nullptr};
+    std::thread thread_;
+};
+
 TEST(Word, WhatIsSetBeforeEndsTheWaitAtOnce) {
     Word word;
     EXPECT_EQ(word.get(), 0U);
@@ -103,17 +122,10 @@ TEST(Word, EachOfManySettersIsSeen) {
 // set().
 TEST(Word, MayGoWhenItWasSeen) {
     constexpr int rounds = 20'000;
-    std::atomic<Word*> offered{nullptr};
-    std::thread setter{[&] {
-        for (int i = 0; i < rounds; ++i) {
-            Word* word = nullptr;
-            while ((word = offered.exchange(nullptr)) == nullptr) std::this_thread::yield();
-            word->set(1);
-        }
-    }};
+    Setter setter{rounds};
     for (int i = 0; i < rounds; ++i) {
         auto word = std::make_unique<Word>();
-        offered = word.get();
+        setter.offer(*word);
         while (i % 2 == 0 && word->get() == 0) std::this_thread::yield();
         ASSERT_EQ(wait_for_some(*word), 1U);
     }
@@ -163,17 +175,10 @@ TEST(Word, WhatIsSetBeforeKeepsTheThreadFromPolling) {
 TEST(Word, BellIsRungWheneverTheWordWasSetMeanwhile) {
     constexpr int rounds = 2'000;
     const base::Descriptor bell{::eventfd(0, EFD_CLOEXEC)};
-    std::atomic<Word*> offered{nullptr};
-    std::thread setter{[&] {
-        for (int i = 0; i < rounds; ++i) {
-            Word* word = nullptr;
-            while ((word = offered.exchange(nullptr)) == nullptr) std::this_thread::yield();
-            word->set(1);
-        }
-    }};
+    Setter setter{rounds};
     for (int i = 0; i < rounds; ++i) {
         auto word = std::make_unique<Word>();
-        offered = word.get();
+        setter.offer(*word);
         while (word->begin_poll(bell.get())) {
             if (word->end_poll()) {
                 read_ring(bell);
