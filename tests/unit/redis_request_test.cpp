@@ -110,17 +110,17 @@ TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {
         return all;
     };
     EXPECT_EQ(share_words(Verb::acquire, Claim::permits(2, 5)),
-              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000",
-                     "99", "2", "5"}));
+              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000", "99",
+                     "2", "5"}));
     EXPECT_EQ(share_words(Verb::acquire, shared, true),
-              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000",
-                     "99", "1", "0", "3000", "leaselock:c"}));
+              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000", "99",
+                     "1", "0", "3000", "leaselock:c"}));
     EXPECT_EQ(share_words(Verb::renew, Claim::permits(2, 5)),
               (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "30000", "2",
                      "5"}));
-    EXPECT_EQ(share_words(Verb::release, Claim::permits(2, 5)),
-              (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "7000", "0",
-                     "2"}));
+    EXPECT_EQ(
+        share_words(Verb::release, Claim::permits(2, 5)),
+        (Words{"k", counter_of_k, "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "7000", "0", "2"}));
 }
 
 TEST(RedisRequest, WholeScriptsGoByEval) {
