@@ -1,7 +1,7 @@
 // A hand-off by hand, the least that it takes: two scripts with a queue in the order of arrival, a
-// fence and a message to the next one, over raw hiredis. Whoever waits reads its subscription
-// itself, so nothing but the kernel wakes it. Nothing is renewed, cleaned up or looked at once
-// more: a process that dies here holds up all others.
+// fence and a message to the next one, over raw hiredis. The thread that waits reads its
+// subscription itself, so nothing but the kernel wakes it. Nothing is renewed, cleaned up or looked
+// at once more: a process that dies here holds up all others.
 //
 // Thread-safety: an object is one thread's.
 #pragma once

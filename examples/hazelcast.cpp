@@ -27,7 +27,7 @@ int run(const char* url) {
         fmt::print("somebody else got nothing within 200 ms\n");
     }
 
-    // The next holder has a higher fencing token, whoever it is.
+    // The next holder has a higher fencing token.
     const auto next = locks.acquire("my-distributed-lock", {.wait_timeout = 5s});
     if (!next || next->fencing_token() <= fence) return 1;
     fmt::print("held again, with fencing token {}\n", next->fencing_token());

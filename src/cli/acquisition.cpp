@@ -146,7 +146,7 @@ Acquired acquire(Store& store, const Options& options, Ends& ends) {
     try {
         const ScopedDistributedLock not_wanted = result.get();
     } catch (const Error&) {
-        // Whoever is to end does not ask for a lock any more.
+        // A command that is to end does not ask for a lock any more.
     }
     return {{}, signal};
 }

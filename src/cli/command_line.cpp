@@ -42,7 +42,7 @@ class Usage : public CLI::Formatter {
     }
 };
 
-// The options that go with each subcommand, before or behind its name.
+// The options that go with each subcommand, before or after its name.
 void add_shared(CLI::App& app, Options& options, std::string& configuration) {
     StoreOptions& store = options.store;
     app.add_option("--url", store.url, "Where the locks are (default: LEASELOCK_URL)")

@@ -51,7 +51,7 @@ int hold(const Options& options, ScopedDistributedLock& lock, Ends& ends) {
     try {
         tell(options, "lost", lock);
     } catch (const std::system_error&) {
-        // Whoever does not read it learns it by the exit status.
+        // A caller that does not read it learns it by the exit status.
     }
     return exit_code::lost;
 }
@@ -59,7 +59,8 @@ int hold(const Options& options, ScopedDistributedLock& lock, Ends& ends) {
 }  // namespace
 
 int hold(Store& store, const Options& options) {
-    // Whoever does not read what we say is told so by the exit status, and the lock is released.
+    // A caller that does not read what we say learns it by the exit status, and the lock is
+    // released.
     ::signal(SIGPIPE, SIG_IGN);
     if (options.run.verbose) complain("locks are in " + place_of(options.store));
     const MetricsAtEnd metrics{store.locks, options.run.metrics_file};

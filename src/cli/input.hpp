@@ -1,8 +1,8 @@
 // Standard input, of which nothing is wanted but its end.
 //
-// A pipe and a socket are not read: what is in them is for whoever else has them. The end of a
-// terminal is a key, so it is read, and what is typed is dropped. Anything else, as /dev/null or a
-// file, has no end to wait for.
+// A pipe and a socket are not read: what is in them is for other processes that have them. The end
+// of a terminal is a key, so it is read, and what is typed is dropped. Anything else, as /dev/null
+// or a file, has no end to wait for.
 //
 // Thread-safety: none.
 #pragma once

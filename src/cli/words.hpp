@@ -17,7 +17,7 @@ struct Words {
     std::vector<std::string> command{};
 };
 
-// `words` are without the program's name. The command of `run` begins behind its KEY: at the first
+// `words` are without the program's name. The command of `run` begins after its KEY: at the first
 // word that is no option of ours, or after a `--`. A KEY that begins with - has a `--` before it.
 [[nodiscard]] Words split(const CLI::App& app, const std::vector<std::string>& words);
 

@@ -75,7 +75,7 @@ class Reactor {
         Backend* backend_ = nullptr;
     };
 
-    // Whether the calling thread is that of a Reactor: whoever waits there waits for those whom it
+    // Whether the calling thread is that of a Reactor: a wait there waits for those that it
     // has to resume.
     [[nodiscard]] static bool is_this_thread() noexcept;
 

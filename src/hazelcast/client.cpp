@@ -128,7 +128,7 @@ void Client::look(Pending& pending, std::string_view lock, Time now) {
          });
 }
 
-// A token that we know nothing of has nothing; but one that names whoever holds the lock by its
+// A token that we know nothing of has nothing; but one that names the holder of the lock by its
 // session and thread is from a look at it, for a release by force.
 void Client::release(Pending& pending, Time now) {
     const Request& request = pending.operation->request;
@@ -155,7 +155,7 @@ void Client::release(Pending& pending, Time now) {
          });
 }
 
-// It is completed by whoever takes it out.
+// It is completed by the thread that takes it out.
 void Client::finish(Pending& pending) noexcept {
     if (pending.correlation != 0) {
         const auto call = calls_.find(pending.correlation);

@@ -55,7 +55,8 @@ class Client {
     Client& operator=(const Client&) = delete;
     ~Client() = default;
 
-    // Operations. They are completed by whoever takes them out of done(). May throw bad_alloc.
+    // Operations. They are completed by the thread that takes them out of done(). May throw
+    // bad_alloc.
     void submit(Operation& operation, Clock::time_point now);
     void cancel(Operation& operation, Clock::time_point now) noexcept;
     void forget(Listener& listener) noexcept;

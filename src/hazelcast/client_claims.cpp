@@ -34,7 +34,7 @@ Client::ClaimantPtr Client::claimant_of(const Request& request) {
     return claimant;
 }
 
-// Whoever has a pointer to it finds that it has nothing. May destroy it.
+// A pointer to it finds that it has nothing. May destroy it.
 void Client::drop(Claimant& claimant) noexcept {
     if (claimant.has_due) due_.erase(claimant.due);
     claimant.has_due = false;

@@ -14,7 +14,7 @@ class HazelcastBackend final : public Backend {
     using Backend::submit;
 
     // Fences are places in a log that a majority keeps in memory: a restart of all members begins
-    // it anew. How long a session lives only the cluster knows, so no ttl is promised.
+    // it again. How long a session lives only the cluster knows, so no ttl is promised.
     [[nodiscard]] Guarantees guarantees() const noexcept override {
         return {.exclusion = Exclusion::always,
                 .fences = Fences::counter,

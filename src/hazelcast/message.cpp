@@ -22,7 +22,7 @@ class Walk {
     explicit Walk(const Message& message) noexcept : message_{message} {}
 
     [[nodiscard]] bool is_over() const noexcept { return next_ >= message_.size(); }
-    // Whether the next frame begins or ends a structure, which is then behind us.
+    // Whether the next frame begins or ends a structure, which was read then.
     [[nodiscard]] bool begins() noexcept { return passes(flag::begin_structure); }
     [[nodiscard]] bool ends() noexcept { return passes(flag::end_structure); }
     // The next frame as plain content; nothing if it is something else.

@@ -170,7 +170,7 @@ bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
 }
 
 // Not granted: {0, now, holder, pttl, counter, entry}; without a holder it is another one's turn. A
-// queue entry is there if one was asked for, and only then. Whoever uses the key by another prefix
+// queue entry is there if one was asked for, and only then. A user of the key by another prefix
 // mints from another counter, so what is told is the time if that is more: by a sound clock no
 // fence that was minted before is above it.
 bool decode_held(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {

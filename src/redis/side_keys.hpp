@@ -10,7 +10,7 @@
 // locked once leaves nothing: "<prefix>:ll:2c:xyz", of whose letters there are as many as there are
 // slots; or "<prefix>:ll:2C" if the prefix has a hash tag, since all its keys are in one slot then.
 //
-// The 2 is the version of what is in Redis. Whoever changes the meaning of a side key raises it,
+// The 2 is the version of what is in Redis. A change of the meaning of a side key raises it,
 // and the one whose meaning has not changed since the first, that of the holders, has none: see
 // CONTRIBUTING.md.
 #pragma once

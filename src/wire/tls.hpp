@@ -66,7 +66,7 @@ class Tls {
     // accord. False: the session is broken.
     [[nodiscard]] bool encrypt(std::string_view plain, std::string& out);
 
-    // Feeds the sink with what `came` means, behind what came with the end of the handshake.
+    // Feeds the sink with what `came` means, after what came with the end of the handshake.
     // False: nothing comes after that; the peer ended the session, or it is broken.
     [[nodiscard]] bool decrypt(std::string_view came, Sink& sink) noexcept;
 

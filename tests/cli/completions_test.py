@@ -14,7 +14,7 @@ import unittest
 PROGRAM = os.path.abspath(sys.argv.pop(1))
 FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "completions")
 LIMIT = 40  # seconds
-CASES = {  # what is typed behind `leaselock`, and what its last word becomes
+CASES = {  # what is typed after `leaselock`, and what its last word becomes
     "doc": "doctor",
     "--prefix x stat": "status",
     "run --foreg": "--foreground",

@@ -110,7 +110,7 @@ class CliTest(unittest.TestCase):
         self.directory = tempfile.mkdtemp(prefix="leaselock-")
         self.addCleanup(shutil.rmtree, self.directory, True)
         self.key = self._testMethodName
-        # No configuration of whoever runs the tests.
+        # No configuration of the user that runs the tests.
         self.environment = dict(os.environ, LEASELOCK_URL=self.url(), XDG_CONFIG_HOME=self.directory)
 
     def url(self):

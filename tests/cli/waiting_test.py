@@ -1,4 +1,4 @@
-# Goal: whoever waits for a lock learns for whom, how many are before it, since when, and where the locks are: at
+# Goal: a command that waits for a lock says for which holder, how many are before it, since when, and where the locks are: at
 # once with -v, and at a terminal when the wait has become a long one. Method: real waiters, on a real redis-server
 # and in files; standard error is a file, a pipe or a terminal of the test.
 import os

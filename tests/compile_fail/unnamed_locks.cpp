@@ -1,5 +1,5 @@
 // What is acquired and has no name is released at the end of its statement: to ask it, to use it or
-// to drop it does not compile, whoever gives it.
+// to drop it does not compile, whatever gives it.
 #include <coroutine>
 #include <optional>
 

@@ -32,7 +32,7 @@ class InProcessFixture : public BackendFixture {
     // `make_store` gives the backend, whose time is that clock's.
     template <class Make>
     explicit InProcessFixture(const Make& make_store) : backend_{make_store(clock_)} {}
-    // Whoever asks next asks that one, which knows nothing of what was asked before.
+    // The next operation goes to that one, which knows nothing of what was asked before.
     void replace(std::shared_ptr<Backend> backend) { backend_ = std::move(backend); }
 
   private:

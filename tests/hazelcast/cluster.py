@@ -6,7 +6,7 @@ cluster.py start DIRECTORY JAR [COUNT [CP]]   starts COUNT members (3), of which
 cluster.py restart DIRECTORY JAR PORT         starts the member of that port again
 cluster.py stop DIRECTORY                     ends them, by pid
 
-Members end by themselves after an hour, whatever happens to whoever has started them.
+Members end by themselves after an hour, whatever happens to the process that started them.
 """
 import os
 import re

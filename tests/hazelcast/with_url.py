@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """with_url.py DIRECTORY PROGRAM [ARGUMENT...]: runs the program with the URL of the cluster of that
-directory behind its arguments."""
+directory after its arguments."""
 import os
 import sys
 from pathlib import Path

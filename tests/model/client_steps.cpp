@@ -79,7 +79,7 @@ void Steps::end_session(State& state, int index, bool owes) {
     if (contended && keeps(Rule::line_moves_on)) move_line(state, setup_.process_of[index]);
 }
 
-// Whoever holds the whole later must have a higher one.
+// A later holder of the whole must have a higher one.
 void Steps::note_fence(State& state, int index) const {
     const Client& client = state.clients[index];
     const bool held = client.phase == Phase::holding;

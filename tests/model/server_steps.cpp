@@ -167,7 +167,7 @@ void Steps::run_short_release(const State& before, State state, const Message& c
     say(state, command,
         {answer,
          {},
-         reply.released ? "released by one key" : "not his, by one key",
+         reply.released ? "released by one key" : "not its own, by one key",
          judge(before, state, command, {})});
 }
 

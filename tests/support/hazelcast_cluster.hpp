@@ -35,7 +35,7 @@ class HazelcastCluster {
     [[nodiscard]] static HazelcastCluster of_tests();
 
     [[nodiscard]] const std::vector<Member>& members() const noexcept { return members_; }
-    // hazelcast://, with the member of that number first, and `rest` behind the hosts.
+    // hazelcast://, with the member of that number first, and `rest` after the hosts.
     [[nodiscard]] std::string url(std::size_t first = 0,
                                   const std::string& rest = "/leaselock-test") const;
     // The process of a member stands still, and goes on.

@@ -1,4 +1,4 @@
-// Goal: what an acquisition gives hands out its guard, or says why there is none, whoever gave it.
+// Goal: what an acquisition gives hands out its guard, or says why there is none, whatever gave it.
 // Method: a memory backend that fails as told. What must not compile is in tests/compile_fail.
 #include <gtest/gtest.h>
 #include <optional>

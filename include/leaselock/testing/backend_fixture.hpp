@@ -45,7 +45,7 @@ class BackendFixture {
     // on a slow machine.
     [[nodiscard]] virtual std::chrono::milliseconds term() const = 0;
 
-    // Whether the store keeps an owner token and a ttl for each lock, so that whoever looks sees
+    // Whether the store keeps an owner token and a ttl for each lock, so that an inspect sees
     // who holds it and for how long, any backend can act for a token, and a queue can be seen. One
     // that knows a lock by its client's session alone is left out of the cases that are about that.
     [[nodiscard]] virtual bool keeps_tokens() const { return true; }
