@@ -82,7 +82,7 @@ TEST(HazelcastOptions, WrongUrlIsRefusedWithoutItsSecrets) {
 }
 
 TEST(HazelcastOptions, ValuesOutOfRangeAreRefused) {
-    const auto refused = [](HazelcastOptions options) {
+    const auto refused = [](const HazelcastOptions& options) {
         std::error_code ec;
         EXPECT_EQ(make_hazelcast_backend(options, ec), nullptr);
         return ec == Errc::invalid_option;
@@ -107,7 +107,7 @@ TEST(HazelcastOptions, KeysThatAreTextKeepTheirName) {
 TEST(HazelcastOptions, NoTwoKeysHaveOneName) {
     std::set<std::string> names;
     std::size_t keys = 0;
-    const auto add = [&](std::string key) {
+    const auto add = [&](const std::string& key) {
         ++keys;
         names.insert(lock_name(key));
     };

@@ -104,7 +104,7 @@ class ScriptPair {
         return said;
     }
 
-    void command(Words words) { static_cast<void>(peer_.ask(words)); }
+    void command(const Words& words) { static_cast<void>(peer_.ask(words)); }
 
   private:
     [[nodiscard]] static std::string letters_of(Side side, const std::string& script) {

@@ -26,6 +26,9 @@ using model::Claim;
 using Side = ScriptPair::Side;
 
 const std::string late = "9007199254740991";
+constexpr const char* rewrite_script =
+    "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then "
+    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return 1";
 
 class SemanticsRun {
   public:
@@ -171,10 +174,8 @@ class SemanticsRun {
                     pair_.command({"ZADD", pair_.side_key(side, 'h'), "XX", "1000", token});
                     break;
                 case 5:
-                    pair_.command({"EVAL",
-                                   "if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then "
-                                   "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end return 1",
-                                   "1", waiters, token, "1000000|60000|30000|" + channel});
+                    pair_.command({"EVAL", rewrite_script, "1", waiters, token,
+                                   "1000000|60000|30000|" + channel});
                     break;
                 default: pair_.command({"DEL", key});
             }
