@@ -9,7 +9,7 @@
 // holder cannot change what was read.
 //
 // It belongs where the resource is, in the process that owns it. Where several processes write, the
-// check has to be part of the write itself: README.md has it for Redis and for SQL.
+// check has to be part of the write itself: docs/guide/fencing.md has it for Redis and for SQL.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once

@@ -66,8 +66,8 @@ LEASELOCK_EXPORT void make_shared_lock_directory(const std::string& directory,
 // Does no I/O. Throws LockError{invalid_option}. Operations that find somebody inside the same file
 // who does not go on, since his process was stopped there, end after 1 s with Errc::busy; a list
 // leaves its key out if that is too long for a file's name, 255 bytes. For errors of the file
-// system see README.md. Whoever destroys the backend waits for a callback of a listener that is
-// under way.
+// system see docs/guide/files.md. Whoever destroys the backend waits for a callback of a listener
+// that is under way.
 [[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> make_file_backend(FileOptions options = {});
 
 }  // namespace leaselock

@@ -19,8 +19,8 @@ struct Finding {
 
     Severity severity = Severity::problem;
     std::string
-        subject{};  // what was looked at: "release", "maxmemory-policy"; README.md has them all
-    std::string found{};   // in words; no password and no owner token is in it
+        subject{};        // what was looked at: "release"; docs/guide/before-you-go-live.md has all
+    std::string found{};  // in words; no password and no owner token is in it
     std::string advice{};  // what to do
 };
 

@@ -1,4 +1,4 @@
-# Goal: the man page, the completions and the README know each command and option that --help has, and none that
+# Goal: the man page, the completions and the page know each command and option that --help has, and none that
 # it has not. Method: they are read; bash's is also asked. Usage: docs_test.py <leaselock>
 import json
 import os
@@ -104,8 +104,8 @@ class Docs(unittest.TestCase):
         self.assertIn(f"locks are in {directory}/locks", told.stderr)
         self.assertTrue(30_000 < json.loads(told.stdout)[0]["remaining_ms"] <= 60_000)
 
-    def test_the_readme_has_all(self):
-        text = read("README.md")
+    def test_the_page_has_all(self):
+        text = read("docs", "reference", "command.md")
         for option in ALL - {"-h", "--help", "--version"}:
             self.assertIn(f"`{option}`", text)
         for command in COMMANDS:

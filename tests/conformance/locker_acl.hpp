@@ -1,4 +1,4 @@
-// The least-privilege user of the README, as locker.acl has it.
+// The least-privilege user of docs/guide/redis.md, as locker.acl has it.
 #pragma once
 
 #include <fstream>

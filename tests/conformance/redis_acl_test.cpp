@@ -1,4 +1,4 @@
-// Goal: the least-privilege user of the README has the rights that are needed, and no other.
+// Goal: the least-privilege user of the pages has the rights that are needed, and no other.
 // Method: a real server; each right is taken from the user in turn, and some operation is refused.
 // That the rights are enough is shown by the conformance suite, which runs as that user.
 #include <fstream>
@@ -203,12 +203,12 @@ TEST(LeastPrivilege, UserReachesNothingButLocks) {
     }
 }
 
-TEST(LeastPrivilege, ReadmeQuotesTheFile) {
-    std::ifstream file{LEASELOCK_README};
+TEST(LeastPrivilege, PageQuotesTheFile) {
+    std::ifstream file{LEASELOCK_GUIDE "/redis.md"};
     std::stringstream text;
     text << file.rdbuf();
     EXPECT_NE(text.str().find(locker_acl_line()), std::string::npos)
-        << "README.md does not quote the line of locker.acl";
+        << "docs/guide/redis.md does not quote the line of locker.acl";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Goal: the start-up check finds what is amiss with a Redis server, and each right that its user
 // lacks, and finds nothing where all is well. Method: real servers, set up wrongly one by one; each
-// right of the README's least-privilege user is taken away in turn. README.md names each finding.
+// right of the pages' least-privilege user is taken away in turn. docs/guide/before-you-go-live.md
+// names each finding.
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -40,24 +41,20 @@ std::vector<Finding> check_as_locker(const std::string& url) {
     return manager_on({.url = url, .username = "locker", .password = locker_password}).check();
 }
 
-// README.md from the section on.
-std::string readme_section() {
-    std::ifstream file{LEASELOCK_README};
+std::string page() {
+    std::ifstream file{LEASELOCK_GUIDE "/before-you-go-live.md"};
     std::stringstream text;
     text << file.rdbuf();
-    const std::string all = text.str();
-    const std::size_t begin = all.find("\n## Before you go live\n");
-    return begin == std::string::npos ? ""
-                                      : all.substr(begin, all.find("\n## ", begin + 1) - begin);
+    return text.str();
 }
 
 Subjects subjects_of(const std::vector<Finding>& findings) {
-    static const std::string section = readme_section();
+    static const std::string text = page();
     Subjects subjects;
     for (const Finding& finding : findings) {
         subjects.push_back(finding.subject);
-        EXPECT_NE(section.find("`" + finding.subject + "`"), std::string::npos)
-            << "README.md does not name the finding " << finding.subject;
+        EXPECT_NE(text.find("`" + finding.subject + "`"), std::string::npos)
+            << "docs/guide/before-you-go-live.md does not name the finding " << finding.subject;
         EXPECT_FALSE(finding.found.empty()) << finding.subject;
         EXPECT_FALSE(finding.advice.empty()) << finding.subject;
     }

@@ -1,7 +1,7 @@
 // Goal: RedisBackend keeps the contract of a backend, over TCP, over a unix socket, and as the
-// least-privilege user of the README, in plain and over TLS. Method: the conformance suite, each
-// case with a real redis-server of its own. The link breaks in two ways: over TCP the server dies
-// and comes back empty, for the others it is stopped and goes on.
+// least-privilege user of docs/guide/redis.md, in plain and over TLS. Method: the conformance
+// suite, each case with a real redis-server of its own. The link breaks in two ways: over TCP the
+// server dies and comes back empty, for the others it is stopped and goes on.
 #include <memory>
 #include <string>
 

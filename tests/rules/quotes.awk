@@ -1,4 +1,4 @@
-# awk -f quotes.awk README.md: behind a line `<!-- from FILE -->` the next ``` block has to stand in FILE,
+# awk -f quotes.awk <page>...: after a line `<!-- from FILE -->` the next ``` block has to stand in FILE,
 # line by line but for the white space around each. Prints each that does not.
 
 function trimmed(text) {
@@ -22,7 +22,7 @@ function stands_in(file,    text, line) {
 }
 /^```/ && from != "" {
     inside = 1
-    first = NR + 1
+    first = FNR + 1
     block = "\n"
     next
 }

@@ -1,4 +1,5 @@
-// What the fragments of the README take for granted: the names that its text has introduced before.
+// What the fragments of the pages take for granted: the names that their text has introduced
+// before.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,7 @@
-// Goal: the script that README.md shows for fenced writes on Redis takes them in the order of their
-// tokens, exactly, and leaves nothing behind without a life. Method: examples/fenced_write.lua on a
-// real redis-server, with tokens of every kind and with those of two holders.
+// Goal: the script that docs/guide/fencing.md shows for fenced writes on Redis takes them in the
+// order of their tokens, exactly, and leaves nothing behind without a life. Method:
+// examples/fenced_write.lua on a real redis-server, with tokens of every kind and with those of two
+// holders.
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>

@@ -1,7 +1,7 @@
-// Goal: each backend promises what README.md says; a call that requires more than its store
-// promises is refused before any I/O, by whatever face it comes, and the error names both. Method:
-// the table of README.md against the backends, and a store that promises little and keeps a record
-// of what it was asked.
+// Goal: each backend promises what docs/reference/guarantees.md says; a call that requires more
+// than its store promises is refused before any I/O, by whatever face it comes, and the error names
+// both. Method: the table of that page against the backends, and a store that promises little and
+// keeps a record of what it was asked.
 #include <atomic>
 #include <fstream>
 #include <functional>
@@ -79,8 +79,8 @@ ManagerWorld world_of(const Guarantees& promised) {
 }
 
 // "| `fair` | yes |": name and cells of each row that says something of a promise.
-std::map<std::string, std::vector<std::string>> rows_of_readme() {
-    std::ifstream in{LEASELOCK_README};
+std::map<std::string, std::vector<std::string>> rows_of_page() {
+    std::ifstream in{LEASELOCK_GUARANTEES_PAGE};
     std::map<std::string, std::vector<std::string>> rows;
     bool inside = false;
     for (std::string line; std::getline(in, line);) {
@@ -109,7 +109,7 @@ std::map<std::string, std::string> fields_of(const Guarantees& guarantees) {
     return fields;
 }
 
-TEST(Guarantees, EachBackendPromisesWhatTheReadmeSays) {
+TEST(Guarantees, EachBackendPromisesWhatThePageSays) {
     const std::vector<std::pair<std::string, Guarantees>> stores{
         {"memory", MemoryBackend{}.guarantees()},
         {"files", make_file_backend()->guarantees()},
@@ -117,13 +117,13 @@ TEST(Guarantees, EachBackendPromisesWhatTheReadmeSays) {
         {"Hazelcast", make_hazelcast_backend({})->guarantees()},
         {"(default)", Guarantees{}},
     };
-    auto rows = rows_of_readme();
+    auto rows = rows_of_page();
     ASSERT_GE(rows["Guarantees"].size(), stores.size());
     for (std::size_t i = 0; i < stores.size(); ++i) {
         const auto& [name, promised] = stores[i];
         EXPECT_EQ(rows["Guarantees"][i], name);
         for (const auto& [field, value] : fields_of(promised)) {
-            ASSERT_GT(rows[field].size(), i) << "README.md has no row " << field;
+            ASSERT_GT(rows[field].size(), i) << "the page has no row " << field;
             EXPECT_EQ(rows[field][i], value) << field << " of " << name;
         }
     }

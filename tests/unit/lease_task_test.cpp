@@ -316,7 +316,7 @@ TEST_F(LeaseTask, ManagerOfTheParentRefusesInTheChild) {
     EXPECT_TRUE(lock->owns_lock());
 }
 
-// A clock as README.md has it for programs: two functions, and no alarm.
+// A clock as programs have it: two functions, and no alarm.
 class ClockOfTwoFunctions final : public Clock {
   public:
     using Clock::sleep_until;

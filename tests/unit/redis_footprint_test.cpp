@@ -1,6 +1,6 @@
-// Goal: a manager has as many threads and connections as README.md says, each from the call on that
-// needs it, and none when it is gone; and a hundred of one backend share its connections. Method: a
-// real redis-server lists its clients, and the kernel our threads.
+// Goal: a manager has as many threads and connections as docs/guide/processes.md says, each from
+// the call on that needs it, and none when it is gone; and a hundred of one backend share its
+// connections. Method: a real redis-server lists its clients, and the kernel our threads.
 #include <algorithm>
 #include <future>
 #include <gtest/gtest.h>
