@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "redis/locator.hpp"
 #include "redis/login.hpp"
 #include "wire/connection.hpp"
 
@@ -18,6 +19,7 @@ namespace leaselock::redis {
 
 struct LinkSettings {
     wire::Endpoint endpoint;
+    std::shared_ptr<Locator> locator{};  // goes before `endpoint`
     Credentials credentials;
     std::function<Credentials()>
         ask_credentials{};  // goes before `credentials`; may throw anything

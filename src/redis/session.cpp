@@ -21,16 +21,23 @@ std::optional<Credentials> credentials_of(const LinkSettings& settings) {
 std::error_code open_session(wire::Connection& connection, const LinkSettings& settings,
                              const Clock& clock, Clock::time_point until, std::int64_t& server_time,
                              std::string& why) {
-    if (const std::error_code error = connection.open(settings.endpoint, until, why)) return error;
+    wire::Endpoint where = settings.endpoint;
+    if (settings.locator != nullptr) {
+        if (const std::error_code error = settings.locator->locate(where, until, why)) return error;
+    }
+    if (const std::error_code error = connection.open(where, until, why)) return error;
     const std::optional<Credentials> who = credentials_of(settings);
     if (!who || clock.now() >= until) {
         why = !who ? "the credentials callback threw" : "no time is left for the login";
         return Errc::connect_failed;
     }
     const std::error_code error = log_in(connection, *who, until, server_time, why);
-    const bool no_word = settings.endpoint.tls == nullptr && !connection.has_heard();
+    if (!error && settings.locator != nullptr) {
+        return settings.locator->confirm(connection, until, why);
+    }
+    const bool no_word = where.tls == nullptr && !connection.has_heard();
     if (error != Errc::connect_failed || !no_word) return error;
-    if (!speaks_tls(connection, settings.endpoint, until)) return error;
+    if (!speaks_tls(connection, where, until)) return error;
     why = connection.tls_fault();
     return Errc::tls_failed;
 }

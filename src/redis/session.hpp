@@ -16,8 +16,8 @@
 
 namespace leaselock::redis {
 
-// Connects and logs in until `until`, or says why not. Asks for the credentials if they are asked
-// for at each connection.
+// Connects and logs in until `until`, or says why not. Asks where the server is, and for the
+// credentials, if these are asked for at each connection.
 [[nodiscard]] std::error_code open_session(wire::Connection& connection,
                                            const LinkSettings& settings, const Clock& clock,
                                            Clock::time_point until, std::int64_t& server_time,

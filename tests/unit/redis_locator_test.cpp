@@ -1,0 +1,125 @@
+// Goal: where the server is, is asked at each connect, and no command goes to a server that is not
+// the one that is meant. Method: two peers, and a locator that gives, or refuses, what the test
+// says.
+#include <atomic>
+#include <functional>
+#include <gtest/gtest.h>
+#include <memory>
+#include <string>
+
+#include "fault/link_call.hpp"
+#include "fault/lock_peer.hpp"
+#include "redis/link.hpp"
+#include "redis/locator.hpp"
+#include "support/poll_until.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+using support::Answer;
+using support::LockPeer;
+using support::poll_until;
+
+class ByTurns final : public Locator {
+  public:
+    explicit ByTurns(std::function<wire::Endpoint(int)> nth) : nth_{std::move(nth)} {}
+
+    std::error_code locate(wire::Endpoint& where, Clock::time_point /*until*/,
+                           std::string& why) override {
+        where = nth_(questions_++);
+        if (!where.host.empty()) return {};
+        why = "nobody knows where it is";
+        return Errc::connect_failed;
+    }
+    std::error_code confirm(wire::Connection& connection, Clock::time_point /*until*/,
+                            std::string& why) override {
+        confirmed_on_ = connection.fd();
+        if (!refuses_) return {};
+        why = "it is a replica";
+        return Errc::read_only;
+    }
+
+    void refuse(bool yes) { refuses_ = yes; }
+    [[nodiscard]] int questions() const { return questions_; }
+    [[nodiscard]] int confirmed_on() const { return confirmed_on_; }
+
+  private:
+    const std::function<wire::Endpoint(int)> nth_;
+    std::atomic<int> questions_{0};
+    std::atomic<int> confirmed_on_{-1};
+    std::atomic<bool> refuses_{false};
+};
+
+class RedisLocator : public ::testing::Test {
+  protected:
+    // The first question gets the old server, each later one the new one.
+    const std::shared_ptr<ByTurns> locator_ = std::make_shared<ByTurns>(
+        [this](int n) { return (n == 0 ? old_ : new_).peer().endpoint(); });
+
+    [[nodiscard]] static LinkSettings asking(std::shared_ptr<Locator> locator) {
+        LinkSettings found = settings({"host.invalid", 1, {}}, enough);
+        found.locator = std::move(locator);
+        return found;
+    }
+
+    LockPeer old_;
+    LockPeer new_;
+};
+
+TEST_F(RedisLocator, EachConnectAsksAgainWhereTheServerIs) {
+    Link link{asking(locator_), boot_clock()};
+    Call first{1};
+    run(link, first);
+    expect_granted(first);
+    old_.script({Answer::close()});
+    Call lost{2};
+    run(link, lost);
+    expect_failed(lost, Errc::connection_lost);
+    Call next{3};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(locator_->questions(), 2);
+    EXPECT_EQ(old_.calls().size(), 2U);
+    EXPECT_EQ(new_.calls().size(), 1U);
+}
+
+TEST_F(RedisLocator, ReadonlyLeadsToANewQuestion) {
+    Link link{asking(locator_), boot_clock()};
+    old_.script({Answer::reply("-READONLY You can't write against a read only replica.\r\n")});
+    Call refused{1};
+    run(link, refused);
+    expect_failed(refused, Errc::read_only);
+    Call next{2};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_EQ(new_.calls().size(), 1U);
+}
+
+TEST_F(RedisLocator, NoCommandGoesToAServerThatIsNotMeant) {
+    locator_->refuse(true);
+    Link link{asking(locator_), boot_clock()};
+    Call refused{1};
+    run(link, refused);
+    expect_failed(refused, Errc::read_only);
+    EXPECT_NE(refused.reply().detail.find("it is a replica"), std::string::npos);
+    EXPECT_NE(locator_->confirmed_on(), -1);
+    EXPECT_TRUE(old_.calls().empty());
+    EXPECT_TRUE(poll_until([&] { return old_.peer().open_connections() == 0; }));
+    locator_->refuse(false);
+    Call next{2};
+    run(link, next);
+    expect_granted(next);
+    EXPECT_TRUE(old_.calls().empty());
+}
+
+TEST_F(RedisLocator, UnknownServerIsUnavailableAndSaysWhy) {
+    const auto nowhere = std::make_shared<ByTurns>([](int) { return wire::Endpoint{}; });
+    Link link{asking(nowhere), boot_clock()};
+    Call call{1};
+    run(link, call);
+    expect_failed(call, Errc::connect_failed);
+    EXPECT_NE(call.reply().detail.find("nobody knows where it is"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace leaselock::redis
