@@ -96,9 +96,10 @@ Child::Child(const Plan& plan, const Signals& signals, const Terminal& terminal)
     error_ = read_error(from.get());
 }
 
-bool Child::send(int signal) const noexcept {
+bool Child::send(int signal) noexcept {
     // A number may belong to somebody else when all that had it are gone.
     if (has_ended_ && is_group_gone()) return true;
+    if (signal == SIGCONT) was_continued();
     return ::kill(own_group_ ? -pid_ : pid_, signal) == 0 || errno != EPERM;
 }
 

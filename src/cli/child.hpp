@@ -32,7 +32,7 @@ class Child {
     // To the process group, or to the process alone if it has none of its own. Nothing happens if
     // all of them are gone. False: all that are left run as another user, and get no signal of
     // ours.
-    bool send(int signal) const noexcept;
+    bool send(int signal) noexcept;
     // So that a signal that was sent to a command that is stopped gets there. That it was stopped
     // may be reported only after the signal.
     void go_on() noexcept {
@@ -44,6 +44,9 @@ class Child {
     void look() noexcept;
     // The signal by which it is stopped; 0: it is not.
     [[nodiscard]] int stopped_by() const noexcept { return stopped_by_; }
+    // It goes on, or will, when SIGCONT is passed on. A system may report that late, and what is
+    // known until then is of a stop that is over.
+    void was_continued() noexcept { stopped_by_ = 0; }
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
     // Whether nobody whom it has left behind is in its process group.
     [[nodiscard]] bool is_group_gone() const noexcept;

@@ -163,7 +163,7 @@ void Run::heed_stop(int number) {
     if (options_.foreground && number != SIGTTOU) return;
     if (terminal_.is_there()) {
         terminal_.take_back_from(child_.pid());
-        if (signals_.stop_job()) return;
+        if (signals_.stop_job()) return child_.was_continued();
         // Where no shell controls jobs the keys of a terminal stop nobody.
         if (number == SIGTSTP) child_.send(SIGCONT);
     }
