@@ -50,11 +50,11 @@ class LEASELOCK_EXPORT Observer {
     // A call ended without the lock, since others hold it.
     virtual void on_contended(const LockEvent& /*event*/) {}
     virtual void on_renewed(const LockEvent& /*event*/) {}
-    // The holder does not hold any more, and did not release. Once for a lock.
+    // The holder does not hold any more, and did not release. Once for a lock; after on_released,
+    // if only the answer to the release shows that the store had taken it away before.
     virtual void on_lost(const LockEvent& /*event*/) {}
     // A function under DISTRIBUTED_LOCK has ended, and its lock was lost before: what it did since
-    // may not have been alone. Once for a call, after on_lost. A loss that shows only by the answer
-    // to the release is none of these.
+    // may not have been alone. Once for a call, after on_lost.
     virtual void on_ended_after_loss(const LockEvent& /*event*/) {}
     // The holder let go of it. Whether that has arrived is another question; see on_cleanup.
     virtual void on_released(const LockEvent& /*event*/) {}
@@ -100,9 +100,9 @@ struct LockStats {
     std::uint64_t failed = 0;       // calls that ended with a LockError of the backend
     std::uint64_t renewed = 0;
     std::uint64_t renewals_failed = 0;  // tries that were not answered by yes or no
-    std::uint64_t lost = 0;
-    std::uint64_t released = 0;  // by their holders, delivered or not
-    std::uint64_t cleanups = 0;  // releases of unknown outcome that were settled
+    std::uint64_t lost = 0;             // also such as only the answer to the release showed
+    std::uint64_t released = 0;         // by their holders, delivered or not
+    std::uint64_t cleanups = 0;         // releases of unknown outcome that were settled
     std::uint64_t held_now = 0;
     std::uint64_t cleanups_now = 0;    // releases of unknown outcome that are not settled
     std::uint64_t events_dropped = 0;  // the observer was too slow for them

@@ -156,10 +156,10 @@ namespace detail {
 class [[nodiscard]] LEASELOCK_EXPORT AnnotatedLock {
   public:
     // NOLINTNEXTLINE(google-explicit-constructor): what a macro makes of a guard.
-    AnnotatedLock(ScopedDistributedLock lock) noexcept : lock_{std::move(lock)} {}
+    AnnotatedLock(ScopedDistributedLock lock) noexcept;
     AnnotatedLock(const AnnotatedLock&) = delete;
     AnnotatedLock& operator=(const AnnotatedLock&) = delete;
-    ~AnnotatedLock();
+    ~AnnotatedLock() = default;
 
   private:
     ScopedDistributedLock lock_;

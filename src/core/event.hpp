@@ -35,4 +35,11 @@ inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Er
     notifier.tell(what, std::move(event));
 }
 
+// For the end of a holder whose lease was lost: a function under DISTRIBUTED_LOCK, or another.
+inline void tell_ended_after_loss(Notifier& notifier, const Lease& lease,
+                                  Clock::time_point now) noexcept {
+    if (!lease.is_annotated() || lease.origin().is_copied()) return;
+    tell(notifier, &Observer::on_ended_after_loss, lease, Errc::lost, now);
+}
+
 }  // namespace leaselock::detail

@@ -1,6 +1,7 @@
 #include "core/hold_table.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace leaselock::detail {
 
@@ -40,19 +41,35 @@ void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_o
     ring_for(due);
 }
 
-bool HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
+HoldTable::Until HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
     Shard& shard = shards_[lease.hold.shard];
     const MutexLock lock{shard.mutex};
     const HoldState before = lease.hold.state;
-    if (before != HoldState::held && before != HoldState::lost) return false;
-    lease.hold.state = HoldState::releasing;
-    lease.end();
+    if (before != HoldState::held && before != HoldState::lost) return Until::over;
     LockStats& stats = stats_of(shard, lease);
     ++stats.released;
-    if (before == HoldState::lost) return true;
+    // A process that stood still may find its deadline past before the LeaseTask does.
+    const bool expired = before == HoldState::held && lease.deadline() <= now;
+    if (expired) lose(shard, lease, now);
+    lease.hold.state = HoldState::over;
+    if (expired) return Until::expired;
+    if (before == HoldState::lost) return Until::lost;
+    lease.hold.state = HoldState::releasing;
+    lease.end();
     shard.heap.remove(lease);
     --stats.held_now;
     stats.hold.add(now - lease.granted_at());
+    return Until::held;
+}
+
+// An answer that came after the deadline says nothing: the lease may have run out on the way.
+bool HoldTable::lost_before(Lease& lease, const Reply& release, Clock::time_point now) noexcept {
+    if (release.outcome != Outcome::lost && release.error != Errc::corrupt) return false;
+    Shard& shard = shards_[lease.hold.shard];
+    const MutexLock lock{shard.mutex};
+    const HoldState before = std::exchange(lease.hold.state, HoldState::over);
+    if (before != HoldState::releasing || now >= lease.hold.machine.deadline()) return false;
+    ++stats_of(shard, lease).lost;
     return true;
 }
 

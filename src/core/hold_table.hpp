@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -29,8 +30,14 @@ class HoldTable {
 
     // A lease that was granted. May throw bad_alloc; it is not in the table then.
     void add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over);
-    // The holder lets go of it at `now`. False: it did so before, or never held it.
-    [[nodiscard]] bool take_out(Lease& lease, Clock::time_point now) noexcept;
+    // The holder lets go of it at `now`. How it was until then: `over`, it was let go of before, or
+    // never held; `expired`, it is lost by that.
+    enum class Until : std::uint8_t { over, held, expired, lost };
+    [[nodiscard]] Until take_out(Lease& lease, Clock::time_point now) noexcept;
+    // The first answer to the release that followed, at `now`. True: it was lost before that, and
+    // nobody knew.
+    [[nodiscard]] bool lost_before(Lease& lease, const Reply& release,
+                                   Clock::time_point now) noexcept;
 
     // What is due at `now`, at most `room` renewals: shared, and to be unshared by the caller.
     struct Due {

@@ -40,7 +40,8 @@ struct LossWatchDrop {
     void operator()(LossWatch* watch) const noexcept;
 };
 
-enum class HoldState : std::uint8_t { fresh, held, lost, releasing };
+// releasing: its holder has let go of it, and believed in it until then.
+enum class HoldState : std::uint8_t { fresh, held, lost, releasing, over };
 
 class Lease {
   public:
@@ -109,6 +110,9 @@ class Lease {
     // Its holder has let go of it: an end that is no loss.
     void released() noexcept { is_released_ = true; }
     [[nodiscard]] bool is_released() const noexcept { return is_released_; }
+    // Of a function under DISTRIBUTED_LOCK: observers are notified if it ends after a loss.
+    void annotate() noexcept { is_annotated_ = true; }
+    [[nodiscard]] bool is_annotated() const noexcept { return is_annotated_; }
     // An acquire with this token may have run unseen, or may still run until the store's clock
     // shows `not_after`. Until a release is answered after that, the token owes one.
     void owe(std::int64_t not_after) noexcept { owed_until_ = std::max(owed_until_, not_after); }
@@ -199,6 +203,7 @@ class Lease {
     Clock::time_point keep_until_{};
     std::int64_t owed_until_ = 0;
     bool is_released_ = false;
+    bool is_annotated_ = false;
     std::atomic<std::uint32_t> owners_{1};
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;

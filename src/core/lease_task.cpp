@@ -59,7 +59,9 @@ void LeaseTask::post(LeasePtr lease) noexcept {
     operation.completion = &duty;
     duty.answers = &released_;
     lease->backend().submit(operation);
-    if (duty.stage == Stage::answered && lease->settled_by(operation.reply)) return;
+    if (duty.stage == Stage::answered && lease->settled_by(operation.reply)) {
+        return first_answer(*lease, operation.reply);
+    }
     // The task may settle it at once; then the lease, its core and this object would be gone.
     lease->add_owner();
     const LeasePtr kept{lease.get()};
@@ -91,6 +93,14 @@ void LeaseTask::deliver(Lease& lease) noexcept {
 Clock::time_point LeaseTask::last_wait() const noexcept {
     return std::max(Clock::time_point{Clock::duration{stop_by_.load()}},
                     saturating_add(clock_.now(), patience_of_stopped));
+}
+
+void LeaseTask::first_answer(Lease& lease, const Reply& reply) noexcept {
+    if (reply.outcome == Outcome::released) return;
+    const Clock::time_point now = clock_.now();
+    if (!table_.lost_before(lease, reply, now)) return;
+    tell(notifier_, &Observer::on_lost, lease, Errc::lost, now);
+    tell_ended_after_loss(notifier_, lease, now);
 }
 
 void LeaseTask::take_over(LeasePtr lease, Errc error) noexcept {
@@ -156,6 +166,7 @@ bool LeaseTask::take_answers(Clock::time_point now) noexcept {
     for (Answers::Item* each = releases; each != nullptr;) {
         Lease& lease = static_cast<Lease::Duty&>(*each).lease;
         each = each->next;
+        if (lease.duty.attempts == 0) first_answer(lease, lease.duty.operation->reply);
         cleanup_.answered(lease, now, settled);
     }
     return renewals != nullptr || releases != nullptr;

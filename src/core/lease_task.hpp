@@ -48,6 +48,8 @@ class LeaseTask final : private engine::TimedTask {
     // Submits the release that the lease owes, and sees to its answer. Does not wait, but after
     // end() for the answer, until that deadline.
     void post(LeasePtr lease) noexcept;
+    // What the first answer to a release shows: a loss that nobody knew of.
+    void first_answer(Lease& lease, const Reply& reply) noexcept;
     // Takes over a lease whose release was tried and has to be repeated.
     void take_over(LeasePtr lease, Errc error) noexcept;
 

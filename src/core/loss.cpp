@@ -1,6 +1,5 @@
 #include "core/loss.hpp"
 
-#include "core/event.hpp"
 #include "core/lease.hpp"
 #include "core/runtime.hpp"
 
@@ -28,13 +27,6 @@ std::stop_token lost_signal(Lease& lease) {
 void pass_loss_on(Lease& lease, const std::stop_source& to) {
     if (can_watch(lease) && lease.runtime().notifier().pass_on(*lease.watch, to)) return;
     if (!lease.is_released()) to.request_stop();
-}
-
-void tell_if_lost(Lease& lease) noexcept {
-    if (lease.origin().is_copied() || lease.is_released() || lease.held()) return;
-    Runtime& runtime = lease.runtime();
-    tell(runtime.notifier(), &Observer::on_ended_after_loss, lease, Errc::lost,
-         runtime.clock().now());
 }
 
 }  // namespace leaselock::detail

@@ -16,7 +16,4 @@ class Lease;
 // That source, which nobody else has yet, fires with it. Throws as lost_signal().
 void pass_loss_on(Lease& lease, const std::stop_source& to);
 
-// For the end of an annotated function: observers are notified if the lease is lost by then.
-void tell_if_lost(Lease& lease) noexcept;
-
 }  // namespace leaselock::detail

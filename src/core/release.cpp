@@ -15,7 +15,12 @@ namespace {
 bool end_hold(Lease& lease, Clock::time_point now) noexcept {
     Runtime& runtime = lease.runtime();
     if (lease.watch != nullptr) runtime.notifier().forget(*lease.watch);
-    if (!runtime.lease_task().table().take_out(lease, now)) return false;
+    const HoldTable::Until until = runtime.lease_task().table().take_out(lease, now);
+    if (until == HoldTable::Until::over) return false;
+    if (until == HoldTable::Until::expired) {
+        tell(runtime.notifier(), &Observer::on_lost, lease, Errc::lost, now);
+    }
+    if (until != HoldTable::Until::held) tell_ended_after_loss(runtime.notifier(), lease, now);
     lease.released();
     tell(runtime.notifier(), &Observer::on_released, lease, {}, now);
     return true;
@@ -35,6 +40,7 @@ bool Release::answered(Clock::time_point now) noexcept {
     const Reply& reply = operation_->reply;
     const bool second = error_ == Errc::connection_lost;
     const bool settled = lease_.settled_by(reply);
+    if (!second) lease_.runtime().lease_task().first_answer(lease_, reply);
     judge(reply);
     if (!second && error_ == Errc::connection_lost) {
         operation_.emplace(lease_.release_request(now));

@@ -1,4 +1,6 @@
 // The guard. Its constructors that acquire are the manager's, in lock_manager.cpp.
+#include <utility>
+
 #include <leaselock/scoped_distributed_lock.hpp>
 
 #include "core/extend.hpp"
@@ -96,8 +98,8 @@ void ScopedDistributedLock::ensure(std::error_code& ec) const noexcept {
     ec = owns_lock() ? std::error_code{} : make_error_code(Errc::lost);
 }
 
-detail::AnnotatedLock::~AnnotatedLock() {
-    if (lock_.lease_ != nullptr) tell_if_lost(*lock_.lease_);
+detail::AnnotatedLock::AnnotatedLock(ScopedDistributedLock lock) noexcept : lock_{std::move(lock)} {
+    if (lock_.lease_ != nullptr) lock_.lease_->annotate();
 }
 
 ReleaseResult ScopedDistributedLock::release() noexcept {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <gtest/gtest.h>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <leaselock/async.hpp>
@@ -45,6 +46,11 @@ class LossReport : public ::testing::Test {
         world_.clock->advance(work);
         return id;
     }
+    // The store has it no more, and its holder does not know.
+    ScopedDistributedLock take_away(ScopedDistributedLock lock) {
+        EXPECT_TRUE(world_.other.force_release(lock.key()).held);
+        return lock;
+    }
 
     ManagerWorld world_;
     std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
@@ -62,6 +68,76 @@ TEST_F(LossReport, FunctionThatEndsInTimeTellsNothing) {
     EXPECT_EQ(charge(7, 100ms), 7);
     EXPECT_TRUE(poll_until([&] { return counts_->released == 1; }));
     EXPECT_EQ(counts_->ended, 0);
+}
+
+TEST_F(LossReport, LossThatOnlyTheReleaseShowsTellsTheObserverOnce) {
+    { const auto lock = take_away(locks_.acquire("key").value()); }
+    EXPECT_TRUE(poll_until([&] { return counts_->lost == 1; }));
+    EXPECT_EQ(take_away(locks_.acquire("key").value()).release(), ReleaseResult::lost);
+    EXPECT_TRUE(poll_until([&] { return counts_->lost == 2; }));
+    EXPECT_EQ(counts_->released, 2);
+    EXPECT_EQ(counts_->ended, 0) << "no annotated function";
+    EXPECT_EQ(locks_.stats().lost, 2U);
+    EXPECT_EQ(locks_.stats().held_now, 0U);
+}
+
+TEST_F(LossReport, FunctionWhoseLossOnlyTheReleaseShowsTellsTheObserverOnce) {
+    const auto charge = [&] {
+        DISTRIBUTED_LOCK(locks_, "charge");
+        (void)world_.other.force_release("charge");
+    };
+    charge();
+    EXPECT_TRUE(poll_until([&] { return counts_->ended == 1; }));
+    EXPECT_EQ(counts_->lost, 1);
+    EXPECT_EQ(locks_.stats().lost, 1U);
+}
+
+TEST_F(LossReport, LateAnswerToAReleaseTellsOfALossOnlyWhileTheLeaseCouldStillRun) {
+    const auto lose = [&](Clock::duration late) {
+        auto lock = std::optional{take_away(locks_.acquire("key", {.ttl = 30s}).value())};
+        world_.backend->hold_back([](const Request& what) { return what.verb == Verb::release; });
+        lock.reset();
+        world_.clock->advance(late);
+        const auto released = counts_->released.load();
+        world_.backend->let_go();
+        { const auto after = locks_.acquire("after").value(); }
+        EXPECT_TRUE(poll_until([&] { return counts_->released > released; }));
+        world_.clock->wait_for_background();
+    };
+    lose(31s);
+    EXPECT_EQ(locks_.stats().lost, 0U) << "it may have run out on the way";
+    lose(1s);
+    EXPECT_TRUE(poll_until([&] { return locks_.stats().lost == 1; }));
+}
+
+TEST_F(LossReport, ReleaseThatIsRepeatedTellsOfNoLoss) {
+    for (int i = 0; i < 2; ++i) {
+        auto lock = locks_.acquire("key").value();
+        world_.backend->fail_next({.error = Errc::connection_lost, .runs = true});
+        if (i == 0) lock.release();
+    }
+    EXPECT_TRUE(poll_until([&] { return locks_.stats().cleanups_now == 0; }));
+    EXPECT_EQ(locks_.stats().lost, 0U) << "the first copy released it";
+}
+
+// As after a pause of the process: nobody looks at the time before the holder does.
+TEST(LossAtTheEnd, LeaseThatRanOutWhileTheProcessStoodStillIsLost) {
+    struct Unwatched final : Clock {
+        std::atomic<rep> time{duration{1h}.count()};
+        time_point now() const noexcept override { return time_point{duration{time}}; }
+        void sleep_until(time_point /*until*/, Waker& waker) override { (void)waker.wait(50ms); }
+    };
+    const auto clock = std::make_shared<Unwatched>();
+    const auto counts = std::make_shared<Counts>();
+    LockManager locks{{.clock = clock, .observer = counts}};
+    {
+        DISTRIBUTED_LOCK(locks, "charge", {.ttl = 1s, .renewal = Renewal::off});
+        clock->time += Clock::duration{2s}.count();
+    }
+    EXPECT_TRUE(poll_until([&] { return counts->ended == 1; }));
+    EXPECT_EQ(counts->lost, 1);
+    EXPECT_EQ(counts->released, 1);
+    EXPECT_EQ(locks.stats().lost, 1U);
 }
 
 TEST_F(LossReport, FormWithABodyThrowsAtItsEndAndGivesItsResultElse) {
