@@ -1,5 +1,6 @@
 // The annotation: the first statement of a function makes all of it a critical section. The key is
 // checked while compiling; values of it come from arguments, their fields and accessors.
+#include <cstdint>
 #include <fmt/format.h>
 #include <map>
 #include <string>
@@ -27,6 +28,22 @@ class Inventory {
         return stock_ = stock - quantity;
     }
 
+    // With the guard: asked before what cannot be undone, and its token goes with the write.
+    std::uint64_t ship(int productId) {
+        const auto guard = LEASELOCK_GUARD(locks_, "stock-update-{{productId}}",
+                                           {.ttl = 10s, .wait_timeout = 10s}, productId);
+        guard.ensure();
+        return shipped_with_ = guard.fencing_token();
+    }
+
+    // With a body: LockLost if the lease has ended by its end.
+    int count(int productId) {
+        return WITH_DISTRIBUTED_LOCK(locks_, "stock-update-{{productId}}", {.wait_timeout = 10s},
+                                     productId) {
+            return stock_;
+        };
+    }
+
     std::string rename(const User& user, const std::string& name) {
         DISTRIBUTED_LOCK(locks_, "user-{{user.region}}/{{ user.sub }}", user);
         return names_[user.sub] = name;
@@ -35,6 +52,7 @@ class Inventory {
   private:
     leaselock::LockManager& locks_;
     int stock_ = 200;
+    std::uint64_t shipped_with_ = 0;
     std::map<std::string, std::string> names_;
 };
 
@@ -48,7 +66,7 @@ int main() {
         const std::jthread first{sell_hundred};
         const std::jthread second{sell_hundred};
     }
-    const int left = inventory.update_stock(7, 0);
-    fmt::print("{} left of 200 after 200 sales\n", left);
+    const int left = inventory.count(7);
+    fmt::print("{} left of 200 after 200 sales, shipped with token {}\n", left, inventory.ship(7));
     return left == 0 && inventory.rename({"auth0|7", 3}, "Ada") == "Ada" ? 0 : 1;
 }

@@ -29,8 +29,8 @@ namespace leaselock {
 enum class LogLevel : std::uint8_t {
     debug,    // acquired, renewed, released
     info,     // contended, force_released, and cleanup that settled a release
-    warning,  // error, and cleanup that gave a release up
-    error,    // lost
+    warning,  // error, default_unset, and cleanup that gave a release up
+    error,    // lost, ended_after_loss
 };
 
 [[nodiscard]] LEASELOCK_EXPORT std::string_view to_string(LogLevel level) noexcept;
@@ -51,6 +51,7 @@ class LEASELOCK_EXPORT LogObserver final : public Observer {
     void on_error(const LockEvent& event) override;
     void on_cleanup(const LockEvent& event) override;
     void on_force_released(const LockEvent& event) override;
+    void on_default_unset(const LockEvent& event) override;
 
   private:
     void log(LogLevel level, std::string_view name, const LockEvent& event) const;

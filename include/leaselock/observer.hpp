@@ -66,6 +66,10 @@ class LEASELOCK_EXPORT Observer {
     // This manager freed a lock by force_release. `owner` is who held it, and `fencing_token` at
     // least the holder's; there are no times.
     virtual void on_force_released(const LockEvent& /*event*/) {}
+    // A lock macro named no manager, in this process, and the default manager was set by nobody:
+    // the lock excludes threads of this process alone. Once for each manager that is observed,
+    // before its next event. The event has the names of the first such lock.
+    virtual void on_default_unset(const LockEvent& /*event*/) {}
 };
 
 // How often something took how long. Bucket i counts what took less than upper_bound(i) and not

@@ -66,5 +66,8 @@ void LogObserver::on_cleanup(const LockEvent& event) {
 void LogObserver::on_force_released(const LockEvent& event) {
     log(LogLevel::info, "force_released", event);
 }
+void LogObserver::on_default_unset(const LockEvent& event) {
+    log(LogLevel::warning, "default_unset", event);
+}
 
 }  // namespace leaselock

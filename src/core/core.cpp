@@ -10,6 +10,7 @@
 #include "core/execute.hpp"
 #include "core/reactor.hpp"
 #include "core/settings.hpp"
+#include "core/unset_default.hpp"
 #include "core/validation.hpp"
 
 namespace leaselock::detail {
@@ -62,6 +63,7 @@ LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view ke
     LeasePtr lease = Lease::make({self, &runtime}, runtime.clock(), runtime.origin(), *backend,
                                  {manager.prefix, key, manager.owner, options.key_template}, claim);
     lease->hold.counts = &counts;
+    if (unset_default() == nullptr && self->is_process_local()) note_unset_default(*lease);
     return lease;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/threads.hpp"
 #include "core/lease.hpp"
+#include "core/unset_default.hpp"
 
 namespace leaselock::detail {
 namespace {
@@ -81,6 +82,10 @@ void Notifier::tell(Tell what, LockEvent event) noexcept {
         const MutexLock lock{mutex_};
         try {
             if (events_.size() >= most_events || stopping_) throw std::bad_alloc{};
+            if (const LockEvent* const unset = unset_default(); unset != nullptr && !told_unset_) {
+                events_.push_back({&Observer::on_default_unset, *unset});
+                told_unset_ = true;
+            }
             events_.push_back({what, std::move(event)});
         } catch (const std::bad_alloc&) {
             ++dropped_;

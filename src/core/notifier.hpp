@@ -96,6 +96,7 @@ class Notifier {
     std::uint64_t dropped_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     // When it looks at the deadlines next. Known only while it sleeps: max() means now.
     Clock::time_point next_look_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
+    bool told_unset_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool stopping_ LEASELOCK_GUARDED_BY(mutex_) = false;
 };
 

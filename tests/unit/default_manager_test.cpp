@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <gtest/gtest.h>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include <leaselock/leaselock.hpp>
 
@@ -24,6 +27,30 @@ bool is_said_to_be_local(LockManager& manager) {
 
 TEST(DefaultManagerDeathTest, NobodyHasSetItAndCheckSaysSo) {
     EXPECT_EXIT(ask_one_that_nobody_has_set(), ::testing::ExitedWithCode(3), "");
+}
+
+struct Notes final : Observer {
+    std::vector<std::string> keys{};
+    void on_default_unset(const LockEvent& event) override { keys.push_back(event.key); }
+};
+
+// How often an observer of another manager is notified, and of what.
+[[noreturn]] void lock_without_a_manager(bool set) {
+    const auto notes = std::make_shared<Notes>();
+    {
+        LockManager locks{{.observer = notes}};
+        if (set) set_default_manager(connect("memory:"));
+        for (const int id : {7, 8}) {
+            DISTRIBUTED_LOCK("payment-{{id}}", id);
+            DISTRIBUTED_LOCK(locks, "own-{{id}}", id);
+        }
+    }
+    std::_Exit(notes->keys == std::vector<std::string>(set ? 0 : 1, "payment-7") ? 3 : 4);
+}
+
+TEST(DefaultManagerDeathTest, NobodyHasSetItAndOtherObserversAreNotifiedOnce) {
+    EXPECT_EXIT(lock_without_a_manager(false), ::testing::ExitedWithCode(3), "");
+    EXPECT_EXIT(lock_without_a_manager(true), ::testing::ExitedWithCode(3), "");
 }
 
 TEST(DefaultManagerDeathTest, IsSetOnceBeforeItsFirstUse) {

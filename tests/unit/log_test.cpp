@@ -30,22 +30,27 @@ Lines all_events(LogLevel least, const LockEvent& event) {
     log.on_force_released(event);
     log.on_cleanup(event);
     log.on_error(event);
+    log.on_default_unset(event);
     log.on_lost(event);
+    log.on_ended_after_loss(event);
     return lines;
 }
 
 TEST(LogObserver, GivesEachEventALevel) {
-    EXPECT_EQ(all_events(LogLevel::debug, {}), (Lines{{LogLevel::debug, "event=acquired"},
-                                                      {LogLevel::debug, "event=renewed"},
-                                                      {LogLevel::debug, "event=released"},
-                                                      {LogLevel::info, "event=contended"},
-                                                      {LogLevel::info, "event=force_released"},
-                                                      {LogLevel::info, "event=cleanup"},
-                                                      {LogLevel::warning, "event=error"},
-                                                      {LogLevel::error, "event=lost"}}));
-    EXPECT_EQ(all_events(LogLevel::info, {}).size(), 5U);
-    EXPECT_EQ(all_events(LogLevel::warning, {}).size(), 2U);
-    EXPECT_EQ(all_events(LogLevel::error, {}).size(), 1U);
+    EXPECT_EQ(all_events(LogLevel::debug, {}),
+              (Lines{{LogLevel::debug, "event=acquired"},
+                     {LogLevel::debug, "event=renewed"},
+                     {LogLevel::debug, "event=released"},
+                     {LogLevel::info, "event=contended"},
+                     {LogLevel::info, "event=force_released"},
+                     {LogLevel::info, "event=cleanup"},
+                     {LogLevel::warning, "event=error"},
+                     {LogLevel::warning, "event=default_unset"},
+                     {LogLevel::error, "event=lost"},
+                     {LogLevel::error, "event=ended_after_loss"}}));
+    EXPECT_EQ(all_events(LogLevel::info, {}).size(), 7U);
+    EXPECT_EQ(all_events(LogLevel::warning, {}).size(), 4U);
+    EXPECT_EQ(all_events(LogLevel::error, {}).size(), 2U);
     EXPECT_EQ(to_string(LogLevel::debug), "debug");
     EXPECT_EQ(to_string(LogLevel::info), "info");
     EXPECT_EQ(to_string(LogLevel::warning), "warning");
@@ -54,7 +59,7 @@ TEST(LogObserver, GivesEachEventALevel) {
 
 TEST(LogObserver, AReleaseThatWasGivenUpIsAWarning) {
     const Lines lines = all_events(LogLevel::warning, {.error = Errc::command_timed_out});
-    ASSERT_EQ(lines.size(), 3U);
+    ASSERT_EQ(lines.size(), 5U);
     EXPECT_EQ(lines[0],
               (Lines::value_type{LogLevel::warning, "event=cleanup error=\"no answer in time\""}));
 }
