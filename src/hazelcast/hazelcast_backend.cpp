@@ -1,6 +1,6 @@
 #include <leaselock/hazelcast.hpp>
 
-#include "hazelcast/link.hpp"
+#include "hazelcast/member_channel.hpp"
 #include "hazelcast/options.hpp"
 
 namespace leaselock {
@@ -9,7 +9,7 @@ namespace {
 class HazelcastBackend final : public Backend {
   public:
     HazelcastBackend(const hazelcast::Settings& settings, std::shared_ptr<Clock> clock)
-        : link_{settings, std::move(clock)} {}
+        : channel_{settings, std::move(clock)} {}
 
     using Backend::submit;
 
@@ -23,21 +23,21 @@ class HazelcastBackend final : public Backend {
     }
     void submit(std::span<Operation* const> operations) noexcept override {
         if (is_copied()) return refuse_copied(operations);
-        link_->submit(operations);
+        channel_->submit(operations);
     }
     void cancel(Operation& operation) noexcept override {
-        if (!is_in_child()) return link_->cancel(operation);
+        if (!is_in_child()) return channel_->cancel(operation);
         operation.fail(Errc::forked, {});
     }
     void forget(Listener& listener) noexcept override {
-        if (!is_in_child()) link_->forget(listener);
+        if (!is_in_child()) channel_->forget(listener);
     }
     [[nodiscard]] std::uint64_t reconnects() const noexcept override {
-        return is_in_child() ? 0 : link_->reconnects();
+        return is_in_child() ? 0 : channel_->reconnects();
     }
 
   private:
-    mutable detail::AtHome<hazelcast::Link> link_;
+    mutable detail::AtHome<hazelcast::MemberChannel> channel_;
 };
 
 }  // namespace

@@ -37,7 +37,7 @@ struct Found {
 
 class Counters {
   public:
-    Counters(const LinkSettings& settings, const std::shared_ptr<Clock>& clock)
+    Counters(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock)
         : settings_{settings},
           connection_{clock},
           until_{detail::saturating_add(clock->now(), settings.command_timeout)} {}
@@ -93,7 +93,7 @@ class Counters {
         }
     }
 
-    const LinkSettings& settings_;
+    const ConnectionSettings& settings_;
     wire::Connection connection_;
     Clock::time_point until_;
     std::int64_t server_time_ = 0;
@@ -103,7 +103,7 @@ class Counters {
 
 }  // namespace
 
-void examine_counters(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
+void examine_counters(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock,
                       std::string_view prefix, std::vector<Finding>& findings) {
     const std::vector<std::string> names = counters_of(prefix);
     Counters counters{settings, clock};

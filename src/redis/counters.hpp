@@ -10,14 +10,14 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/finding.hpp>
 
-#include "redis/link_settings.hpp"
+#include "redis/connection_settings.hpp"
 
 namespace leaselock::redis {
 
 // Reads all counters of the prefix, up to 16 384, in pieces, and adds what is no number, or far
 // ahead of the server's clock. Those that this user may not read, or that are at another node of a
 // cluster, are left out. Blocks for one command time-out at most. Throws LockError.
-void examine_counters(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
+void examine_counters(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock,
                       std::string_view prefix, std::vector<Finding>& findings);
 
 }  // namespace leaselock::redis

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "redis/codec.hpp"
-#include "redis/inbox.hpp"
+#include "redis/hand_off_subscriber.hpp"
 #include "redis/info.hpp"
 #include "redis/session.hpp"
 #include "wire/command.hpp"
@@ -19,7 +19,7 @@ using std::chrono::microseconds;
 using Severity = Finding::Severity;
 using Type = wire::ReplyView::Type;
 
-[[noreturn]] void give_up(const LinkSettings& settings, std::error_code error,
+[[noreturn]] void give_up(const ConnectionSettings& settings, std::error_code error,
                           std::string_view why) {
     throw LockError(error, fmt::format("check of {}: {}", settings.name, why));
 }
@@ -46,7 +46,7 @@ void judge_clock(microseconds server, microseconds before, microseconds after,
 }
 
 // False: this user cannot even log in, which is said.
-bool log_in(wire::Connection& connection, const LinkSettings& settings, const Clock& clock,
+bool log_in(wire::Connection& connection, const ConnectionSettings& settings, const Clock& clock,
             Clock::time_point until, std::vector<Finding>& findings) {
     std::string why;
     std::int64_t server_time = 0;
@@ -97,7 +97,7 @@ std::vector<Question> questions(std::string_view channel) {
         {{"SUBSCRIBE", channel}, Type::array, Severity::hint, "subscribe", telling}};
 }
 
-void ask(wire::Connection& connection, const LinkSettings& settings, Clock::time_point until,
+void ask(wire::Connection& connection, const ConnectionSettings& settings, Clock::time_point until,
          std::vector<Finding>& findings) {
     const std::string channel = new_channel();
     const std::vector<Question> all = questions(channel);
@@ -120,7 +120,7 @@ void ask(wire::Connection& connection, const LinkSettings& settings, Clock::time
 
 }  // namespace
 
-void examine(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
+void examine(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock,
              std::vector<Finding>& findings) {
     wire::Connection connection{clock};
     const Clock::time_point now = clock->now();

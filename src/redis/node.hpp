@@ -11,50 +11,50 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 
-#include "redis/inbox.hpp"
-#include "redis/link.hpp"
-#include "redis/link_settings.hpp"
+#include "redis/command_channel.hpp"
+#include "redis/connection_settings.hpp"
+#include "redis/hand_off_subscriber.hpp"
 
 namespace leaselock::redis {
 
 class Node {
   public:
-    explicit Node(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
+    explicit Node(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock,
                   std::string channel = new_channel())
-        : inbox_{settings, clock, std::move(channel)},
-          link_{settings, clock, &inbox_},
-          other_link_{settings, clock} {}
+        : subscriber_{settings, clock, std::move(channel)},
+          commands_{settings, clock, &subscriber_},
+          other_commands_{settings, clock} {}
 
     // As Backend says. The key of each is one that Redis can do.
     void submit(std::span<Operation* const> operations) noexcept {
-        link_.submit(operations, inbox_.enlist(operations));
+        commands_.submit(operations, subscriber_.enlist(operations));
     }
     void submit(Operation& operation) noexcept {
         Operation* const one = &operation;
         if (operation.request.repeated) {
-            other_link_.submit(operation);
+            other_commands_.submit(operation);
         } else {
             submit({&one, 1});
         }
     }
     bool help(Operation& operation, Clock::time_point until) noexcept {
-        return link_of(operation).help(operation, until);
+        return commands_of(operation).help(operation, until);
     }
-    void cancel(Operation& operation) noexcept { link_of(operation).cancel(operation); }
-    void forget(Listener& listener) noexcept { inbox_.forget(listener); }
+    void cancel(Operation& operation) noexcept { commands_of(operation).cancel(operation); }
+    void forget(Listener& listener) noexcept { subscriber_.forget(listener); }
     bool sleep_until(Clock::time_point until, Waker& waker) noexcept {
-        return inbox_.sleep_until(until, waker);
+        return subscriber_.sleep_until(until, waker);
     }
 
   private:
     // For an operation that is under way.
-    Link& link_of(const Operation& operation) noexcept {
-        return operation.request.repeated ? other_link_ : link_;
+    CommandChannel& commands_of(const Operation& operation) noexcept {
+        return operation.request.repeated ? other_commands_ : commands_;
     }
 
-    Inbox inbox_;
-    Link link_;
-    Link other_link_;  // for renewals whose answers are late
+    HandOffSubscriber subscriber_;
+    CommandChannel commands_;
+    CommandChannel other_commands_;  // for renewals whose answers are late
 };
 
 }  // namespace leaselock::redis

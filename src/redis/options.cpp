@@ -198,7 +198,7 @@ std::function<Credentials()> asking(const RedisOptions& options, int database) {
 
 }  // namespace
 
-LinkSettings settings_of(const RedisOptions& given) {
+ConnectionSettings settings_of(const RedisOptions& given) {
     if (given.clock == nullptr) {
         throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
     }

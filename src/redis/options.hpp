@@ -5,11 +5,11 @@
 
 #include <leaselock/redis.hpp>
 
-#include "redis/link_settings.hpp"
+#include "redis/connection_settings.hpp"
 
 namespace leaselock::redis {
 
 // Reads the files of TLS. Throws LockError: invalid_url, invalid_option.
-[[nodiscard]] LinkSettings settings_of(const RedisOptions& options);
+[[nodiscard]] ConnectionSettings settings_of(const RedisOptions& options);
 
 }  // namespace leaselock::redis

@@ -33,7 +33,7 @@ bool is_cursor(wire::ReplyView element) noexcept {
 
 class Walk {
   public:
-    Walk(const LinkSettings& settings, std::shared_ptr<Clock> clock)
+    Walk(const ConnectionSettings& settings, std::shared_ptr<Clock> clock)
         : settings_{settings},
           clock_{std::move(clock)},
           ends_{detail::saturating_add(clock_->now(), settings.command_timeout * most_timeouts)},
@@ -86,7 +86,7 @@ class Walk {
         throw LockError(error, fmt::format("list of {}: {}", settings_.name, why));
     }
 
-    const LinkSettings& settings_;
+    const ConnectionSettings& settings_;
     const std::shared_ptr<Clock> clock_;
     const Clock::time_point ends_;
     wire::Connection connection_;
@@ -95,8 +95,9 @@ class Walk {
 
 }  // namespace
 
-std::vector<std::string> scan(const LinkSettings& settings, const std::shared_ptr<Clock>& clock,
-                              std::string_view prefix, std::string_view pattern) {
+std::vector<std::string> scan(const ConnectionSettings& settings,
+                              const std::shared_ptr<Clock>& clock, std::string_view prefix,
+                              std::string_view pattern) {
     const std::string match = detail::escape_glob(prefix) + std::string(pattern);
     std::vector<std::string> keys;
     Walk walk{settings, clock};

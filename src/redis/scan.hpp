@@ -9,7 +9,7 @@
 
 #include <leaselock/clock.hpp>
 
-#include "redis/link_settings.hpp"
+#include "redis/connection_settings.hpp"
 
 namespace leaselock::redis {
 
@@ -17,7 +17,7 @@ namespace leaselock::redis {
 // SCAN. Blocks for as many commands as there are thousands of keys in the database, each for one
 // command time-out at most, and for connecting; for 61 command time-outs in all. Throws LockError:
 // command_timed_out when that is over, invalid_option for more than a million keys.
-[[nodiscard]] std::vector<std::string> scan(const LinkSettings& settings,
+[[nodiscard]] std::vector<std::string> scan(const ConnectionSettings& settings,
                                             const std::shared_ptr<Clock>& clock,
                                             std::string_view prefix, std::string_view pattern);
 

@@ -7,7 +7,7 @@ namespace leaselock::redis {
 namespace {
 
 // Who we are now; empty: the callback threw. What it threw may hold a secret.
-std::optional<Credentials> credentials_of(const LinkSettings& settings) {
+std::optional<Credentials> credentials_of(const ConnectionSettings& settings) {
     if (settings.ask_credentials == nullptr) return settings.credentials;
     try {
         return settings.ask_credentials();
@@ -18,7 +18,7 @@ std::optional<Credentials> credentials_of(const LinkSettings& settings) {
 
 }  // namespace
 
-std::error_code open_session(wire::Connection& connection, const LinkSettings& settings,
+std::error_code open_session(wire::Connection& connection, const ConnectionSettings& settings,
                              const Clock& clock, Clock::time_point until, std::int64_t& server_time,
                              std::string& why) {
     wire::Endpoint where = settings.endpoint;
@@ -42,7 +42,7 @@ std::error_code open_session(wire::Connection& connection, const LinkSettings& s
     return Errc::tls_failed;
 }
 
-wire::Reply receive_answer(wire::Connection& connection, const LinkSettings& settings,
+wire::Reply receive_answer(wire::Connection& connection, const ConnectionSettings& settings,
                            Clock::time_point until) {
     const auto fail = [&](Errc error, const char* why) {
         throw LockError(error, fmt::format("{}: {}", settings.name, why));

@@ -10,7 +10,7 @@
 
 #include <leaselock/clock.hpp>
 
-#include "redis/link_settings.hpp"
+#include "redis/connection_settings.hpp"
 #include "redis/login.hpp"
 #include "wire/connection.hpp"
 
@@ -19,13 +19,14 @@ namespace leaselock::redis {
 // Connects and logs in until `until`, or says why not. Asks where the server is, and for the
 // credentials, if these are asked for at each connection.
 [[nodiscard]] std::error_code open_session(wire::Connection& connection,
-                                           const LinkSettings& settings, const Clock& clock,
+                                           const ConnectionSettings& settings, const Clock& clock,
                                            Clock::time_point until, std::int64_t& server_time,
                                            std::string& why);
 
 // The next answer, for whoever has sent a command himself. Throws LockError: unknown, if none comes
 // until then.
-[[nodiscard]] wire::Reply receive_answer(wire::Connection& connection, const LinkSettings& settings,
+[[nodiscard]] wire::Reply receive_answer(wire::Connection& connection,
+                                         const ConnectionSettings& settings,
                                          Clock::time_point until);
 
 }  // namespace leaselock::redis

@@ -30,7 +30,7 @@ class RedisFixture : public LinkFixture {
     }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return boot_clock(); }
 
-    // While the link is broken the server cannot be asked; the clock alone counts then.
+    // While the channel is broken the server cannot be asked; the clock alone counts then.
     void settle(std::chrono::milliseconds d) override {
         const auto until = boot_clock()->now() + d;
         const auto server_until = is_broken_ ? std::chrono::microseconds{0} : server_time() + d;

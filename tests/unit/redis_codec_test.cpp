@@ -309,7 +309,8 @@ TEST(RedisCodec, EachErrorOfAServerHasItsMeaning) {
     const std::vector<std::tuple<std::string, Errc>> meanings{
         {"READONLY You can't write against a read only replica." + in_script, Errc::read_only},
         {"LOADING Redis is loading the dataset in memory", Errc::loading},
-        {"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        {"MASTERDOWN CommandChannel with MASTER is down and replica-serve-stale-data is set to "
+         "'no'.",
          Errc::loading},
         {"OOM command not allowed when used memory > 'maxmemory'." + in_script,
          Errc::out_of_memory},

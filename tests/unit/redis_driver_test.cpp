@@ -12,11 +12,11 @@
 #include <thread>
 #include <unistd.h>
 
-#include "redis/inbox.hpp"
+#include "redis/hand_off_subscriber.hpp"
 #include "redis/options.hpp"
 #include "support/leaks.hpp"
 #include "support/scripted_peer.hpp"
-#include "unit/redis_inbox_fixture.hpp"
+#include "unit/redis_hand_off_fixture.hpp"
 
 namespace leaselock {
 namespace {
@@ -69,7 +69,7 @@ class Sleeper {
     std::thread::id id_;
 };
 
-class RedisDriver : public RedisInbox {
+class RedisDriver : public RedisHandOffSubscriber {
   protected:
     void SetUp() override {
         hold("me/0");
@@ -222,15 +222,15 @@ TEST_F(RedisDriver, NobodySleepsInABackendWithoutASubscription) {
 TEST(RedisDriverPeer, SilentConnectionIsGivenUpWhileAThreadSleeps) {
     support::ScriptedPeer peer;
     confirm_and_fall_silent(peer);
-    redis::Inbox inbox{redis::settings_of({.url = peer.url(), .command_timeout = 100ms}),
-                       boot_clock()};
+    redis::HandOffSubscriber subscriber{
+        redis::settings_of({.url = peer.url(), .command_timeout = 100ms}), boot_clock()};
     Ear ear{"key", "me/1"};
-    inbox.listen(ear);
+    subscriber.listen(ear);
     ASSERT_TRUE(poll_until([&] { return ear.looks() == 1; }));
     (void)ear.waker().wait(0ns);
-    EXPECT_FALSE(inbox.sleep_until(in(20s), ear.waker()));
+    EXPECT_FALSE(subscriber.sleep_until(in(20s), ear.waker()));
     EXPECT_TRUE(poll_until([&] { return ear.looks() >= 2; }));
-    inbox.forget(ear);
+    subscriber.forget(ear);
 }
 
 }  // namespace

@@ -7,9 +7,9 @@
 #include <memory>
 #include <string>
 
-#include "fault/link_call.hpp"
+#include "fault/channel_call.hpp"
 #include "fault/lock_peer.hpp"
-#include "redis/link.hpp"
+#include "redis/command_channel.hpp"
 #include "redis/locator.hpp"
 #include "support/poll_until.hpp"
 
@@ -56,8 +56,8 @@ class RedisLocator : public ::testing::Test {
     const std::shared_ptr<ByTurns> locator_ = std::make_shared<ByTurns>(
         [this](int n) { return (n == 0 ? old_ : new_).peer().endpoint(); });
 
-    [[nodiscard]] static LinkSettings asking(std::shared_ptr<Locator> locator) {
-        LinkSettings found = settings({"host.invalid", 1, {}}, enough);
+    [[nodiscard]] static ConnectionSettings asking(std::shared_ptr<Locator> locator) {
+        ConnectionSettings found = settings({"host.invalid", 1, {}}, enough);
         found.locator = std::move(locator);
         return found;
     }
@@ -67,16 +67,16 @@ class RedisLocator : public ::testing::Test {
 };
 
 TEST_F(RedisLocator, EachConnectAsksAgainWhereTheServerIs) {
-    Link link{asking(locator_), boot_clock()};
+    CommandChannel channel{asking(locator_), boot_clock()};
     Call first{1};
-    run(link, first);
+    run(channel, first);
     expect_granted(first);
     old_.script({Answer::close()});
     Call lost{2};
-    run(link, lost);
+    run(channel, lost);
     expect_failed(lost, Errc::connection_lost);
     Call next{3};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(locator_->questions(), 2);
     EXPECT_EQ(old_.calls().size(), 2U);
@@ -84,22 +84,22 @@ TEST_F(RedisLocator, EachConnectAsksAgainWhereTheServerIs) {
 }
 
 TEST_F(RedisLocator, ReadonlyLeadsToANewQuestion) {
-    Link link{asking(locator_), boot_clock()};
+    CommandChannel channel{asking(locator_), boot_clock()};
     old_.script({Answer::reply("-READONLY You can't write against a read only replica.\r\n")});
     Call refused{1};
-    run(link, refused);
+    run(channel, refused);
     expect_failed(refused, Errc::read_only);
     Call next{2};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(new_.calls().size(), 1U);
 }
 
 TEST_F(RedisLocator, NoCommandGoesToAServerThatIsNotMeant) {
     locator_->refuse(true);
-    Link link{asking(locator_), boot_clock()};
+    CommandChannel channel{asking(locator_), boot_clock()};
     Call refused{1};
-    run(link, refused);
+    run(channel, refused);
     expect_failed(refused, Errc::read_only);
     EXPECT_NE(refused.reply().detail.find("it is a replica"), std::string::npos);
     EXPECT_NE(locator_->confirmed_on(), -1);
@@ -107,16 +107,16 @@ TEST_F(RedisLocator, NoCommandGoesToAServerThatIsNotMeant) {
     EXPECT_TRUE(poll_until([&] { return old_.peer().open_connections() == 0; }));
     locator_->refuse(false);
     Call next{2};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_TRUE(old_.calls().empty());
 }
 
 TEST_F(RedisLocator, UnknownServerIsUnavailableAndSaysWhy) {
     const auto nowhere = std::make_shared<ByTurns>([](int) { return wire::Endpoint{}; });
-    Link link{asking(nowhere), boot_clock()};
+    CommandChannel channel{asking(nowhere), boot_clock()};
     Call call{1};
-    run(link, call);
+    run(channel, call);
     expect_failed(call, Errc::connect_failed);
     EXPECT_NE(call.reply().detail.find("nobody knows where it is"), std::string::npos);
 }

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "fault/lock_peer.hpp"
-#include "redis/link.hpp"
+#include "redis/command_channel.hpp"
 #include "wire/command.hpp"
 
 namespace {
@@ -46,8 +46,8 @@ struct Call {
     Operation operation;
 };
 
-void finish(Link& link, Call& call) {
-    while (!call.operation.done()) (void)link.help(call.operation, Clock::time_point::max());
+void finish(CommandChannel& channel, Call& call) {
+    while (!call.operation.done()) (void)channel.help(call.operation, Clock::time_point::max());
 }
 
 class RedisNoMemory : public ::testing::TestWithParam<Verb> {
@@ -63,32 +63,32 @@ class RedisNoMemory : public ::testing::TestWithParam<Verb> {
 
     // Whether all went well with so many allocations.
     bool runs_with(long allocations, bool connected) {
-        Link link{{.endpoint = lock_peer_.peer().endpoint(),
-                   .credentials = {},
-                   .name = "a-name-that-is-longer-than-a-short-string",
-                   .connect_timeout = 10s,
-                   .command_timeout = 10s},
-                  boot_clock()};
-        if (connected) expect_success(link);
+        CommandChannel channel{{.endpoint = lock_peer_.peer().endpoint(),
+                                .credentials = {},
+                                .name = "a-name-that-is-longer-than-a-short-string",
+                                .connect_timeout = 10s,
+                                .command_timeout = 10s},
+                               boot_clock()};
+        if (connected) expect_success(channel);
         const std::size_t heard_before = lock_peer_.calls().size();
         Call call{GetParam()};
         allocations_left = allocations;
-        link.submit(call.operation);
-        finish(link, call);
+        channel.submit(call.operation);
+        finish(channel, call);
         allocations_left = -1;
         const bool went_well = call.operation.reply.outcome != Outcome::failed;
         if (!went_well && family(call.operation.reply.error) == Family::unavailable) {
             expect_none_ran(heard_before);
         }
-        expect_success(link);
+        expect_success(channel);
         return went_well;
     }
 
   private:
-    void expect_success(Link& link) {
+    void expect_success(CommandChannel& channel) {
         Call call{GetParam()};
-        link.submit(call.operation);
-        finish(link, call);
+        channel.submit(call.operation);
+        finish(channel, call);
         EXPECT_NE(call.operation.reply.outcome, Outcome::failed) << call.operation.reply.detail;
     }
     void expect_none_ran(std::size_t heard_before) {

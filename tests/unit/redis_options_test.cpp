@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-LinkSettings of_url(const std::string& options) {
+ConnectionSettings of_url(const std::string& options) {
     return settings_of({.url = "redis://h?" + options});
 }
 
@@ -31,7 +31,7 @@ bool mentions(const std::string& text, const std::string& part) {
 }
 
 TEST(RedisSettings, HaveTheirDefaults) {
-    const LinkSettings settings = settings_of({.url = "redis://h"});
+    const ConnectionSettings settings = settings_of({.url = "redis://h"});
     EXPECT_EQ(settings.connect_timeout, 1s);
     EXPECT_EQ(settings.command_timeout, 1s);
     EXPECT_EQ(settings.spin, 0us);
@@ -39,7 +39,7 @@ TEST(RedisSettings, HaveTheirDefaults) {
 }
 
 TEST(RedisSettings, ComeFromTheUrl) {
-    const LinkSettings settings =
+    const ConnectionSettings settings =
         of_url("connect_timeout=2s&command_timeout=3s&spin=7us&max_in_flight=9");
     EXPECT_EQ(settings.connect_timeout, 2s);
     EXPECT_EQ(settings.command_timeout, 3s);
@@ -49,13 +49,13 @@ TEST(RedisSettings, ComeFromTheUrl) {
 }
 
 TEST(RedisSettings, TakeHostAndPortAsTheyAre) {
-    const LinkSettings settings =
+    const ConnectionSettings settings =
         settings_of({.url = "redis://u:p@h:1/3", .host = "::1", .port = 7000});
     EXPECT_EQ(settings.endpoint.host, "::1");
     EXPECT_EQ(settings.endpoint.port, 7000);
     EXPECT_EQ(settings.credentials.username, "u");
     EXPECT_EQ(settings.credentials.database, 3);
-    const LinkSettings secret = settings_of({.host = "db", .password = "p@ss/w:rd"});
+    const ConnectionSettings secret = settings_of({.host = "db", .password = "p@ss/w:rd"});
     EXPECT_EQ(secret.endpoint.host, "db");
     EXPECT_EQ(secret.endpoint.port, 6379);
     EXPECT_EQ(secret.credentials.password, "p@ss/w:rd");
@@ -74,7 +74,7 @@ TEST(RedisSettings, RefuseWhatIsNoHostAndNoPort) {
 }
 
 TEST(RedisSettings, ComeFromTheFieldFirst) {
-    const LinkSettings settings = settings_of(
+    const ConnectionSettings settings = settings_of(
         {.url = "redis://h?connect_timeout=2s&command_timeout=3s&spin=7us&max_in_flight=9",
          .connect_timeout = 5s,
          .command_timeout = 6s,

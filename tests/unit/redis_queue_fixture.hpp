@@ -1,5 +1,5 @@
-// A real server whose queue of one lock is asked through a Link and looked into out of band; a
-// subscriber of its own hears the hand-offs.
+// A real server whose queue of one lock is asked through a CommandChannel and looked into out of
+// band; a subscriber of its own hears the hand-offs.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "fault/link_call.hpp"
-#include "redis/inbox.hpp"
-#include "redis/link.hpp"
+#include "fault/channel_call.hpp"
+#include "redis/command_channel.hpp"
+#include "redis/hand_off_subscriber.hpp"
 #include "support/counter_key.hpp"
 #include "support/free_port.hpp"
 #include "support/redis_server.hpp"
@@ -36,7 +36,7 @@ class Waiter final : public Listener {
     WakeUp look() noexcept override { return {}; }
 };
 
-// Hears a channel, as an inbox would.
+// Hears a channel, as a subscriber would.
 class Subscriber {
   public:
     Subscriber(const wire::Endpoint& endpoint, const std::string& channel) {
@@ -67,50 +67,50 @@ class RedisQueue : public ::testing::Test {
   protected:
     explicit RedisQueue(support::WallClock clock = support::WallClock::real) : server_{{}, clock} {}
 
-    Reply ask(Link& link, const Request& request) {
+    Reply ask(CommandChannel& channel, const Request& request) {
         Operation operation{request};
         operation.submitter = Submitter::helps;
-        link.submit(operation);
-        while (!operation.done()) (void)link.help(operation, operation.request.deadline);
+        channel.submit(operation);
+        while (!operation.done()) (void)channel.help(operation, operation.request.deadline);
         return operation.reply;
     }
     // With a place that lives so long; 0: without.
-    Reply acquire(Link& link, Inbox& inbox, const std::string& token, milliseconds place,
-                  milliseconds ttl = 30s) {
+    Reply acquire(CommandChannel& channel, HandOffSubscriber& subscriber, const std::string& token,
+                  milliseconds place, milliseconds ttl = 30s) {
         Waiter waiter{lock_key, token};
-        Reply reply = ask(link, {.verb = Verb::acquire,
-                                 .key = lock_key,
-                                 .prefix = 11,
-                                 .token = token,
-                                 .ttl = ttl,
-                                 .listener = place == 0ms ? nullptr : &waiter,
-                                 .place = place,
-                                 .submitted = boot_clock()->now()});
-        inbox.forget(waiter);
+        Reply reply = ask(channel, {.verb = Verb::acquire,
+                                    .key = lock_key,
+                                    .prefix = 11,
+                                    .token = token,
+                                    .ttl = ttl,
+                                    .listener = place == 0ms ? nullptr : &waiter,
+                                    .place = place,
+                                    .submitted = boot_clock()->now()});
+        subscriber.forget(waiter);
         return reply;
     }
-    Reply acquire(Link& link, const std::string& token, milliseconds place = 0ms,
+    Reply acquire(CommandChannel& channel, const std::string& token, milliseconds place = 0ms,
                   milliseconds ttl = 30s) {
-        return acquire(link, inbox_, token, place, ttl);
+        return acquire(channel, subscriber_, token, place, ttl);
     }
     Reply acquire(const std::string& token, milliseconds place = 0ms, milliseconds ttl = 30s) {
-        return acquire(link_, token, place, ttl);
+        return acquire(commands_, token, place, ttl);
     }
     Reply release(const std::string& token, milliseconds keep = 0ms) {
-        return ask(link_, {.verb = Verb::release,
-                           .key = lock_key,
-                           .prefix = 11,
-                           .token = token,
-                           .keep = keep,
-                           .submitted = boot_clock()->now()});
+        return ask(commands_, {.verb = Verb::release,
+                               .key = lock_key,
+                               .prefix = 11,
+                               .token = token,
+                               .keep = keep,
+                               .submitted = boot_clock()->now()});
     }
     Reply renew(const std::string& token) {
-        return ask(link_, {.verb = Verb::renew,
-                           .key = lock_key,
-                           .prefix = 11,
-                           .token = token,
-                           .ttl = 30s,
-                           .submitted = boot_clock()->now()});
+        return ask(commands_, {.verb = Verb::renew,
+                               .key = lock_key,
+                               .prefix = 11,
+                               .token = token,
+                               .ttl = 30s,
+                               .submitted = boot_clock()->now()});
     }
 
     void hold(const std::string& token) {
@@ -135,9 +135,9 @@ class RedisQueue : public ::testing::Test {
 
     support::RedisServer server_;
     // It names the channel and hears nothing: the tests subscribe themselves.
-    Inbox inbox_{settings({"127.0.0.1", support::free_port(), {}}, enough), boot_clock(),
-                 our_channel};
-    Link link_{settings(server_.endpoint(), enough), boot_clock(), &inbox_};
+    HandOffSubscriber subscriber_{settings({"127.0.0.1", support::free_port(), {}}, enough),
+                                  boot_clock(), our_channel};
+    CommandChannel commands_{settings(server_.endpoint(), enough), boot_clock(), &subscriber_};
 };
 
 }  // namespace leaselock::redis

@@ -72,11 +72,11 @@ TEST_F(RedisQueue, HandOffIsAGrantWithAHigherFenceAndAShortLife) {
 // Two prefixes that make one key have two counters.
 TEST_F(RedisQueue, RetryByAnotherPrefixIsToldNoLowerFence) {
     const Reply granted = acquire("me/1");
-    const Reply again = ask(link_, {.verb = Verb::acquire,
-                                    .key = lock_key,
-                                    .token = "me/1",
-                                    .ttl = 30s,
-                                    .submitted = boot_clock()->now()});
+    const Reply again = ask(commands_, {.verb = Verb::acquire,
+                                        .key = lock_key,
+                                        .token = "me/1",
+                                        .ttl = 30s,
+                                        .submitted = boot_clock()->now()});
     EXPECT_EQ(again.outcome, Outcome::granted) << again.detail;
     EXPECT_GT(again.fencing_token, granted.fencing_token);
     release("me/1");
@@ -180,8 +180,8 @@ TEST_F(RedisQueue, WithoutAListenerTheLockIsFreeAndThePlacesStay) {
 TEST_F(RedisQueue, WhoDoesNotListenNowKeepsHisPlaceAndTheNextIsTold) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     const wire::Endpoint nowhere{"127.0.0.1", support::free_port(), {}};
-    Inbox nobody{settings(nowhere, enough), boot_clock(), "leaselock:deaf"};
-    Link deaf{settings(server_.endpoint(), enough), boot_clock(), &nobody};
+    HandOffSubscriber nobody{settings(nowhere, enough), boot_clock(), "leaselock:deaf"};
+    CommandChannel deaf{settings(server_.endpoint(), enough), boot_clock(), &nobody};
     hold("me/0");
     EXPECT_TRUE(acquire(deaf, nobody, "me/1", 1min).queued);
     join("me/2");

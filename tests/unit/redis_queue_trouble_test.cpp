@@ -28,9 +28,9 @@ TEST_F(RedisQueue, RefusedMessageLeavesTheLockFree) {
     server_.cli("ACL", "SETUSER", "mute", "on", ">secret", "~*", "+@all", "resetchannels",
                 "&leaselock:other");
     Subscriber subscriber{server_.endpoint(), our_channel};
-    LinkSettings who = settings(server_.endpoint(), enough);
+    ConnectionSettings who = settings(server_.endpoint(), enough);
     who.credentials = {.username = "mute", .password = "secret"};
-    Link mute{who, boot_clock(), &inbox_};
+    CommandChannel mute{who, boot_clock(), &subscriber_};
     ASSERT_EQ(acquire(mute, "me/0").outcome, Outcome::granted);
     join("me/1");
     const Reply reply = ask(mute, {.verb = Verb::release,

@@ -1,4 +1,4 @@
-#include "hazelcast/link.hpp"
+#include "hazelcast/member_channel.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,6 @@
 
 #include <leaselock/error.hpp>
 
-#include "base/jitter.hpp"
 #include "base/threads.hpp"
 
 namespace leaselock::hazelcast {
@@ -17,8 +16,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Between two attempts to connect, longer with each that fails; and where people have to do
-// something first.
+// Between two attempts to connect, longer with each that fails.
 constexpr milliseconds first_pause{20};
 constexpr milliseconds longest_pause{500};
 // For the answer to the end of our session.
@@ -32,14 +30,15 @@ std::string endpoint_name() {
 
 }  // namespace
 
-Link::Link(const Settings& settings, std::shared_ptr<Clock> clock)
+MemberChannel::MemberChannel(const Settings& settings, std::shared_ptr<Clock> clock)
     : settings_{settings},
       clock_{std::move(clock)},
       client_{settings, endpoint_name()},
-      stream_{clock_} {}
+      stream_{clock_},
+      backoff_{first_pause, longest_pause} {}
 
 // A session that is not closed keeps what it holds until it expires. The engine reads the answer.
-Link::~Link() {
+MemberChannel::~MemberChannel() {
     std::shared_ptr<engine::Engine> engine;
     std::thread connector;
     {
@@ -71,7 +70,7 @@ Link::~Link() {
     engine->remove(*this);
 }
 
-void Link::submit(std::span<Operation* const> operations) noexcept {
+void MemberChannel::submit(std::span<Operation* const> operations) noexcept {
     mutex_.lock();
     const Clock::time_point now = clock_->now();
     for (Operation* const operation : operations) {
@@ -85,24 +84,24 @@ void Link::submit(std::span<Operation* const> operations) noexcept {
     unlock_and_complete();
 }
 
-void Link::cancel(Operation& operation) noexcept {
+void MemberChannel::cancel(Operation& operation) noexcept {
     mutex_.lock();
     client_.cancel(operation, clock_->now());
     unlock_and_complete();
 }
 
-void Link::forget(Listener& listener) noexcept {
+void MemberChannel::forget(Listener& listener) noexcept {
     const detail::MutexLock lock{mutex_};
     client_.forget(listener);
 }
 
-std::uint64_t Link::reconnects() noexcept {
+std::uint64_t MemberChannel::reconnects() noexcept {
     const detail::MutexLock lock{mutex_};
     return connections_ > 0 ? connections_ - 1 : 0;
 }
 
 // Operations and listeners go on when nothing is locked any more.
-void Link::unlock_and_complete() noexcept {
+void MemberChannel::unlock_and_complete() noexcept {
     for (;;) {
         Operation* operation = nullptr;
         {
@@ -116,7 +115,7 @@ void Link::unlock_and_complete() noexcept {
     }
 }
 
-void Link::step(Clock::time_point /*now*/) noexcept {
+void MemberChannel::step(Clock::time_point /*now*/) noexcept {
     mutex_.lock();
     timer_ = Clock::time_point::max();
     is_awaiting_ = false;
@@ -132,7 +131,7 @@ void Link::step(Clock::time_point /*now*/) noexcept {
     unlock_and_complete();
 }
 
-void Link::read() noexcept {
+void MemberChannel::read() noexcept {
     Message message;
     while (is_open_) {
         wire::Received received{};
@@ -161,7 +160,7 @@ void Link::read() noexcept {
 }
 
 // Does not wait for room: what the socket does not take now, the engine sends.
-void Link::flush() noexcept {
+void MemberChannel::flush() noexcept {
     while (is_open_ && !is_writing_) {
         if (sent_bytes_ == sending_.size()) {
             sending_.clear();
@@ -184,7 +183,7 @@ void Link::flush() noexcept {
 }
 
 // What is to be sent is sent, and the engine knows what is to be waited for.
-void Link::attend() noexcept {
+void MemberChannel::attend() noexcept {
     flush();
     if (!is_open_ && !is_ending_ && client_.wants_connection()) begin_connect();
     if (engine_ == nullptr) return;
@@ -196,18 +195,18 @@ void Link::attend() noexcept {
 }
 
 // A timer that is early costs a step, which sets it again.
-void Link::set_timer(Clock::time_point when) noexcept {
+void MemberChannel::set_timer(Clock::time_point when) noexcept {
     if (timer_ <= when) return;
     timer_ = when;
     engine_->ring_at(*this, when, *clock_);
 }
 
-void Link::begin_connect() noexcept {
+void MemberChannel::begin_connect() noexcept {
     if (is_connecting_) return;
     const Clock::time_point now = clock_->now();
     try {
         if (engine_ == nullptr) engine_ = engine::Engine::shared_with(*this);
-        if (now < next_try_) return set_timer(next_try_);
+        if (now < backoff_.next_try()) return set_timer(backoff_.next_try());
         join_connector();
         if (connector_.joinable()) return;  // it ends in a moment, and rings then
         std::vector<MemberAddress> members = client_.members();
@@ -231,12 +230,12 @@ void Link::begin_connect() noexcept {
 }
 
 // A thread that has ended keeps its stack until it is joined. It needs the mutex no more then.
-void Link::join_connector() noexcept {
+void MemberChannel::join_connector() noexcept {
     if (std::exchange(connector_ended_, false) && connector_.joinable()) connector_.join();
 }
 
 // Tries one member after the other.
-void Link::connect(const std::vector<MemberAddress>& members) noexcept {
+void MemberChannel::connect(const std::vector<MemberAddress>& members) noexcept {
     std::error_code error = Errc::connect_failed;
     std::string why;
     Greeted greeted;
@@ -288,23 +287,21 @@ void Link::connect(const std::vector<MemberAddress>& members) noexcept {
     engine_->ring(*this);
 }
 
-void Link::connected(const Greeted& greeted) {
+void MemberChannel::connected(const Greeted& greeted) {
     is_open_ = true;
     ++connections_;
-    failures_ = 0;
+    backoff_.succeeded();
     client_.connected(greeted.cluster, clock_->now());
 }
 
 // Nothing of what waits was sent.
-void Link::refuse(Errc error, std::string_view why) noexcept {
-    ++failures_;
-    const milliseconds pause = jitter_(detail::doubled(first_pause, failures_, longest_pause));
-    next_try_ = detail::saturating_add(clock_->now(), pause);
+void MemberChannel::refuse(Errc error, std::string_view why) noexcept {
+    backoff_.failed(clock_->now());
     client_.refused(error, why);
 }
 
 // The next connection is to another member.
-void Link::drop(Errc error, std::string_view why) noexcept {
+void MemberChannel::drop(Errc error, std::string_view why) noexcept {
     is_open_ = false;
     engine_->unwatch(*this);
     stream_.interrupt();

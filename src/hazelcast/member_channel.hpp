@@ -18,20 +18,20 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
-#include "base/jitter.hpp"
+#include "base/backoff.hpp"
 #include "engine/engine.hpp"
 #include "hazelcast/client.hpp"
 #include "hazelcast/member.hpp"
 
 namespace leaselock::hazelcast {
 
-class Link final : private engine::Engine::Task {
+class MemberChannel final : private engine::Engine::Task {
   public:
-    Link(const Settings& settings, std::shared_ptr<Clock> clock);
-    Link(const Link&) = delete;
-    Link& operator=(const Link&) = delete;
+    MemberChannel(const Settings& settings, std::shared_ptr<Clock> clock);
+    MemberChannel(const MemberChannel&) = delete;
+    MemberChannel& operator=(const MemberChannel&) = delete;
     // Closes the session, for which it waits for a short time. Blocks for a connect under way.
-    ~Link() override;
+    ~MemberChannel() override;
 
     // As Backend says.
     void submit(std::span<Operation* const> operations) noexcept;
@@ -69,16 +69,14 @@ class Link final : private engine::Engine::Task {
     bool is_connecting_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool is_ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
-    // When the engine looks at the link, on our clock; and whether it waits for its descriptor.
+    // When the engine looks at the channel, on our clock; and whether it waits for its descriptor.
     Clock::time_point timer_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
     bool is_awaiting_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
     bool connector_ended_ LEASELOCK_GUARDED_BY(mutex_) = false;
     MemberAddress member_ LEASELOCK_GUARDED_BY(mutex_){};  // of the newest connection
     std::uint64_t connections_ LEASELOCK_GUARDED_BY(mutex_) = 0;
-    int failures_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // to connect, in a row
-    Clock::time_point next_try_ LEASELOCK_GUARDED_BY(mutex_){};
-    detail::Jitter jitter_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::Backoff backoff_ LEASELOCK_GUARDED_BY(mutex_);
 };
 
 }  // namespace leaselock::hazelcast

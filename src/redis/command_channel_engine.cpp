@@ -1,5 +1,5 @@
-// A link without a caller that waits: the engine reads for those that nobody waits for, and keeps
-// the time of their commands; a thread of its own makes the connection.
+// A channel without a caller that waits: the engine reads for those that nobody waits for, and
+// keeps the time of their commands; a thread of its own makes the connection.
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -7,7 +7,7 @@
 #include <leaselock/error.hpp>
 
 #include "base/threads.hpp"
-#include "redis/link.hpp"
+#include "redis/command_channel.hpp"
 #include "redis/session.hpp"
 
 namespace leaselock::redis {
@@ -20,7 +20,7 @@ constexpr std::chrono::milliseconds unread_for{20};
 
 // An open() that begins after an interruption does not know of it, so that is said again. A step
 // and a connect that are under way still use the engine.
-Link::~Link() {
+CommandChannel::~CommandChannel() {
     std::shared_ptr<engine::Engine> engine;
     std::thread connector;
     {
@@ -39,7 +39,7 @@ Link::~Link() {
 }
 
 // Somebody has to read for those that nobody waits for. What is posted may lie for a moment.
-void Link::attend() noexcept {
+void CommandChannel::attend() noexcept {
     if (queue_.empty() || driving_ || ending_) return;
     if (!open_) return begin_connect();
     const bool is_urgent = std::any_of(queue_.begin(), queue_.end(), [](const Pending& pending) {
@@ -54,13 +54,13 @@ void Link::attend() noexcept {
 }
 
 // A timer that is early costs a step, which sets it again.
-void Link::set_timer(Clock::time_point when) noexcept {
+void CommandChannel::set_timer(Clock::time_point when) noexcept {
     if (timer_ <= when) return;
     timer_ = when;
     engine_->ring_at(*this, when, *clock_);
 }
 
-void Link::step(Clock::time_point /*now*/) noexcept {
+void CommandChannel::step(Clock::time_point /*now*/) noexcept {
     mutex_.lock();
     timer_ = Clock::time_point::max();
     join_connector();
@@ -71,9 +71,9 @@ void Link::step(Clock::time_point /*now*/) noexcept {
     unlock_and_wake();
 }
 
-// A server that cannot be reached is not tried again and again by each caller: they all wait until
-// the gate opens, which stays shut longer with each failure.
-void Link::begin_connect() noexcept {
+// A server that cannot be reached is not tried again and again by each caller: they all wait for
+// the end of the back-off, which is longer with each failure.
+void CommandChannel::begin_connect() noexcept {
     if (open_ || closing_ || connecting_ || ending_ || queue_.empty()) return;
     const Clock::time_point now = clock_->now();
     try {
@@ -83,21 +83,21 @@ void Link::begin_connect() noexcept {
     } catch (const std::bad_alloc&) {
         return refuse_all(Errc::connect_failed, "no memory");
     }
-    if (gate_.opens() <= now) return start_connecting(now);
+    if (backoff_.next_try() <= now) return start_connecting(now);
     if (queue_.front().expires <= now) {
         refuse_all(Errc::connect_failed, "the attempts before failed");
     } else {
-        set_timer(std::min(gate_.opens(), queue_.front().expires));
+        set_timer(std::min(backoff_.next_try(), queue_.front().expires));
     }
 }
 
 // A thread that has ended keeps its stack until it is joined. One that is still at work may need
 // the mutex: it has made a connection and writes on it, say.
-void Link::join_connector() noexcept {
+void CommandChannel::join_connector() noexcept {
     if (std::exchange(connector_ended_, false) && connector_.joinable()) connector_.join();
 }
 
-void Link::start_connecting(Clock::time_point now) noexcept {
+void CommandChannel::start_connecting(Clock::time_point now) noexcept {
     join_connector();
     // It has made a connection that broke at once, and ends in a moment.
     if (connector_.joinable()) return engine_->ring(*this);
@@ -112,7 +112,7 @@ void Link::start_connecting(Clock::time_point now) noexcept {
     }
 }
 
-void Link::connect(Deadline until) noexcept {
+void CommandChannel::connect(Deadline until) noexcept {
     std::error_code error = Errc::connect_failed;
     std::string why;
     std::int64_t server_time = 0;
@@ -136,7 +136,7 @@ void Link::connect(Deadline until) noexcept {
     }
     if (error) {
         connection_.close();
-        gate_.shut(clock_->now());
+        backoff_.failed(clock_->now());
         refuse_all(static_cast<Errc>(error.value()), why);
     }
     pass_on();

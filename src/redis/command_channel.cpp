@@ -1,4 +1,4 @@
-#include "redis/link.hpp"
+#include "redis/command_channel.hpp"
 
 #include <algorithm>
 #include <fmt/core.h>
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "redis/codec.hpp"
-#include "redis/inbox.hpp"
+#include "redis/hand_off_subscriber.hpp"
 
 namespace leaselock::redis {
 namespace {
@@ -29,7 +29,7 @@ std::chrono::microseconds since_epoch(Clock::time_point t) noexcept {
 }  // namespace
 
 // A caller that waits in help(), on its stack.
-class Link::Waiter {
+class CommandChannel::Waiter {
   public:
     // Blocks until it is woken (true) or for the time.
     bool wait(std::chrono::nanoseconds time) noexcept { return word_.wait(time) != 0; }
@@ -42,22 +42,24 @@ class Link::Waiter {
     detail::Word word_;
 };
 
-void Link::Wakes::add(Waiter& waiter) noexcept {
+void CommandChannel::Wakes::add(Waiter& waiter) noexcept {
     (first_ == nullptr ? first_ : last_->next) = &waiter;
     last_ = &waiter;
 }
 
-void Link::Wakes::wake_all() noexcept {
+void CommandChannel::Wakes::wake_all() noexcept {
     while (first_ != nullptr) std::exchange(first_, first_->next)->wake();
 }
 
-Link::Link(LinkSettings settings, std::shared_ptr<Clock> clock, Inbox* inbox)
+CommandChannel::CommandChannel(ConnectionSettings settings, std::shared_ptr<Clock> clock,
+                               HandOffSubscriber* subscriber)
     : settings_{std::move(settings)},
       clock_{std::move(clock)},
-      inbox_{inbox},
+      subscriber_{subscriber},
       connection_{clock_} {}
 
-void Link::submit(std::span<Operation* const> operations, std::uint64_t subscription) noexcept {
+void CommandChannel::submit(std::span<Operation* const> operations,
+                            std::uint64_t subscription) noexcept {
     // A thread that helps comes next, and needs nobody else.
     const Submitter submitter = operations.front()->submitter;
     mutex_.lock();
@@ -76,7 +78,7 @@ void Link::submit(std::span<Operation* const> operations, std::uint64_t subscrip
     unlock_and_wake();
 }
 
-void Link::append(Operation& operation, std::uint64_t subscription) {
+void CommandChannel::append(Operation& operation, std::uint64_t subscription) {
     const Clock::time_point now = operation.request.submitted;
     tidy(now);
     if (queue_.size() >= settings_.max_in_flight) {
@@ -98,7 +100,7 @@ void Link::append(Operation& operation, std::uint64_t subscription) {
     }
 }
 
-bool Link::help(Operation& operation, Clock::time_point until) noexcept {
+bool CommandChannel::help(Operation& operation, Clock::time_point until) noexcept {
     mutex_.lock();
     while (!operation.done()) {
         if (!open_) begin_connect();
@@ -126,7 +128,7 @@ bool Link::help(Operation& operation, Clock::time_point until) noexcept {
 
 // Until the caller of the operation is woken, or for the time. A caller whose operation is done by
 // then does not need the mutex any more, so it is left unlocked.
-void Link::sleep(Operation& operation, Clock::duration time) noexcept {
+void CommandChannel::sleep(Operation& operation, Clock::duration time) noexcept {
     Waiter self;
     operation.slot = &self;
     ++waiting_;
@@ -140,7 +142,7 @@ void Link::sleep(Operation& operation, Clock::duration time) noexcept {
     }
 }
 
-void Link::cancel(Operation& operation) noexcept {
+void CommandChannel::cancel(Operation& operation) noexcept {
     const detail::MutexLock lock{mutex_};
     const auto found = std::find_if(queue_.begin(), queue_.end(), [&](const Pending& pending) {
         return pending.operation == &operation;
@@ -156,24 +158,25 @@ void Link::cancel(Operation& operation) noexcept {
 }
 
 // The server must not run an acquire when its caller has given it up.
-std::int64_t Link::not_after(const Pending& pending) const noexcept {
+std::int64_t CommandChannel::not_after(const Pending& pending) const noexcept {
     const auto limit = std::min(pending.expires, pending.operation->request.deadline);
     return (since_epoch(limit) + server_ahead_).count();
 }
 
-std::string_view Link::channel() const noexcept {
-    return inbox_ == nullptr ? std::string_view{} : inbox_->channel();
+std::string_view CommandChannel::message_channel() const noexcept {
+    return subscriber_ == nullptr ? std::string_view{} : subscriber_->channel();
 }
 
-void Link::write(Pending& pending) {
+void CommandChannel::write(Pending& pending) {
     const std::int64_t limit = not_after(pending);
-    append_request(out_, pending.operation->request, pending.whole_script, limit, channel());
+    append_request(out_, pending.operation->request, pending.whole_script, limit,
+                   message_channel());
     pending.operation->reply.not_after = std::max(pending.operation->reply.not_after, limit);
     pending.state = State::written;
 }
 
 // Does not wait for room: what the socket does not take now, the driver sends.
-void Link::flush() noexcept {
+void CommandChannel::flush() noexcept {
     while (open_ && !writing_ && has_unsent()) {
         writing_ = true;
         const bool all = send_some();
@@ -185,7 +188,7 @@ void Link::flush() noexcept {
 
 // False: the socket takes no more. Two buffers change places, so that nothing is allocated: a
 // command that was cut off by a lack of memory would be read together with the next one.
-bool Link::send_some() noexcept {
+bool CommandChannel::send_some() noexcept {
     if (sent_bytes_ == sending_.size()) {
         if (waiting_ >= crowd) {
             const detail::MutexUnlock unlocked{mutex_};
@@ -205,7 +208,7 @@ bool Link::send_some() noexcept {
 }
 
 // What was written so far is to be sent next.
-void Link::take_out() noexcept {
+void CommandChannel::take_out() noexcept {
     sending_.clear();
     sent_bytes_ = 0;
     sending_.swap(out_);
@@ -216,7 +219,7 @@ void Link::take_out() noexcept {
 
 // An operation stays in the queue until nothing more can throw: who is there when memory is out is
 // told that its outcome is unknown.
-void Link::settle(wire::ReplyView answer) {
+void CommandChannel::settle(wire::ReplyView answer) {
     const Pending pending = queue_.front();
     if (pending.operation == nullptr) {
         queue_.pop_front();
@@ -238,10 +241,11 @@ void Link::settle(wire::ReplyView answer) {
         return;
     }
     Operation& operation = *pending.operation;
-    const std::int64_t server_time = decode(operation.request, channel(), answer, operation.reply);
-    if (operation.reply.queued && inbox_ != nullptr) {
-        operation.reply.told = inbox_->lasts(pending.subscription);
-        if (!operation.reply.told) inbox_->listen(*operation.request.listener);
+    const std::int64_t server_time =
+        decode(operation.request, message_channel(), answer, operation.reply);
+    if (operation.reply.queued && subscriber_ != nullptr) {
+        operation.reply.told = subscriber_->lasts(pending.subscription);
+        if (!operation.reply.told) subscriber_->listen(*operation.request.listener);
     }
     if (server_time != 0) {
         server_ahead_ = std::chrono::microseconds{server_time} - since_epoch(clock_->now());
@@ -260,7 +264,7 @@ void Link::settle(wire::ReplyView answer) {
 
 // Our user may have been replaced by another, or have a new password; a new connection asks who we
 // are now. If it has no more rights than this one, asking again and again would not help.
-bool Link::wants_login(wire::ReplyView answer) noexcept {
+bool CommandChannel::wants_login(wire::ReplyView answer) noexcept {
     if (settings_.ask_credentials == nullptr || !answer.is_error()) return false;
     const Errc error = classify(answer.text());
     if (error != Errc::authentication_failed && error != Errc::access_denied) return false;
@@ -272,26 +276,26 @@ bool Link::wants_login(wire::ReplyView answer) noexcept {
     return true;
 }
 
-void Link::complete(Operation& operation) noexcept {
+void CommandChannel::complete(Operation& operation) noexcept {
     take_to_wake(operation);
     operation.complete();  // its owner may destroy it from now on, unless it waits
 }
 
-void Link::take_to_wake(Operation& operation) noexcept {
+void CommandChannel::take_to_wake(Operation& operation) noexcept {
     auto* const waiter = static_cast<Waiter*>(std::exchange(operation.slot, nullptr));
     if (waiter == nullptr) return;
     --waiting_;
     wakes_.add(*waiter);
 }
 
-void Link::unlock_and_wake() noexcept {
+void CommandChannel::unlock_and_wake() noexcept {
     Wakes wakes = std::exchange(wakes_, {});
     mutex_.unlock();
     wakes.wake_all();
 }
 
 // The caller whose answer comes next reads for all from now on.
-bool Link::hand_over() noexcept {
+bool CommandChannel::hand_over() noexcept {
     if (waiting_ == 0) return false;
     for (const Pending& pending : queue_) {
         if (pending.operation == nullptr || pending.operation->slot == nullptr) continue;
@@ -301,13 +305,13 @@ bool Link::hand_over() noexcept {
     return false;
 }
 
-void Link::pass_on() noexcept {
+void CommandChannel::pass_on() noexcept {
     if (!queue_.empty() && !hand_over()) attend();
 }
 
 // Before a command goes out: is the connection fit for it? Answers that nobody waits for may lie
 // there; what is overdue and has not come by now is not waited for.
-void Link::tidy(Clock::time_point now) noexcept {
+void CommandChannel::tidy(Clock::time_point now) noexcept {
     if (!open_ || driving_ || writing_) return;
     const bool was_idle = now - last_use_ >= idle;
     if (!queue_.empty() && (was_idle || now >= queue_.front().expires)) {

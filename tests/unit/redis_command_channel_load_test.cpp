@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "fault/link_call.hpp"
+#include "fault/channel_call.hpp"
 #include "fault/lock_peer.hpp"
 #include "support/poll_until.hpp"
 
@@ -21,16 +21,16 @@ using support::Heard;
 using support::LockPeer;
 using support::poll_until;
 
-class RedisLinkLoad : public ::testing::Test {
+class RedisCommandChannelLoad : public ::testing::Test {
   protected:
     LockPeer lock_peer_;
     support::ScriptedPeer& peer_ = lock_peer_.peer();
 };
 
-// Without a gate each of the 200 calls would make a connection of its own.
-TEST_F(RedisLinkLoad, ManyCallersDoNotHammerAServerThatSendsThemAway) {
+// Without a back-off each of the 200 calls would make a connection of its own.
+TEST_F(RedisCommandChannelLoad, ManyCallersDoNotHammerAServerThatSendsThemAway) {
     peer_.on_connect([] { return Answer::close("-ERR max number of clients reached\r\n"); });
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     const auto start = boot_clock()->now();
     {
         std::vector<std::jthread> threads;
@@ -39,24 +39,24 @@ TEST_F(RedisLinkLoad, ManyCallersDoNotHammerAServerThatSendsThemAway) {
             threads.emplace_back([&] {
                 for (int n = 0; n < 4; ++n) {
                     Call call{n};
-                    run(link, call);
+                    run(channel, call);
                     EXPECT_EQ(call.reply().outcome, Outcome::failed);
                     EXPECT_EQ(family(call.reply().error), Family::unavailable);
                 }
             });
         }
     }
-    // The gate is shut for 10, 20, 40, 80, 160 ms, then for 250 and more.
+    // The pauses are 10, 20, 40, 80, 160 ms, then 250 and more.
     const auto quarter_seconds = (boot_clock()->now() - start) / 250ms;
     EXPECT_LE(peer_.connections(), 7U + static_cast<std::size_t>(quarter_seconds));
 }
 
 // More than the sockets take while the peer does not read: the rest is sent later, cut anywhere,
 // and not one byte is lost.
-TEST_F(RedisLinkLoad, FloodOfCommandsIsCutAnywhereAndArrivesWhole) {
-    Link link{settings(peer_.endpoint(), 6 * enough), boot_clock()};
+TEST_F(RedisCommandChannelLoad, FloodOfCommandsIsCutAnywhereAndArrivesWhole) {
+    CommandChannel channel{settings(peer_.endpoint(), 6 * enough), boot_clock()};
     Call first{20'001};
-    run(link, first);
+    run(channel, first);
     std::atomic<bool> all_submitted{false};
     lock_peer_.on_call([&](const Heard& call) {
         (void)poll_until([&] { return all_submitted.load(); });
@@ -65,49 +65,49 @@ TEST_F(RedisLinkLoad, FloodOfCommandsIsCutAnywhereAndArrivesWhole) {
     const std::string long_key(500, 'k');
     std::deque<Call> calls;
     for (int i = 1; i <= 20'000; ++i) {
-        link.submit(
+        channel.submit(
             calls.emplace_back(i, Verb::acquire, Clock::time_point::max(), long_key).operation);
     }
     all_submitted = true;
-    for (Call& call : calls) finish(link, call);
+    for (Call& call : calls) finish(channel, call);
     for (const Call& call : calls) expect_granted(call);
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
-TEST_F(RedisLinkLoad, PeerThatStopsReadingHoldsNobodyLongerThanTheTimeout) {
-    Link link{settings(peer_.endpoint(), 4 * soon), boot_clock()};
+TEST_F(RedisCommandChannelLoad, PeerThatStopsReadingHoldsNobodyLongerThanTheTimeout) {
+    CommandChannel channel{settings(peer_.endpoint(), 4 * soon), boot_clock()};
     lock_peer_.script({Answer::stop_reading()});
     Call first{0};
-    link.submit(first.operation);
-    finish(link, first);
+    channel.submit(first.operation);
+    finish(channel, first);
     expect_failed(first, Errc::command_timed_out);
     lock_peer_.on_call([](const Heard&) { return Answer::stop_reading(); });
     std::deque<Call> calls;
     const auto start = boot_clock()->now();
-    for (int i = 1; i <= 30'000; ++i) link.submit(calls.emplace_back(i).operation);
-    for (Call& call : calls) finish(link, call);
+    for (int i = 1; i <= 30'000; ++i) channel.submit(calls.emplace_back(i).operation);
+    for (Call& call : calls) finish(channel, call);
     EXPECT_LT(boot_clock()->now() - start, enough);
     for (const Call& call : calls) EXPECT_EQ(call.reply().outcome, Outcome::failed);
     lock_peer_.on_call(support::yes);
     Call next{9};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
 }
 
 // The first caller waits alone when the connection is there, so it reads for both. Its answer comes
 // when the second one sleeps; the second one's when the first has gone.
-TEST_F(RedisLinkLoad, WhoeverReadsForAllHandsThatOnWhenItsOwnAnswerIsThere) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannelLoad, WhoeverReadsForAllHandsThatOnWhenItsOwnAnswerIsThere) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     Call first{1};
     Call second{2};
-    link.submit(first.operation);
-    link.submit(second.operation);
-    std::jthread reader{[&] { finish(link, first); }};
+    channel.submit(first.operation);
+    channel.submit(second.operation);
+    std::jthread reader{[&] { finish(channel, first); }};
     ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
     std::atomic<bool> is_over{false};
     std::jthread sleeper{[&] {
-        finish(link, second);
+        finish(channel, second);
         is_over = true;
     }};
     EXPECT_TRUE(
@@ -122,20 +122,20 @@ TEST_F(RedisLinkLoad, WhoeverReadsForAllHandsThatOnWhenItsOwnAnswerIsThere) {
 }
 
 // Roles change hands all the time: callers that leave early, that stay, and a peer that hangs up.
-TEST_F(RedisLinkLoad, CallersWithAllKindsOfDeadlinesGetTheirOwnAnswersOnly) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannelLoad, CallersWithAllKindsOfDeadlinesGetTheirOwnAnswersOnly) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.on_call([n = 0](const Heard& call) mutable {
         return ++n % 97 == 0 ? Answer::close() : support::yes(call);
     });
     std::vector<std::jthread> threads;
     threads.reserve(8);
     for (int thread = 0; thread < 8; ++thread) {
-        threads.emplace_back([&link, thread] {
+        threads.emplace_back([&channel, thread] {
             for (int i = 0; i < 500; ++i) {
                 const auto until = i % 3 == 0 ? boot_clock()->now() + std::chrono::microseconds{i}
                                               : Clock::time_point::max();
                 Call call{thread * 1000 + i + 1, Verb::acquire, until};
-                run(link, call);
+                run(channel, call);
                 ASSERT_TRUE(call.operation.done());
                 if (call.reply().outcome == Outcome::failed) {
                     const Errc error = call.reply().error;

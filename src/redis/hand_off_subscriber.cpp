@@ -1,4 +1,4 @@
-#include "redis/inbox.hpp"
+#include "redis/hand_off_subscriber.hpp"
 
 #include <algorithm>
 #include <array>
@@ -59,7 +59,8 @@ std::string new_channel() {
                        random());
 }
 
-Inbox::Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string channel)
+HandOffSubscriber::HandOffSubscriber(ConnectionSettings settings, std::shared_ptr<Clock> clock,
+                                     std::string channel)
     : settings_{std::move(settings)},
       clock_{std::move(clock)},
       channel_{std::move(channel)},
@@ -68,7 +69,7 @@ Inbox::Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string ch
 
 // An open() that begins after an interruption does not know of it, so that is said again. A step
 // and a connect that are under way still use the engine.
-Inbox::~Inbox() {
+HandOffSubscriber::~HandOffSubscriber() {
     ending_ = true;
     std::shared_ptr<engine::Engine> engine;
     std::thread connector;
@@ -86,7 +87,7 @@ Inbox::~Inbox() {
     if (engine != nullptr) engine->remove(*this);
 }
 
-std::uint64_t Inbox::enlist(std::span<Operation* const> operations) noexcept {
+std::uint64_t HandOffSubscriber::enlist(std::span<Operation* const> operations) noexcept {
     if (subscription_.load(std::memory_order_relaxed) == 0) return 0;
     Listeners fresh;
     try {
@@ -103,7 +104,7 @@ std::uint64_t Inbox::enlist(std::span<Operation* const> operations) noexcept {
     return subscription_.load(std::memory_order_relaxed);
 }
 
-void Inbox::listen(Listener& listener) noexcept {
+void HandOffSubscriber::listen(Listener& listener) noexcept {
     try {
         Listeners fresh{&listener};
         const detail::MutexLock lock{mutex_};
@@ -118,14 +119,14 @@ void Inbox::listen(Listener& listener) noexcept {
     }
 }
 
-void Inbox::forget(Listener& listener) noexcept {
+void HandOffSubscriber::forget(Listener& listener) noexcept {
     Listeners::node_type gone;
     const detail::MutexLock lock{mutex_};
     const auto found = listeners_.find(&listener);
     if (found != listeners_.end() && *found == &listener) gone = listeners_.extract(found);
 }
 
-void Inbox::step(Clock::time_point /*now*/) noexcept {
+void HandOffSubscriber::step(Clock::time_point /*now*/) noexcept {
     const detail::MutexLock lock{mutex_};
     if (state_ != State::connecting && connector_.joinable()) connector_.join();
     if (state_ != State::open) return open_if_due();
@@ -136,7 +137,7 @@ void Inbox::step(Clock::time_point /*now*/) noexcept {
 }
 
 // One that is driven is not awaited by the engine: a message would wake both.
-bool Inbox::sleep_until(Clock::time_point until, Waker& waker) noexcept {
+bool HandOffSubscriber::sleep_until(Clock::time_point until, Waker& waker) noexcept {
     const detail::MutexLock lock{mutex_};
     if (state_ != State::open || driver_ != nullptr || reading_) return false;
     if (!bell_) bell_ = base::Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE)};
@@ -149,7 +150,7 @@ bool Inbox::sleep_until(Clock::time_point until, Waker& waker) noexcept {
 }
 
 // False: the connection broke, or the engine reads just now.
-bool Inbox::drive(Clock::time_point until, Waker& waker) noexcept {
+bool HandOffSubscriber::drive(Clock::time_point until, Waker& waker) noexcept {
     for (;;) {
         const int subscription = connection_.fd();
         const int bell = bell_.get();
@@ -168,28 +169,29 @@ bool Inbox::drive(Clock::time_point until, Waker& waker) noexcept {
 }
 
 // close() takes the role away.
-void Inbox::leave(const Waker& waker) noexcept {
+void HandOffSubscriber::leave(const Waker& waker) noexcept {
     if (driver_ != &waker) return;
     driver_ = nullptr;
     if (!reading_) engine_->await(*this, true, false);
 }
 
-void Inbox::open_if_due() noexcept {
+void HandOffSubscriber::open_if_due() noexcept {
     if (state_ != State::closed || ending_ || listeners_.empty()) return;
-    if (clock_->now() < gate_.opens()) return engine_->ring_at(*this, gate_.opens(), *clock_);
+    if (clock_->now() < backoff_.next_try())
+        return engine_->ring_at(*this, backoff_.next_try(), *clock_);
     if (connector_.joinable()) connector_.join();  // it has ended
     connect_over_.take(1);
     try {
         if (!detail::start_thread(connector_, [this] { connect(); })) throw std::bad_alloc{};
         state_ = State::connecting;
     } catch (const std::bad_alloc&) {
-        gate_.shut(clock_->now());
-        engine_->ring_at(*this, gate_.opens(), *clock_);
+        backoff_.failed(clock_->now());
+        engine_->ring_at(*this, backoff_.next_try(), *clock_);
     }
 }
 
 // A connection that breaks as soon as it is made is a failure as any other.
-void Inbox::connect() noexcept {
+void HandOffSubscriber::connect() noexcept {
     std::error_code error = Errc::connect_failed;
     try {
         error = subscribe();
@@ -209,7 +211,7 @@ void Inbox::connect() noexcept {
 
 // Without an error it was open until now. The engine opens the next one: the thread that has just
 // failed to connect cannot wait for its own end.
-void Inbox::close(std::error_code error) noexcept {
+void HandOffSubscriber::close(std::error_code error) noexcept {
     engine_->unwatch(*this);
     connection_.interrupt();  // for a forked child may have the socket, too
     connection_.close();
@@ -218,16 +220,16 @@ void Inbox::close(std::error_code error) noexcept {
     driver_ = nullptr;
     const Clock::time_point now = clock_->now();
     if (error == Family::refused) {
-        gate_.shut_for(seldom, now);
+        backoff_.pause(seldom, now);
     } else if (!error && now - opened_ > silence) {
-        gate_.open();
+        backoff_.succeeded();
     } else {
-        gate_.shut(now);
+        backoff_.failed(now);
     }
-    engine_->ring_at(*this, gate_.opens(), *clock_);
+    engine_->ring_at(*this, backoff_.next_try(), *clock_);
 }
 
-std::error_code Inbox::subscribe() {
+std::error_code HandOffSubscriber::subscribe() {
     const Clock::time_point until = detail::saturating_add(
         clock_->now(), std::min(settings_.connect_timeout, settings_.command_timeout));
     std::int64_t server_time = 0;
@@ -237,7 +239,7 @@ std::error_code Inbox::subscribe() {
     return error ? error : confirm(until);
 }
 
-std::error_code Inbox::confirm(Clock::time_point until) {
+std::error_code HandOffSubscriber::confirm(Clock::time_point until) {
     wire::Reply answer;
     if (ending_ || !ask(until) || connection_.receive(answer, until) != wire::Received::reply) {
         return Errc::connect_failed;
@@ -248,11 +250,11 @@ std::error_code Inbox::confirm(Clock::time_point until) {
 
 // To subscribe once more changes nothing, and its answer shows that the connection lives and still
 // has its channel. It needs no right that a PING would.
-bool Inbox::ask(Clock::time_point until) noexcept {
+bool HandOffSubscriber::ask(Clock::time_point until) noexcept {
     return !connection_.send(command_, until).error;
 }
 
-bool Inbox::read_alone() noexcept {
+bool HandOffSubscriber::read_alone() noexcept {
     reading_ = true;
     bool is_well = false;
     {
@@ -263,7 +265,7 @@ bool Inbox::read_alone() noexcept {
     return is_well;
 }
 
-bool Inbox::read() noexcept {
+bool HandOffSubscriber::read() noexcept {
     wire::Reply answer;
     for (;;) {
         const wire::Received received = connection_.receive(answer, Clock::time_point::min());
@@ -280,7 +282,7 @@ bool Inbox::read() noexcept {
 }
 
 // Where nothing has come for some time it is asked.
-bool Inbox::is_alive(Clock::time_point now) noexcept {
+bool HandOffSubscriber::is_alive(Clock::time_point now) noexcept {
     if (now < silent_by_) return true;
     if (has_asked_ || !ask(Clock::time_point::min())) return false;
     has_asked_ = true;
@@ -288,13 +290,13 @@ bool Inbox::is_alive(Clock::time_point now) noexcept {
     return true;
 }
 
-bool Inbox::is_subscribed(wire::ReplyView answer) const noexcept {
+bool HandOffSubscriber::is_subscribed(wire::ReplyView answer) const noexcept {
     return answer.size() == 3 && answer.at(0).text() == "subscribe" &&
            answer.at(1).text() == channel_ && answer.at(2).integer() == 1;
 }
 
 // False: that is nothing that a subscriber is told without asking.
-bool Inbox::take(wire::ReplyView answer) noexcept {
+bool HandOffSubscriber::take(wire::ReplyView answer) noexcept {
     if (answer.size() != 3 || answer.at(0).text() != "message" || answer.at(1).text() != channel_ ||
         answer.at(2).type() != wire::ReplyView::Type::string) {
         return false;
@@ -303,7 +305,7 @@ bool Inbox::take(wire::ReplyView answer) noexcept {
     return true;
 }
 
-void Inbox::confirmed() noexcept {
+void HandOffSubscriber::confirmed() noexcept {
     if (subscriptions_ != 0) ++*settings_.reconnects;
     state_ = State::open;
     subscription_ = ++subscriptions_;
@@ -315,7 +317,7 @@ void Inbox::confirmed() noexcept {
     for (Listener* const listener : listeners_) listener->look();
 }
 
-void Inbox::deliver(std::string_view message) noexcept {
+void HandOffSubscriber::deliver(std::string_view message) noexcept {
     const auto hand_off = decode_hand_off(message);
     if (!hand_off) return;
     HandOff what = hand_off->what;
@@ -329,7 +331,7 @@ void Inbox::deliver(std::string_view message) noexcept {
 }
 
 // Its thread goes on when nothing is locked any more.
-WakeUp Inbox::deliver_to(std::string_view token, const HandOff& what) noexcept {
+WakeUp HandOffSubscriber::deliver_to(std::string_view token, const HandOff& what) noexcept {
     const detail::MutexLock lock{mutex_};
     const auto found = listeners_.find(token);
     return found == listeners_.end() ? WakeUp{} : (*found)->handed_over(what);

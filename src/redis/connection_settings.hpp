@@ -17,7 +17,11 @@
 
 namespace leaselock::redis {
 
-struct LinkSettings {
+// Between two attempts to connect, longer with each that fails.
+inline constexpr std::chrono::milliseconds first_pause{10};
+inline constexpr std::chrono::milliseconds longest_pause{250};
+
+struct ConnectionSettings {
     wire::Endpoint endpoint;
     std::shared_ptr<Locator> locator{};  // goes before `endpoint`
     Credentials credentials;

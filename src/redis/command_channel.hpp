@@ -37,26 +37,28 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
+#include "base/backoff.hpp"
 #include "engine/engine.hpp"
-#include "redis/gate.hpp"
-#include "redis/link_settings.hpp"
+#include "redis/connection_settings.hpp"
 #include "wire/connection.hpp"
 
 namespace leaselock::redis {
 
-class Inbox;
+class HandOffSubscriber;
 
-class Link final : private engine::Engine::Task {
+class CommandChannel final : private engine::Engine::Task {
   public:
-    // Without an inbox no acquire takes a place in the queue. The inbox outlives the link.
-    Link(LinkSettings settings, std::shared_ptr<Clock> clock, Inbox* inbox = nullptr);
-    Link(const Link&) = delete;
-    Link& operator=(const Link&) = delete;
+    // Without a subscriber no acquire takes a place in the queue. The subscriber outlives the
+    // channel.
+    CommandChannel(ConnectionSettings settings, std::shared_ptr<Clock> clock,
+                   HandOffSubscriber* subscriber = nullptr);
+    CommandChannel(const CommandChannel&) = delete;
+    CommandChannel& operator=(const CommandChannel&) = delete;
     // Blocks for a connect that is under way: for as long as the credentials callback, at most.
-    ~Link() override;
+    ~CommandChannel() override;
 
     // As Backend says. What submit() finds no memory for is completed as unavailable. The listeners
-    // are told by the subscription of the inbox, as far as it lasts; 0: they are not.
+    // are told by the subscription of the subscriber, as far as it lasts; 0: they are not.
     void submit(std::span<Operation* const> operations, std::uint64_t subscription = 0) noexcept;
     void submit(Operation& operation) noexcept {
         Operation* const one = &operation;
@@ -95,10 +97,10 @@ class Link final : private engine::Engine::Task {
         Waiter* last_ = nullptr;
     };
 
-    // link.cpp: the queue.
+    // command_channel.cpp: the queue.
     void append(Operation& operation, std::uint64_t subscription) LEASELOCK_REQUIRES(mutex_);
     // On which hand-offs are told; empty: on none.
-    [[nodiscard]] std::string_view channel() const noexcept;
+    [[nodiscard]] std::string_view message_channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
     void flush() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool send_some() noexcept LEASELOCK_REQUIRES(mutex_);
@@ -139,9 +141,9 @@ class Link final : private engine::Engine::Task {
         LEASELOCK_REQUIRES(mutex_);
     void close() noexcept LEASELOCK_REQUIRES(mutex_);
 
-    const LinkSettings settings_;
+    const ConnectionSettings settings_;
     const std::shared_ptr<Clock> clock_;
-    Inbox* const inbox_;
+    HandOffSubscriber* const subscriber_;
 
     detail::Mutex mutex_;
     detail::Word writer_done_;     // close() sleeps on it while somebody writes
@@ -160,11 +162,11 @@ class Link final : private engine::Engine::Task {
     Clock::time_point last_use_ LEASELOCK_GUARDED_BY(mutex_){};
     // The server's time less ours, as of its last answer.
     std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};
-    Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::Backoff backoff_ LEASELOCK_GUARDED_BY(mutex_){first_pause, longest_pause};
     // No connection is replaced before this time because a right is missing.
     Clock::time_point next_login_ LEASELOCK_GUARDED_BY(mutex_){};
     std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
-    // When the engine looks at the link, on our clock.
+    // When the engine looks at the channel, on our clock.
     Clock::time_point timer_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
     bool connecting_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool closing_ LEASELOCK_GUARDED_BY(mutex_) = false;  // while somebody writes

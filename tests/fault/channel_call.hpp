@@ -1,13 +1,13 @@
-// What the tests of a link share: its settings, and an operation with what it looks at.
+// What the tests of a channel share: its settings, and an operation with what it looks at.
 //
-// Thread-safety: as Link says; a Call is for one thread.
+// Thread-safety: as CommandChannel says; a Call is for one thread.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <string>
 #include <string_view>
 
-#include "redis/link.hpp"
+#include "redis/command_channel.hpp"
 
 namespace leaselock::redis {
 
@@ -17,8 +17,8 @@ using std::chrono::milliseconds;
 inline constexpr milliseconds soon = 50ms;
 inline constexpr milliseconds enough = 10s;
 
-[[nodiscard]] inline LinkSettings settings(const wire::Endpoint& endpoint,
-                                           milliseconds command_timeout) {
+[[nodiscard]] inline ConnectionSettings settings(const wire::Endpoint& endpoint,
+                                                 milliseconds command_timeout) {
     return {.endpoint = endpoint,
             .credentials = {},
             .name = "redis://peer",
@@ -46,16 +46,16 @@ struct Call {
     Operation operation;
 };
 
-inline void finish(Link& link, Operation& operation) {
+inline void finish(CommandChannel& channel, Operation& operation) {
     const Clock::time_point until = operation.request.deadline;
-    while (!operation.done() && boot_clock()->now() < until) (void)link.help(operation, until);
-    if (!operation.done()) link.cancel(operation);
+    while (!operation.done() && boot_clock()->now() < until) (void)channel.help(operation, until);
+    if (!operation.done()) channel.cancel(operation);
 }
-inline void finish(Link& link, Call& call) { finish(link, call.operation); }
+inline void finish(CommandChannel& channel, Call& call) { finish(channel, call.operation); }
 
-inline void run(Link& link, Call& call) {
-    link.submit(call.operation);
-    finish(link, call);
+inline void run(CommandChannel& channel, Call& call) {
+    channel.submit(call.operation);
+    finish(channel, call);
 }
 
 inline void expect_granted(const Call& call) {

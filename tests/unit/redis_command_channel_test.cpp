@@ -10,9 +10,9 @@
 
 #include <leaselock/testing/manual_clock.hpp>
 
-#include "fault/link_call.hpp"
+#include "fault/channel_call.hpp"
 #include "fault/lock_peer.hpp"
-#include "redis/link.hpp"
+#include "redis/command_channel.hpp"
 #include "support/free_port.hpp"
 #include "support/poll_until.hpp"
 
@@ -24,14 +24,14 @@ using support::Heard;
 using support::LockPeer;
 using support::poll_until;
 
-class RedisLink : public ::testing::Test {
+class RedisCommandChannel : public ::testing::Test {
   protected:
     LockPeer lock_peer_;
     support::ScriptedPeer& peer_ = lock_peer_.peer();
 };
 
-TEST_F(RedisLink, NoscriptIsAnsweredWithTheWholeScriptInTheSameTry) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, NoscriptIsAnsweredWithTheWholeScriptInTheSameTry) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.on_call([](const Heard& call) {
         return call.whole_script ? support::yes(call)
                                  : Answer::reply("-NOSCRIPT No matching script.\r\n");
@@ -42,80 +42,80 @@ TEST_F(RedisLink, NoscriptIsAnsweredWithTheWholeScriptInTheSameTry) {
                                                          {Verb::inspect, Outcome::free}};
     for (const auto& [verb, outcome] : expected) {
         Call call{7, verb};
-        run(link, call);
+        run(channel, call);
         EXPECT_EQ(call.reply().outcome, outcome) << call.reply().detail;
     }
     EXPECT_EQ(lock_peer_.calls().size(), 2 * expected.size());
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
-TEST_F(RedisLink, NoscriptToAWholeScriptIsAnErrorAndNoLoop) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, NoscriptToAWholeScriptIsAnErrorAndNoLoop) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.on_call([](const Heard&) { return Answer::reply("-NOSCRIPT never\r\n"); });
     Call call{1};
-    run(link, call);
+    run(channel, call);
     expect_failed(call, Errc::unexpected_reply);
     EXPECT_EQ(lock_peer_.calls().size(), 2U);
 }
 
-TEST_F(RedisLink, LostReplyIsUnknownAndTheConnectionIsReplaced) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, LostReplyIsUnknownAndTheConnectionIsReplaced) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     for (const Answer& end : {Answer::close(), Answer::reset(), Answer::close("*3\r\n:1\r\n")}) {
         const std::size_t before = peer_.connections();
         lock_peer_.script({end});
         Call lost{1};
-        run(link, lost);
+        run(channel, lost);
         expect_failed(lost, Errc::connection_lost);
         Call next{2};
-        run(link, next);
+        run(channel, next);
         expect_granted(next);
         EXPECT_LE(peer_.connections(), before + 2);
     }
 }
 
-TEST_F(RedisLink, HalfAReplyAndSilenceTimesOutAndIsNotTheNextOnesAnswer) {
-    Link link{settings(peer_.endpoint(), 5 * soon), boot_clock()};
+TEST_F(RedisCommandChannel, HalfAReplyAndSilenceTimesOutAndIsNotTheNextOnesAnswer) {
+    CommandChannel channel{settings(peer_.endpoint(), 5 * soon), boot_clock()};
     const std::string whole = support::granted("1");
     lock_peer_.script({Answer::reply(whole.substr(0, whole.size() - 3))});
     Call half{1};
     const auto start = boot_clock()->now();
-    run(link, half);
+    run(channel, half);
     EXPECT_LT(boot_clock()->now() - start, 50 * soon);
     expect_failed(half, Errc::command_timed_out);
     Call next{2};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
-TEST_F(RedisLink, GarbageIsAProtocolErrorAndEndsTheConnection) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, GarbageIsAProtocolErrorAndEndsTheConnection) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.script({Answer::reply("HTTP/1.1 200 OK\r\n")});
     Call garbage{1};
-    run(link, garbage);
+    run(channel, garbage);
     expect_failed(garbage, Errc::protocol_error);
     Call next{2};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
-TEST_F(RedisLink, ReplyTooManyEndsTheConnection) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, ReplyTooManyEndsTheConnection) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.script({Answer::reply(support::granted("1") + support::granted("9"))});
     Call first{1};
-    run(link, first);
+    run(channel, first);
     expect_granted(first);
     Call second{2};
-    run(link, second);
+    run(channel, second);
     expect_granted(second);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
-TEST_F(RedisLink, WhatNobodyAskedForEndsAnIdleConnection) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, WhatNobodyAskedForEndsAnIdleConnection) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     Call first{1};
-    run(link, first);
+    run(channel, first);
     expect_granted(first);
     // What is pushed reaches the older connection first.
     wire::Connection witness{boot_clock()};
@@ -127,16 +127,16 @@ TEST_F(RedisLink, WhatNobodyAskedForEndsAnIdleConnection) {
     ASSERT_TRUE(
         poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
     Call second{2};
-    run(link, second);
+    run(channel, second);
     expect_granted(second);
     EXPECT_EQ(peer_.connections(), 3U);
 }
 
-TEST_F(RedisLink, IdleConnectionThatWasClosedIsReplacedUnseen) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, IdleConnectionThatWasClosedIsReplacedUnseen) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     for (int i = 1; i <= 3; ++i) {
         Call call{i};
-        run(link, call);
+        run(channel, call);
         expect_granted(call);
         peer_.drop_all();
         ASSERT_TRUE(poll_until([&] { return peer_.open_connections() == 0; }));
@@ -147,58 +147,58 @@ TEST_F(RedisLink, IdleConnectionThatWasClosedIsReplacedUnseen) {
 }
 
 // As the release of a destructor, whose answer is left to the next caller.
-TEST_F(RedisLink, IdleConnectionWithAnUnreadAnswerThatWasClosedIsReplacedUnseen) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, IdleConnectionWithAnUnreadAnswerThatWasClosedIsReplacedUnseen) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     Call first{1};
-    run(link, first);
+    run(channel, first);
     expect_granted(first);
     Call posted{1, Verb::release};
-    link.submit(posted.operation);
+    channel.submit(posted.operation);
     ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
     peer_.drop_all();
     ASSERT_TRUE(poll_until([&] { return peer_.open_connections() == 0; }));
     ASSERT_TRUE(
         poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
     Call next{2};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_TRUE(posted.operation.done());
     EXPECT_EQ(posted.reply().outcome, Outcome::released);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
-TEST_F(RedisLink, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp) {
+TEST_F(RedisCommandChannel, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp) {
     // Long enough for a slow machine to connect, and to answer the last one.
-    Link link{settings(peer_.endpoint(), 20 * soon), boot_clock()};
+    CommandChannel channel{settings(peer_.endpoint(), 20 * soon), boot_clock()};
     Call first{10};
-    run(link, first);
+    run(channel, first);
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     std::deque<Call> calls;
-    for (int i = 1; i <= 8; ++i) link.submit(calls.emplace_back(i).operation);
+    for (int i = 1; i <= 8; ++i) channel.submit(calls.emplace_back(i).operation);
     {
         std::vector<std::jthread> threads;
         threads.reserve(calls.size());
-        for (Call& call : calls) threads.emplace_back([&] { finish(link, call); });
+        for (Call& call : calls) threads.emplace_back([&] { finish(channel, call); });
     }
     for (const Call& call : calls) expect_failed(call, Errc::command_timed_out);
     lock_peer_.on_call(support::yes);
     Call next{9};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
-TEST_F(RedisLink, CallerInAHurryIsLetGoAndTheOthersGetTheirAnswers) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, CallerInAHurryIsLetGoAndTheOthersGetTheirAnswers) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     Call first{1};
-    run(link, first);
+    run(channel, first);
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
     Call patient{3};
-    link.submit(hurried.operation);
-    link.submit(patient.operation);
-    std::jthread other{[&] { finish(link, patient); }};
-    finish(link, hurried);
+    channel.submit(hurried.operation);
+    channel.submit(patient.operation);
+    std::jthread other{[&] { finish(channel, patient); }};
+    finish(channel, hurried);
     expect_failed(hurried, Errc::command_timed_out);
     peer_.push(support::granted("2") + support::granted("3"));
     other.join();
@@ -206,18 +206,18 @@ TEST_F(RedisLink, CallerInAHurryIsLetGoAndTheOthersGetTheirAnswers) {
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
-TEST_F(RedisLink, CallerInAHurryBeforeAConnectionHasSentNothing) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, CallerInAHurryBeforeAConnectionHasSentNothing) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     peer_.on_command([](const auto&) { return Answer::silence(); });
     Call call{1, Verb::acquire, boot_clock()->now() + soon};
-    run(link, call);
+    run(channel, call);
     expect_failed(call, Errc::connect_failed);
     EXPECT_TRUE(lock_peer_.calls().empty());
 }
 
 // The one for which it is made is in a hurry, the other one is not.
-TEST_F(RedisLink, ConnectingGoesOnWhenTheCallerThatBeganItLeaves) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, ConnectingGoesOnWhenTheCallerThatBeganItLeaves) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     std::atomic<bool> hurried_is_gone{false};
     peer_.on_connect([&] {
         (void)poll_until([&] { return hurried_is_gone.load(); });
@@ -225,107 +225,107 @@ TEST_F(RedisLink, ConnectingGoesOnWhenTheCallerThatBeganItLeaves) {
     });
     Call hurried{1, Verb::acquire, boot_clock()->now() + soon};
     Call patient{2};
-    link.submit(hurried.operation);
-    link.submit(patient.operation);
-    finish(link, hurried);
+    channel.submit(hurried.operation);
+    channel.submit(patient.operation);
+    finish(channel, hurried);
     expect_failed(hurried, Errc::connect_failed);
     hurried_is_gone = true;
-    finish(link, patient);
+    finish(channel, patient);
     expect_granted(patient);
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
-TEST_F(RedisLink, OverdueAnswerOfACallerThatLeftIsNotWaitedForOnceMore) {
-    Link link{settings(peer_.endpoint(), 4 * soon), boot_clock()};
+TEST_F(RedisCommandChannel, OverdueAnswerOfACallerThatLeftIsNotWaitedForOnceMore) {
+    CommandChannel channel{settings(peer_.endpoint(), 4 * soon), boot_clock()};
     Call first{1};
-    run(link, first);
+    run(channel, first);
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
-    run(link, hurried);
+    run(channel, hurried);
     const auto overdue = hurried.operation.request.submitted + 4 * soon;
     ASSERT_TRUE(poll_until([&] { return boot_clock()->now() > overdue; }));
     lock_peer_.on_call(support::yes);
     Call next{3};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
-TEST_F(RedisLink, LateAnswerOfACallerThatLeftIsNobodyElses) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, LateAnswerOfACallerThatLeftIsNobodyElses) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     Call first{1};
-    run(link, first);
+    run(channel, first);
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
-    run(link, hurried);
+    run(channel, hurried);
     expect_failed(hurried, Errc::command_timed_out);
     lock_peer_.on_call(support::yes);
     peer_.push(support::granted("2"));
     Call next{3};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
-TEST_F(RedisLink, WhatIsBeyondMaxInFlightIsNotSent) {
-    LinkSettings few = settings(peer_.endpoint(), enough);
+TEST_F(RedisCommandChannel, WhatIsBeyondMaxInFlightIsNotSent) {
+    ConnectionSettings few = settings(peer_.endpoint(), enough);
     few.max_in_flight = 2;
-    Link link{few, boot_clock()};
+    CommandChannel channel{few, boot_clock()};
     Call first{1};
-    run(link, first);
+    run(channel, first);
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     Call second{2};
     Call third{3};
     Call beyond{4};
-    for (Call* call : {&second, &third, &beyond}) link.submit(call->operation);
+    for (Call* call : {&second, &third, &beyond}) channel.submit(call->operation);
     expect_failed(beyond, Errc::too_many_in_flight);
     EXPECT_EQ(make_error_code(beyond.reply().error), Family::unavailable);
     ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 3; }));
     peer_.push(support::granted("2") + support::granted("3"));
-    finish(link, second);
-    finish(link, third);
+    finish(channel, second);
+    finish(channel, third);
     expect_granted(second);
     expect_granted(third);
     lock_peer_.on_call(support::yes);
     Call next{5};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     for (const Heard& call : lock_peer_.calls()) EXPECT_NE(call.token, "me/4");
 }
 
-TEST_F(RedisLink, MaxInFlightBoundsWhatWaitsForAConnectionToo) {
-    LinkSettings few = settings({"127.0.0.1", support::free_port(), {}}, enough);
+TEST_F(RedisCommandChannel, MaxInFlightBoundsWhatWaitsForAConnectionToo) {
+    ConnectionSettings few = settings({"127.0.0.1", support::free_port(), {}}, enough);
     few.max_in_flight = 1;
-    Link link{few, boot_clock()};
+    CommandChannel channel{few, boot_clock()};
     Call first{1};
     Call beyond{2};
-    link.submit(first.operation);
-    link.submit(beyond.operation);
+    channel.submit(first.operation);
+    channel.submit(beyond.operation);
     expect_failed(beyond, Errc::too_many_in_flight);
-    finish(link, first);
+    finish(channel, first);
     expect_failed(first, Errc::connect_failed);
 }
 
-TEST_F(RedisLink, CallerThatLooksBeforeItSleepsGetsItsAnswerAndKeepsItsDeadline) {
-    LinkSettings spinning = settings(peer_.endpoint(), enough);
+TEST_F(RedisCommandChannel, CallerThatLooksBeforeItSleepsGetsItsAnswerAndKeepsItsDeadline) {
+    ConnectionSettings spinning = settings(peer_.endpoint(), enough);
     spinning.spin = 1ms;
-    Link link{spinning, boot_clock()};
+    CommandChannel channel{spinning, boot_clock()};
     for (int i = 1; i <= 50; ++i) {
         Call call{i};
-        run(link, call);
+        run(channel, call);
         expect_granted(call);
     }
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     Call hurried{51, Verb::acquire, boot_clock()->now() + soon};
-    run(link, hurried);
+    run(channel, hurried);
     expect_failed(hurried, Errc::command_timed_out);
     EXPECT_GE(boot_clock()->now(), hurried.operation.request.deadline);
 }
 
-TEST_F(RedisLink, RefusedIsUnavailable) {
-    Link link{settings({"127.0.0.1", support::free_port(), {}}, enough), boot_clock()};
+TEST_F(RedisCommandChannel, RefusedIsUnavailable) {
+    CommandChannel channel{settings({"127.0.0.1", support::free_port(), {}}, enough), boot_clock()};
     Call call{1};
-    run(link, call);
+    run(channel, call);
     expect_failed(call, Errc::connect_failed);
 }
 
@@ -333,54 +333,54 @@ const std::string read_only = "-READONLY You can't write against a read only rep
 
 // Its time is over when the server's no comes, and the no is for all the same: who comes next must
 // not say the wrong password at once again.
-TEST_F(RedisLink, RefusedLoginOfACallerInAHurryCounts) {
+TEST_F(RedisCommandChannel, RefusedLoginOfACallerInAHurryCounts) {
     const auto clock =
         std::make_shared<testing::ManualClock>(testing::ManualClock::Sleep::self_advancing);
     peer_.on_command([&](const auto&) {
         clock->advance(enough / 2);
         return Answer::reply("-WRONGPASS no\r\n");
     });
-    LinkSettings who = settings(peer_.endpoint(), enough);
+    ConnectionSettings who = settings(peer_.endpoint(), enough);
     who.credentials.password = "wrong";
-    Link link{std::move(who), clock};
+    CommandChannel channel{std::move(who), clock};
     const auto now = clock->now();
     Operation operation{{.verb = Verb::inspect,
                          .key = "key",
                          .token = {},
                          .submitted = now,
                          .deadline = now + enough / 4}};
-    link.submit(operation);
+    channel.submit(operation);
     ASSERT_TRUE(poll_until([&] { return operation.done(); }));
     EXPECT_EQ(operation.reply.error, Errc::authentication_failed) << operation.reply.detail;
 }
 
-TEST_F(RedisLink, ReadonlyDropsTheConnection) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, ReadonlyDropsTheConnection) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.script({Answer::reply(read_only)});
     Call refused{1};
-    run(link, refused);
+    run(channel, refused);
     expect_failed(refused, Errc::read_only);
     Call next{2};
-    run(link, next);
+    run(channel, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
-TEST_F(RedisLink, ReadonlyDropsTheConnectionAlsoIfItIsNeverIdle) {
-    Link link{settings(peer_.endpoint(), enough), boot_clock()};
+TEST_F(RedisCommandChannel, ReadonlyDropsTheConnectionAlsoIfItIsNeverIdle) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.script({Answer::reply(read_only), Answer::silence()});
     Call refused{1};
     Call in_flight{2};
-    link.submit(refused.operation);
-    link.submit(in_flight.operation);
-    finish(link, refused);
+    channel.submit(refused.operation);
+    channel.submit(in_flight.operation);
+    finish(channel, refused);
     Call next{3};
-    link.submit(next.operation);
+    channel.submit(next.operation);
     ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
     peer_.push(support::granted("2"));
-    finish(link, in_flight);
+    finish(channel, in_flight);
     expect_granted(in_flight);
-    finish(link, next);
+    finish(channel, next);
     expect_granted(next);
     EXPECT_EQ(peer_.connections(), 2U);
 }

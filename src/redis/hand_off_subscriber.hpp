@@ -27,10 +27,10 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
+#include "base/backoff.hpp"
 #include "base/descriptor.hpp"
 #include "engine/engine.hpp"
-#include "redis/gate.hpp"
-#include "redis/link_settings.hpp"
+#include "redis/connection_settings.hpp"
 #include "wire/connection.hpp"
 
 namespace leaselock::redis {
@@ -38,13 +38,14 @@ namespace leaselock::redis {
 // A name that nobody else has and nobody can guess: who knows it can publish there, too.
 [[nodiscard]] std::string new_channel();
 
-class Inbox final : private engine::Engine::Task {
+class HandOffSubscriber final : private engine::Engine::Task {
   public:
-    Inbox(LinkSettings settings, std::shared_ptr<Clock> clock, std::string channel = new_channel());
-    Inbox(const Inbox&) = delete;
-    Inbox& operator=(const Inbox&) = delete;
+    HandOffSubscriber(ConnectionSettings settings, std::shared_ptr<Clock> clock,
+                      std::string channel = new_channel());
+    HandOffSubscriber(const HandOffSubscriber&) = delete;
+    HandOffSubscriber& operator=(const HandOffSubscriber&) = delete;
     // Blocks for a connect that is under way: for as long as the credentials callback, at most.
-    ~Inbox() override;
+    ~HandOffSubscriber() override;
 
     [[nodiscard]] const std::string& channel() const noexcept { return channel_; }
 
@@ -108,7 +109,7 @@ class Inbox final : private engine::Engine::Task {
     [[nodiscard]] bool is_subscribed(wire::ReplyView answer) const noexcept;
     void confirmed() noexcept LEASELOCK_REQUIRES(mutex_);
 
-    const LinkSettings settings_;
+    const ConnectionSettings settings_;
     const std::shared_ptr<Clock> clock_;
     const std::string channel_;
     const std::string command_;  // SUBSCRIBE
@@ -120,7 +121,7 @@ class Inbox final : private engine::Engine::Task {
     State state_ LEASELOCK_GUARDED_BY(mutex_) = State::closed;
     std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
     std::uint64_t subscriptions_ LEASELOCK_GUARDED_BY(mutex_) = 0;
-    Gate gate_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::Backoff backoff_ LEASELOCK_GUARDED_BY(mutex_){first_pause, longest_pause};
     base::Descriptor bell_ LEASELOCK_GUARDED_BY(mutex_);  // an eventfd, from the first driver on
     const Waker* driver_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;  // who has the role
     bool reading_ LEASELOCK_GUARDED_BY(mutex_) = false;

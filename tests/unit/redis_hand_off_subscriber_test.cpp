@@ -8,11 +8,11 @@
 #include <thread>
 #include <unistd.h>
 
-#include "redis/inbox.hpp"
+#include "redis/hand_off_subscriber.hpp"
 #include "redis/options.hpp"
 #include "support/leaks.hpp"
 #include "support/scripted_peer.hpp"
-#include "unit/redis_inbox_fixture.hpp"
+#include "unit/redis_hand_off_fixture.hpp"
 
 namespace leaselock {
 namespace {
@@ -20,7 +20,7 @@ namespace {
 using support::poll_until;
 using support::RedisServer;
 
-TEST_F(RedisInbox, NothingIsOpenedUntilSomebodyWaits) {
+TEST_F(RedisHandOffSubscriber, NothingIsOpenedUntilSomebodyWaits) {
     hold("me/0");
     std::jthread{[] {}}.join();  // a sanitizer brings a thread of its own beside the first
     const std::size_t threads = support::running_threads();
@@ -35,7 +35,7 @@ TEST_F(RedisInbox, NothingIsOpenedUntilSomebodyWaits) {
     backend_->forget(ear);
 }
 
-TEST_F(RedisInbox, TellsEachOfItsHandOffInTheOrderOfTheQueue) {
+TEST_F(RedisHandOffSubscriber, TellsEachOfItsHandOffInTheOrderOfTheQueue) {
     hold("me/0");
     Ear first{lock_key, "me/1"};
     Ear second{lock_key, "me/2"};
@@ -55,7 +55,7 @@ TEST_F(RedisInbox, TellsEachOfItsHandOffInTheOrderOfTheQueue) {
     backend_->forget(second);
 }
 
-TEST_F(RedisInbox, WhoIsForgottenIsNotToldAndHisPlaceStays) {
+TEST_F(RedisHandOffSubscriber, WhoIsForgottenIsNotToldAndHisPlaceStays) {
     hold("me/0");
     Ear first{lock_key, "me/1"};
     Ear second{lock_key, "me/2"};
@@ -71,7 +71,7 @@ TEST_F(RedisInbox, WhoIsForgottenIsNotToldAndHisPlaceStays) {
     backend_->forget(second);
 }
 
-TEST_F(RedisInbox, WhatIsNoHandOffOfOursIsDropped) {
+TEST_F(RedisHandOffSubscriber, WhatIsNoHandOffOfOursIsDropped) {
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     open(ear);
@@ -86,20 +86,20 @@ TEST_F(RedisInbox, WhatIsNoHandOffOfOursIsDropped) {
     backend_->forget(ear);
 }
 
-TEST_F(RedisInbox, WhoListensWhereItIsOpenLooksAtOnce) {
-    redis::Inbox inbox{redis::settings_of({.url = server_.url()}), boot_clock()};
+TEST_F(RedisHandOffSubscriber, WhoListensWhereItIsOpenLooksAtOnce) {
+    redis::HandOffSubscriber subscriber{redis::settings_of({.url = server_.url()}), boot_clock()};
     Ear first{lock_key, "me/1"};
-    inbox.listen(first);
+    subscriber.listen(first);
     ASSERT_TRUE(poll_until([&] { return first.looks() == 1; }));
     Ear second{lock_key, "me/2"};
-    inbox.listen(second);
+    subscriber.listen(second);
     EXPECT_EQ(second.looks(), 1);
     EXPECT_EQ(first.looks(), 1);
-    inbox.forget(first);
-    inbox.forget(second);
+    subscriber.forget(first);
+    subscriber.forget(second);
 }
 
-TEST_F(RedisInbox, KilledSubscriptionComesBackAndEverybodyLooks) {
+TEST_F(RedisHandOffSubscriber, KilledSubscriptionComesBackAndEverybodyLooks) {
     hold("me/0");
     Ear first{lock_key, "me/1"};
     Ear second{lock_key, "me/2"};
@@ -114,7 +114,7 @@ TEST_F(RedisInbox, KilledSubscriptionComesBackAndEverybodyLooks) {
     backend_->forget(second);
 }
 
-TEST_F(RedisInbox, NobodyIsToldByASubscriptionThatBrokeSince) {
+TEST_F(RedisHandOffSubscriber, NobodyIsToldByASubscriptionThatBrokeSince) {
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     open(ear);
@@ -130,7 +130,7 @@ TEST_F(RedisInbox, NobodyIsToldByASubscriptionThatBrokeSince) {
     backend_->forget(ear);
 }
 
-TEST_F(RedisInbox, RestartOfTheServerMakesEverybodyLook) {
+TEST_F(RedisHandOffSubscriber, RestartOfTheServerMakesEverybodyLook) {
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     open(ear);
@@ -143,7 +143,7 @@ TEST_F(RedisInbox, RestartOfTheServerMakesEverybodyLook) {
     backend_->forget(ear);
 }
 
-TEST_F(RedisInbox, NobodyConnectsAgainWhereNobodyListens) {
+TEST_F(RedisHandOffSubscriber, NobodyConnectsAgainWhereNobodyListens) {
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     open(ear);
@@ -161,7 +161,7 @@ TEST_F(RedisInbox, NobodyConnectsAgainWhereNobodyListens) {
     backend_->forget(ear);
 }
 
-TEST_F(RedisInbox, RefusedSubscriptionIsTriedSeldomAndLocksWork) {
+TEST_F(RedisHandOffSubscriber, RefusedSubscriptionIsTriedSeldomAndLocksWork) {
     server_.cli("ACL", "SETUSER", "deaf", "on", ">secret", "~*", "+@all", "-subscribe", "&*");
     backend_ = make_redis_backend({.url = server_.url(), .username = "deaf", .password = "secret"});
     hold("me/0");
@@ -184,7 +184,7 @@ TEST_F(RedisInbox, RefusedSubscriptionIsTriedSeldomAndLocksWork) {
     backend_->forget(ear);
 }
 
-TEST_F(RedisInbox, NoCallComesBehindForget) {
+TEST_F(RedisHandOffSubscriber, NoCallComesBehindForget) {
     hold("me/0");
     Ear first{lock_key, "me/1"};
     open(first);
@@ -206,7 +206,7 @@ TEST_F(RedisInbox, NoCallComesBehindForget) {
     backend_->forget(first);
 }
 
-TEST_F(RedisInbox, BackendLeavesNeitherThreadNorDescriptor) {
+TEST_F(RedisHandOffSubscriber, BackendLeavesNeitherThreadNorDescriptor) {
     hold("me/0");
     backend_.reset();
     std::thread{[] {}}.join();  // the first one brings a sanitizer's own
@@ -222,7 +222,7 @@ TEST_F(RedisInbox, BackendLeavesNeitherThreadNorDescriptor) {
     EXPECT_TRUE(poll_until([&] { return subscribers() == 0; }));
 }
 
-TEST_F(RedisInbox, BackendEndsWhileTheServerHangs) {
+TEST_F(RedisHandOffSubscriber, BackendEndsWhileTheServerHangs) {
     backend_ = make_redis_backend(
         {.url = server_.url(), .connect_timeout = 1min, .command_timeout = 1min});
     hold("me/0");
@@ -236,25 +236,25 @@ TEST_F(RedisInbox, BackendEndsWhileTheServerHangs) {
     server_.resume();
 }
 
-TEST_F(RedisInbox, BackendEndsWhileItConnects) {
+TEST_F(RedisHandOffSubscriber, BackendEndsWhileItConnects) {
     server_.pause();
     for (int i = 0; i < 20; ++i) {
-        auto inbox = std::make_unique<redis::Inbox>(
+        auto subscriber = std::make_unique<redis::HandOffSubscriber>(
             redis::settings_of(
                 {.url = server_.url(), .connect_timeout = 1min, .command_timeout = 1min}),
             boot_clock());
         const auto begin = boot_clock()->now();
         Ear ear{lock_key, "me/1"};
-        inbox->listen(ear);
+        subscriber->listen(ear);
         if (i % 2 == 0) std::this_thread::yield();
-        inbox->forget(ear);
-        inbox.reset();
+        subscriber->forget(ear);
+        subscriber.reset();
         EXPECT_LT(boot_clock()->now() - begin, 30s);
     }
     server_.resume();
 }
 
-TEST_F(RedisInbox, ForkedChildLeavesItAlone) {
+TEST_F(RedisHandOffSubscriber, ForkedChildLeavesItAlone) {
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     open(ear);
@@ -274,30 +274,30 @@ TEST_F(RedisInbox, ForkedChildLeavesItAlone) {
     backend_->forget(ear);
 }
 
-TEST(RedisInboxPeer, BackendEndsWhileItWaitsForTheLogin) {
+TEST(RedisHandOffSubscriberPeer, BackendEndsWhileItWaitsForTheLogin) {
     support::ScriptedPeer peer;
-    auto inbox = std::make_unique<redis::Inbox>(
+    auto subscriber = std::make_unique<redis::HandOffSubscriber>(
         redis::settings_of({.url = peer.url(), .connect_timeout = 1min, .command_timeout = 1min}),
         boot_clock());
     Ear ear{"key", "me/1"};
-    inbox->listen(ear);
+    subscriber->listen(ear);
     ASSERT_TRUE(poll_until([&] { return !peer.commands().empty(); }));
-    inbox->forget(ear);
+    subscriber->forget(ear);
     const auto begin = boot_clock()->now();
-    inbox.reset();
+    subscriber.reset();
     EXPECT_LT(boot_clock()->now() - begin, 30s);
 }
 
-TEST(RedisInboxPeer, SilentConnectionIsGivenUpAndMadeAnew) {
+TEST(RedisHandOffSubscriberPeer, SilentConnectionIsGivenUpAndMadeAnew) {
     support::ScriptedPeer peer;
     confirm_and_fall_silent(peer);
-    redis::Inbox inbox{redis::settings_of({.url = peer.url(), .command_timeout = 100ms}),
-                       boot_clock()};
+    redis::HandOffSubscriber subscriber{
+        redis::settings_of({.url = peer.url(), .command_timeout = 100ms}), boot_clock()};
     Ear ear{"key", "me/1"};
-    inbox.listen(ear);
+    subscriber.listen(ear);
     EXPECT_TRUE(poll_until([&] { return ear.looks() >= 2; }));
     EXPECT_GE(peer.connections(), 2U);
-    inbox.forget(ear);
+    subscriber.forget(ear);
 }
 
 }  // namespace

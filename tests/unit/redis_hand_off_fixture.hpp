@@ -88,7 +88,7 @@ inline void confirm_and_fall_silent(support::ScriptedPeer& peer) {
     });
 }
 
-class RedisInbox : public ::testing::Test {
+class RedisHandOffSubscriber : public ::testing::Test {
   protected:
     [[nodiscard]] static Request waiting(Ear& ear) {
         return {.verb = Verb::acquire,
