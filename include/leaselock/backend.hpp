@@ -149,6 +149,8 @@ struct Request {
     Claim claim{};          // not for inspect
     bool ask_time = false;  // release: whether the reply must tell the store's time
     bool unread = false;    // release: nobody is left to read the reply, or to send it once more
+    // release: all acquires of the token were answered, and none of them took a queue entry.
+    bool unqueued = false;
     // renew: the one before it is not answered yet, and time gets short. A backend that has another
     // way to the store, such as another connection, takes it.
     bool repeated = false;

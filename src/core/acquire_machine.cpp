@@ -39,7 +39,7 @@ AcquireMachine::Action AcquireMachine::granted(const Reply& reply, Clock::time_p
         owes_ = true;
         return give_up(Errc::granted_too_late);
     }
-    grant_ = {reply.fencing_token, term, sent, sent};
+    grant_ = {reply.fencing_token, term, sent, sent, !owes_ && !unseen_};
     return done();
 }
 
@@ -73,7 +73,7 @@ bool AcquireMachine::believes(const HandOff& what, Clock::time_point now) const 
 
 AcquireMachine::Action AcquireMachine::believe(const HandOff& what,
                                                Clock::time_point now) noexcept {
-    grant_ = {what.fencing_token, what.ttl, answered_.sent, now};
+    grant_ = {what.fencing_token, what.ttl, answered_.sent, now, false};
     return done();
 }
 

@@ -38,6 +38,7 @@ struct Grant {
     std::chrono::milliseconds ttl{0};  // may be less than the call's: of a hand-off, or a store
     Clock::time_point sent{};          // the lease counts from then,
     Clock::time_point since{};         // min_hold and max_hold from when it was believed
+    bool unqueued = false;             // its token has no queue entry, and no acquire under way
 };
 
 class HoldMachine {

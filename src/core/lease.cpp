@@ -48,6 +48,7 @@ std::uint32_t Lease::seed() const noexcept {
 
 void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& options) noexcept {
     fencing_token_ = grant.fencing_token;
+    unqueued_ = grant.unqueued;
     granted_at_ = grant.since;
     keep_until_ = grant.since + options.min_hold.value();
     const Clock::time_point limit = options.max_hold
@@ -108,6 +109,7 @@ Request Lease::release_request(Clock::time_point now) const noexcept {
             .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - now) : milliseconds{0},
             .claim = claim(),
             .ask_time = owed_until_ != 0,
+            .unqueued = unqueued_,
             .submitted = now};
 }
 

@@ -204,6 +204,7 @@ class Lease {
     std::int64_t owed_until_ = 0;
     bool is_released_ = false;
     bool is_annotated_ = false;
+    bool unqueued_ = false;
     std::atomic<std::uint32_t> owners_{1};
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;

@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <span>
 
 #include <leaselock/printable.hpp>
 
-#include "redis/side_keys.hpp"
-#include "redis_scripts.hpp"
-#include "wire/command.hpp"
+#include "redis/request_kind.hpp"
 
 namespace leaselock::redis {
 namespace {
@@ -20,58 +17,6 @@ using Type = wire::ReplyView::Type;
 constexpr std::uint64_t fence_end = std::uint64_t{1} << 53;
 constexpr milliseconds longest_hand_off{3000};                      // see release.lua
 constexpr std::uint64_t least_plain_grant = 1'000'000'000'000'000;  // see acquire.lua
-
-struct Script {
-    std::string_view text;
-    std::string_view by_sha1;            // the first two arguments of its call, as they are written
-    std::span<const SideKey> side_keys;  // in their order in KEYS, behind the lock
-};
-
-constexpr std::array all_keys{SideKey::counter, SideKey::queue, SideKey::waiters, SideKey::holders};
-constexpr std::array inspect_keys{SideKey::counter, SideKey::queue, SideKey::holders};
-constexpr std::string_view digits = "0123456789";
-
-bool has_share(const Request& request) noexcept { return !request.claim.is_exclusive(); }
-
-bool takes_place(const Request& request, std::string_view channel) noexcept {
-    return request.verb == Verb::acquire && request.listener != nullptr && !channel.empty();
-}
-
-bool ends_latch(const Request& request) noexcept {
-    return request.claim.is_latch() && request.verb == Verb::release &&
-           request.token.starts_with(latch_mark);
-}
-
-// Those of shares need all of the keys.
-Script share_script_of(const Request& request) noexcept {
-    if (ends_latch(request)) {
-        return {scripts::latch_reset_text, scripts::latch_reset_by_sha1, all_keys};
-    }
-    switch (request.verb) {
-        case Verb::acquire:
-            if (request.claim.is_latch()) {
-                return {scripts::latch_text, scripts::latch_by_sha1, all_keys};
-            }
-            return {scripts::share_acquire_text, scripts::share_acquire_by_sha1, all_keys};
-        case Verb::renew:
-            return {scripts::share_renew_text, scripts::share_renew_by_sha1, all_keys};
-        default: break;
-    }
-    return {scripts::share_release_text, scripts::share_release_by_sha1, all_keys};
-}
-
-Script script_of(const Request& request) noexcept {
-    if (has_share(request) && request.verb != Verb::inspect) return share_script_of(request);
-    switch (request.verb) {
-        case Verb::acquire:
-            return {scripts::acquire_text, scripts::acquire_by_sha1,
-                    std::span{all_keys}.first<3>()};
-        case Verb::renew: return {scripts::renew_text, scripts::renew_by_sha1, {}};
-        case Verb::release: return {scripts::release_text, scripts::release_by_sha1, all_keys};
-        case Verb::inspect: break;
-    }
-    return {scripts::inspect_text, scripts::inspect_by_sha1, inspect_keys};
-}
 
 struct Meaning {
     std::string_view words;
@@ -266,42 +211,6 @@ bool decode_verb(const Request& request, bool queues, wire::ReplyView answer, Re
 
 }  // namespace
 
-void append_request(std::string& out, const Request& request, bool whole_script,
-                    std::int64_t not_after, std::string_view channel) {
-    const Script script = script_of(request);
-    const bool shared = has_share(request) && request.verb != Verb::inspect;
-    wire::CommandWriter command;
-    if (whole_script) {
-        command.add("EVAL");
-        command.add(script.text);
-    } else {
-        command.add_written(script.by_sha1, 2);
-    }
-    command.add(digits.substr(script.side_keys.size() + 1, 1));
-    command.add(request.key);
-    if (!script.side_keys.empty()) {
-        const SideKeys beside{request.key, request.prefix};
-        for (const SideKey which : script.side_keys) {
-            command.add(beside.before(which), beside.stem(which), beside.after(which));
-        }
-    }
-    if (request.verb != Verb::inspect) {
-        command.add(request.token);
-        command.add((request.verb == Verb::release ? request.keep : request.ttl).count());
-    }
-    if (request.verb == Verb::release && (request.ask_time || shared)) {
-        command.add(request.ask_time ? "1" : "0");
-    }
-    if (request.verb == Verb::acquire) command.add(not_after);
-    if (shared) command.add(std::int64_t{request.claim.count()});
-    if (shared && request.verb != Verb::release) command.add(std::int64_t{request.claim.of()});
-    if (takes_place(request, channel)) {
-        command.add(request.place.count());
-        command.add(channel);
-    }
-    command.append_to(out);
-}
-
 std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept {
     const std::size_t first = text.find('|');
     const std::size_t second = text.find('|', first + 1);
@@ -333,7 +242,7 @@ bool never_ran(wire::ReplyView answer) noexcept {
 }
 
 std::int64_t decode(const Request& request, std::string_view channel, wire::ReplyView answer,
-                    Reply& reply) {
+                    Reply& reply, Form form) {
     if (answer.is_error()) {
         fail(reply, classify(answer.text()), quote(answer.text()));
         reply.in_part = find(ends_of_scripts, answer.text()) != nullptr;
@@ -343,6 +252,9 @@ std::int64_t decode(const Request& request, std::string_view channel, wire::Repl
         reply.queued = reply.first = false;
         fail(reply, Errc::protocol_error, "the answer is none that such a command can have");
         return 0;
+    }
+    if (form == Form::lock_alone && reply.outcome == Outcome::lost) {
+        fail(reply, Errc::cluster_down, "the slot moves, and what is left of the token with it");
     }
     if (request.verb != Verb::acquire) return 0;
     return answer.type() == Type::integer ? answer.integer() : answer.at(1).integer();

@@ -17,11 +17,19 @@ namespace leaselock::redis {
 // Server time in microseconds; later than any.
 inline constexpr std::int64_t no_limit = std::int64_t{1} << 53;
 
+// A command names as few keys as are enough: which, docs/internals/protocol.md says. Only a release
+// may have to be sent in another form than the common one.
+enum class Form : std::uint8_t {
+    common,
+    all_keys,    // after a common release has done nothing
+    lock_alone,  // after TRYAGAIN: in a slot that moves no other release can run
+};
+
 // Appends the command for `request`: EVALSHA, or EVAL with the whole script. An acquire does
 // nothing if the server runs it after `not_after`. One with a listener takes a place, and its owner
-// is told of a hand-off by the channel; without a channel it takes none.
+// is notified of a hand-off by the channel; without a channel it takes none.
 void append_request(std::string& out, const Request& request, bool whole_script,
-                    std::int64_t not_after, std::string_view channel);
+                    std::int64_t not_after, std::string_view channel, Form form = Form::common);
 
 // A hand-off as the scripts tell it, to one waiter or to several. The fence is the first one's;
 // that of each other is one above that of the one before.
@@ -35,6 +43,11 @@ struct HandOffMessage {
 // Whether the server asks for the whole script.
 [[nodiscard]] bool wants_script(wire::ReplyView answer) noexcept;
 
+// The form in which the command is to be sent again, if the answer to it, in the form `sent`, says
+// so. It did nothing.
+[[nodiscard]] std::optional<Form> next_form(const Request& request, Form sent,
+                                            wire::ReplyView answer) noexcept;
+
 // Whether the server refused the command for want of a right before it began.
 [[nodiscard]] bool never_ran(wire::ReplyView answer) noexcept;
 
@@ -43,7 +56,7 @@ struct HandOffMessage {
 // answer to something else, or a lie. Gives the server's time in microseconds if the answer tells
 // it, else 0.
 std::int64_t decode(const Request& request, std::string_view channel, wire::ReplyView answer,
-                    Reply& reply);
+                    Reply& reply, Form form = Form::common);
 
 // What an error of the server means, by its first words. Errc::unexpected_reply: not known, so it
 // may have done something.

@@ -169,8 +169,8 @@ std::string_view CommandChannel::message_channel() const noexcept {
 
 void CommandChannel::write(Pending& pending) {
     const std::int64_t limit = not_after(pending);
-    append_request(out_, pending.operation->request, pending.whole_script, limit,
-                   message_channel());
+    append_request(out_, pending.operation->request, pending.whole_script, limit, message_channel(),
+                   pending.form);
     pending.operation->reply.not_after = std::max(pending.operation->reply.not_after, limit);
     pending.state = State::written;
 }
@@ -226,23 +226,23 @@ void CommandChannel::settle(wire::ReplyView answer) {
         return;
     }
     if (wants_script(answer) && !pending.whole_script) {
-        queue_.push_back({pending.operation, pending.expires, pending.subscription, true});
-        queue_.pop_front();
-        if (retire_) return;
-        write(queue_.back());
-        flush();
+        send_again(true, pending.form);
+        return;
+    }
+    if (const auto form = next_form(pending.operation->request, pending.form, answer)) {
+        send_again(false, *form);
         return;
     }
     if (wants_login(answer) && never_ran(answer) && !pending.was_denied) {
-        queue_.push_back(
-            {pending.operation, pending.expires, pending.subscription, pending.whole_script});
+        queue_.push_back(pending);
+        queue_.back().state = State::waiting;
         queue_.back().was_denied = true;
         queue_.pop_front();
         return;
     }
     Operation& operation = *pending.operation;
     const std::int64_t server_time =
-        decode(operation.request, message_channel(), answer, operation.reply);
+        decode(operation.request, message_channel(), answer, operation.reply, pending.form);
     if (operation.reply.queued && subscriber_ != nullptr) {
         operation.reply.told = subscriber_->lasts(pending.subscription);
         if (!operation.reply.told) subscriber_->listen(*operation.request.listener);
@@ -260,6 +260,19 @@ void CommandChannel::settle(wire::ReplyView answer) {
     complete(operation);
     // The answers after it may be those of other commands, too.
     if (out_of_step) fail(Errc::protocol_error);
+}
+
+// The first in the queue, in another way.
+void CommandChannel::send_again(bool whole_script, Form form) {
+    queue_.push_back(queue_.front());
+    queue_.pop_front();
+    Pending& pending = queue_.back();
+    pending.whole_script = whole_script;
+    pending.form = form;
+    pending.state = State::waiting;
+    if (retire_) return;
+    write(pending);
+    flush();
 }
 
 // Our user may have been replaced by another, or have a new password; a new connection asks who we

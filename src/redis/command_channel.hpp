@@ -39,6 +39,7 @@
 
 #include "base/backoff.hpp"
 #include "engine/engine.hpp"
+#include "redis/codec.hpp"
 #include "redis/connection_settings.hpp"
 #include "wire/connection.hpp"
 
@@ -80,6 +81,7 @@ class CommandChannel final : private engine::Engine::Task {
         bool whole_script = false;
         State state = State::waiting;
         bool was_denied = false;  // on the connection before
+        Form form = Form::common;
     };
     using Deadline = Clock::time_point;
 
@@ -109,6 +111,7 @@ class CommandChannel final : private engine::Engine::Task {
         return !out_.empty() || sent_bytes_ < sending_.size();
     }
     void settle(wire::ReplyView answer) LEASELOCK_REQUIRES(mutex_);
+    void send_again(bool whole_script, Form form) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool wants_login(wire::ReplyView answer) noexcept LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void take_to_wake(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);

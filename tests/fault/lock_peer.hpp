@@ -22,6 +22,7 @@ namespace leaselock::support {
 struct Heard {
     Verb verb = Verb::inspect;
     bool whole_script = false;
+    std::size_t keys = 0;
     std::string key{};
     std::string token{};
     std::string number{};     // ttl or keep, in ms
@@ -33,7 +34,12 @@ struct Heard {
     namespace scripts = redis::scripts;
     if (script == scripts::acquire_sha1 || script == scripts::acquire_text) return Verb::acquire;
     if (script == scripts::renew_sha1 || script == scripts::renew_text) return Verb::renew;
-    if (script == scripts::release_sha1 || script == scripts::release_text) return Verb::release;
+    for (const std::string_view each :
+         {scripts::release_sha1, scripts::release_text, scripts::release_uncontended_sha1,
+          scripts::release_uncontended_text, scripts::release_lock_alone_sha1,
+          scripts::release_lock_alone_text}) {
+        if (script == each) return Verb::release;
+    }
     return Verb::inspect;
 }
 
@@ -41,9 +47,11 @@ struct Heard {
     const auto word = [&](std::size_t i) {
         return i < command.size() ? command[i] : std::string{};
     };
-    const std::size_t first = 3 + std::stoul(word(2));  // behind the keys
+    const std::size_t keys = std::stoul(word(2));
+    const std::size_t first = 3 + keys;
     return {.verb = verb_of(word(1)),
             .whole_script = word(0) == "EVAL",
+            .keys = keys,
             .key = word(3),
             .token = word(first),
             .number = word(first + 1),

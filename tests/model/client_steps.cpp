@@ -38,6 +38,7 @@ bool Steps::send_acquire(State& state, int index) {
     }
     client.asked = true;
     client.open = setup_.not_after;
+    if (setup_.wants[index] == whole) client.polls = std::min(small(2), small(client.polls + 1));
     return post(state, {.kind = Kind::acquire,
                         .token = token,
                         .value = setup_.not_after,
@@ -47,11 +48,22 @@ bool Steps::send_acquire(State& state, int index) {
 
 // The first one is the guard's own, or that of a waiter who leaves. The clean-up repeats it.
 bool Steps::send_release(State& state, Token token, bool is_first) {
+    const Debt& debt = state.debts[token];
     const bool keep = is_first || keeps(Rule::clean_up_keeps);
+    const bool may_name_two = debt.unqueued || !keeps(Rule::two_keys_for_the_unqueued);
+    const bool frees = !keep || debt.rest == 0;
+    const bool names_two = may_name_two && frees && claim_of(setup_, state, token) == whole;
     return post(state, {.kind = Kind::release,
                         .token = token,
-                        .value = keep ? state.debts[token].rest : small(0),
-                        .live = is_first});
+                        .value = keep ? debt.rest : small(0),
+                        .live = is_first,
+                        .behind = small(names_two ? 1 : 0)});
+}
+
+// Once more, right after the answer that asks for it.
+bool Steps::name_all_keys(State& state, Token token) const {
+    const Ticks rest = state.debts[token].rest;
+    return post(state, {.kind = Kind::release, .token = token, .value = rest, .live = true});
 }
 
 // --- how a session goes on, and ends
@@ -62,6 +74,7 @@ void Steps::hold(State& state, int index, Ticks belief, Fence fence, Ticks age) 
     Debt& debt = state.debts[token(state, index)];
     if (client.asked) debt.not_after = std::max(debt.not_after, client.open);
     debt.rest = std::max(small(0), small(setup_.min_hold - age));
+    debt.unqueued = false;
     client.phase = Phase::holding;
     client.belief = belief;
     client.fence = fence;

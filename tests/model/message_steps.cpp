@@ -42,6 +42,7 @@ void Steps::receive_one(const State& before, State state, const Message& message
         case Kind::not_yours: receive_not_yours(state, message, broken); break;
         case Kind::released:
             if (message.value == 1) state.debts[message.token].owed = false;
+            has_room = message.value != 2 || name_all_keys(state, message.token);
             break;
         default: return;
     }
@@ -91,6 +92,7 @@ bool Steps::receive_granted(State& state, const Message& message) {
     const Ticks belief = small(setup_.ttl_of(index) - age);
     if (belief > 0) {
         hold(state, index, belief, message.fence, message.age);
+        state.debts[message.token].unqueued = client.polls == 1;
         return true;
     }
     // Granted too late: it is given back at once.
@@ -107,7 +109,7 @@ bool Steps::is_own_release(const State& state, int index, Token holder) const {
 
 // The release is sent once more, and the next look goes right behind it.
 bool Steps::clear_way(State& state, int index, Token in_the_way) {
-    if (state.debts[in_the_way].owed && !send_release(state, in_the_way, true)) return false;
+    if (state.debts[in_the_way].owed && !name_all_keys(state, in_the_way)) return false;
     if (!send_acquire(state, index)) return false;
     Message& look = state.messages[state.in_flight - 1];
     look.behind = small(look.behind | 1 << in_the_way);

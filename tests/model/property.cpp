@@ -184,6 +184,7 @@ std::string_view complaint(Property property) {
         case Property::min_hold_lasts: return "min_hold is cut short";
         case Property::min_hold_ends: return "a kept lock outlasts its min_hold";
         case Property::no_false_loss: return "a holder is told a loss that is none";
+        case Property::waiter_gets_what_is_freed: return "a release passes over who waits";
         case Property::own_release_never_in_the_way:
             return "a process is sent away by its own release";
         case Property::permits_are_counted: return "more permits are believed in than there are";

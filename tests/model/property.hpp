@@ -21,6 +21,7 @@ enum class Property : std::uint8_t {
     min_hold_lasts,
     min_hold_ends,
     no_false_loss,
+    waiter_gets_what_is_freed,
     own_release_never_in_the_way,
     permits_are_counted,
     fences_differ,

@@ -33,8 +33,17 @@ enum class Rule : std::uint8_t {
     only_grants_are_told,
     // 7. A "not yours" stands behind a write, so that a demoted replica cannot say it.
     no_is_proven,
-    // While a slot moves, a release that names the lock alone proves nothing by its "not yours".
+    // A release of two keys is for a token that never queued, and has no acquire under way: it
+    // tells no time. It frees only where nobody waits, and its no means to name all keys.
+    two_keys_for_the_unqueued,
+    two_keys_spare_who_waits,
+    two_keys_no_is_no_answer,
+    // While a slot moves, a release that names the lock alone proves nothing by its "not yours". No
+    // such command makes a lock: it would see no queue. And none goes to the node to which the slot
+    // moves before the other one has said that the key is there.
     short_no_settles_nothing,
+    one_key_makes_no_lock,
+    target_after_ask_alone,
     // 8. What a holder believes is counted from before the send.
     belief_counts_from_send,
     // min_hold: the value under the key is no token any more, every release asks for the rest, and

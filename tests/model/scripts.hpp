@@ -209,6 +209,17 @@ inline ReleaseAnswer release(Store& store, const ReleaseArguments& what,
     return {true, detail::hand_over(store, what, without)};
 }
 
+// Names the lock and the queue. Not released: nothing was done, whyever. Who died in the queue may
+// be there still.
+inline ReleaseAnswer uncontended_release(Store& store, Token token, bool has_dead,
+                                         Rule without = Rule::none) {
+    const bool has_queue = store.places > 0 || has_dead;
+    const bool is_awaited = has_queue && without != Rule::two_keys_spare_who_waits;
+    if (!is_held_by(store, token, without) || is_awaited) return {false};
+    detail::free_lock(store, without);
+    return {true};
+}
+
 // While a slot moves: names the lock alone, so it knows no queue, and hands over to nobody.
 inline ReleaseAnswer short_release(Store& store, Token token, Rule without = Rule::none) {
     if (!is_held_by(store, token, without)) return {false};

@@ -41,18 +41,37 @@ void Steps::run(const State& before, int index) {
     const Message command = take(state, index);
     const bool is_overtaking = command.kind == Kind::acquire && ahead_of(before, command) != 0;
     if (is_overtaking && keeps(Rule::release_goes_first)) return;
-    run_script(before, state, command, 0);
+    const bool names_two = command.kind == Kind::release && command.behind != 0;
+    if (names_two) {
+        run_uncontended_release(before, state, command, false);
+        if (state.store.places == 0) run_uncontended_release(before, state, command, true);
+    } else {
+        run_script(before, state, command, 0);
+    }
     const bool may_hand_over =
         command.kind == Kind::release || claim_of(setup_, before, command.token) != whole;
-    if (may_hand_over) {
+    if (may_hand_over && !names_two) {
         // PUBLISH reaches nobody: the process died, or it connects again just now.
         const unsigned dead = places_of(before.store, is_of_dead, before, setup_);
         if (dead != 0) run_script(before, state, command, dead);
         const unsigned first = places_of(before.store, is_in_front, before, setup_);
         if (setup_.deaf && (first & ~dead) != 0) run_script(before, state, command, first | dead);
     }
-    if (setup_.moving && command.kind == Kind::release) run_short_release(before, state, command);
-    if (setup_.replica && command.kind != Kind::acquire) answer_from_replica(before, index);
+    if (setup_.moving) run_while_moving(before, state, command, index);
+    const bool is_believed = command.kind != Kind::acquire && !keeps(Rule::no_is_proven);
+    if (setup_.replica && is_believed) answer_not_his(before, index, "a demoted replica");
+}
+
+// TRYAGAIN: the keys of the slot are in two places, and what names one key finds it.
+void Steps::run_while_moving(const State& before, const State& state, const Message& command,
+                             int index) {
+    if (command.kind == Kind::release) run_short_release(before, state, command);
+    if (command.kind == Kind::acquire && !keeps(Rule::one_key_makes_no_lock)) {
+        run_short_acquire(before, state, command);
+    }
+    if (command.kind == Kind::renew && !keeps(Rule::target_after_ask_alone)) {
+        answer_not_his(before, index, "the slot's next node");
+    }
 }
 
 void Steps::run_script(const State& before, State state, const Message& command, unsigned deaf) {
@@ -156,8 +175,24 @@ void Steps::run_release(const State& before, State& state, const Message& comman
     say(state, command, {answer_to_release(state, command.token), reply.winners, words, broken});
 }
 
-// TRYAGAIN: the keys of the slot are in two places. It may leave a queue entry, so its "not yours"
-// is no answer to who owes a release.
+// It tells no time: its yes settles what is owed.
+void Steps::run_uncontended_release(const State& before, State state, const Message& command,
+                                    bool has_dead) {
+    Store waited_for = state.store;
+    const bool is_awaited = first_in_queue(waited_for, without_) != nobody;
+    const ReleaseAnswer reply = uncontended_release(state.store, command.token, has_dead, without_);
+    const bool settles = reply.released || !keeps(Rule::two_keys_no_is_no_answer);
+    const Message answer{
+        .kind = Kind::released, .token = command.token, .value = small(settles ? 1 : 2)};
+    say(state, command,
+        {answer,
+         {},
+         reply.released ? "released by two keys" : "nothing is done by two keys",
+         reply.released && is_awaited ? Property::waiter_gets_what_is_freed
+                                      : judge(before, state, command, {})});
+}
+
+// It may leave a queue entry, so its "not yours" is no answer to who owes a release.
 void Steps::run_short_release(const State& before, State state, const Message& command) {
     const bool has_form = command.value == 0 && claim_of(setup_, before, command.token) == whole;
     if (!has_form) return;
@@ -169,6 +204,18 @@ void Steps::run_short_release(const State& before, State state, const Message& c
          {},
          reply.released ? "released by one key" : "not its own, by one key",
          judge(before, state, command, {})});
+}
+
+void Steps::run_short_acquire(const State& before, State state, const Message& command) {
+    if (state.store.holder != nobody || command.value < 0) return;
+    detail::mint_fence(state.store, setup_.prefix_of(command.token), without_);
+    detail::grant(state.store, command.token, whole, setup_.ttl, without_);
+    const Message answer{.kind = Kind::granted,
+                         .token = command.token,
+                         .age = command.age,
+                         .fence = state.store.fence,
+                         .live = command.live};
+    say(state, command, {answer, {}, "granted by one key", judge(before, state, command, {})});
 }
 
 std::string Steps::words_for(const Message& command, const Said& what) const {
@@ -243,17 +290,16 @@ void Steps::tell_deaf(const State& before, State& state, unsigned deaf) const {
     }
 }
 
-// It has the data of a moment ago, when the lock was not there yet. With rule 7 it answers
-// READONLY, which is as good as no answer.
-void Steps::answer_from_replica(const State& before, int index) {
-    if (keeps(Rule::no_is_proven)) return;
+// By one who does not have the lock: a demoted replica has the data of a moment ago, and with rule
+// 7 answers READONLY, which is as good as no answer; a slot's next node does not have the key yet.
+void Steps::answer_not_his(const State& before, int index, const char* who) {
     State state = before;
     const Message command = take(state, index);
     const bool is_renew = command.kind == Kind::renew;
     post(state, {.kind = is_renew ? Kind::not_yours : Kind::released,
                  .token = command.token,
                  .value = small(is_renew ? 0 : 1)});
-    add(state, [&] { return "a demoted replica answers " + name(command) + ": not his"; });
+    add(state, [&] { return fmt::format("{} answers {}: not his", who, name(command)); });
 }
 
 }  // namespace leaselock::model

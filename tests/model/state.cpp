@@ -48,6 +48,7 @@ class Simplifier {
             }
         }
         if (phase != Phase::waiting) client.asked = false;
+        if (phase != Phase::waiting) client.polls = 0;
         client.open = client.asked ? std::max(client.open, past()) : small(0);
         if (phase != Phase::holding) {
             client.belief = 0;
@@ -65,6 +66,8 @@ class Simplifier {
         const bool matters = token < setup_.tokens() && (debt.owed || is_current(small(token))) &&
                              without_ != Rule::not_after;
         debt.not_after = matters ? std::max(debt.not_after, past()) : past();
+        const bool may_release = debt.owed || (token < setup_.tokens() && is_current(small(token)));
+        debt.unqueued = debt.unqueued && may_release;
         // Who waits for a lock leaves by a release anyway; the others have to know whether they owe
         // one.
         const int client = token / setup_.sessions;

@@ -26,6 +26,7 @@ struct Client {
     Ticks poll_age = 0;
     Fence poll_fence = -1;  // -1: there is none
     bool asked = false;     // a poll is out whose answer would still be read
+    Small polls = 0;        // that it has sent for the whole of a lock; 2: or more
     Ticks open = 0;         // its not-after
     // What it believes while it holds.
     Ticks belief = 0;
@@ -39,6 +40,7 @@ struct Debt {
     Ticks not_after = -1;    // the last of those acquires; below 0: past
     Ticks rest = 0;          // of min_hold
     bool is_reader = false;  // it held the whole, and its commands are those of a reader now
+    bool unqueued = false;   // it was granted by the answer to its only poll
 };
 
 enum class Kind : Small {
@@ -61,13 +63,15 @@ struct Message {
     Ticks age = 0;  // since the command was sent
     Fence fence = -1;
     Small value = 0;    // acquire: not-after; renew, renewed: ttl; release: keep; held: the holder;
-                        // released: 1, if it settles what was owed; hand_off: whom it tells, one
-                        // bit each, in the order of their fences
+                        // released: 1, if it settles what was owed, 2, if all keys are to be
+                        // named; hand_off: whom it tells, one bit each, in the order of their
+                        // fences
     bool live = false;  // acquire and its answers: the client still listens for them; release:
                         // written on the connection on which acquires follow; renew and its
                         // answers: that of a share
     Small behind = 0;   // acquire: runs behind the live releases with these tokens, one bit each;
-                        // hand_off: who has not heard it yet. `token` is the first of them
+                        // release: 1, if it names two keys; hand_off: who has not heard it yet.
+                        // `token` is the first of them
 };
 
 // What is true of the latch, whatever the store makes of it: the properties hold the store to this.

@@ -50,6 +50,10 @@ class Steps {
     void run_latch(State& state, const Message& command, unsigned deaf);
     void run_renew(const State& before, State& state, const Message& command, unsigned deaf);
     void run_release(const State& before, State& state, const Message& command, unsigned deaf);
+    void run_uncontended_release(const State& before, State state, const Message& command,
+                                 bool has_dead);
+    void run_while_moving(const State& before, const State& state, const Message& command,
+                          int index);
     void run_short_release(const State& before, State state, const Message& command);
     [[nodiscard]] Message answer_to_release(const State& state, Token token) const;
     // What a script says: an answer, and whom it handed over to.
@@ -64,7 +68,8 @@ class Steps {
                                   Message* messages) const;
     [[nodiscard]] std::string words_for(const Message& command, const Said& what) const;
     void tell_deaf(const State& before, State& state, unsigned deaf) const;
-    void answer_from_replica(const State& before, int index);
+    void run_short_acquire(const State& before, State state, const Message& command);
+    void answer_not_his(const State& before, int index, const char* who);
     [[nodiscard]] Small ahead_of(const State& state, const Message& command) const;
 
     // What must hold of a step at the store itself: property_steps.cpp.
@@ -93,6 +98,7 @@ class Steps {
     void move_line(State& state, int process);
     [[nodiscard]] bool send_acquire(State& state, int index);
     [[nodiscard]] bool send_release(State& state, Token token, bool is_first);
+    [[nodiscard]] bool name_all_keys(State& state, Token token) const;
     [[nodiscard]] Small posted_releases(const State& state, int process) const;
 
     // message_steps.cpp: what it makes of an answer or a message.

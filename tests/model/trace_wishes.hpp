@@ -11,6 +11,18 @@ namespace leaselock::model {
 
 inline constexpr int tokens = 4;
 
+// Each kind of answer that a trace has to meet.
+// clang-format off
+inline constexpr const char* what_is_to_be_seen[] = {
+    "stale", "granted", "again", "held", "first", "turn", "kept", "renewed", "not renewed",
+    "released", "lost", "released by two keys", "not released by two keys", "released by one key",
+    "not released by one key", "handed over", "free", "there", "conflict", "turn of a share",
+    "share granted", "share renewed", "not share renewed", "downgraded", "share released",
+    "share lost", "handed over to several", "several messages", "counted", "latch open",
+    "latch closed", "latch in conflict", "lock in conflict", "reset", "no reset", "reset refused",
+};
+// clang-format on
+
 struct TraceWishes {
     bool shares = false;
     bool latches = false;

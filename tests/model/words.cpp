@@ -83,6 +83,7 @@ std::string name_of(const Setup& setup, const Message& message) {
     const bool has_length = message.kind == Kind::renew || message.kind == Kind::renewed ||
                             (message.kind == Kind::release && message.value > 0);
     if (has_length) text += fmt::format(" for {}", message.value);
+    if (message.kind == Kind::release && message.behind != 0) text += " by two keys";
     if (message.fence >= 0) text += fmt::format(" (fence {})", message.fence);
     return text;
 }

@@ -201,11 +201,52 @@ TEST_F(RedisManager, GuardsReleaseAfterALostReplyIsTriedOnceMore) {
     LockManager locks = manager();
     auto lock = locks.acquire("key", {}, ec_);
     ASSERT_TRUE(lock) << ec_.message();
-    lock_peer_.script({Answer::close(), Answer::reply(":0\r\n")});
+    // The no of a release of two keys is followed by a release of all.
+    lock_peer_.script({Answer::close(), Answer::reply(":0\r\n"), Answer::reply(":0\r\n")});
     EXPECT_EQ(lock->release(ec_), ReleaseResult::unknown);
     EXPECT_EQ(ec_, Errc::connection_lost);
-    EXPECT_EQ(heard(), "arr");
+    EXPECT_EQ(heard(), "arrr");
     EXPECT_EQ(lock->release(ec_), ReleaseResult::not_held);
+}
+
+TEST_F(RedisManager, ReleaseOfAFirstTryNamesTwoKeys) {
+    LockManager locks = manager();
+    locks.acquire("key").value().release();
+    EXPECT_EQ(lock_peer_.calls().back().keys, 2U);
+    // Only the second acquire is answered, and the first one may still run.
+    lock_peer_.script({Answer::close()});
+    locks.acquire("key").value().release();
+    EXPECT_EQ(lock_peer_.calls().back().keys, 5U);
+}
+
+// In a slot that moves: the no of a release that names the lock alone settles nothing.
+TEST_F(RedisManager, RepeatsAReleaseUntilAllKeysAreNamed) {
+    LockManager locks = manager();
+    auto lock = locks.acquire("key");
+    ASSERT_TRUE(lock);
+    const Answer moves = Answer::reply("-TRYAGAIN Multiple keys request\r\n");
+    lock_peer_.script({moves, Answer::reply(":0\r\n"), moves, Answer::reply(":0\r\n"),
+                       Answer::reply(":0\r\n"), Answer::reply(":1\r\n")});
+    EXPECT_EQ(lock->release(ec_), ReleaseResult::unknown);
+    EXPECT_EQ(ec_, Errc::cluster_down);
+    EXPECT_TRUE(hears("arrrrrr")) << heard();
+    std::string keys;
+    for (const Heard& call : lock_peer_.calls()) keys += std::to_string(call.keys);
+    EXPECT_EQ(keys, "4212125");
+    EXPECT_TRUE(support::poll_until([&] { return locks.stats().cleanups_now == 0; }));
+}
+
+TEST_F(RedisManager, InASlotThatMovesALockIsReleasedAndNoneIsAcquired) {
+    LockManager locks = manager();
+    auto lock = locks.acquire("key");
+    ASSERT_TRUE(lock);
+    lock_peer_.on_call([](const Heard& call) {
+        return Answer::reply(call.keys == 1 ? ":1\r\n" : "-TRYAGAIN Multiple keys request\r\n");
+    });
+    EXPECT_EQ(lock->release(), ReleaseResult::released);
+    EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
+    EXPECT_EQ(ec_, Errc::cluster_down);
+    EXPECT_EQ(heard(), "arra") << "what names one key makes no lock";
 }
 
 TEST_F(RedisManager, MessagesHaveTheKeyTheServerAndItsWordsButNoSecrets) {

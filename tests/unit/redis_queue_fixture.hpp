@@ -104,6 +104,14 @@ class RedisQueue : public ::testing::Test {
                                .keep = keep,
                                .submitted = boot_clock()->now()});
     }
+    Reply release_unqueued(const std::string& token) {
+        return ask(commands_, {.verb = Verb::release,
+                               .key = lock_key,
+                               .prefix = 11,
+                               .token = token,
+                               .unqueued = true,
+                               .submitted = boot_clock()->now()});
+    }
     Reply renew(const std::string& token) {
         return ask(commands_, {.verb = Verb::renew,
                                .key = lock_key,

@@ -34,6 +34,19 @@ TEST_F(RedisQueue, HandsOverInTheOrderOfArrival) {
     EXPECT_EQ(waiters(), "");
 }
 
+TEST_F(RedisQueue, ReleaseOfAFirstTryHandsOverToo) {
+    Subscriber subscriber{server_.endpoint(), our_channel};
+    hold("me/0");
+    EXPECT_EQ(release_unqueued("me/0").outcome, Outcome::released);
+    EXPECT_EQ(number({"EXISTS", lock_key}), 0);
+    hold("me/0");
+    join("me/1");
+    EXPECT_EQ(release_unqueued("me/0").outcome, Outcome::released);
+    EXPECT_EQ(holder(), "me/1");
+    EXPECT_TRUE(subscriber.next(enough).starts_with("me/1|"));
+    EXPECT_EQ(release_unqueued("me/0").outcome, Outcome::lost);
+}
+
 TEST_F(RedisQueue, RefreshKeepsTheOrder) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");

@@ -17,9 +17,9 @@ using namespace std::chrono_literals;
 
 // What a request becomes, as the words of its command.
 std::vector<std::string> words(const Request& request, bool whole_script, std::int64_t not_after,
-                               std::string_view channel = "leaselock:c") {
+                               std::string_view channel = "leaselock:c", Form form = Form::common) {
     std::string bytes;
-    append_request(bytes, request, whole_script, not_after, channel);
+    append_request(bytes, request, whole_script, not_after, channel, form);
     wire::Parser parser;
     parser.feed(bytes);
     wire::Reply reply;
@@ -89,6 +89,32 @@ TEST(RedisRequest, ReleaseAsksForTheTimeBehindItsOwnArguments) {
     EXPECT_EQ(words(request, false, 0),
               (Words{"EVALSHA", std::string{scripts::release_sha1}, "5", "k", counter_of_k,
                      "{k}:ll:2q", "{k}:ll:2w", "{k}:ll:h", "me/1", "0", "1"}));
+}
+
+TEST(RedisRequest, ReleaseNamesNoMoreKeysThanItNeeds) {
+    const auto keys_of = [](Request request, Form form = Form::common) {
+        request.verb = Verb::release;
+        request.key = "k";
+        request.token = "me/1";
+        const Words all = words(request, false, 0, "leaselock:c", form);
+        return std::stoi(all.at(2));
+    };
+    EXPECT_EQ(keys_of({.unqueued = false}), 5);
+    EXPECT_EQ(keys_of({.unqueued = true}), 2);
+    EXPECT_EQ(keys_of({.keep = 1ms, .unqueued = true}), 5) << "the key stays";
+    EXPECT_EQ(keys_of({.ask_time = true, .unqueued = true}), 5) << "an acquire may still run";
+    EXPECT_EQ(keys_of({.unread = true, .unqueued = true}), 5) << "nobody would send it again";
+    EXPECT_EQ(keys_of({.claim = shared, .unqueued = true}), 5);
+    EXPECT_EQ(keys_of({.unqueued = true}, Form::all_keys), 5);
+    EXPECT_EQ(keys_of({.unqueued = true}, Form::lock_alone), 1);
+    EXPECT_EQ(
+        words({.verb = Verb::release, .key = "k", .token = "me/1", .unqueued = true}, false, 0),
+        (Words{"EVALSHA", std::string{scripts::release_uncontended_sha1}, "2", "k", "{k}:ll:2q",
+               "me/1"}));
+    EXPECT_EQ(words({.verb = Verb::release, .key = "k", .token = "me/1", .ask_time = true}, false,
+                    0, "", Form::lock_alone),
+              (Words{"EVALSHA", std::string{scripts::release_lock_alone_sha1}, "1", "k", "me/1",
+                     "0", "1"}));
 }
 
 TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {

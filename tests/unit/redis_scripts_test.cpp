@@ -21,6 +21,8 @@ TEST(RedisScripts, AreKnownToTheServerByTheirEmbeddedSha1) {
     EXPECT_EQ(load(scripts::acquire_text), scripts::acquire_sha1);
     EXPECT_EQ(load(scripts::inspect_text), scripts::inspect_sha1);
     EXPECT_EQ(load(scripts::release_text), scripts::release_sha1);
+    EXPECT_EQ(load(scripts::release_lock_alone_text), scripts::release_lock_alone_sha1);
+    EXPECT_EQ(load(scripts::release_uncontended_text), scripts::release_uncontended_sha1);
     EXPECT_EQ(load(scripts::renew_text), scripts::renew_sha1);
 }
 
