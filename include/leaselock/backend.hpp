@@ -116,6 +116,7 @@ class LEASELOCK_EXPORT Listener {
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
+    // Whose turn it is that is waited for: the key with its prefix, and the owner token.
     [[nodiscard]] std::string_view key() const noexcept { return key_; }
     [[nodiscard]] std::string_view token() const noexcept { return token_; }
 

@@ -103,6 +103,7 @@ class LEASELOCK_EXPORT Error : public std::system_error {
 // Refused, unavailable or unknown: the call could not find out, or could not be served.
 class LEASELOCK_EXPORT LockError : public Error {
   public:
+    // A code, and what was asked.
     using Error::Error;
 };
 
@@ -116,6 +117,7 @@ class LEASELOCK_EXPORT LockNotAcquired : public Error {
                     std::chrono::milliseconds remaining, std::chrono::milliseconds waited = {},
                     std::string_view limit = {});
 
+    // The same as code(), for a switch.
     [[nodiscard]] Reason reason() const noexcept;
     // The key without the manager's prefix.
     [[nodiscard]] const std::string& key() const noexcept { return holder_->key; }

@@ -30,6 +30,7 @@ namespace leaselock {
 // LEASELOCK_KEY. A null pointer is an empty value, which format refuses.
 class KeyValue {
   public:
+    // The text that it becomes in a key, before anything is escaped.
     template <class T>
     requires(!std::same_as<T, KeyValue>)
         KeyValue(const T& value) {  // implicit, so that a list of values reads as one

@@ -28,6 +28,7 @@ class Observer;
 // Not a number becomes the most negative value, which every option refuses.
 class Duration {
   public:
+    // From 10s, 250ms, 1h and the like.
     template <class Rep, class Period>
     // NOLINTNEXTLINE(google-explicit-constructor): {.ttl = 10s} is what it is for.
     constexpr Duration(std::chrono::duration<Rep, Period> d) noexcept : value_{saturate(d)} {}

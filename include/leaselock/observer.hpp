@@ -46,6 +46,7 @@ class LEASELOCK_EXPORT Observer {
     Observer& operator=(const Observer&) = delete;
     virtual ~Observer() = default;
 
+    // A call got the lock.
     virtual void on_acquired(const LockEvent& /*event*/) {}
     // A call ended without the lock, since others hold it.
     virtual void on_contended(const LockEvent& /*event*/) {}
@@ -77,6 +78,7 @@ class LEASELOCK_EXPORT Observer {
 struct Histogram {
     static constexpr std::size_t size = 40;
 
+    // Of bucket i.
     [[nodiscard]] static constexpr std::chrono::nanoseconds upper_bound(std::size_t i) noexcept {
         return std::chrono::nanoseconds{std::int64_t{1} << (i + 8)};
     }

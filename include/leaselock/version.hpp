@@ -2,6 +2,7 @@
 // Thread-safety: constants.
 #pragma once
 
+// major.minor.patch; until 1.0 a new minor version may change the interface.
 #define LEASELOCK_VERSION_MAJOR 0
 #define LEASELOCK_VERSION_MINOR 1
 #define LEASELOCK_VERSION_PATCH 0
