@@ -26,7 +26,7 @@ int run(int argc, char** argv) {
     words.push_back(nullptr);
     pid_t pid = -1;
     int status = 0;
-    if (::posix_spawn(&pid, words[0], nullptr, nullptr, words.data(), environ) != 0 ||
+    if (::posix_spawnp(&pid, words[0], nullptr, nullptr, words.data(), environ) != 0 ||
         ::waitpid(pid, &status, 0) != pid) {
         std::cerr << "with_redis_server: cannot run " << words[0] << '\n';
         return 2;
