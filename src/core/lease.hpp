@@ -139,6 +139,7 @@ class Lease {
         // Under way; the LeaseTask's.
         Operation* renewal = nullptr;
         Operation* repeated_renewal = nullptr;  // the first one's answer was late
+        bool waits = false;                     // one is due, and not sent yet
         HoldMachine machine{};
     } hold;
     // A release for which nobody blocks; completed() is called by the backend.

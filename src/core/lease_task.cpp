@@ -16,7 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 
 // How many renewals of one backend wait for their answers at once: enough to fill a pipe, and a
-// bound for memory.
+// bound for memory. What is due beyond that waits its turn, which is that of its deadline, and
+// follows when half of those are answered, so that it leaves in large writes.
 constexpr std::size_t most_in_flight = 4096;
 // When what could not be sent for lack of memory is tried again.
 constexpr milliseconds pause{10};
@@ -159,8 +160,8 @@ bool LeaseTask::take_answers(Clock::time_point now) noexcept {
         auto& renewal = static_cast<Renewal&>(*each);
         each = each->next;
         forget(renewal);
-        judge(renewal.lease, renewal.operation, now);
-        renewal.lane.renewals.erase(renewal.self);
+        judge(*renewal.lease, *renewal.operation, now);
+        done(renewal);
     }
     Answers::Item* const releases = released_.take();
     for (Answers::Item* each = releases; each != nullptr;) {
@@ -169,7 +170,7 @@ bool LeaseTask::take_answers(Clock::time_point now) noexcept {
         if (lease.duty.attempts == 0) first_answer(lease, lease.duty.operation->reply);
         cleanup_.answered(lease, now, settled);
     }
-    return renewals != nullptr || releases != nullptr;
+    return releases != nullptr;
 }
 
 void LeaseTask::hold(Clock::time_point now) noexcept {
@@ -186,19 +187,64 @@ void LeaseTask::hold(Clock::time_point now) noexcept {
         }
         tell_lost(*lease, Errc::lost, now);
     }
-    for (Lease* const lease : due_.renew) renew(*lease, now);
+    for (Lease* const lease : due_.renew) queue(*lease, now);
+    for (Lane& lane : lanes_) fill(lane, now);
 }
 
 void LeaseTask::forget(const Renewal& renewal) noexcept {
-    auto& hold = renewal.lease.hold;
-    (hold.renewal == &renewal.operation ? hold.renewal : hold.repeated_renewal) = nullptr;
+    auto& hold = renewal.lease->hold;
+    (hold.renewal == &*renewal.operation ? hold.renewal : hold.repeated_renewal) = nullptr;
 }
 
-// At most two of a lease are under way.
-void LeaseTask::renew(Lease& lease, Clock::time_point now) noexcept {
+void LeaseTask::done(Renewal& renewal) noexcept {
+    Lane& lane = renewal.lane;
+    renewal.operation.reset();
+    lane.spare.splice(lane.spare.begin(), lane.renewals, renewal.self);
+    if (lane.renewals.empty()) lane.spare.clear();
+}
+
+// At most two of a lease are under way, and one waits.
+void LeaseTask::queue(Lease& lease, Clock::time_point now) noexcept {
+    const bool has_two = lease.hold.renewal != nullptr && lease.hold.repeated_renewal != nullptr;
+    if (has_two || lease.hold.waits) return lease.drop_owner();
+    try {
+        Lane& lane = lane_of(lease.backend());
+        lane.waiting.push_back({lease.deadline(), &lease});
+        std::push_heap(lane.waiting.begin(), lane.waiting.end());
+        lease.hold.waits = true;
+    } catch (const std::bad_alloc&) {
+        not_sent(lease, Request{.verb = Verb::renew, .claim = lease.claim(), .submitted = now},
+                 Errc::out_of_memory, now);
+    }
+}
+
+void LeaseTask::fill(Lane& lane, Clock::time_point now) noexcept {
+    if (lane.renewals.size() > most_in_flight / 2) return;
+    while (!lane.waiting.empty() && lane.renewals.size() < most_in_flight) {
+        std::pop_heap(lane.waiting.begin(), lane.waiting.end());
+        Lease& lease = *lane.waiting.back().lease;
+        lane.waiting.pop_back();
+        lease.hold.waits = false;
+        // Its end is known by now, or will be in a moment.
+        if (now < lease.deadline()) {
+            renew(lane, lease, now);
+        } else {
+            lease.drop_owner();
+        }
+    }
+}
+
+void LeaseTask::empty(Lane& lane) noexcept {
+    for (const Waiting& each : lane.waiting) {
+        each.lease->hold.waits = false;
+        each.lease->drop_owner();
+    }
+    lane.waiting.clear();
+}
+
+void LeaseTask::renew(Lane& lane, Lease& lease, Clock::time_point now) noexcept {
     Operation*& place =
         lease.hold.renewal == nullptr ? lease.hold.renewal : lease.hold.repeated_renewal;
-    if (place != nullptr) return lease.drop_owner();
     const Request request{.verb = Verb::renew,
                           .key = lease.full_key(),
                           .prefix = lease.prefix_bytes(),
@@ -209,16 +255,14 @@ void LeaseTask::renew(Lease& lease, Clock::time_point now) noexcept {
                           .submitted = now,
                           .deadline = lease.deadline()};
     try {
-        Lane& lane = lane_of(lease.backend());
-        if (lane.renewals.size() >= most_in_flight) {
-            return not_sent(lease, request, Errc::too_many_in_flight, now);
-        }
-        std::list<Renewal> fresh;
-        Renewal& renewal = fresh.emplace_back(renewed_, lane, lease, request);
-        renewal.self = fresh.begin();
-        outbox_.add(lease.backend(), renewal.operation);
-        place = &renewal.operation;
-        lane.renewals.splice(lane.renewals.end(), fresh);
+        if (lane.spare.empty()) lane.spare.emplace_back(renewed_, lane);
+        Renewal& renewal = lane.spare.front();
+        renewal.operation.emplace(request).completion = &renewal;
+        outbox_.add(lease.backend(), *renewal.operation);
+        renewal.self = lane.spare.begin();
+        renewal.lease = &lease;
+        place = &*renewal.operation;
+        lane.renewals.splice(lane.renewals.end(), lane.spare, renewal.self);
     } catch (const std::bad_alloc&) {
         not_sent(lease, request, Errc::out_of_memory, now);
     }
@@ -293,6 +337,7 @@ void LeaseTask::lose_all(Clock::time_point now) noexcept {
     if (origin_.is_copied()) stop_by_ = now.time_since_epoch().count();
     due_.renew.clear();
     due_.lost.clear();
+    for (Lane& lane : lanes_) empty(lane);
     table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
     (void)take_answers(now);  // what was answered before
     cleanup_.hurry();
@@ -325,7 +370,8 @@ Clock::time_point LeaseTask::await_cancelled(Clock::time_point now) noexcept {
 void LeaseTask::cancel_all() noexcept {
     (void)released_.attend(false);
     for (Lane& lane : lanes_) {
-        for (Renewal& renewal : lane.renewals) lane.backend->cancel(renewal.operation);
+        empty(lane);
+        for (Renewal& renewal : lane.renewals) lane.backend->cancel(*renewal.operation);
     }
     for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
         if (each->duty.operation) each->backend().cancel(*each->duty.operation);

@@ -10,7 +10,9 @@
 #include <atomic>
 #include <deque>
 #include <list>
+#include <optional>
 #include <stop_token>
+#include <vector>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
@@ -60,22 +62,30 @@ class LeaseTask final : private engine::TimedTask {
     struct Lane;
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
     struct Renewal final : Answers::Item, Completion {
-        Renewal(Answers& whose, Lane& its_lane, Lease& held, const Request& request)
-            : answers{whose}, lane{its_lane}, lease{held}, operation{request} {
-            operation.completion = this;
-        }
+        Renewal(Answers& whose, Lane& its) noexcept : answers{whose}, lane{its} {}
         void completed(Operation& /*operation*/) noexcept override { answers.add(*this); }
 
         Answers& answers;
         Lane& lane;
-        Lease& lease;
-        Operation operation;
+        Lease* lease = nullptr;
+        std::optional<Operation> operation{};
         std::list<Renewal>::iterator self{};
+    };
+    // Due, and not sent yet.
+    struct Waiting {
+        Clock::time_point deadline;
+        Lease* lease;
+        // Of a heap, whose first is the greatest: that of the nearest deadline.
+        friend bool operator<(const Waiting& a, const Waiting& b) noexcept {
+            return a.deadline > b.deadline;
+        }
     };
     // One for each backend that was met.
     struct Lane {
         Backend* backend;
-        std::list<Renewal> renewals{};  // under way, or answered and not dealt with
+        std::list<Renewal> renewals{};   // under way, or answered and not dealt with
+        std::list<Renewal> spare{};      // to be used again; none while nothing is under way
+        std::vector<Waiting> waiting{};  // a heap
     };
 
     enum class Phase { running, delivering, cancelling, over };
@@ -83,6 +93,7 @@ class LeaseTask final : private engine::TimedTask {
     Clock::time_point work() noexcept override;
     // What was answered is dealt with, and what is due is sent. Answers when the next is due.
     [[nodiscard]] Clock::time_point round(Clock::time_point now) noexcept;
+    // Whether there was one to a release.
     [[nodiscard]] bool take_answers(Clock::time_point now) noexcept;
     void hold(Clock::time_point now) noexcept;
     [[nodiscard]] Clock::time_point linger(Clock::time_point now, bool had_answers) noexcept;
@@ -98,7 +109,11 @@ class LeaseTask final : private engine::TimedTask {
     // Until when a release waits for its answer that comes after end().
     [[nodiscard]] Clock::time_point last_wait() const noexcept;
     static void forget(const Renewal& renewal) noexcept;
-    void renew(Lease& lease, Clock::time_point now) noexcept;
+    void done(Renewal& renewal) noexcept;
+    void queue(Lease& lease, Clock::time_point now) noexcept;
+    void fill(Lane& lane, Clock::time_point now) noexcept;
+    static void empty(Lane& lane) noexcept;
+    void renew(Lane& lane, Lease& lease, Clock::time_point now) noexcept;
     void not_sent(Lease& lease, const Request& request, Errc error, Clock::time_point now) noexcept;
     void send_release(Lease& lease, Clock::time_point now) noexcept;
     void judge(Lease& lease, Operation& renewal, Clock::time_point now) noexcept;
