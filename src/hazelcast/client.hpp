@@ -81,6 +81,7 @@ class Client {
     [[nodiscard]] bool is_closed() const noexcept { return sessions_.empty() || !is_ready_; }
 
     [[nodiscard]] std::string& out() noexcept { return out_; }
+    [[nodiscard]] const std::string& out() const noexcept { return out_; }
     [[nodiscard]] Errc error() const noexcept { return error_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
     // Of the cluster, as it tells; empty: not told.

@@ -10,7 +10,6 @@
 #include <span>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #include <leaselock/backend.hpp>
@@ -18,14 +17,13 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
-#include "base/backoff.hpp"
-#include "engine/engine.hpp"
+#include "engine/channel.hpp"
 #include "hazelcast/client.hpp"
 #include "hazelcast/member.hpp"
 
 namespace leaselock::hazelcast {
 
-class MemberChannel final : private engine::Engine::Task {
+class MemberChannel final : private engine::Channel {
   public:
     MemberChannel(const Settings& settings, std::shared_ptr<Clock> clock);
     MemberChannel(const MemberChannel&) = delete;
@@ -40,43 +38,33 @@ class MemberChannel final : private engine::Engine::Task {
     [[nodiscard]] std::uint64_t reconnects() noexcept;
 
   private:
-    void step(Clock::time_point now) noexcept override;
+    [[nodiscard]] wire::Stream& stream() noexcept override { return stream_; }
+    [[nodiscard]] std::error_code open(std::string& why) override;
+    void opened() override LEASELOCK_REQUIRES(mutex_);
+    void refused(Errc error, std::string_view why) noexcept override LEASELOCK_REQUIRES(mutex_);
+    void attend() noexcept override LEASELOCK_REQUIRES(mutex_);
+    // Operations and listeners go on when nothing is locked any more.
+    void unlock() noexcept override LEASELOCK_RELEASE(mutex_);
+    [[nodiscard]] bool has_output() const noexcept override LEASELOCK_REQUIRES(mutex_) {
+        return !client_.out().empty();
+    }
+    void take_output(std::string& out) noexcept override LEASELOCK_REQUIRES(mutex_) {
+        out.swap(client_.out());
+    }
+
     void read() noexcept LEASELOCK_REQUIRES(mutex_);
-    void flush() noexcept LEASELOCK_REQUIRES(mutex_);
-    void attend() noexcept LEASELOCK_REQUIRES(mutex_);
-    void set_timer(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
-    void begin_connect() noexcept LEASELOCK_REQUIRES(mutex_);
-    void join_connector() noexcept LEASELOCK_REQUIRES(mutex_);
-    void connect(const std::vector<MemberAddress>& members) noexcept;
-    void connected(const Greeted& greeted) LEASELOCK_REQUIRES(mutex_);
-    void refuse(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
+    void go_on() noexcept LEASELOCK_REQUIRES(mutex_);
     void drop(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
-    void unlock_and_complete() noexcept LEASELOCK_RELEASE(mutex_);
+    [[nodiscard]] std::vector<MemberAddress> members();
 
     const Settings settings_;
-    const std::shared_ptr<Clock> clock_;
-
-    detail::Mutex mutex_;
-    detail::Word writer_done_;   // drop() sleeps on it while somebody writes
-    detail::Word connect_over_;  // and the destructor while a connection is made
-    detail::Word closed_;        // and until the session is closed
+    detail::Word closed_;  // the destructor sleeps on it until the session is closed
     Client client_ LEASELOCK_GUARDED_BY(mutex_);
-    MemberStream stream_;                               // the engine's; the writer sends on it
-    std::string sending_ LEASELOCK_GUARDED_BY(mutex_);  // the writer's while it sends
-    std::size_t sent_bytes_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // of `sending_`
-    bool is_open_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool is_writing_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool is_connecting_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool is_ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
-    // When the engine looks at the channel, on our clock; and whether it waits for its descriptor.
-    Clock::time_point timer_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
-    bool is_awaiting_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
-    bool connector_ended_ LEASELOCK_GUARDED_BY(mutex_) = false;
+    MemberStream stream_;
+    Greeted greeted_;  // of the thread that connects, as is `tried_`
+    MemberAddress tried_{};
     MemberAddress member_ LEASELOCK_GUARDED_BY(mutex_){};  // of the newest connection
     std::uint64_t connections_ LEASELOCK_GUARDED_BY(mutex_) = 0;
-    detail::Backoff backoff_ LEASELOCK_GUARDED_BY(mutex_);
 };
 
 }  // namespace leaselock::hazelcast

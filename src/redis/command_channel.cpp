@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fmt/core.h>
 #include <new>
-#include <thread>
 #include <utility>
 
 #include "redis/codec.hpp"
@@ -53,10 +52,10 @@ void CommandChannel::Wakes::wake_all() noexcept {
 
 CommandChannel::CommandChannel(ConnectionSettings settings, std::shared_ptr<Clock> clock,
                                HandOffSubscriber* subscriber)
-    : settings_{std::move(settings)},
-      clock_{std::move(clock)},
+    : Channel{clock, first_pause, longest_pause},
+      settings_{std::move(settings)},
       subscriber_{subscriber},
-      connection_{clock_} {}
+      connection_{std::move(clock)} {}
 
 void CommandChannel::submit(std::span<Operation* const> operations,
                             std::uint64_t subscription) noexcept {
@@ -70,12 +69,12 @@ void CommandChannel::submit(std::span<Operation* const> operations,
             operation->fail(Errc::connect_failed, {});  // an empty text needs no memory
         }
     }
-    if (open_ && !retire_) flush();
+    if (!retire_) send();
     // A caller that was refused does not come; but tidy() may have kept others from seeing to
     // theirs.
     const bool comes = submitter == Submitter::helps && !operations.front()->done();
     if (!comes && !driving_) pass_on();
-    unlock_and_wake();
+    unlock();
 }
 
 void CommandChannel::append(Operation& operation, std::uint64_t subscription) {
@@ -91,7 +90,7 @@ void CommandChannel::append(Operation& operation, std::uint64_t subscription) {
     queue_.push_back(
         {&operation, now + settings_.command_timeout, subscription, operation.request.unread});
     last_use_ = now;
-    if (!open_ || retire_) return;
+    if (!is_open() || retire_) return;
     try {
         write(queue_.back());
     } catch (...) {
@@ -103,10 +102,10 @@ void CommandChannel::append(Operation& operation, std::uint64_t subscription) {
 bool CommandChannel::help(Operation& operation, Clock::time_point until) noexcept {
     mutex_.lock();
     while (!operation.done()) {
-        if (!open_) begin_connect();
+        if (!is_open()) connect_if_due();
         if (operation.done()) break;
-        if (driving_ || !open_) {
-            const Clock::duration left = until - clock_->now();
+        if (driving_ || !is_open()) {
+            const Clock::duration left = until - clock()->now();
             sleep(operation, std::min<Clock::duration>(left, settings_.command_timeout));
             if (operation.done()) return true;
             mutex_.lock();
@@ -115,14 +114,14 @@ bool CommandChannel::help(Operation& operation, Clock::time_point until) noexcep
             drive(until);
             if (operation.done()) break;
             if (!wakes_.empty()) {
-                unlock_and_wake();
+                unlock();
                 mutex_.lock();
             }
         }
-        if (clock_->now() >= until) break;
+        if (clock()->now() >= until) break;
     }
     if (!driving_) pass_on();
-    unlock_and_wake();
+    unlock();
     return true;
 }
 
@@ -176,42 +175,11 @@ void CommandChannel::write(Pending& pending) {
 }
 
 // Does not wait for room: what the socket does not take now, the driver sends.
-void CommandChannel::flush() noexcept {
-    while (open_ && !writing_ && has_unsent()) {
-        writing_ = true;
-        const bool all = send_some();
-        writing_ = false;
-        writer_done_.set(1);
-        if (!all) return;
-    }
-}
+void CommandChannel::send() noexcept { flush(waiting_ >= crowd); }
 
-// False: the socket takes no more. Two buffers change places, so that nothing is allocated: a
-// command that was cut off by a lack of memory would be read together with the next one.
-bool CommandChannel::send_some() noexcept {
-    if (sent_bytes_ == sending_.size()) {
-        if (waiting_ >= crowd) {
-            const detail::MutexUnlock unlocked{mutex_};
-            std::this_thread::yield();
-        }
-        if (!open_) return false;
-        take_out();
-    }
-    const std::string_view rest = std::string_view{sending_}.substr(sent_bytes_);
-    wire::Sent sent;
-    {
-        const detail::MutexUnlock unlocked{mutex_};
-        sent = connection_.send(rest, Clock::time_point::min());
-    }
-    sent_bytes_ += sent.bytes;
-    return sent.bytes == rest.size();
-}
-
-// What was written so far is to be sent next.
-void CommandChannel::take_out() noexcept {
-    sending_.clear();
-    sent_bytes_ = 0;
-    sending_.swap(out_);
+// What was written so far is sent next.
+void CommandChannel::take_output(std::string& out) noexcept {
+    out.swap(out_);
     for (auto last = queue_.rbegin(); last != queue_.rend() && last->state != State::sent; ++last) {
         if (last->state == State::written) last->state = State::sent;
     }
@@ -248,7 +216,7 @@ void CommandChannel::settle(wire::ReplyView answer) {
         if (!operation.reply.told) subscriber_->listen(*operation.request.listener);
     }
     if (server_time != 0) {
-        server_ahead_ = std::chrono::microseconds{server_time} - since_epoch(clock_->now());
+        server_ahead_ = std::chrono::microseconds{server_time} - since_epoch(clock()->now());
     }
     if (operation.reply.outcome == Outcome::failed) {
         retire_ = retire_ || operation.reply.error == Errc::read_only;
@@ -272,7 +240,7 @@ void CommandChannel::send_again(bool whole_script, Form form) {
     pending.state = State::waiting;
     if (retire_) return;
     write(pending);
-    flush();
+    send();
 }
 
 // Our user may have been replaced by another, or have a new password; a new connection asks who we
@@ -282,7 +250,7 @@ bool CommandChannel::wants_login(wire::ReplyView answer) noexcept {
     const Errc error = classify(answer.text());
     if (error != Errc::authentication_failed && error != Errc::access_denied) return false;
     if (retire_) return true;
-    const Clock::time_point now = clock_->now();
+    const Clock::time_point now = clock()->now();
     if (now < next_login_) return false;
     next_login_ = detail::saturating_add(now, between_logins);
     retire_ = true;
@@ -301,7 +269,7 @@ void CommandChannel::take_to_wake(Operation& operation) noexcept {
     wakes_.add(*waiter);
 }
 
-void CommandChannel::unlock_and_wake() noexcept {
+void CommandChannel::unlock() noexcept {
     Wakes wakes = std::exchange(wakes_, {});
     mutex_.unlock();
     wakes.wake_all();
@@ -319,18 +287,18 @@ bool CommandChannel::hand_over() noexcept {
 }
 
 void CommandChannel::pass_on() noexcept {
-    if (!queue_.empty() && !hand_over()) attend();
+    if (!queue_.empty() && !hand_over()) leave_to_engine();
 }
 
 // Before a command goes out: is the connection fit for it? Answers that nobody waits for may lie
 // there; what is overdue and has not come by now is not waited for.
 void CommandChannel::tidy(Clock::time_point now) noexcept {
-    if (!open_ || driving_ || writing_) return;
+    if (!is_open() || driving_ || is_sending()) return;
     const bool was_idle = now - last_use_ >= idle;
     if (!queue_.empty() && (was_idle || now >= queue_.front().expires)) {
         drive(Clock::time_point::min());
     }
-    if (open_ && !writing_ && queue_.empty() && was_idle && connection_.is_stale()) close();
+    if (is_open() && !is_sending() && queue_.empty() && was_idle && connection_.is_stale()) drop();
 }
 
 }  // namespace leaselock::redis

@@ -1,15 +1,11 @@
 // One connection to a server and the operations in flight on it, in the order of their commands:
 // callers share it and pipeline by themselves.
 //
-// Roles, each taken by at most one thread at a time and never with the mutex held during I/O:
-//   writer  whoever finds nobody writing sends what all have appended, in one write. Where several
-//           wait it lets the others run once before, so that more leaves together.
-//   driver  one of the callers that wait: it reads, and completes the operations of all; when its
-//           own is done it hands the role to the next that waits. A lone caller reads its own
-//           reply. Where nobody waits and something is under way, the engine has the role.
-//
-// To connect may block, for look-ups, handshakes and the user's credentials: so it is done on a
-// thread of its own, for all.
+// The driver is one of the callers that wait: it reads, with the mutex unlocked, and completes the
+// operations of all; when its own is done it hands the role to the next that waits. A lone caller
+// reads its own reply. Where nobody waits and something is under way, the engine has the role.
+// Where several wait the thread that sends lets the others run once before, so that more leaves
+// together.
 //
 // Each caller that waits sleeps on a word of its own. The thread that completes operations, or
 // hands the driver's role over, takes the callers concerned out of their slots under the mutex, and
@@ -20,8 +16,7 @@
 // When a command gets no answer within the time-out, or the connection breaks, everything that may
 // have left is unknown; what is not yet written waits for the next connection.
 //
-// Thread-safety: all calls from all threads at once. Lock order: `mutex_`, then the connection's
-// own.
+// Thread-safety: all calls from all threads at once.
 #pragma once
 
 #include <atomic>
@@ -30,15 +25,15 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <thread>
+#include <string_view>
+#include <system_error>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
-#include "base/backoff.hpp"
-#include "engine/engine.hpp"
+#include "engine/channel.hpp"
 #include "redis/codec.hpp"
 #include "redis/connection_settings.hpp"
 #include "wire/connection.hpp"
@@ -47,7 +42,7 @@ namespace leaselock::redis {
 
 class HandOffSubscriber;
 
-class CommandChannel final : private engine::Engine::Task {
+class CommandChannel final : private engine::Channel {
   public:
     // Without a subscriber no acquire takes a place in the queue. The subscriber outlives the
     // channel.
@@ -104,12 +99,11 @@ class CommandChannel final : private engine::Engine::Task {
     // On which hand-offs are told; empty: on none.
     [[nodiscard]] std::string_view message_channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
-    void flush() noexcept LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool send_some() noexcept LEASELOCK_REQUIRES(mutex_);
-    void take_out() noexcept LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool has_unsent() const noexcept LEASELOCK_REQUIRES(mutex_) {
-        return !out_.empty() || sent_bytes_ < sending_.size();
+    void send() noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool has_output() const noexcept override LEASELOCK_REQUIRES(mutex_) {
+        return !out_.empty();
     }
+    void take_output(std::string& out) noexcept override LEASELOCK_REQUIRES(mutex_);
     void settle(wire::ReplyView answer) LEASELOCK_REQUIRES(mutex_);
     void send_again(bool whole_script, Form form) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool wants_login(wire::ReplyView answer) noexcept LEASELOCK_REQUIRES(mutex_);
@@ -118,65 +112,49 @@ class CommandChannel final : private engine::Engine::Task {
     // False: nobody waits who could take the driver's role.
     [[nodiscard]] bool hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
     void pass_on() noexcept LEASELOCK_REQUIRES(mutex_);
-    void unlock_and_wake() noexcept LEASELOCK_RELEASE(mutex_);
+    // Wakes whom it has taken out of the slots.
+    void unlock() noexcept override LEASELOCK_RELEASE(mutex_);
     void sleep(Operation& operation, Clock::duration time) noexcept LEASELOCK_RELEASE(mutex_);
     void tidy(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::int64_t not_after(const Pending& pending) const noexcept
         LEASELOCK_REQUIRES(mutex_);
 
-    // link_engine.cpp: what nobody waits for, and connecting.
-    void step(Clock::time_point now) noexcept override;
-    void attend() noexcept LEASELOCK_REQUIRES(mutex_);
-    void set_timer(Clock::time_point when) noexcept LEASELOCK_REQUIRES(mutex_);
-    void begin_connect() noexcept LEASELOCK_REQUIRES(mutex_);
-    void join_connector() noexcept LEASELOCK_REQUIRES(mutex_);
-    void start_connecting(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
-    void connect(Deadline deadline) noexcept;
+    // command_channel_engine.cpp: what nobody waits for, and connecting.
+    void attend() noexcept override LEASELOCK_REQUIRES(mutex_);
+    void leave_to_engine() noexcept LEASELOCK_REQUIRES(mutex_);
+    void connect_if_due() noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] wire::Stream& stream() noexcept override { return connection_; }
+    [[nodiscard]] std::error_code open(std::string& why) override;
+    void opened() override LEASELOCK_REQUIRES(mutex_);
+    void refused(Errc error, std::string_view why) noexcept override LEASELOCK_REQUIRES(mutex_);
 
-    // link_io.cpp: what the driver does.
+    // command_channel_io.cpp: what the driver does.
     void drive(Deadline until) noexcept LEASELOCK_REQUIRES(mutex_);
     void receive(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
     void take(wire::Received received, const wire::Reply& answer) LEASELOCK_REQUIRES(mutex_);
-    void connected(std::int64_t server_time) LEASELOCK_REQUIRES(mutex_);
     void refuse_all(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
     void fail(Errc error) noexcept LEASELOCK_REQUIRES(mutex_);
     void finish(Operation& operation, Errc error, std::string_view why) noexcept
         LEASELOCK_REQUIRES(mutex_);
-    void close() noexcept LEASELOCK_REQUIRES(mutex_);
+    void drop() noexcept LEASELOCK_REQUIRES(mutex_);
 
     const ConnectionSettings settings_;
-    const std::shared_ptr<Clock> clock_;
     HandOffSubscriber* const subscriber_;
 
-    detail::Mutex mutex_;
-    detail::Word writer_done_;     // close() sleeps on it while somebody writes
-    detail::Word connect_over_;    // and the destructor while a connection is made
-    wire::Connection connection_;  // the driver's; the writer sends on it
+    wire::Connection connection_;   // the driver's; the thread that sends uses it, too
+    std::int64_t server_time_ = 0;  // of the thread that connects
     bool driving_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool writing_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool open_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool was_open_ LEASELOCK_GUARDED_BY(mutex_) = false;  // ever
     // Nothing more is written; close when nothing is in flight.
     bool retire_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::deque<Pending> queue_ LEASELOCK_GUARDED_BY(mutex_);
-    std::string out_ LEASELOCK_GUARDED_BY(mutex_);             // to be sent behind `sending_`
-    std::string sending_ LEASELOCK_GUARDED_BY(mutex_);         // the writer's while it sends
-    std::size_t sent_bytes_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // of `sending_`
+    std::string out_ LEASELOCK_GUARDED_BY(mutex_);  // to be sent
     Clock::time_point last_use_ LEASELOCK_GUARDED_BY(mutex_){};
     // The server's time less ours, as of its last answer.
     std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};
-    detail::Backoff backoff_ LEASELOCK_GUARDED_BY(mutex_){first_pause, longest_pause};
     // No connection is replaced before this time because a right is missing.
     Clock::time_point next_login_ LEASELOCK_GUARDED_BY(mutex_){};
-    std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
-    // When the engine looks at the channel, on our clock.
-    Clock::time_point timer_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
-    bool connecting_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    bool closing_ LEASELOCK_GUARDED_BY(mutex_) = false;  // while somebody writes
-    bool ending_ LEASELOCK_GUARDED_BY(mutex_) = false;
-    std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
-    bool connector_ended_ LEASELOCK_GUARDED_BY(mutex_) = false;  // but for its last few steps
-    std::size_t waiting_ LEASELOCK_GUARDED_BY(mutex_) = 0;       // operations that have a slot
+    std::size_t waiting_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // operations that have a slot
     Wakes wakes_ LEASELOCK_GUARDED_BY(mutex_);
 };
 

@@ -9,8 +9,8 @@
 #include <random>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
-#include "base/threads.hpp"
 #include "redis/codec.hpp"
 #include "redis/session.hpp"
 #include "wire/command.hpp"
@@ -61,30 +61,15 @@ std::string new_channel() {
 
 HandOffSubscriber::HandOffSubscriber(ConnectionSettings settings, std::shared_ptr<Clock> clock,
                                      std::string channel)
-    : settings_{std::move(settings)},
-      clock_{std::move(clock)},
+    : Channel{clock, first_pause, longest_pause},
+      settings_{std::move(settings)},
       channel_{std::move(channel)},
       command_{subscribe_command(channel_)},
-      connection_{clock_} {}
+      connection_{std::move(clock)} {}
 
-// An open() that begins after an interruption does not know of it, so that is said again. A step
-// and a connect that are under way still use the engine.
 HandOffSubscriber::~HandOffSubscriber() {
-    ending_ = true;
-    std::shared_ptr<engine::Engine> engine;
-    std::thread connector;
-    {
-        const detail::MutexLock lock{mutex_};
-        engine = engine_;
-        connector.swap(connector_);
-        while (state_ == State::connecting) {
-            connection_.interrupt();
-            const detail::MutexUnlock unlocked{mutex_};
-            connect_over_.wait(milliseconds{1});
-        }
-    }
-    if (connector.joinable()) connector.join();
-    if (engine != nullptr) engine->remove(*this);
+    end_connecting();
+    leave_engine();
 }
 
 std::uint64_t HandOffSubscriber::enlist(std::span<Operation* const> operations) noexcept {
@@ -110,12 +95,9 @@ void HandOffSubscriber::listen(Listener& listener) noexcept {
         const detail::MutexLock lock{mutex_};
         listeners_.merge(fresh);
         if (subscription_.load(std::memory_order_relaxed) != 0) listener.look();
-        if (engine_ == nullptr) engine_ = engine::Engine::shared_with(*this);
-        open_if_due();
+        connect_if_wanted();
     } catch (const std::bad_alloc&) {
         return;  // it polls
-    } catch (const LockError&) {
-        return;
     }
 }
 
@@ -126,24 +108,22 @@ void HandOffSubscriber::forget(Listener& listener) noexcept {
     if (found != listeners_.end() && *found == &listener) gone = listeners_.extract(found);
 }
 
-void HandOffSubscriber::step(Clock::time_point /*now*/) noexcept {
-    const detail::MutexLock lock{mutex_};
-    if (state_ != State::connecting && connector_.joinable()) connector_.join();
-    if (state_ != State::open) return open_if_due();
-    if (reading_) return engine_->ring_at(*this, clock_->now() + moment, *clock_);
-    if (!read_alone()) return close({});
-    if (driver_ == nullptr) engine_->await(*this, true, false);
-    engine_->ring_at(*this, silent_by_, *clock_);
+void HandOffSubscriber::attend() noexcept {
+    if (!is_open()) return connect_if_wanted();
+    if (reading_) return attend_at(clock()->now() + moment);
+    if (!read_alone()) return lost();
+    if (driver_ == nullptr) await();
+    attend_at(silent_by_);
 }
 
 // One that is driven is not awaited by the engine: a message would wake both.
 bool HandOffSubscriber::sleep_until(Clock::time_point until, Waker& waker) noexcept {
     const detail::MutexLock lock{mutex_};
-    if (state_ != State::open || driver_ != nullptr || reading_) return false;
+    if (!is_open() || driver_ != nullptr || reading_) return false;
     if (!bell_) bell_ = base::Descriptor{::eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE)};
     if (!bell_) return false;
     driver_ = &waker;
-    engine_->await(*this, false, false);
+    await_nothing();
     const bool has_slept = drive(until, waker);
     leave(waker);
     return has_slept;
@@ -161,97 +141,71 @@ bool HandOffSubscriber::drive(Clock::time_point until, Waker& waker) noexcept {
         }
         if (driver_ != &waker || reading_) return false;
         if (is_readable && !read_alone()) {
-            close({});
+            lost();
             return false;
         }
         if (waker.wait(Clock::duration{0}) || boot_clock()->now() >= until) return true;
     }
 }
 
-// close() takes the role away.
+// lost() takes the role away.
 void HandOffSubscriber::leave(const Waker& waker) noexcept {
     if (driver_ != &waker) return;
     driver_ = nullptr;
-    if (!reading_) engine_->await(*this, true, false);
+    if (!reading_) await();
 }
 
-void HandOffSubscriber::open_if_due() noexcept {
-    if (state_ != State::closed || ending_ || listeners_.empty()) return;
-    if (clock_->now() < backoff_.next_try())
-        return engine_->ring_at(*this, backoff_.next_try(), *clock_);
-    if (connector_.joinable()) connector_.join();  // it has ended
-    connect_over_.take(1);
-    try {
-        if (!detail::start_thread(connector_, [this] { connect(); })) throw std::bad_alloc{};
-        state_ = State::connecting;
-    } catch (const std::bad_alloc&) {
-        backoff_.failed(clock_->now());
-        engine_->ring_at(*this, backoff_.next_try(), *clock_);
-    }
+void HandOffSubscriber::connect_if_wanted() noexcept {
+    if (!listeners_.empty()) connect();
+}
+
+std::error_code HandOffSubscriber::open(std::string& why) {
+    const Clock::time_point until = detail::saturating_add(
+        clock()->now(), std::min(settings_.connect_timeout, settings_.command_timeout));
+    std::int64_t server_time = 0;
+    const std::error_code error =
+        open_session(connection_, settings_, *clock(), until, server_time, why);
+    return error ? error : confirm(until);
+}
+
+// That it is there is not yet a success: see lost().
+void HandOffSubscriber::opened() noexcept {
+    if (subscriptions_ != 0) ++*settings_.reconnects;
+    subscription_ = ++subscriptions_;
+    opened_ = clock()->now();
+    has_asked_ = false;
+    silent_by_ = opened_ + silence;
+    for (Listener* const listener : listeners_) listener->look();
+}
+
+void HandOffSubscriber::refused(Errc error, std::string_view /*why*/) noexcept {
+    if (family(error) == Family::refused) backoff().pause(seldom, clock()->now());
+    attend_at(backoff().next_try());
 }
 
 // A connection that breaks as soon as it is made is a failure as any other.
-void HandOffSubscriber::connect() noexcept {
-    std::error_code error = Errc::connect_failed;
-    try {
-        error = subscribe();
-    } catch (const std::bad_alloc&) {
-        error = Errc::connect_failed;
-    }
-    const detail::MutexLock lock{mutex_};
-    connect_over_.set(1);
-    if (ending_) {
-        state_ = State::closed;
-    } else if (error || !engine_->watch(*this, connection_.fd())) {
-        close(error ? error : Errc::connect_failed);
-    } else {
-        confirmed();
-    }
-}
-
-// Without an error it was open until now. The engine opens the next one: the thread that has just
-// failed to connect cannot wait for its own end.
-void HandOffSubscriber::close(std::error_code error) noexcept {
-    engine_->unwatch(*this);
-    connection_.interrupt();  // for a forked child may have the socket, too
-    connection_.close();
+void HandOffSubscriber::lost() noexcept {
+    close();
+    out_.clear();
     subscription_ = 0;
-    state_ = State::closed;
     driver_ = nullptr;
-    const Clock::time_point now = clock_->now();
-    if (error == Family::refused) {
-        backoff_.pause(seldom, now);
-    } else if (!error && now - opened_ > silence) {
-        backoff_.succeeded();
+    const Clock::time_point now = clock()->now();
+    if (now - opened_ > silence) {
+        backoff().succeeded();
     } else {
-        backoff_.failed(now);
+        backoff().failed(now);
     }
-    engine_->ring_at(*this, backoff_.next_try(), *clock_);
-}
-
-std::error_code HandOffSubscriber::subscribe() {
-    const Clock::time_point until = detail::saturating_add(
-        clock_->now(), std::min(settings_.connect_timeout, settings_.command_timeout));
-    std::int64_t server_time = 0;
-    std::string why;
-    const std::error_code error =
-        open_session(connection_, settings_, *clock_, until, server_time, why);
-    return error ? error : confirm(until);
+    attend_at(backoff().next_try());
 }
 
 std::error_code HandOffSubscriber::confirm(Clock::time_point until) {
     wire::Reply answer;
-    if (ending_ || !ask(until) || connection_.receive(answer, until) != wire::Received::reply) {
+    if (is_ending() || connection_.send(command_, until).error ||
+        connection_.receive(answer, until) != wire::Received::reply) {
         return Errc::connect_failed;
     }
     if (answer.is_error()) return classify(answer.text());
     return is_subscribed(answer) ? std::error_code{} : Errc::protocol_error;
-}
-
-// To subscribe once more changes nothing, and its answer shows that the connection lives and still
-// has its channel. It needs no right that a PING would.
-bool HandOffSubscriber::ask(Clock::time_point until) noexcept {
-    return !connection_.send(command_, until).error;
 }
 
 bool HandOffSubscriber::read_alone() noexcept {
@@ -259,10 +213,10 @@ bool HandOffSubscriber::read_alone() noexcept {
     bool is_well = false;
     {
         const detail::MutexUnlock unlocked{mutex_};
-        is_well = read() && is_alive(clock_->now());
+        is_well = read();
     }
     reading_ = false;
-    return is_well;
+    return is_well && is_alive();
 }
 
 bool HandOffSubscriber::read() noexcept {
@@ -276,16 +230,24 @@ bool HandOffSubscriber::read() noexcept {
         } else if (!take(answer)) {
             return false;
         }
-        if (!has_asked_) silent_by_ = clock_->now() + silence;
+        if (!has_asked_) silent_by_ = clock()->now() + silence;
         if (!connection_.has_unread()) return true;
     }
 }
 
-// Where nothing has come for some time it is asked.
-bool HandOffSubscriber::is_alive(Clock::time_point now) noexcept {
+// Where nothing has come for some time it is asked. To subscribe once more changes nothing, and its
+// answer shows that the connection lives and still has its channel. It needs no right that a PING
+// would.
+bool HandOffSubscriber::is_alive() noexcept {
+    const Clock::time_point now = clock()->now();
     if (now < silent_by_) return true;
-    if (has_asked_ || !ask(Clock::time_point::min())) return false;
-    has_asked_ = true;
+    if (std::exchange(has_asked_, true)) return false;
+    try {
+        out_ += command_;
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    flush();
     silent_by_ = detail::saturating_add(now, settings_.command_timeout);
     return true;
 }
@@ -303,18 +265,6 @@ bool HandOffSubscriber::take(wire::ReplyView answer) noexcept {
     }
     deliver(answer.at(2).text());
     return true;
-}
-
-void HandOffSubscriber::confirmed() noexcept {
-    if (subscriptions_ != 0) ++*settings_.reconnects;
-    state_ = State::open;
-    subscription_ = ++subscriptions_;
-    opened_ = clock_->now();
-    has_asked_ = false;
-    silent_by_ = opened_ + silence;
-    engine_->await(*this, true, false);
-    engine_->ring_at(*this, silent_by_, *clock_);
-    for (Listener* const listener : listeners_) listener->look();
 }
 
 void HandOffSubscriber::deliver(std::string_view message) noexcept {

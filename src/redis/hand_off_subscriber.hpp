@@ -20,16 +20,14 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word.hpp>
 
-#include "base/backoff.hpp"
 #include "base/descriptor.hpp"
-#include "engine/engine.hpp"
+#include "engine/channel.hpp"
 #include "redis/connection_settings.hpp"
 #include "wire/connection.hpp"
 
@@ -38,7 +36,7 @@ namespace leaselock::redis {
 // A name that nobody else has and nobody can guess: who knows it can publish there, too.
 [[nodiscard]] std::string new_channel();
 
-class HandOffSubscriber final : private engine::Engine::Task {
+class HandOffSubscriber final : private engine::Channel {
   public:
     HandOffSubscriber(ConnectionSettings settings, std::shared_ptr<Clock> clock,
                       std::string channel = new_channel());
@@ -81,11 +79,20 @@ class HandOffSubscriber final : private engine::Engine::Task {
     // A tree, since a node that was made before can be put in without memory.
     using Listeners = std::set<Listener*, ByToken>;
 
-    enum class State : std::uint8_t { closed, connecting, open };
+    // The channel's.
+    [[nodiscard]] wire::Stream& stream() noexcept override { return connection_; }
+    [[nodiscard]] std::error_code open(std::string& why) override;
+    void opened() noexcept override LEASELOCK_REQUIRES(mutex_);
+    void refused(Errc error, std::string_view why) noexcept override LEASELOCK_REQUIRES(mutex_);
+    void attend() noexcept override LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool has_output() const noexcept override LEASELOCK_REQUIRES(mutex_) {
+        return !out_.empty();
+    }
+    void take_output(std::string& out) noexcept override LEASELOCK_REQUIRES(mutex_) {
+        out.swap(out_);
+    }
 
-    // The engine's.
-    void step(Clock::time_point now) noexcept override;
-    void open_if_due() noexcept LEASELOCK_REQUIRES(mutex_);
+    void connect_if_wanted() noexcept LEASELOCK_REQUIRES(mutex_);
     // Whose role it is to read.
     [[nodiscard]] bool drive(Clock::time_point until, Waker& waker) noexcept
         LEASELOCK_REQUIRES(mutex_);
@@ -95,38 +102,25 @@ class HandOffSubscriber final : private engine::Engine::Task {
     // connection is of no use any more.
     [[nodiscard]] bool read_alone() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool read() noexcept;
-    [[nodiscard]] bool is_alive(Clock::time_point now) noexcept;
+    [[nodiscard]] bool is_alive() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool take(wire::ReplyView answer) noexcept;
     void deliver(std::string_view message) noexcept;
     WakeUp deliver_to(std::string_view token, const HandOff& what) noexcept;
-    void close(std::error_code error) noexcept LEASELOCK_REQUIRES(mutex_);
-
-    // The thread's that connects.
-    void connect() noexcept;
-    [[nodiscard]] std::error_code subscribe();
+    void lost() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::error_code confirm(Clock::time_point until);
-    [[nodiscard]] bool ask(Clock::time_point until) noexcept;
     [[nodiscard]] bool is_subscribed(wire::ReplyView answer) const noexcept;
-    void confirmed() noexcept LEASELOCK_REQUIRES(mutex_);
 
     const ConnectionSettings settings_;
-    const std::shared_ptr<Clock> clock_;
     const std::string channel_;
     const std::string command_;  // SUBSCRIBE
 
-    detail::Mutex mutex_;
-    detail::Word connect_over_;  // the destructor sleeps on it while a connection is made
     Listeners listeners_ LEASELOCK_GUARDED_BY(mutex_);
-    std::shared_ptr<engine::Engine> engine_ LEASELOCK_GUARDED_BY(mutex_);
-    State state_ LEASELOCK_GUARDED_BY(mutex_) = State::closed;
-    std::thread connector_ LEASELOCK_GUARDED_BY(mutex_);
+    std::string out_ LEASELOCK_GUARDED_BY(mutex_);  // to be sent
     std::uint64_t subscriptions_ LEASELOCK_GUARDED_BY(mutex_) = 0;
-    detail::Backoff backoff_ LEASELOCK_GUARDED_BY(mutex_){first_pause, longest_pause};
     base::Descriptor bell_ LEASELOCK_GUARDED_BY(mutex_);  // an eventfd, from the first driver on
     const Waker* driver_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;  // who has the role
     bool reading_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::atomic<std::uint64_t> subscription_{0};  // 0: not confirmed; written under the mutex
-    std::atomic<bool> ending_{false};
     // Of the thread that connects, and of the one that is reading while it is open.
     wire::Connection connection_;
     Clock::time_point opened_{};

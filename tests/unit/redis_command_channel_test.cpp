@@ -236,13 +236,13 @@ TEST_F(RedisCommandChannel, ConnectingGoesOnWhenTheCallerThatBeganItLeaves) {
 }
 
 TEST_F(RedisCommandChannel, OverdueAnswerOfACallerThatLeftIsNotWaitedForOnceMore) {
-    CommandChannel channel{settings(peer_.endpoint(), 4 * soon), boot_clock()};
+    CommandChannel channel{settings(peer_.endpoint(), 10 * soon), boot_clock()};
     Call first{1};
     run(channel, first);
     lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
     Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
     run(channel, hurried);
-    const auto overdue = hurried.operation.request.submitted + 4 * soon;
+    const auto overdue = hurried.operation.request.submitted + 10 * soon;
     ASSERT_TRUE(poll_until([&] { return boot_clock()->now() > overdue; }));
     lock_peer_.on_call(support::yes);
     Call next{3};
