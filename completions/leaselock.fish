@@ -1,6 +1,6 @@
 # fish completion for leaselock. Keys are not asked of the server: that could take long.
 
-# Whether the command of `run` is being typed: it begins behind the key, or after a --.
+# Whether the command of `run` is being typed: it begins after the key, or after a --.
 function __leaselock_in_command
     set -l words (commandline -opc)
     set -l seen 0 # of run and the key
@@ -37,7 +37,7 @@ complete -c leaselock -n $none -a list -d 'Tell which locks are held'
 complete -c leaselock -n $none -a top -d 'Watch which locks are held'
 complete -c leaselock -n $none -a wait -d 'Wait until a lock is free'
 complete -c leaselock -n $none -a release -d 'Free a lock that somebody holds'
-complete -c leaselock -n $none -a doctor -d 'Look for what is amiss at the backend'
+complete -c leaselock -n $none -a doctor -d 'Look for what is wrong at the backend'
 complete -c leaselock -n $none -a bench -d 'Measure how fast locks are at this backend'
 complete -c leaselock -n $none -a init -d 'Make a directory in which users share locks'
 complete -c leaselock -n $none -l version -d 'The version'

@@ -1,4 +1,4 @@
--- Writes a value unless a younger holder was here before. Value and token lie in one hash, so nothing
+-- Writes a value unless a later holder was here before. Value and token are in one hash, so nothing
 -- can expire, move or be evicted without the other.
 -- KEYS: 1 the hash, with the fields `value` and `fence`
 -- ARGV: 1 fencing token, 2 value, 3 life of both in ms from now, longer than any holder may be paused

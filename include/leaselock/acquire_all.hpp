@@ -5,8 +5,8 @@
 //     }
 //
 // The keys are sorted, and acquired one after another in that order; should one fail, those before
-// it are released. So whoever takes his locks by acquire_all never waits in a circle with another
-// who does, whatever keys they name, as long as the prefixes of their managers are the same. A key
+// it are released. So two callers of acquire_all never wait in a circle for each other,
+// whatever keys they name, as long as the prefixes of their managers are the same. A key
 // that is named twice is taken once.
 //
 // Thread-safety: acquire_all for all threads at once; one guard, one thread at a time.

@@ -90,9 +90,9 @@ namespace leaselock {
 
 enum class Verb : std::uint8_t { acquire, renew, release, inspect };
 
-// Before the token of a holder who has released, while the key is kept for his min_hold.
+// Before the token of a holder that has released, while the key is kept for its min_hold.
 inline constexpr std::string_view kept_mark = "kept:";
-// What is told as the holder of a key of shares: this and how many permits there are, 0 for
+// What is named as the holder of a key of shares: this and how many permits there are, 0 for
 // readers; of a latch: this and its count.
 inline constexpr std::string_view shared_mark = "shared:";
 inline constexpr std::string_view latch_mark = "latch:";
@@ -105,7 +105,7 @@ struct HandOff {
     std::chrono::milliseconds ttl{0};
 };
 
-// Somebody who waits for a lock, as the backend knows him. The views outlive the object.
+// A waiter for a lock, as the backend knows it. The views outlive the object.
 //
 // Thread-safety: the calls come on any thread, one at a time, and may come with a lock of the
 // backend's held: they must not block, throw, or call the backend. Each gives the thread that it
@@ -120,7 +120,7 @@ class LEASELOCK_EXPORT Listener {
     [[nodiscard]] std::string_view key() const noexcept { return key_; }
     [[nodiscard]] std::string_view token() const noexcept { return token_; }
 
-    // The lock was handed over to his token. May be late: it is to be believed only if its fencing
+    // The lock was handed over to its token. May be late: it is to be believed only if its fencing
     // token is above the one that the newest answered acquire told, and then for `ttl` from the
     // sending of that acquire.
     virtual WakeUp handed_over(const HandOff& what) noexcept = 0;
@@ -155,8 +155,8 @@ struct Request {
     // renew: the one before it is not answered yet, and time gets short. A backend that has another
     // way to the store, such as another connection, takes it.
     bool repeated = false;
-    // acquire: who waits, and takes or keeps a place when the lock is not his; null: nobody. The
-    // place lives for `place` from now on. Not called after forget(), which is due
+    // acquire: the waiter, which takes or keeps a queue entry when the lock is not granted; null:
+    // none. The entry lives for `place` from now on. Not called after forget(), which is due
     // whatever the answer.
     Listener* listener = nullptr;
     std::chrono::milliseconds place{0};
@@ -180,8 +180,8 @@ struct Reply {
     bool kept = false;    // the holder released it, and it is kept
     bool queued = false;  // acquire, held: the token has a place
     bool first = false;   // and it is the first that lives
-    bool told = false;    // and hand-offs are told, from before this was sent; else look() will say
-                          // from when on
+    bool told = false;  // and is notified of hand-offs, from before this was sent; else look() says
+                        // from when on
     bool deaths_told = false;                // and so is the end of a holder that did not release
     Errc error = Errc::unexpected_reply;     // why, where it failed
     bool in_part = false;                    // it failed, and may have done a part before
@@ -190,8 +190,8 @@ struct Reply {
     // granted, renewed: for how long, from the arrival of the request on, where that is less or
     // more than was asked. 0: as asked.
     std::chrono::milliseconds ttl{0};
-    // On the store's own clock, in microseconds; 0: not told, or there is none.
-    std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives behind this
+    // On the store's own clock, in microseconds; 0: not known, or there is none.
+    std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives after this
     std::int64_t store_time = 0;  // release: when it was answered
     int shares = 0;               // inspect, held: how many are taken, or have counted a latch down
     int waiting = 0;              // inspect: places in the queue; some may have died a moment ago
@@ -305,17 +305,17 @@ class LEASELOCK_EXPORT Backend {
     // operations are complete when submit() returns has nothing to do.
     virtual void cancel(Operation& /*operation*/) noexcept {}
 
-    // Nothing more is told to it, and its address is not kept. Its place stays until a release with
-    // its token, or its end: a hand-off goes to it as to any other, and nobody is notified; the
-    // release that its manager owes hands the lock on. Unknown listeners are ignored. Waits for a
-    // call that is under way, so it is not for those calls; else it does not block.
+    // It is notified of nothing more, and its address is not kept. Its place stays until a release
+    // with its token, or its end: a hand-off goes to it as to any other, and nobody is notified;
+    // the release that its manager owes hands the lock on. Unknown listeners are ignored. Waits for
+    // a call that is under way, so it is not for those calls; else it does not block.
     virtual void forget(Listener& /*listener*/) noexcept {}
 
     // How many connections were made in the place of one that was there before, for LockStats. Does
     // not block.
     [[nodiscard]] virtual std::uint64_t reconnects() const noexcept { return 0; }
 
-    // The store's own part of LockManager::check(): adds what is amiss with the store and how it is
+    // The store's own part of LockManager::check(): adds what is wrong with the store and how it is
     // set up. Blocks for a command time-out at most. Throws LockError if the store cannot be asked.
     virtual void examine(std::vector<Finding>& /*findings*/) {}
 

@@ -52,7 +52,7 @@ class LEASELOCK_EXPORT BlockingStore {
 
     // What it promises beyond that, as Backend says: plain values. A request with a share, of a
     // latch, or with a min_hold is refused before it comes here unless that is promised. `notified`
-    // and `fair` are not for it: it is told of no waiter.
+    // and `fair` are not for it: it knows of no waiter.
     [[nodiscard]] virtual Guarantees guarantees() const noexcept { return {}; }
 
     // As Backend says; called on the thread of the caller.

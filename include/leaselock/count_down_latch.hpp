@@ -1,17 +1,17 @@
-// Waits until so many have come: workers of any process count down, and whoever waits goes on when
-// the last one has.
+// Waits until so many have come: workers of any process count down, and all that wait continue
+// when the last one has.
 //
 //     leaselock::CountDownLatch loaded{locks, "import-2026-11-26", 12};
 //     loaded.count_down();              // each of the twelve
 //     if (loaded.wait_for(10min)) publish();
 //
 // It opens once, and stays open as long as it lives: for its ttl, 24 h unless the options say less,
-// behind the last call that counted or waited; or until reset(). So a name should be of one
-// occasion. All say the same count; whoever says another while it lives is refused with
-// Errc::conflicting_use, and so is whoever uses the key as a lock or the key of a lock as a latch.
+// after the last call that counted or waited; or until reset(). So a name should be of one
+// occasion. All say the same count; another count while it lives is refused with
+// Errc::conflicting_use, and so is a lock with the key of a latch, and a latch with that of a lock.
 //
-// Who waits is told at once when it opens, many of a process by one message; it costs a look now
-// and then, as waiting for a lock does.
+// Waiters are notified at once when it opens, all of a process by one message; they poll now and
+// then, as waiters for a lock do.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -70,7 +70,7 @@ class LEASELOCK_EXPORT CountDownLatch {
     [[nodiscard]] int count();
     [[nodiscard]] int count(std::error_code& ec);
 
-    // Ends it, so that the name may be used anew: it is closed again, and all are to come. Refused
+    // Ends it, so that the name may be used again: it is closed again, and all are to come. Refused
     // with conflicting_use while somebody waits for it. One round trip. Throws LockError.
     void reset();
     void reset(std::error_code& ec);

@@ -85,7 +85,7 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
 
     [[nodiscard]] const std::string& key() const noexcept { return key_; }
     // Whether anybody holds the lock, in any process. For people to look at, as
-    // LockManager::inspect, which it is: one round trip, and over when it is told. Throws
+    // LockManager::inspect, which it is: one round trip, and maybe out of date. Throws
     // LockError.
     [[nodiscard]] bool is_locked();
 

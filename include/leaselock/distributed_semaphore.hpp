@@ -57,7 +57,7 @@ class LEASELOCK_EXPORT DistributedSemaphore {
                                                           std::error_code& ec) {
         return manager_.acquire(key_, of(count, options_.waiting()), stop, ec);
     }
-    // The same without waiting. Whoever waits already is not passed.
+    // The same without waiting. It does not overtake waiters.
     [[nodiscard]] Acquired<ScopedDistributedLock> try_acquire(int count = 1) {
         return manager_.try_acquire(key_, of(count, options_.value()));
     }
@@ -74,9 +74,9 @@ class LEASELOCK_EXPORT DistributedSemaphore {
         return manager_.async_acquire(key_, of(count, options_.waiting()), std::move(stop), ec);
     }
 
-    // How many are free now. For eyes, as LockManager::inspect, which it is: what it tells may be
-    // over when it is told. 0 if somebody has all of the key. Throws LockError: conflicting_use if
-    // there is another number of permits now.
+    // How many are free now. Informational, as LockManager::inspect, which it is: the answer may
+    // be out of date when it arrives. 0 if somebody has all of the key. Throws LockError:
+    // conflicting_use if there is another number of permits now.
     [[nodiscard]] int available();
     [[nodiscard]] int available(std::error_code& ec);
 

@@ -53,7 +53,7 @@ enum class Errc : int {
     read_only = 303,            // the server is a replica
     out_of_memory = 304,        // the server is at its maxmemory; the kernel, or we, have none
     not_enough_replicas = 305,  // min-replicas-to-write is not met
-    busy = 306,                 // somebody's long script, or a process that stands still inside
+    busy = 306,                 // somebody's long script, or a process that was paused inside
     misconfigured = 307,        // the server cannot persist and refuses writes
     too_many_clients = 308,     // the server is at its maxclients; no descriptor is left
     cluster_down = 309,         // the cluster node does not serve this slot now
@@ -69,7 +69,7 @@ enum class Errc : int {
     unexpected_reply = 404,   // the answer is an error that is not listed here
     // lost
     lost = 501,        // the lease ended, or the lock is not ours any more
-    fenced_off = 502,  // the resource has seen a younger holder's fencing token, or this is none
+    fenced_off = 502,  // the resource has seen a later holder's fencing token, or this is none
 };
 
 // The families of the codes: the hundreds of the value.
@@ -145,14 +145,14 @@ class LEASELOCK_EXPORT LockNotAcquired : public Error {
 };
 
 // The holder does not hold any more: its lease ended, or somebody took the key away, or a resource
-// has seen the token of a younger holder.
+// has seen the token of a later holder.
 class LEASELOCK_EXPORT LockLost : public Error {
   public:
     enum class Cause {
         not_held,  // by this guard, or on this thread: released, moved from, or never acquired
         expired,   // the lease ended before a renewal was answered, or at its max_hold
         taken,     // the store has it no more as ours, or the manager has ended
-        fenced,    // a resource has seen the token of a younger holder
+        fenced,    // a resource has seen the token of a later holder
     };
 
     explicit LockLost(std::string_view key);

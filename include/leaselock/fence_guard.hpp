@@ -37,7 +37,7 @@ class FenceGuard {
     // and what is above max_token, which would shut all others out. Does not block but for the
     // others' run().
     //
-    // Behind the answer a younger holder may come at any time. run() is for what must not mix.
+    // After the answer a later holder may come at any time. run() is for what must not mix.
     [[nodiscard]] bool admit(std::uint64_t token) LEASELOCK_EXCLUDES(mutex_) {
         const detail::MutexLock lock{mutex_};
         return admit_locked(token);

@@ -11,7 +11,7 @@
 // lock of a process that was killed is free 100 ms after somebody has seen it, and not at the end
 // of its ttl: these are for what the kernel kills together with it, such as a command that it has
 // started. With a min_hold it stays for the rest of that, at most for its ttl. A process that
-// stands still loses its lock at the end of its ttl, as everywhere.
+// is paused loses its lock at the end of its ttl, as everywhere.
 //
 // A waiter has a queue entry in that file and sleeps until the holder hands the lock over to it, or
 // the process before it has ended. It still polls once a second, since its entry must be kept.
@@ -63,11 +63,10 @@ struct FileOptions {
 LEASELOCK_EXPORT void make_shared_lock_directory(const std::string& directory,
                                                  const std::string& group);
 
-// Does no I/O. Throws LockError{invalid_option}. Operations that find somebody inside the same file
-// who does not go on, since his process was stopped there, end after 1 s with Errc::busy; a list
-// leaves its key out if that is too long for a file's name, 255 bytes. For errors of the file
-// system see docs/guide/files.md. Whoever destroys the backend waits for a callback of a listener
-// that is under way.
+// Does no I/O. Throws LockError{invalid_option}. Operations on a file in which a process was
+// stopped end after 1 s with Errc::busy; a list leaves a key out that is too long for a file's
+// name, 255 bytes. For errors of the file system see docs/guide/files.md. The destructor of the
+// backend waits for a callback of a listener that is under way.
 [[nodiscard]] LEASELOCK_EXPORT std::shared_ptr<Backend> make_file_backend(FileOptions options = {});
 
 }  // namespace leaselock

@@ -6,10 +6,10 @@
 //     }
 //
 // Candidates lead in the order in which they came. A leader that dies is followed by the next
-// candidate when his lease ends: within its ttl, and a look of the candidate, which comes then, or
-// where a look fails within a second. One that is stopped, or cut off, finds leads() and ensure()
+// candidate when its lease ends: within its ttl, and a poll of the candidate, which comes then, or
+// where a poll fails within a second. One that is stopped, or cut off, finds leads() and ensure()
 // say no before others can lead, whoever runs. The term is the fencing token: each leader's is
-// higher than all before, so let what he does carry it, and refuse lower ones.
+// higher than all before, so let what it does carry it, and refuse lower ones.
 //
 // The election is a lock: its key is the name. Options, observers and errors are those of locks.
 //
@@ -83,9 +83,9 @@ class [[nodiscard]] LEASELOCK_EXPORT Leadership {
 
 // Who leads.
 struct Leader {
-    std::string owner;  // of his manager; empty if other software has the key
+    std::string owner;  // of its manager; empty if other software has the key
     std::uint64_t term = 0;
-    std::chrono::milliseconds remaining{0};  // of his lease, at the backend
+    std::chrono::milliseconds remaining{0};  // of its lease, at the backend
 };
 
 class LEASELOCK_EXPORT LeaderElection {

@@ -125,18 +125,19 @@ class LEASELOCK_EXPORT LockManager {
         return lock.release(ec);
     }
 
-    // Who holds the key, for how long. One round trip, at most the command time-out. What it tells
-    // may be over when it is told: a lock is never decided by looking. Throws LockError.
+    // Who holds the key, for how long. One round trip, at most the command time-out. The
+    // answer may be out of date when it arrives: it is informational, and never decides a lock.
+    // Throws LockError.
     [[nodiscard]] LockInfo inspect(std::string_view key, std::string_view backend = {});
     [[nodiscard]] LockInfo inspect(std::string_view key, std::string_view backend,
                                    std::error_code& ec);
 
     // For operators: frees a key, whoever holds it, also one that is kept for its min_hold, and
-    // hands it over to the next one who waits, as any release does. The result is who held it; not
-    // `held`: nobody did, or he let go meanwhile, and nothing was done. Whoever comes meanwhile is
-    // not hit. The old holder believes in his lock until his next renewal, or the end of his lease
-    // if he does not renew, and what he does until then is not alone: only fencing tokens help, for
-    // that of the next grant is higher. Observers are told.
+    // hands it over to the next waiter, as any release does. The result is who held it; not `held`:
+    // nobody did, or the holder released it meanwhile, and nothing was done. A holder that came
+    // meanwhile is not affected. The old holder believes in its lock until its next renewal, or the
+    // end of its lease if it does not renew, and is not alone until then: only fencing tokens help,
+    // for that of the next grant is higher. Observers are notified.
     // Blocks for two commands, each at most the command time-out; two round trips. Throws
     // LockError; Family::unknown means that it may have been done, and that it may be tried again.
     LockInfo force_release(std::string_view key, std::string_view backend = {});
@@ -144,15 +145,15 @@ class LEASELOCK_EXPORT LockManager {
 
     // For operators: the locks that are held, or kept, and whose keys match the glob `pattern`, by
     // key. The pattern is for the key without the prefix: `*` any bytes, `?` one byte, `[a-z]` and
-    // `[^a-z]` one of them, or none of them, `\` the next byte as it is; 1 to 1024 bytes. What it
-    // tells may be over when it is told, and a lock that came or went meanwhile may be missing.
-    // Cost: a walk through the whole store, by pieces that hold nobody up, and a look at each key
-    // that matches. On Redis a round trip for each 1000 keys of the database, whosever they are,
-    // over a connection of its own (SCAN, never KEYS), and one for each 64 that match. Blocks for
-    // that, each round trip at most the command time-out, the walk on Redis for 61 of them in all,
-    // the looks for a minute in all. Throws LockError: command_timed_out when that is over,
-    // invalid_option on Redis for more than a million keys, not_supported by a backend that cannot
-    // tell, access_denied on Redis for a user without +scan.
+    // `[^a-z]` one of them, or none of them, `\` the next byte as it is; 1 to 1024 bytes. The
+    // answer may be out of date when it arrives, and a lock that came or went meanwhile be missing.
+    // Cost: a walk through the whole store, by pieces that block nobody for long, and a look at
+    // each key that matches. On Redis a round trip for each 1000 keys of the database, whosever
+    // they are, over a connection of its own (SCAN, never KEYS), and one for each 64 that match.
+    // Blocks for that, each round trip at most the command time-out, the walk on Redis for 61 of
+    // them in all, the looks for a minute in all. Throws LockError: command_timed_out when that is
+    // over, invalid_option on Redis for more than a million keys, not_supported by a backend that
+    // cannot tell, access_denied on Redis for a user without +scan.
     [[nodiscard]] std::vector<ListedLock> list(std::string_view pattern = "*",
                                                std::string_view backend = {});
     [[nodiscard]] std::vector<ListedLock> list(std::string_view pattern, std::string_view backend,
@@ -163,7 +164,7 @@ class LEASELOCK_EXPORT LockManager {
     [[nodiscard]] Guarantees guarantees(std::string_view backend = {});
     [[nodiscard]] Guarantees guarantees(std::string_view backend, std::error_code& ec);
 
-    // For the start of a program: what is amiss with the backend, each with what to do. Empty: all
+    // For the start of a program: what is wrong with the backend, each with what to do. Empty: all
     // is well. It acquires, looks at, waits for, renews and releases a lock of its own, and a share
     // of it if shares are promised, "leaselock-check:" and 32 digits behind the prefix, so a right
     // that is missing shows here and not at the first release; and the backend looks at how its

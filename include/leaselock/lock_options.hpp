@@ -78,12 +78,12 @@ struct LockOptions {
     std::optional<Duration> wait_timeout{};
     // 0 to 1'000'000.
     int retry_count = 3;
-    // The pause between two looks at a held lock, with jitter of up to a quarter. 1 ms to 1 h.
+    // The pause between two polls of a held lock, with jitter of up to a quarter. 1 ms to 1 h.
     // Shorter finds a freed lock sooner and costs more commands. Where the backend has a queue a
-    // release wakes whoever waits, so it counts for locks that end by themselves, and for messages
-    // that are lost: the first one looks at this pause, but once a second at least, so that his
-    // place stays; the others about once a second, and so does he where the end of a holder is
-    // told.
+    // release wakes the next waiter, so it counts for locks that expire, and for messages that are
+    // lost: the first waiter polls at this pause, but once a second at least, so that its queue
+    // entry stays; the others about once a second, and so does the first where the backend
+    // notifies of the end of a holder.
     Duration retry_delay = std::chrono::milliseconds{100};
     // Whether the lock is prolonged while the guard lives, so that work may take longer than the
     // ttl, and a holder that dies is still found out soon.
@@ -130,7 +130,7 @@ struct ManagerOptions {
     // How many locks may be owed a release whose outcome is not known. Beyond, acquire is refused
     // with Errc::too_many_cleanups. 1 to 1'000'000.
     int max_cleanups = 10'000;
-    // Who is told what happens; null: nobody.
+    // Notified of what happens; null: nothing is.
     std::shared_ptr<Observer> observer{};
 };
 

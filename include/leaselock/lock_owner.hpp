@@ -1,5 +1,5 @@
 // Locks that may be entered again: an owner that holds a key acquires it once more without asking
-// the store, and lets go of it when its last level is released. Ownership is this object, which is
+// the store, and releases it with its last level. Ownership is this object, which is
 // handed to whoever may enter, and never a thread.
 //
 //     leaselock::LockOwner owner{locks};
@@ -8,7 +8,7 @@
 //
 // A loss is a loss for all levels, since they have one lease. While one of them is left, the owner
 // does not get the key again: acquire says Errc::lost. So there are never two levels with different
-// leases. Behind the last one it is acquired anew.
+// leases. After the last one is released it can be acquired again.
 //
 // Threads of one owner share its levels: if one of them holds the key, the others enter at once. If
 // one is just acquiring it, the others wait for what comes of that, as long as they would wait for
@@ -61,7 +61,7 @@ class [[nodiscard]] LEASELOCK_EXPORT OwnedLock {
     [[nodiscard]] std::stop_token lost();
     void ensure() const;
     void ensure(std::error_code& ec) const noexcept;
-    // 0 and empty behind the release of this level.
+    // 0 and empty after the release of this level.
     [[nodiscard]] std::uint64_t fencing_token() const noexcept;
     [[nodiscard]] std::string_view key() const noexcept;
 

@@ -39,7 +39,7 @@ class LEASELOCK_EXPORT LogObserver final : public Observer {
   public:
     using Sink = std::function<void(LogLevel level, std::string_view line)>;
 
-    // The sink is told what has that level or one above, and must not be empty.
+    // The sink gets the events of that level and above, and must not be empty.
     explicit LogObserver(Sink sink, LogLevel least = LogLevel::info);
 
     void on_acquired(const LockEvent& event) override;

@@ -7,9 +7,9 @@
 // is free keeps its place for the next time; as a shard grows its free keys are swept out, so that
 // they never outnumber the others by more than a constant, at a constant cost a call.
 //
-// Who waits for a key has a place in its queue, and is told by the release that hands the key over
-// to him, on the releasing thread. A lease that ends by itself tells nobody: the first one's next
-// look finds the key free.
+// A waiter has an entry in the queue of its key, and is notified by the release that hands the key
+// over to it, on the releasing thread. A lease that expires notifies nobody: the next poll of the
+// first waiter finds the key free.
 //
 // Thread-safety: all calls from all threads at once; keys of different shards do not contend.
 #pragma once

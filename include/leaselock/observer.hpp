@@ -1,4 +1,4 @@
-// Eyes on what a manager does: an Observer is told each event, LockStats counts them all.
+// What a manager does: an Observer is notified of each event, LockStats counts them all.
 //
 //     struct Log final : leaselock::Observer {
 //         void on_lost(const leaselock::LockEvent& event) override { std::cerr << event.key; }
@@ -57,7 +57,7 @@ class LEASELOCK_EXPORT Observer {
     // A function under DISTRIBUTED_LOCK has ended, and its lock was lost before: what it did since
     // may not have been alone. Once for a call, after on_lost.
     virtual void on_ended_after_loss(const LockEvent& /*event*/) {}
-    // The holder let go of it. Whether that has arrived is another question; see on_cleanup.
+    // The holder released it. Whether that has arrived is another question; see on_cleanup.
     virtual void on_released(const LockEvent& /*event*/) {}
     // A call failed, or a renewal did, which will be tried again.
     virtual void on_error(const LockEvent& /*event*/) {}
@@ -143,8 +143,8 @@ struct TemplateStats {
     LockStats stats;
 };
 
-// How many templates are told apart. What comes beyond counts as this one, and so do templates of
-// more than 512 bytes and such as are not UTF-8.
+// How many templates are counted by themselves. What comes beyond counts as this one, and so do
+// templates of more than 512 bytes and such as are not UTF-8.
 inline constexpr std::size_t max_templates = 256;
 inline constexpr std::string_view other_templates = "other";
 

@@ -89,7 +89,8 @@ struct RedisOptions {
     std::optional<Duration> command_timeout{};
     // How long a caller who is alone on the connection looks for its answer before it sleeps. On a
     // machine with processors to spare it saves the waking up, a fifth of a short round trip; on a
-    // busy one it takes the processor from whoever is to answer. 0 to 1 ms; default 0: it sleeps.
+    // busy one it takes the processor from the one that is to answer. 0 to 1 ms; default 0: it
+    // sleeps.
     std::optional<std::chrono::microseconds> spin{};
     // How many commands may wait for their answers at once, which bounds memory too. What comes
     // beyond is answered with Errc::too_many_in_flight, and nothing of it is sent. 1 to 1'000'000;

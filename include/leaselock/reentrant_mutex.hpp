@@ -1,5 +1,5 @@
 // A re-entrant lock as a standard TimedLockable, over a LockOwner: what that owner holds it locks
-// once more, without asking the store, and each unlock() lets go of one level.
+// once more, without asking the store, and each unlock() leaves one level.
 //
 //     leaselock::LockOwner owner{locks};
 //     leaselock::ReentrantMutex account{owner, "account:1"};

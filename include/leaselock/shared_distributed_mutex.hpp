@@ -5,7 +5,7 @@
 //     std::shared_lock reading{catalogue};
 //
 // Readers and writers are served in the order in which they came, so neither side starves. Each
-// reader has a lease of his own: one that dies holds up writers until it ends, and nobody else. The
+// reader has a lease of its own: one that dies holds up writers until it ends, and nobody else. The
 // writers of one object take turns, as with a DistributedMutex; its readers come in side by side.
 //
 // As any mutex it is not recursive in either way, and is unlocked by the thread that locked it. The

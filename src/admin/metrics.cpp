@@ -105,7 +105,7 @@ std::vector<MetricFamily> metric_families(const LockManager& manager, std::strin
            {{"renewed", &LockStats::renewed}, {"failed", &LockStats::renewals_failed}});
     of.add("leaselock_losses_total", "Locks that ended before their holders released them.",
            {{"", &LockStats::lost}});
-    of.add("leaselock_releases_total", "Locks that their holders let go of.",
+    of.add("leaselock_releases_total", "Locks that their holders released.",
            {{"", &LockStats::released}});
     of.add("leaselock_cleanups_total", "Releases of unknown outcome that were settled.",
            {{"", &LockStats::cleanups}});

@@ -30,7 +30,7 @@ LockOptions lock_options(const Options& options, std::optional<milliseconds> wai
 
 // Whether the server is there, or may be soon.
 bool is_worth_the_wait(const std::error_code& why, const Options& options) {
-    // Whoever waits without end may have mistyped the URL.
+    // A wait without an end may be due to a mistyped URL.
     if (why == Errc::connect_failed) return options.wait.has_value();
     return why == Family::unavailable || why == Errc::command_timed_out ||
            why == Errc::connection_lost;

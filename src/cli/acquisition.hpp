@@ -1,4 +1,4 @@
-// Waits for a lock, and for what ends the wait; and lets go of it.
+// Waits for a lock, and for what ends the wait; and releases it.
 #pragma once
 
 #include <optional>
@@ -30,7 +30,7 @@ struct Acquired {
 };
 
 // For the main thread. A backend that is not there at first is waited for as long as the user says,
-// and told at once if he says nothing, or that nothing is waited for; one that is busy at first, or
+// and reported at once if no time is given, or none to wait; one that is busy at first, or
 // goes away later, is waited for. Throws LockNotAcquired, LockError, and LockLost
 // if it was taken away again at once.
 [[nodiscard]] Acquired acquire(Store& store, const Options& options, Ends& ends);

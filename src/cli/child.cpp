@@ -50,7 +50,7 @@ struct Becoming {
 [[noreturn]] void become(const Becoming& what, const Signals& signals,
                          const Terminal& terminal) noexcept {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    // Who has died before cannot be told of it.
+    // A process that has died before cannot be notified.
     if (::getppid() != what.parent) ::_exit(exit_code::cannot_run);
     if (what.own_group) {
         ::setpgid(0, 0);

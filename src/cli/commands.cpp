@@ -123,7 +123,7 @@ void add_acquisition(const Command& command) {
         ->type_name("CODE");
     app.add_flag("-v,--verbose", run.verbose,
                  "Say where the locks are, and for whom it waits; at a terminal a wait of more "
-                 "than 2s is told in any case");
+                 "than 2s is reported in any case");
     app.add_option("--metrics-file", run.metrics_file,
                    "Write metrics to this file at the end, for node_exporter's textfile collector")
         ->type_name("FILE");
@@ -214,7 +214,7 @@ void add_commands(CLI::App& app, Choice& choice) {
     add_key(wait);
     add_wait(wait);
     add_release(app, choice);
-    add_command(app, choice, Action::doctor, "doctor", "Look for what is amiss at the backend",
+    add_command(app, choice, Action::doctor, "doctor", "Look for what is wrong at the backend",
                 help::doctor);
     add_bench(app, choice);
     add_init(app, choice);

@@ -13,7 +13,7 @@ inline constexpr int lost = 79;          // the lock was lost while the command 
 inline constexpr int cannot_run = 126;   // as shells say it
 inline constexpr int not_found = 127;
 
-// Instead of an exit status: the program ends by that signal, so that whoever waits for it sees so.
+// Instead of an exit status: the program ends by that signal, so that its parent sees so.
 [[nodiscard]] constexpr int by_signal(int number) noexcept { return -number; }
 
 }  // namespace leaselock::cli::exit_code

@@ -58,7 +58,7 @@ inline constexpr const char* list = R"(Examples:
 inline constexpr const char* top =
     R"(Keys: q quit; s sort by the next column; r reverse; / filter by a part of the key or of the
 owner, Enter to take it, Esc to drop it; space look now. Where input or output is no terminal, and
-with --json, each look is printed behind the last one, without end but for --count. What the store
+with --json, each look is printed after the last one, without end but for --count. What the store
 does not tell is what was seen from one look to the next: grants at least, and waits since then.
 
 Examples:

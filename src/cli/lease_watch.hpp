@@ -35,7 +35,7 @@ class LeaseWatch {
         return {Step::terminate, left};
     }
 
-    // Whether the command was told to end, and whether it was killed.
+    // Whether the command was asked to end, and whether it was killed.
     [[nodiscard]] bool has_told() const noexcept { return phase_ != Phase::held; }
     [[nodiscard]] bool has_killed() const noexcept { return phase_ == Phase::killed; }
 

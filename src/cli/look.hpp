@@ -13,7 +13,7 @@
 
 namespace leaselock::cli {
 
-// What is told of a lock.
+// What is shown of a lock.
 [[nodiscard]] Record lock_record(const std::string& key, const LockInfo& info);
 
 [[nodiscard]] int status(Store& store, const Options& options);

@@ -44,7 +44,7 @@ int act(const Options& options) {
     return exit_code::usage;
 }
 
-// What a user can mend in what he has said.
+// What a user can mend in the call.
 bool is_usage(const std::error_code& code) {
     return code == Errc::invalid_key || code == Errc::invalid_option || code == Errc::invalid_url ||
            code == Errc::conflicting_use;

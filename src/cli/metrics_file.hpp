@@ -7,8 +7,8 @@
 
 namespace leaselock::cli {
 
-// Writes them when its scope is left, however it is left: whole or not at all, and whoever reads
-// the file meanwhile sees the old one or the new one. That it cannot be written is said on standard
+// Writes them when its scope is left, however it is left: whole or not at all, and a reader of
+// the file sees meanwhile the old one or the new one. That it cannot be written is said on standard
 // error, and changes nothing else. An empty path: nothing is written.
 class MetricsAtEnd {
   public:

@@ -151,8 +151,8 @@ void Run::look_at_command() {
     }
 }
 
-// It must not stand still with the lock unless somebody wants that: by Ctrl-Z, as a job of a shell,
-// or by a signal of his own.
+// It must not be paused with the lock unless somebody wants that: by Ctrl-Z, as a job of a shell,
+// or by a signal of the user.
 void Run::heed_stop(int number) {
     const bool wants_terminal = number == SIGTTIN || number == SIGTTOU;
     if (wants_terminal && terminal_.lend_to(child_.pid())) {

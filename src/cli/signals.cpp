@@ -26,7 +26,7 @@ sigset_t only(int number) {
 }  // namespace
 
 Signals::Signals(bool keep_job_control, std::initializer_list<int> also) {
-    // Whoever ignores SIGCHLD is not told how his children end.
+    // A process that ignores SIGCHLD does not learn how its children end.
     struct sigaction standard {};
     standard.sa_handler = SIG_DFL;
     checked(::sigaction(SIGCHLD, &standard, nullptr), "sigaction");

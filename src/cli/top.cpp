@@ -50,7 +50,7 @@ int status_of(const TopModel& model) {
 }
 
 // On a terminal. Looks are made on a thread of their own, so that a store that does not answer
-// keeps nobody from his keys.
+// blocks no key press.
 class Watch {
   public:
     Watch(Store& store, const Options& options, TopModel model, Signals& signals,
@@ -82,7 +82,7 @@ class Watch {
     int looks_ = 1;
     std::optional<int> status_{};
     std::future<Locks> answer_{};
-    std::unique_ptr<TopScreen> screen_;  // behind the answer: nobody waits for that on our screen
+    std::unique_ptr<TopScreen> screen_;  // after the answer: nobody waits for that on our screen
 };
 
 int Watch::until_the_end() {

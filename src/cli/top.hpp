@@ -7,7 +7,7 @@
 
 namespace leaselock::cli {
 
-// Gives the exit status. A store that is not there is told at once; one that goes away later is
+// Gives the exit status. A store that is not there is reported at once; one that goes away later is
 // waited for. Throws LockError at the first look, and std::system_error.
 [[nodiscard]] int top(Store& store, const Options& options);
 

@@ -1,8 +1,8 @@
 // The screen and the keys of `leaselock top`, by ncurses, which nobody else knows.
 //
 // Thread-safety: none. ncurses has handlers of its own for SIGINT, SIGTERM and SIGWINCH, which may
-// run at any time: whoever has a screen has them blocked and reads them. That for SIGTSTP is taken
-// away from it: whoever is to be stopped leaves the screen before.
+// run at any time: a process with a screen has them blocked and reads them. That for SIGTSTP is
+// taken away from it: a process that is to be stopped leaves the screen before.
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@ namespace leaselock::cli {
 
 class TopScreen {
   public:
-    // Nothing: standard input or output is no terminal, or none on which one can draw. Whoever is
-    // in the background is stopped until it is in front.
+    // Nothing: standard input or output is no terminal, or none on which one can draw. A thread
+    // that is in the background is stopped until it is in front.
     static std::unique_ptr<TopScreen> open();
     TopScreen(const TopScreen&) = delete;
     TopScreen& operator=(const TopScreen&) = delete;

@@ -1,4 +1,4 @@
-// A backend in front of another one that fails as it is told and keeps a record of what it was
+// A backend in front of another one that fails as the test says and keeps a record of what it was
 // asked. For tests of how a program, or leaselock itself, takes trouble that a real store makes
 // only by chance: an answer that never came, a command that ran unseen, a server that refuses.
 //
@@ -66,7 +66,7 @@ class FaultBackend final : public Backend {
         const std::lock_guard lock{mutex_};
         next_.push_back(fault);
     }
-    // All operations behind those of fail_next fail so, until heal().
+    // All operations after those of fail_next fail so, until heal().
     void fail_all(Fault fault) {
         const std::lock_guard lock{mutex_};
         all_ = fault;
@@ -76,7 +76,7 @@ class FaultBackend final : public Backend {
         next_.clear();
         all_.reset();
     }
-    // From now on no hand-off is told to those who wait, as if its message were lost; or it is
+    // From now on no waiter is notified of a hand-off, as if its message were lost; or it is
     // again.
     void lose_messages(bool lost = true) { loses_messages_ = lost; }
     // From now on nothing is done when it is submitted, but a moment later, after `hook` has run:

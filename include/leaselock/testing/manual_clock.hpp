@@ -1,4 +1,4 @@
-// A Clock for tests: its time stands still until somebody moves it. So a test of an hour takes no
+// A Clock for tests: its time does not move until the test moves it. So a test of an hour takes no
 // time, and what happens at which moment is not left to the scheduler.
 //
 // A thread that sleeps on it never sleeps by real time: it waits until another thread moves the
@@ -29,7 +29,7 @@ class ManualClock final : public Clock {
   public:
     enum class Sleep { blocking, self_advancing };
 
-    // Begins an hour behind the epoch, so that tests may look back a little.
+    // Begins an hour after the epoch, so that tests may look back a little.
     explicit ManualClock(Sleep sleep = Sleep::blocking) noexcept : sleep_{sleep} {}
 
     [[nodiscard]] time_point now() const noexcept override {
