@@ -19,9 +19,12 @@ class Outbox {
         });
         Batch& batch = found != batches_.end() ? *found : batches_.emplace_back(Batch{&backend});
         batch.operations.push_back(&operation);
+        ++size_;
     }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
     // Submits all of them.
     void send() noexcept {
+        size_ = 0;
         for (Batch& batch : batches_) {
             if (batch.operations.empty()) continue;
             batch.backend->submit(batch.operations);
@@ -37,6 +40,7 @@ class Outbox {
     };
 
     std::vector<Batch> batches_;
+    std::size_t size_ = 0;
 };
 
 }  // namespace leaselock::detail

@@ -16,6 +16,14 @@ constexpr std::chrono::milliseconds together{10};
 
 }  // namespace
 
+namespace {
+
+// Operations that leave in one write. With more the store would wait for us while we make them, and
+// we for it while it does them.
+constexpr std::size_t most_together = 32;
+
+}  // namespace
+
 bool Reactor::start(const std::shared_ptr<Reactor>& self) {
     const MutexLock lock{self->mutex_};
     if (self->thread_.joinable() || self->stopping_) return true;
@@ -124,6 +132,7 @@ void Reactor::run() noexcept {
             ready_.first = task->next_;
             if (ready_.first == nullptr) ready_.last = nullptr;
             advance(*task);
+            if (outbox_.size() >= most_together) submit();
         }
         submit();
         wait();

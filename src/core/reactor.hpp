@@ -1,5 +1,5 @@
 // The thread that drives what no thread blocks for: acquisitions and releases of coroutines and
-// callbacks. What its tasks want at the same time leaves in one write for each backend; each goes
+// callbacks. What its tasks want at the same time leaves in few writes for each backend; each goes
 // on when its own answer is there. A task's continuation, which is user code, runs on this thread
 // unless it says otherwise; so renewals, clean-up and losses have threads of their own.
 //
