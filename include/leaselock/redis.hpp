@@ -19,6 +19,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,8 @@ struct RedisOptions {
     // redis+unix:///path/to.sock[?db=n], with ?connect_timeout=1s&command_timeout=1s&spin=20us
     // &max_in_flight=1000, and the fields of TlsOptions (verify=on, verify=off). Percent-encoded
     // where need be.
+    // redis+cluster://[user[:password]@]host[:port][,host[:port]...], the same with rediss+cluster
+    // for TLS: some nodes of a Redis Cluster, which tell of all the others.
     std::string url = "redis://127.0.0.1:6379/0";
     // A name or an address, as it is: nothing in it is encoded or in brackets. And 1 to 65'535.
     std::string host{};
@@ -97,6 +100,10 @@ struct RedisOptions {
     // default 65'536.
     std::optional<int> max_in_flight{};
     TlsOptions tls{};
+    // For redis+cluster:// alone. Nodes that this host reaches by another address than the one that
+    // they announce, as behind a NAT or a proxy: announced -> real, host:port each. As a URL option
+    // node_addresses=10.0.0.1:6379=db1:7001,10.0.0.2:6379=db2:7002.
+    std::map<std::string, std::string> node_addresses{};
     // The clock of the managers that use the backend. Never null.
     std::shared_ptr<Clock> clock = boot_clock();
 };
@@ -119,7 +126,9 @@ namespace detail {
 #endif
 inline const bool knows_redis = register_scheme("redis:", "redis", redis_backend_of) &&
                                 register_scheme("rediss:", "redis", redis_backend_of) &&
-                                register_scheme("redis+unix:", "redis", redis_backend_of);
+                                register_scheme("redis+unix:", "redis", redis_backend_of) &&
+                                register_scheme("redis+cluster:", "redis", redis_backend_of) &&
+                                register_scheme("rediss+cluster:", "redis", redis_backend_of);
 #if defined(__clang__)
 #pragma clang diagnostic pop
 #endif

@@ -37,7 +37,8 @@ std::string directory_for(const std::string& url) {
 
 // Those that the command knows. What is wrong with the rest of a URL, a backend says.
 bool is_known(std::string_view url) {
-    constexpr std::string_view known[] = {"file:", "redis://", "rediss://", "redis+unix://",
+    constexpr std::string_view known[] = {"file:",         "redis://",         "rediss://",
+                                          "redis+unix://", "redis+cluster://", "rediss+cluster://",
                                           "hazelcast://"};
     return std::any_of(std::begin(known), std::end(known),
                        [&](std::string_view each) { return url.starts_with(each); });
@@ -52,7 +53,8 @@ std::shared_ptr<Backend> backend_for(const std::string& url,
     if (!is_known(url)) {
         throw UsageError(
             "the URL has no scheme that is known; allowed: file:/path, redis://host[:port][/db], "
-            "rediss://host[:port][/db], redis+unix:///path or "
+            "rediss://host[:port][/db], redis+unix:///path, "
+            "redis+cluster://host[:port][,host[:port]...] or "
             "hazelcast://host[:port][,host[:port]...][/cluster[/group]]");
     }
     return server_backend(url, words);

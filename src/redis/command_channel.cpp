@@ -7,6 +7,7 @@
 
 #include "redis/codec.hpp"
 #include "redis/hand_off_subscriber.hpp"
+#include "redis/slot_table.hpp"
 
 namespace leaselock::redis {
 namespace {
@@ -17,6 +18,12 @@ constexpr std::chrono::milliseconds idle{5};
 
 // Between two connections that are replaced because a right is missing.
 constexpr std::chrono::seconds between_logins{1};
+
+constexpr std::string_view node_of_a_cluster =
+    "; it is a node of a Redis Cluster, whose URL begins with redis+cluster:// or "
+    "rediss+cluster://";
+
+constexpr std::string_view asking_command = "*1\r\n$6\r\nASKING\r\n";
 
 // So many callers that wait are enough for the writer to let others run once before it writes.
 constexpr std::size_t crowd = 2;
@@ -57,14 +64,14 @@ CommandChannel::CommandChannel(ConnectionSettings settings, std::shared_ptr<Cloc
       subscriber_{subscriber},
       connection_{std::move(clock)} {}
 
-void CommandChannel::submit(std::span<Operation* const> operations,
-                            std::uint64_t subscription) noexcept {
+void CommandChannel::submit(std::span<Operation* const> operations, std::uint64_t subscription,
+                            bool asking) noexcept {
     // A thread that helps comes next, and needs nobody else.
     const Submitter submitter = operations.front()->submitter;
     mutex_.lock();
     for (Operation* const operation : operations) {
         try {
-            append(*operation, subscription);
+            append(*operation, subscription, asking);
         } catch (const std::bad_alloc&) {
             operation->fail(Errc::connect_failed, {});  // an empty text needs no memory
         }
@@ -77,7 +84,7 @@ void CommandChannel::submit(std::span<Operation* const> operations,
     unlock();
 }
 
-void CommandChannel::append(Operation& operation, std::uint64_t subscription) {
+void CommandChannel::append(Operation& operation, std::uint64_t subscription, bool asking) {
     const Clock::time_point now = operation.request.submitted;
     tidy(now);
     if (queue_.size() >= settings_.max_in_flight) {
@@ -89,6 +96,7 @@ void CommandChannel::append(Operation& operation, std::uint64_t subscription) {
     // An answer that nobody reads cannot ask for the script.
     queue_.push_back(
         {&operation, now + settings_.command_timeout, subscription, operation.request.unread});
+    queue_.back().asking = asking;
     last_use_ = now;
     if (!is_open() || retire_) return;
     try {
@@ -168,8 +176,16 @@ std::string_view CommandChannel::message_channel() const noexcept {
 
 void CommandChannel::write(Pending& pending) {
     const std::int64_t limit = not_after(pending);
-    append_request(out_, pending.operation->request, pending.whole_script, limit, message_channel(),
-                   pending.form);
+    const std::size_t before = out_.size();
+    try {
+        if (pending.asking) out_ += asking_command;
+        append_request(out_, pending.operation->request, pending.whole_script, limit,
+                       message_channel(), pending.form);
+    } catch (...) {
+        out_.resize(before);
+        throw;
+    }
+    pending.was_let_in = false;
     pending.operation->reply.not_after = std::max(pending.operation->reply.not_after, limit);
     pending.state = State::written;
 }
@@ -188,6 +204,7 @@ void CommandChannel::take_output(std::string& out) noexcept {
 // An operation stays in the queue until nothing more can throw: who is there when memory is out is
 // told that its outcome is unknown.
 void CommandChannel::settle(wire::ReplyView answer) {
+    if (queue_.front().asking && !std::exchange(queue_.front().was_let_in, true)) return;
     const Pending pending = queue_.front();
     if (pending.operation == nullptr) {
         queue_.pop_front();
@@ -220,6 +237,9 @@ void CommandChannel::settle(wire::ReplyView answer) {
     }
     if (operation.reply.outcome == Outcome::failed) {
         retire_ = retire_ || operation.reply.error == Errc::read_only;
+        if (!settings_.in_cluster && is_redirect(operation.reply.detail)) {
+            operation.reply.detail += node_of_a_cluster;
+        }
         operation.reply.detail.insert(0, settings_.name + ": ");
     }
     const bool out_of_step =

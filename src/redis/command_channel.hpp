@@ -55,7 +55,10 @@ class CommandChannel final : private engine::Channel {
 
     // As Backend says. What submit() finds no memory for is completed as unavailable. The listeners
     // are told by the subscription of the subscriber, as far as it lasts; 0: they are not.
-    void submit(std::span<Operation* const> operations, std::uint64_t subscription = 0) noexcept;
+    // `asking`: ASKING goes before each command, in the same write, so that a node of a cluster to
+    // which the slot is just moving does it.
+    void submit(std::span<Operation* const> operations, std::uint64_t subscription = 0,
+                bool asking = false) noexcept;
     void submit(Operation& operation) noexcept {
         Operation* const one = &operation;
         submit({&one, 1});
@@ -77,6 +80,8 @@ class CommandChannel final : private engine::Channel {
         State state = State::waiting;
         bool was_denied = false;  // on the connection before
         Form form = Form::common;
+        bool asking = false;
+        bool was_let_in = false;  // ASKING is answered
     };
     using Deadline = Clock::time_point;
 
@@ -95,7 +100,8 @@ class CommandChannel final : private engine::Channel {
     };
 
     // command_channel.cpp: the queue.
-    void append(Operation& operation, std::uint64_t subscription) LEASELOCK_REQUIRES(mutex_);
+    void append(Operation& operation, std::uint64_t subscription, bool asking)
+        LEASELOCK_REQUIRES(mutex_);
     // On which hand-offs are told; empty: on none.
     [[nodiscard]] std::string_view message_channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);

@@ -26,8 +26,9 @@ struct ConnectionSettings {
     std::shared_ptr<Locator> locator{};  // goes before `endpoint`
     Credentials credentials;
     std::function<Credentials()>
-        ask_credentials{};  // goes before `credentials`; may throw anything
-    std::string name;       // for messages: the URL without secrets
+        ask_credentials{};    // goes before `credentials`; may throw anything
+    std::string name;         // for messages: the URL without secrets
+    bool in_cluster = false;  // of which whoever uses the connection follows the redirects
     std::chrono::milliseconds connect_timeout;
     std::chrono::milliseconds command_timeout;
     std::chrono::microseconds spin{0};   // how long a lone caller looks before it sleeps

@@ -104,8 +104,10 @@ class Counters {
 }  // namespace
 
 void examine_counters(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock,
-                      std::string_view prefix, std::vector<Finding>& findings) {
-    const std::vector<std::string> names = counters_of(prefix);
+                      std::string_view prefix, std::vector<Finding>& findings,
+                      const std::function<bool(std::string_view)>& is_there) {
+    std::vector<std::string> names = counters_of(prefix);
+    if (is_there) std::erase_if(names, [&](const std::string& each) { return !is_there(each); });
     Counters counters{settings, clock};
     if (!counters.connect(*clock)) return;
     for (auto from = names.begin(); from != names.end();) {

@@ -108,6 +108,16 @@ void HandOffSubscriber::forget(Listener& listener) noexcept {
     if (found != listeners_.end() && *found == &listener) gone = listeners_.extract(found);
 }
 
+void HandOffSubscriber::look() noexcept {
+    const detail::MutexLock lock{mutex_};
+    for (Listener* const listener : listeners_) listener->look();
+}
+
+bool HandOffSubscriber::wants_driver() noexcept {
+    const detail::MutexLock lock{mutex_};
+    return is_open() && driver_ == nullptr && !reading_ && !listeners_.empty();
+}
+
 void HandOffSubscriber::attend() noexcept {
     if (!is_open()) return connect_if_wanted();
     if (reading_) return attend_at(clock()->now() + moment);

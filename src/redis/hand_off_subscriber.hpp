@@ -61,6 +61,11 @@ class HandOffSubscriber final : private engine::Channel {
     void listen(Listener& listener) noexcept;
     void forget(Listener& listener) noexcept;
 
+    // A message may have been missed by each listener.
+    void look() noexcept;
+
+    // Whether a thread that waits could become the driver, for listeners that there are.
+    [[nodiscard]] bool wants_driver() noexcept;
     // As Backend says: the thread becomes the driver, if there is none.
     [[nodiscard]] bool sleep_until(Clock::time_point until, Waker& waker) noexcept;
 

@@ -4,6 +4,7 @@
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,6 +18,9 @@
 
 namespace leaselock::redis {
 
+// Completes an operation whose key Redis cannot do. False: it can.
+[[nodiscard]] bool refuse_key(Operation& operation) noexcept;
+
 class Node {
   public:
     explicit Node(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock,
@@ -29,13 +33,12 @@ class Node {
     void submit(std::span<Operation* const> operations) noexcept {
         commands_.submit(operations, subscriber_.enlist(operations));
     }
-    void submit(Operation& operation) noexcept {
+    // `asking`: to a node of a cluster that is given the slot just now (CommandChannel::submit).
+    void submit(Operation& operation, bool asking = false) noexcept {
         Operation* const one = &operation;
-        if (operation.request.repeated) {
-            other_commands_.submit(operation);
-        } else {
-            submit({&one, 1});
-        }
+        const std::uint64_t subscription =
+            operation.request.repeated ? 0 : subscriber_.enlist({&one, 1});
+        commands_of(operation).submit({&one, 1}, subscription, asking);
     }
     bool help(Operation& operation, Clock::time_point until) noexcept {
         return commands_of(operation).help(operation, until);
@@ -45,6 +48,9 @@ class Node {
     bool sleep_until(Clock::time_point until, Waker& waker) noexcept {
         return subscriber_.sleep_until(until, waker);
     }
+    [[nodiscard]] bool wants_driver() noexcept { return subscriber_.wants_driver(); }
+    // All who listen shall poll.
+    void look() noexcept { subscriber_.look(); }
 
   private:
     // For an operation that is under way.

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <fmt/core.h>
+#include <map>
 
 #include "wire/url.hpp"
 
@@ -58,6 +59,37 @@ int parsed_number(std::string_view name, std::string_view text) {
     if (error == std::errc{} && stop == end) return value;
     throw LockError(Errc::invalid_url, fmt::format("URL option {} is wrong, allowed are 1 to {}",
                                                    name, most_in_flight));
+}
+
+NodeAddress parsed_address(const std::string& text) {
+    const bool is_plain = !text.empty() && text.find_first_of("/@?#") == std::string::npos;
+    if (is_plain) {
+        try {
+            const wire::Url url = wire::parse_url("redis://" + text);
+            return {url.host, url.port};
+        } catch (const LockError&) {
+        }
+    }
+    throw LockError(Errc::invalid_option,
+                    "node_addresses has what is no address; allowed: host, host:port, [IPv6]:port");
+}
+
+// "announced:port=real:port,..."
+std::map<std::string, std::string> parsed_addresses(std::string_view text) {
+    std::map<std::string, std::string> addresses;
+    std::optional<std::string_view> rest = text;
+    while (rest) {
+        std::string_view announced = *rest;
+        rest = wire::cut(announced, ',');
+        const auto real = wire::cut(announced, '=');
+        if (!real || announced.empty() ||
+            !addresses.emplace(std::string(announced), std::string(*real)).second) {
+            throw LockError(Errc::invalid_url,
+                            "URL option node_addresses is wrong, allowed is "
+                            "announced:port=real:port, each announced one once, with ',' between");
+        }
+    }
+    return addresses;
 }
 
 // The URL speaks where the field is silent.
@@ -151,13 +183,16 @@ RedisOptions merged(const wire::Url& url, RedisOptions options) {
             fill(options.command_timeout, parsed_time(name, value, "1ms to 1h, as in 250ms or 2s"));
         } else if (name == "spin") {
             fill(options.spin, parsed_time(name, value, "0us to 1ms, as in 20us"));
+        } else if (name == "node_addresses" && url.cluster) {
+            if (options.node_addresses.empty()) options.node_addresses = parsed_addresses(value);
         } else if (name == "max_in_flight") {
             fill(options.max_in_flight, parsed_number(name, value));
         } else {
             throw LockError(Errc::invalid_url,
                             fmt::format("URL option {} is not known, allowed are connect_timeout, "
                                         "command_timeout, spin, max_in_flight, verify, ca_file, "
-                                        "ca_dir, cert_file, key_file and server_name",
+                                        "ca_dir, cert_file, key_file and server_name; with "
+                                        "redis+cluster also node_addresses",
                                         shown(name)));
         }
     }
@@ -171,6 +206,9 @@ wire::Url placed(wire::Url url, const RedisOptions& options) {
     const bool is_set = !options.host.empty() || options.port.has_value();
     if (is_set && !url.unix_path.empty()) {
         throw LockError(Errc::invalid_option, "host or port is set beside a redis+unix: URL");
+    }
+    if (is_set && url.cluster) {
+        throw LockError(Errc::invalid_option, "host or port is set beside a redis+cluster: URL");
     }
     if (options.host.find_first_of(std::string_view{"/@[] \0\r\n", 8}) != std::string::npos) {
         throw LockError(Errc::invalid_option,
@@ -198,12 +236,31 @@ std::function<Credentials()> asking(const RedisOptions& options, int database) {
 
 }  // namespace
 
+bool is_cluster(const RedisOptions& options) { return wire::parse_url(options.url).cluster; }
+
+ClusterSettings cluster_settings_of(const RedisOptions& given) {
+    ClusterSettings settings;
+    settings.common = settings_of(given);
+    settings.name = settings.common.name;
+    const wire::Url url = wire::parse_url(given.url);
+    for (const wire::HostPort& each : url.hosts) settings.seeds.push_back({each.host, each.port});
+    for (const auto& [announced, real] : merged(url, given).node_addresses) {
+        settings.addresses.emplace(parsed_address(announced), parsed_address(real));
+    }
+    return settings;
+}
+
 ConnectionSettings settings_of(const RedisOptions& given) {
     if (given.clock == nullptr) {
         throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
     }
     const wire::Url url = placed(wire::parse_url(given.url), given);
     const RedisOptions options = merged(url, given);
+    if (!options.node_addresses.empty() && !url.cluster) {
+        throw LockError(
+            Errc::invalid_option,
+            "node_addresses is set, allowed with redis+cluster and rediss+cluster only");
+    }
     wire::Url shown_url = url;
     shown_url.password = options.password;
     return {

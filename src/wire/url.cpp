@@ -14,7 +14,9 @@
 namespace leaselock::wire {
 namespace {
 
-constexpr std::string_view schemes = "redis://..., rediss://... or redis+unix://...";
+constexpr std::string_view schemes =
+    "redis://..., rediss://..., redis+unix://..., redis+cluster://... or rediss+cluster://...";
+constexpr std::uint16_t redis_port = 6379;
 constexpr std::string_view digits = "0123456789";
 constexpr std::string_view alphanumeric =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -32,6 +34,12 @@ std::string encode(std::string_view text, std::string_view kept) {
     });
 }
 
+std::string shown(const HostPort& where) {
+    const bool is_ipv6 = where.host.find(':') != std::string::npos;
+    const std::string host = encode(where.host, "-._:");
+    return (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(where.port);
+}
+
 class UrlParser {
   public:
     Url parse(std::string_view text) {
@@ -41,8 +49,9 @@ class UrlParser {
         }
         const std::string_view scheme = text.substr(0, scheme_end);
         const bool is_unix = scheme == "redis+unix";
-        url_.tls = scheme == "rediss";
-        if (!is_unix && !url_.tls && scheme != "redis") {
+        url_.cluster = scheme == "redis+cluster" || scheme == "rediss+cluster";
+        url_.tls = scheme.starts_with("rediss");
+        if (!is_unix && !url_.cluster && scheme != "rediss" && scheme != "redis") {
             fail("scheme " + named(scheme) + "is unknown", schemes);
         }
         std::string_view rest = text.substr(scheme_end + 3);
@@ -61,8 +70,15 @@ class UrlParser {
         const std::optional<std::string_view> query = cut(rest, '?');
         if (is_unix) {
             read_unix_path(host_and_port, rest);
+        } else if (url_.cluster) {
+            read_hosts(host_and_port, redis_port);
+            if (rest.size() > 1 && rest != "/0") {
+                fail("database is wrong", "0, since a cluster has no other");
+            }
         } else {
-            read_host_and_port(host_and_port);
+            HostPort where = host_and_port_of(host_and_port, redis_port);
+            url_.host = std::move(where.host);
+            url_.port = where.port;
             if (rest.size() > 1) read_database(rest.substr(1));
         }
         if (query) read_options(*query, is_unix);
@@ -109,7 +125,22 @@ class UrlParser {
         return authority.substr(at + 1);
     }
 
-    void read_host_and_port(std::string_view text) {
+    // One or more, with commas between.
+    void read_hosts(std::string_view text, std::uint16_t default_port) {
+        std::optional<std::string_view> rest = text;
+        while (rest) {
+            std::string_view item = *rest;
+            rest = cut(item, ',');
+            HostPort where = host_and_port_of(item, default_port);
+            if (std::find(url_.hosts.begin(), url_.hosts.end(), where) != url_.hosts.end()) {
+                fail("host is given twice", "each host and port once");
+            }
+            url_.hosts.push_back(std::move(where));
+        }
+    }
+
+    HostPort host_and_port_of(std::string_view text, std::uint16_t default_port) const {
+        HostPort where{.host = {}, .port = default_port};
         std::optional<std::string_view> port;
         std::string_view host = text;
         if (text.starts_with('[')) {
@@ -117,7 +148,7 @@ class UrlParser {
             if (!behind || (!behind->empty() && !behind->starts_with(':'))) {
                 fail("host is not an IPv6 address in brackets", "[address] or [address]:port");
             }
-            read_ipv6(host.substr(1));
+            where.host = ipv6_of(host.substr(1));
             if (!behind->empty()) port = behind->substr(1);
         } else {
             port = cut(host, ':');
@@ -128,16 +159,17 @@ class UrlParser {
             if (!has_only(host, alphanumeric, "-._")) {
                 fail("host has a byte that none may have", "letters, digits, '-', '.', '_'");
             }
-            url_.host = host;
+            where.host = host;
         }
         if (port) {
-            url_.port = static_cast<std::uint16_t>(number("port is wrong", *port, 1, 65535));
+            where.port = static_cast<std::uint16_t>(number("port is wrong", *port, 1, 65535));
         }
+        return where;
     }
 
     // An interface may follow, as in fe80::1%25eth0.
-    void read_ipv6(std::string_view text) {
-        const std::string decoded = decode("host", text);
+    std::string ipv6_of(std::string_view text) const {
+        std::string decoded = decode("host", text);
         std::string_view address = decoded;
         const std::optional<std::string_view> interface = cut(address, '%');
         in6_addr unused{};
@@ -145,7 +177,7 @@ class UrlParser {
             (interface && (interface->empty() || !has_only(*interface, alphanumeric, "-._")))) {
             fail("host is not an IPv6 address", "an IPv6 address in the brackets");
         }
-        url_.host = decoded;
+        return decoded;
     }
 
     void read_unix_path(std::string_view host, std::string_view path) {
@@ -215,7 +247,10 @@ std::optional<std::string_view> cut(std::string_view& text, char separator) noex
 Url parse_url(std::string_view text) { return UrlParser{}.parse(text); }
 
 std::string masked(const Url& url) {
-    std::string out = url.tls ? "rediss://" : url.unix_path.empty() ? "redis://" : "redis+unix://";
+    std::string out = url.tls ? "rediss" : "redis";
+    if (url.cluster) out += "+cluster";
+    if (!url.unix_path.empty()) out += "+unix";
+    out += "://";
     // A user alone is of no use to Redis: it was meant as the password.
     if (!url.password.empty()) {
         out += encode(url.username, "-._~") + ":***@";
@@ -224,10 +259,10 @@ std::string masked(const Url& url) {
     }
     const std::string database = std::to_string(url.database);
     if (!url.unix_path.empty()) return out + encode(url.unix_path, "-._~/") + "?db=" + database;
-    const bool is_ipv6 = url.host.find(':') != std::string::npos;
-    const std::string host = encode(url.host, "-._:");
-    return out + (is_ipv6 ? '[' + host + ']' : host) + ':' + std::to_string(url.port) + '/' +
-           database;
+    if (url.hosts.empty()) return out + shown({url.host, url.port}) + '/' + database;
+    for (const HostPort& each : url.hosts)
+        out += (&each == url.hosts.data() ? "" : ",") + shown(each);
+    return out;
 }
 
 std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {

@@ -1,6 +1,8 @@
-// The text that says where a server is: `redis://[user[:password]@]host[:port][/db][?a=b&c=d]` and
-// `redis+unix://[user[:password]@]/path/to.sock[?db=2&a=b]`; `rediss://` is `redis://` over TLS.
-// User, password, path and options may be percent-encoded; IPv6 stands in brackets.
+// The text that says where a server is: `redis://[user[:password]@]host[:port][/db][?a=b&c=d]`,
+// `redis+unix://[user[:password]@]/path/to.sock[?db=2&a=b]` and
+// `redis+cluster://[user[:password]@]host[:port],host[:port]`; `rediss` in the place of `redis` is
+// the same over TLS. User, password, path and options may be percent-encoded; IPv6 stands in
+// brackets.
 //
 // Used by whoever makes a backend from a URL. No password is ever part of an error's text.
 //
@@ -17,11 +19,21 @@
 
 namespace leaselock::wire {
 
+struct HostPort {
+    std::string host;  // without brackets
+    std::uint16_t port = 0;
+
+    friend bool operator==(const HostPort&, const HostPort&) = default;
+};
+
 struct Url {
     bool tls = false;
-    std::string host;  // without brackets; empty if unix_path is set
+    std::string host;  // without brackets; empty if unix_path or `hosts` is set
     std::uint16_t port = 6379;
     std::string unix_path;  // empty if host is set
+    // Some nodes of a cluster, each once; empty for other schemes.
+    std::vector<HostPort> hosts{};
+    bool cluster = false;
     std::string username;
     std::string password;
     int database = 0;

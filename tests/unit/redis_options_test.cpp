@@ -133,5 +133,51 @@ TEST(RedisSettings, NameShowsTheUserWhereThereIsAPassword) {
               "redis://app:***@h:6379/0");
 }
 
+TEST(RedisClusterSettings, HaveTheNodesOfTheUrl) {
+    const ClusterSettings settings = cluster_settings_of(
+        {.url =
+             "redis+cluster://u:p@h1,h2:7001?command_timeout=3s&node_addresses=a:1=b:2,[::1]=c"});
+    EXPECT_TRUE(is_cluster({.url = "redis+cluster://h1"}));
+    EXPECT_FALSE(is_cluster({.url = "redis://h1"}));
+    const std::vector<NodeAddress> seeds{{"h1", 6379}, {"h2", 7001}};
+    EXPECT_EQ(settings.seeds, seeds);
+    EXPECT_EQ(settings.common.command_timeout, 3s);
+    EXPECT_EQ(settings.common.credentials.password, "p");
+    const std::map<NodeAddress, NodeAddress> addresses{{{"a", 1}, {"b", 2}},
+                                                       {{"::1", 6379}, {"c", 6379}}};
+    EXPECT_EQ(settings.addresses, addresses);
+    const ConnectionSettings node = settings.of(NodeAddress{"h3", 7003});
+    EXPECT_EQ(node.endpoint.host, "h3");
+    EXPECT_EQ(node.endpoint.port, 7003);
+    EXPECT_EQ(node.credentials.username, "u");
+    EXPECT_TRUE(mentions(node.name, "h3:7003")) << node.name;
+    EXPECT_FALSE(mentions(node.name, ":p@")) << node.name;
+}
+
+TEST(RedisClusterSettings, RefuseWhatIsNotForThem) {
+    EXPECT_TRUE(mentions(refusal({.url = "redis+cluster://h", .host = "db"}, Errc::invalid_option),
+                         "redis+cluster"));
+    EXPECT_TRUE(mentions(refusal({.url = "redis+cluster://h", .port = 1}, Errc::invalid_option),
+                         "redis+cluster"));
+    EXPECT_TRUE(mentions(
+        refusal({.url = "redis://h", .node_addresses = {{"a", "b"}}}, Errc::invalid_option),
+        "node_addresses"));
+    EXPECT_TRUE(
+        mentions(refusal({.url = "redis://h?node_addresses=a=b"}, Errc::invalid_url), "not known"));
+    for (const char* const wrong : {"", "a", "=b", "a=b,", "a=b,a=c"}) {
+        EXPECT_TRUE(
+            mentions(refusal({.url = std::string("redis+cluster://h?node_addresses=") + wrong},
+                             Errc::invalid_url),
+                     "node_addresses"))
+            << wrong;
+    }
+    for (const char* const wrong : {"a:0", "a:x", "a b", "u@a", "a/1"}) {
+        EXPECT_THROW((void)cluster_settings_of(
+                         {.url = "redis+cluster://h", .node_addresses = {{"a", wrong}}}),
+                     LockError)
+            << wrong;
+    }
+}
+
 }  // namespace
 }  // namespace leaselock::redis

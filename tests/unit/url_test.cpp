@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <leaselock/error.hpp>
@@ -196,6 +197,38 @@ TEST(Url, MaskedShowsWhereAndWhoButNoSecret) {
     EXPECT_EQ(masked(parse_url("rediss://:sesame@h")), "rediss://:***@h:6379/0");
     EXPECT_EQ(masked(parse_url("redis+unix://:sesame@/run/a%20b.sock?db=2")),
               "redis+unix://:***@/run/a%20b.sock?db=2");
+}
+
+TEST(Url, OfAClusterHasSomeOfItsNodes) {
+    const Url url = parse_url("redis+cluster://app:secret@h1,h2:7001,[::1]:7002?a=b");
+    EXPECT_TRUE(url.cluster);
+    EXPECT_FALSE(url.tls);
+    const std::vector<HostPort> hosts{{"h1", 6379}, {"h2", 7001}, {"::1", 7002}};
+    EXPECT_EQ(url.hosts, hosts);
+    EXPECT_EQ(url.username, "app");
+    EXPECT_EQ(url.password, "secret");
+    EXPECT_EQ(url.options.size(), 1U);
+    EXPECT_EQ(masked(url), "redis+cluster://app:***@h1:6379,h2:7001,[::1]:7002");
+    EXPECT_TRUE(parse_url("rediss+cluster://h/0").tls);
+    EXPECT_EQ(parse_url("rediss+cluster://h/").hosts.size(), 1U);
+    EXPECT_FALSE(parse_url("redis://h").cluster);
+}
+
+TEST(Url, OfAClusterIsRefusedWithPartAndWhatIsAllowed) {
+    const std::vector<std::pair<std::string, std::string>> wrong{
+        {"redis+cluster://", "host is empty"},
+        {"redis+cluster://h,", "host is empty"},
+        {"redis+cluster://,h", "host is empty"},
+        {"redis+cluster://h,h", "given twice"},
+        {"redis+cluster://h,h:6379", "given twice"},
+        {"redis+cluster://h:0", "port is wrong"},
+        {"redis+cluster://h/1", "database is wrong"},
+        {"redis+cluster://h/name", "database"},
+        {"redis+clusters://h", "scheme"},
+        {"redis://h,i", "host has a byte"}};
+    for (const auto& [text, part] : wrong) {
+        EXPECT_NE(error_of(text).find(part), std::string::npos) << text << ": " << error_of(text);
+    }
 }
 
 TEST(Duration, HasDigitsAndAUnit) {

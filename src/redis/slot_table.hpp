@@ -1,0 +1,94 @@
+// Which node of a Redis Cluster serves which hash slot, as the nodes tell it, and where one says
+// that a command has to go instead. Replies in, values out: no socket, no policy.
+//
+// Thread-safety: plain values.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "redis/hash_slot.hpp"
+#include "wire/reply.hpp"
+
+namespace leaselock::redis {
+
+struct NodeAddress {
+    std::string host;
+    std::uint16_t port = 0;
+
+    friend auto operator<=>(const NodeAddress&, const NodeAddress&) = default;
+};
+// host:port, [host]:port for IPv6.
+[[nodiscard]] std::string to_string(const NodeAddress& address);
+
+// A node as the cluster has it: another one at the same address has another id.
+struct ClusterNode {
+    NodeAddress address;
+    std::string id;
+
+    friend bool operator==(const ClusterNode&, const ClusterNode&) = default;
+};
+
+// Whom a node's answer is read for.
+struct AnswerOf {
+    const NodeAddress& asked;  // a node that does not know its own address leaves it out
+    // Where a node is that announces the first address. Others are where they say.
+    const std::map<NodeAddress, NodeAddress>& addresses;
+};
+
+// That another node has the slot (MOVED), or that this one command is to be tried there (ASK).
+struct Redirect {
+    bool asking = false;
+    std::uint16_t slot = 0;
+    NodeAddress to;
+};
+// Empty: the error is no redirect that can be read.
+[[nodiscard]] std::optional<Redirect> decode_redirect(std::string_view error, const AnswerOf& of);
+// By its first word.
+[[nodiscard]] bool is_redirect(std::string_view error) noexcept;
+
+class SlotTable {
+  public:
+    using Index = std::uint16_t;
+    static constexpr Index nowhere = 0xffff;
+    static constexpr std::size_t slots = last_slot + 1;
+
+    // Of the answer to CLUSTER SLOTS. Empty: it is none, or no slot is served.
+    [[nodiscard]] static std::optional<SlotTable> decode(wire::ReplyView answer,
+                                                         const AnswerOf& of);
+    // Adds masters without a slot, and replicas, from the answer to CLUSTER SHARDS. What is none is
+    // left alone.
+    void add_members(wire::ReplyView answer, const AnswerOf& of, bool tls);
+
+    [[nodiscard]] const std::vector<ClusterNode>& nodes() const noexcept { return nodes_; }
+    // Which of the nodes that is; nowhere: none.
+    [[nodiscard]] Index find(const NodeAddress& address) const noexcept;
+    [[nodiscard]] Index find(const ClusterNode& node) const noexcept;
+    // The master of a slot; nowhere: none serves it.
+    [[nodiscard]] Index owner(std::uint16_t slot) const noexcept { return owners_.at(slot); }
+    void move(std::uint16_t slot, Index node) noexcept { owners_.at(slot) = node; }
+
+    // Those that serve a slot, in the order of their slots.
+    [[nodiscard]] std::vector<Index> masters() const;
+    [[nodiscard]] std::size_t unserved() const noexcept;
+    // How many replicas a master has.
+    [[nodiscard]] std::size_t replicas(Index master) const noexcept { return replicas_.at(master); }
+
+  private:
+    SlotTable() { owners_.fill(nowhere); }
+    Index add(const ClusterNode& node);
+    [[nodiscard]] bool add_range(wire::ReplyView range, const AnswerOf& of);
+
+    std::vector<ClusterNode> nodes_;
+    std::vector<std::size_t> replicas_;  // of each of the nodes
+    std::array<Index, slots> owners_{};
+};
+
+}  // namespace leaselock::redis

@@ -1,0 +1,23 @@
+// Goal: the backend for a Redis Cluster keeps the contract of a backend, as the least-privilege
+// user, in plain and over TLS. Method: the conformance suite, with a real cluster of six nodes that
+// all cases share.
+#include <memory>
+
+#include <leaselock/testing/conformance.hpp>
+
+#include "redis_cluster/cluster_fixture.hpp"
+
+namespace leaselock::testing {
+namespace {
+
+LEASELOCK_CONFORMANCE_SUITE(ClusterConformance, [] { return std::make_unique<ClusterFixture>(); });
+LEASELOCK_LINK_CONFORMANCE_SUITE(ClusterLink, [] { return std::make_unique<ClusterFixture>(); });
+LEASELOCK_ASYNC_CONFORMANCE_SUITE(ClusterAsyncConformance,
+                                  [] { return std::make_unique<ClusterFixture>(); });
+LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(ClusterAsyncLink,
+                                       [] { return std::make_unique<ClusterFixture>(); });
+LEASELOCK_ASYNC_CONFORMANCE_SUITE(ClusterTlsConformance,
+                                  [] { return std::make_unique<ClusterFixture>(true); });
+
+}  // namespace
+}  // namespace leaselock::testing
