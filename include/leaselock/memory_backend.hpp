@@ -18,7 +18,6 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +29,7 @@
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/text_hash.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 
 namespace leaselock {
@@ -120,8 +120,9 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     };
     static constexpr std::size_t shard_count = 64;
 
-    static Key hashed(std::string_view key) noexcept {
-        return {key, std::hash<std::string_view>{}(key)};
+    // Its address is another one in each process.
+    Key hashed(std::string_view key) const noexcept {
+        return {key, detail::text_hash(key, reinterpret_cast<std::uintptr_t>(this))};
     }
     // The top bits choose the shard: the map in it uses the others.
     Shard& shard_of(const Key& key) noexcept { return (*shards_)[(key.hash >> 48U) % shard_count]; }

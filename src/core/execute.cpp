@@ -10,8 +10,7 @@ Clock::time_point execute(Clock& clock, Backend& backend, Operation& operation,
                           const std::stop_token& stop) noexcept {
     BlockingCall call{operation};
     backend.submit(operation);
-    if (operation.done()) {
-        call.finish(backend, clock);
+    if (call.is_over()) {
         check_reply(operation);
         return operation.request.submitted;
     }

@@ -1,17 +1,17 @@
 #include "core/local_queue.hpp"
 
-#include <functional>
 #include <utility>
+
+#include <leaselock/detail/text_hash.hpp>
 
 namespace leaselock::detail {
 
 LocalQueue::Shard& LocalQueue::shard_of(std::string_view key) noexcept {
-    return shards_[std::hash<std::string_view>{}(key) % shard_count];
+    return shards_[text_hash(key) % shard_count];
 }
 
 LocalQueue::Ticket*& LocalQueue::list_of(Shard& shard, std::string_view key) noexcept {
-    return shard
-        .contenders[std::hash<std::string_view>{}(key) / shard_count % shard.contenders.size()];
+    return shard.contenders[text_hash(key) / shard_count % shard.contenders.size()];
 }
 
 LocalQueue::Ticket* LocalQueue::contender(Shard& shard, const Backend* backend,

@@ -1,9 +1,8 @@
 #include "core/template_counts.hpp"
 
-#include <cstdint>
-#include <cstring>
 #include <memory>
 
+#include <leaselock/detail/text_hash.hpp>
 #include <leaselock/detail/utf8.hpp>
 #include <leaselock/lock_options.hpp>
 
@@ -15,21 +14,6 @@ bool can_be_label(std::string_view text) noexcept {
            text.find('\0') == std::string_view::npos && is_utf8(text);
 }
 
-// Eight bytes at a time, for it is part of each acquisition; there are few templates, and they are
-// the program's own.
-std::size_t hash_of(std::string_view text) noexcept {
-    constexpr std::uint64_t odd = 0x9E3779B97F4A7C15U;
-    std::uint64_t hash = text.size();
-    std::uint64_t word = 0;
-    for (; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
-        std::memcpy(&word, text.data(), sizeof word);
-        hash = (hash ^ word) * odd;
-    }
-    word = 0;
-    std::memcpy(&word, text.data(), text.size());
-    return ((hash ^ word) * odd) >> 32U;
-}
-
 }  // namespace
 
 TemplateTable::~TemplateTable() {
@@ -37,7 +21,7 @@ TemplateTable::~TemplateTable() {
 }
 
 TemplateTable::Slot& TemplateTable::slot_of(std::string_view key_template) noexcept {
-    for (std::size_t i = hash_of(key_template);; ++i) {
+    for (std::size_t i = text_hash(key_template);; ++i) {
         Slot& slot = slots_[i % slots_.size()];
         const TemplateCounts* const counts = slot.load(std::memory_order_acquire);
         if (counts == nullptr || counts->key_template == key_template) return slot;

@@ -72,5 +72,20 @@ TEST(KeyRule, IsAskedOfTheKeyWithItsPrefix) {
     EXPECT_NE(refusal(open, "{a"), "");
 }
 
+TEST(KeyRule, FindsABraceWhereverItIs) {
+    for (std::size_t size = 1; size <= 40; ++size) {
+        const std::string plain(size, 'y');  // of which a bit or two make a brace
+        EXPECT_EQ(detail::key_fault(plain), "");
+        for (std::size_t at = 0; at < size; ++at) {
+            std::string key = plain;
+            key[at] = '}';
+            EXPECT_NE(detail::key_fault(key), "") << key;
+            if (at + 1 == size) continue;
+            key[at] = key[at + 1] = '{';
+            EXPECT_NE(detail::key_fault(key), "") << key;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace leaselock

@@ -56,6 +56,9 @@ class BlockingCall final : private Completion {
         while (!is_completed()) clock.sleep_until(Clock::time_point::max(), waker_);
     }
 
+    // Whether nobody touches the operation any more. Else finish() has to be called.
+    [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_acquire); }
+
   private:
     // The flag is the last thing that is touched.
     void completed(Operation& /*operation*/) noexcept override {
@@ -65,7 +68,7 @@ class BlockingCall final : private Completion {
     // What is done is completed at once: for that moment it is not worth to sleep.
     [[nodiscard]] bool is_completed() const noexcept {
         if (!operation_.done()) return false;
-        while (!is_over_.load(std::memory_order_acquire)) std::this_thread::yield();
+        while (!is_over()) std::this_thread::yield();
         return true;
     }
 
