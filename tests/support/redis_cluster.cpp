@@ -167,31 +167,36 @@ void RedisCluster::restart(std::size_t node) {
     read_nodes();
 }
 
-void RedisCluster::move_slot(std::uint16_t slot, std::size_t to) {
-    const std::string number = std::to_string(slot);
-    const std::string to_id = id(to);
-    std::size_t from = nodes_.size();
+std::size_t RedisCluster::other_master(std::size_t than) {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        if (i == to) continue;
-        try {
-            command(i, {"CLUSTER", "SETSLOT", number, "MIGRATING", to_id});
-            from = i;
-            break;
-        } catch (const std::runtime_error&) {
-            continue;  // not the owner
-        }
+        if (i != than && command(i, {"ROLE"}).starts_with("master")) return i;
     }
-    if (from == nodes_.size()) fail_cluster("nobody has slot " + number);
+    fail_cluster("there is one master alone");
+}
+
+void RedisCluster::begin_move(std::uint16_t slot, std::size_t from, std::size_t to) {
+    const std::string number = std::to_string(slot);
     command(to, {"CLUSTER", "SETSLOT", number, "IMPORTING", id(from)});
+    command(from, {"CLUSTER", "SETSLOT", number, "MIGRATING", id(to)});
+}
+
+void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to) {
+    const std::string number = std::to_string(slot);
+    const std::string port = std::to_string(nodes_.at(to).tls_port);
     for (;;) {
         std::istringstream keys{command(from, {"CLUSTER", "GETKEYSINSLOT", number, "10"})};
         std::string key;
-        if (!std::getline(keys, key) || key.empty()) break;
+        if (!std::getline(keys, key) || key.empty()) return;
         do {
-            command(from, {"MIGRATE", "127.0.0.1", std::to_string(nodes_.at(to).port), key, "0",
-                           "20000"});
+            command(from, {"MIGRATE", "127.0.0.1", port, key, "0", "20000"});
         } while (std::getline(keys, key));
     }
+}
+
+// A key that came after the others had gone is at the target already.
+void RedisCluster::end_move(std::uint16_t slot, std::size_t from, std::size_t to) {
+    const std::string number = std::to_string(slot);
+    const std::string to_id = id(to);
     command(to, {"CLUSTER", "SETSLOT", number, "NODE", to_id});
     command(from, {"CLUSTER", "SETSLOT", number, "NODE", to_id});
 }

@@ -51,8 +51,18 @@ class RedisCluster {
     // Starts a node that was killed, and waits until the cluster is whole.
     void restart(std::size_t node);
 
-    // All keys of the slot, and then the slot, go to that node, which is a master.
-    void move_slot(std::uint16_t slot, std::size_t to);
+    // The three steps of a slot to another master: from the first on a key that is not there is
+    // asked for at `to`, then the keys go, then the slot.
+    void begin_move(std::uint16_t slot, std::size_t from, std::size_t to);
+    void move_keys(std::uint16_t slot, std::size_t from, std::size_t to);
+    void end_move(std::uint16_t slot, std::size_t from, std::size_t to);
+    void move_slot(std::uint16_t slot, std::size_t from, std::size_t to) {
+        begin_move(slot, from, to);
+        move_keys(slot, from, to);
+        end_move(slot, from, to);
+    }
+    // Some master but that one.
+    [[nodiscard]] std::size_t other_master(std::size_t than);
 
   private:
     std::string ask(std::size_t node, const std::vector<std::string>& arguments);
