@@ -89,16 +89,17 @@ TEST_F(ClusterFaultTest, LockIsRenewedAndReleasedInEachStepOfAMove) {
 TEST_F(ClusterFaultTest, NewLockIsGrantedOnceItsSlotHasMoved) {
     LockManager locks = manager_of_cluster(60s);
     ASSERT_TRUE(locks.acquire(key("0"))) << "the table is known";
-    cluster().command(to_, {"CONFIG", "RESETSTAT"});
+    cluster().command(from_, {"CONFIG", "RESETSTAT"});
     cluster().begin_move(slot_, from_, to_);
     std::atomic<bool> granted{false};
     std::thread acquirer{[&] {
-        const auto lock = locks.acquire(key("new"));
+        std::error_code error;
+        const auto lock = locks.acquire(key("new"), {.ttl = 5min}, error);
         granted = lock.has_value();
     }};
     EXPECT_TRUE(poll_until(
         [&] {
-            return cluster().command(to_, {"INFO", "errorstats"}).find("TRYAGAIN") !=
+            return cluster().command(from_, {"INFO", "errorstats"}).find("TRYAGAIN") !=
                    std::string::npos;
         },
         30s));
@@ -117,7 +118,8 @@ TEST_F(ClusterFaultTest, WaiterGetsTheLockThatWasReleasedAfterItsSlotHadMoved) {
     ASSERT_TRUE(held);
     std::atomic<bool> granted{false};
     std::thread waiter{[&] {
-        const auto lock = others.acquire(key("0"), {.wait_timeout = 60s});
+        std::error_code error;
+        const auto lock = others.acquire(key("0"), {.wait_timeout = 60s}, error);
         granted = lock.has_value();
     }};
     EXPECT_TRUE(poll_until([&] { return locks.inspect(key("0")).waiting == 1; }));
