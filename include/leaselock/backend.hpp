@@ -171,7 +171,8 @@ enum class Outcome : std::uint8_t {
     free,      // inspect
     renewed,   // renew
     released,  // release
-    lost,      // renew, release: the token does not hold the key
+    lost,      // renew, release: the token does not hold the key. error: session_expired if that is
+               // since all that was acquired by one session with the store has ended together
     failed,    // error, detail
 };
 
@@ -183,7 +184,7 @@ struct Reply {
     bool told = false;  // and is notified of hand-offs, from before this was sent; else look() says
                         // from when on
     bool deaths_told = false;                // and so is the end of a holder that did not release
-    Errc error = Errc::unexpected_reply;     // why, where it failed
+    Errc error = Errc::unexpected_reply;     // why, where it failed, or is lost
     bool in_part = false;                    // it failed, and may have done a part before
     std::uint64_t fencing_token = 0;         // at least the key's last; 0: none
     std::chrono::milliseconds remaining{0};  // of the holder's lease

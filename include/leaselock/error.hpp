@@ -68,8 +68,9 @@ enum class Errc : int {
     protocol_error = 403,     // the answer cannot be read, or is none that the request can have
     unexpected_reply = 404,   // the answer is an error that is not listed here
     // lost
-    lost = 501,        // the lease ended, or the lock is not ours any more
-    fenced_off = 502,  // the resource has seen a later holder's fencing token, or this is none
+    lost = 501,             // the lease ended, or the lock is not ours any more
+    fenced_off = 502,       // the resource has seen a later holder's fencing token, or this is none
+    session_expired = 503,  // the session with the store has ended, and with it all its locks
 };
 
 // The families of the codes: the hundreds of the value.
@@ -153,10 +154,11 @@ class LEASELOCK_EXPORT LockLost : public Error {
         expired,   // the lease ended before a renewal was answered, or at its max_hold
         taken,     // the store has it no more as ours, or the manager has ended
         fenced,    // a resource has seen the token of a later holder
+        session_expired,  // the session with the store has ended, and with it all its locks
     };
 
     explicit LockLost(std::string_view key);
-    // `ago`: how long it has been lost.
+    // `ago`: how long it has been lost. Errc::session_expired for that cause, else Errc::lost.
     LockLost(std::string_view key, Cause cause, std::chrono::milliseconds ago);
     // Errc::fenced_off: `token` was refused by a resource that has seen `newest`.
     LockLost(std::uint64_t token, std::uint64_t newest);

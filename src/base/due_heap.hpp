@@ -23,6 +23,8 @@ class DueHeap {
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
     [[nodiscard]] Item& first() const noexcept { return *entries_.front().item; }
     [[nodiscard]] Item& last() const noexcept { return *entries_.back().item; }
+    // In no order, below size(). What is moved forward leaves behind only such as came before it.
+    [[nodiscard]] Item& at(std::size_t place) const noexcept { return *entries_[place].item; }
     // When the first one is due; never, if there is none.
     [[nodiscard]] Clock::time_point due() const noexcept {
         return empty() ? Clock::time_point::max() : entries_.front().due;

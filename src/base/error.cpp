@@ -49,6 +49,7 @@ const char* text(Errc code) noexcept {
         case Errc::unexpected_reply: return "unexpected answer";
         case Errc::lost: return "the lock is lost";
         case Errc::fenced_off: return "fenced off";
+        case Errc::session_expired: return "the session with the store has ended";
     }
     return "unknown leaselock error";
 }
@@ -94,7 +95,8 @@ std::errc nearest(Errc code) noexcept {
         case Errc::protocol_error:
         case Errc::unexpected_reply: return std::errc::protocol_error;
         case Errc::lost:
-        case Errc::fenced_off: return std::errc::owner_dead;
+        case Errc::fenced_off:
+        case Errc::session_expired: return std::errc::owner_dead;
     }
     return std::errc{};
 }
@@ -145,6 +147,7 @@ std::string_view words(LockLost::Cause cause) {
         case LockLost::Cause::not_held: return "it is not held here";
         case LockLost::Cause::expired: return "its lease ended";
         case LockLost::Cause::taken: return "the store has it no more as ours";
+        case LockLost::Cause::session_expired: return "its session with the store has ended";
         case LockLost::Cause::fenced: break;
     }
     return "it was fenced off";
@@ -181,7 +184,7 @@ LockLost::LockLost(std::string_view key)
     : Error(make_error_code(Errc::lost), fmt::format("lock '{}'", key)) {}
 
 LockLost::LockLost(std::string_view key, Cause cause, std::chrono::milliseconds ago)
-    : Error(make_error_code(Errc::lost),
+    : Error(make_error_code(cause == Cause::session_expired ? Errc::session_expired : Errc::lost),
             fmt::format("lock '{}' lost {} ms ago: {}", key, ago.count(), words(cause))),
       cause_{cause},
       ago_{ago} {}

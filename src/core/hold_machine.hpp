@@ -32,6 +32,12 @@ namespace leaselock::detail {
     return reply.ttl.count() == 0 ? asked : std::min(reply.ttl, asked);
 }
 
+// By what a lock was lost that `reply`, to a renewal or release, says is not ours.
+[[nodiscard]] constexpr Errc reason_of_loss(const Reply& reply) noexcept {
+    const bool is_session = reply.outcome == Outcome::lost && reply.error == Errc::session_expired;
+    return is_session ? Errc::session_expired : Errc::lost;
+}
+
 // What a lock was granted by.
 struct Grant {
     std::uint64_t fencing_token = 0;
@@ -66,6 +72,10 @@ class HoldMachine {
     // is left of the lease is over: then the answer is late, and it is to be renewed by another
     // way.
     [[nodiscard]] Step step(Clock::time_point now) noexcept;
+    // There is reason to doubt that it is ours: it is renewed now, if it is renewed at all.
+    void hurry(Clock::time_point now) noexcept {
+        if (plan_.renews) due_ = std::min(due_, now);
+    }
     // The answer to a renewal for `ttl` that was submitted at `sent`.
     Verdict replied(const Reply& reply, Clock::time_point sent, std::chrono::milliseconds ttl,
                     Clock::time_point now) noexcept;

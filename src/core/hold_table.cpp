@@ -65,6 +65,7 @@ HoldTable::Until HoldTable::take_out(Lease& lease, Clock::time_point now) noexce
 // An answer that came after the deadline says nothing: the lease may have run out on the way.
 bool HoldTable::lost_before(Lease& lease, const Reply& release, Clock::time_point now) noexcept {
     if (release.outcome != Outcome::lost && release.error != Errc::corrupt) return false;
+    if (reason_of_loss(release) == Errc::session_expired) hurry(lease.backend(), now);
     Shard& shard = shards_[lease.hold.shard];
     const MutexLock lock{shard.mutex};
     const HoldState before = std::exchange(lease.hold.state, HoldState::over);
@@ -73,9 +74,9 @@ bool HoldTable::lost_before(Lease& lease, const Reply& release, Clock::time_poin
     return true;
 }
 
-void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept {
+void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now, Errc reason) noexcept {
     lease.hold.state = HoldState::lost;
-    lease.lose(now);
+    lease.lose(now, reason);
     shard.heap.remove(lease);
     LockStats& stats = stats_of(shard, lease);
     ++stats.lost;
@@ -86,6 +87,7 @@ void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept
 void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
     due.renew.reserve(room);
     due.lost.reserve(most_lost);
+    if (ended_ != nullptr) hurry(*std::exchange(ended_, nullptr), now);
     for (Shard& shard : shards_) {
         const MutexLock lock{shard.mutex};
         while (!shard.heap.empty() && due.lost.size() < most_lost) {
@@ -121,6 +123,19 @@ Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
     return &lease;
 }
 
+void HoldTable::hurry(const Backend& backend, Clock::time_point now) noexcept {
+    for (Shard& shard : shards_) {
+        const MutexLock lock{shard.mutex};
+        for (std::size_t i = 0; i < shard.heap.size(); ++i) {
+            Lease& lease = shard.heap.at(i);
+            if (&lease.backend() != &backend) continue;
+            lease.hold.machine.hurry(now);
+            sort_in(shard, lease);
+        }
+    }
+    ring_for(now);
+}
+
 std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
     Shard& shard = shards_[lease.hold.shard];
     const MutexLock lock{shard.mutex};
@@ -139,14 +154,14 @@ Clock::time_point HoldTable::plan_look() noexcept {
     return next;
 }
 
-Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, Clock::time_point before,
-                          Clock::time_point now) noexcept {
+Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, const Reply& reply,
+                          Clock::time_point before, Clock::time_point now) noexcept {
     const Clock::time_point after = lease.hold.machine.deadline();
     if (verdict == Verdict::renewed && !lease.move_deadline(before, after)) {
         verdict = Verdict::lost;  // somebody has seen it over
     }
     if (verdict == Verdict::lost) {
-        lose(shard, lease, now);
+        lose(shard, lease, now, reason_of_loss(reply));
     } else {
         sort_in(shard, lease);
     }
@@ -156,13 +171,18 @@ Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, Clock::ti
 Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_point now) noexcept {
     Shard& shard = shards_[lease.hold.shard];
     const Request& asked = renewal.request;
+    if (reason_of_loss(renewal.reply) == Errc::session_expired) {
+        // Once for all of a store that are answered together.
+        if (ended_ != nullptr && ended_ != &lease.backend()) hurry(*ended_, now);
+        ended_ = &lease.backend();
+    }
     const MutexLock lock{shard.mutex};
     // The answer came behind its release, or its loss: it has nothing to say any more.
     if (lease.hold.state != HoldState::held) return Verdict::unknown;
     const Clock::time_point before = lease.hold.machine.deadline();
     const Verdict verdict = settle(
         shard, lease, lease.hold.machine.replied(renewal.reply, asked.submitted, asked.ttl, now),
-        before, now);
+        renewal.reply, before, now);
     if (verdict == Verdict::renewed) ++stats_of(shard, lease).renewed;
     if (verdict == Verdict::unknown) ++stats_of(shard, lease).renewals_failed;
     return verdict;
@@ -198,11 +218,12 @@ std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewa
         verdict =
             settle(shard, lease,
                    lease.hold.machine.extended(renewal.reply, asked.submitted, asked.ttl, now),
-                   before, now);
+                   renewal.reply, before, now);
         if (verdict == Verdict::renewed) ++stats_of(shard, lease).renewed;
         due = lease.hold.machine.due();
     }
     ring_for(due);
+    if (reason_of_loss(renewal.reply) == Errc::session_expired) hurry(lease.backend(), now);
     return verdict;
 }
 

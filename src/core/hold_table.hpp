@@ -89,17 +89,20 @@ class HoldTable {
         shard.heap.move(lease, lease.hold.machine.due());
     }
     [[nodiscard]] Lease* lose_last(Shard& shard, Clock::time_point now) noexcept;
-    void lose(Shard& shard, Lease& lease, Clock::time_point now) noexcept
+    void lose(Shard& shard, Lease& lease, Clock::time_point now, Errc reason = Errc::lost) noexcept
         LEASELOCK_REQUIRES(shard.mutex);
     HoldMachine::Verdict settle(Shard& shard, Lease& lease, HoldMachine::Verdict verdict,
-                                Clock::time_point before, Clock::time_point now) noexcept
-        LEASELOCK_REQUIRES(shard.mutex);
+                                const Reply& reply, Clock::time_point before,
+                                Clock::time_point now) noexcept LEASELOCK_REQUIRES(shard.mutex);
+    // A session with that store has ended: all that is held there is to be renewed now.
+    void hurry(const Backend& backend, Clock::time_point now) noexcept;
     void ring_for(Clock::time_point due) noexcept;
 
     Alarm& alarm_;
     std::atomic<Clock::rep> next_look_{Clock::time_point::max().time_since_epoch().count()};
     std::array<Shard, shard_count> shards_;
     TemplateTable templates_;
+    const Backend* ended_ = nullptr;  // the LeaseTask's: whose session has ended, by a renewal
 };
 
 }  // namespace leaselock::detail

@@ -80,7 +80,8 @@ bool Lease::held() const noexcept { return left() > Clock::duration::zero(); }
 
 milliseconds Lease::remaining() const noexcept { return std::chrono::floor<milliseconds>(left()); }
 
-void Lease::lose(Clock::time_point now) noexcept {
+void Lease::lose(Clock::time_point now, Errc reason) noexcept {
+    session_expired_.store(reason == Errc::session_expired, std::memory_order_relaxed);
     const Clock::rep at = now.time_since_epoch().count();
     const Clock::rep until = deadline_.load(std::memory_order_acquire);
     if (until != over) lost_at_.store(until <= at ? until : -at, std::memory_order_relaxed);
@@ -91,8 +92,12 @@ LockLost Lease::loss() const {
     const Clock::rep at = lost_at_.load(std::memory_order_relaxed);
     if (at == 0 || is_released_ || origin_.is_copied()) return LockLost{key()};
     const Clock::time_point when{Clock::duration{std::abs(at)}};
-    return {key(), at > 0 ? LockLost::Cause::expired : LockLost::Cause::taken,
-            std::chrono::floor<milliseconds>(clock_->now() - when)};
+    LockLost::Cause cause = LockLost::Cause::expired;
+    if (at < 0) {
+        cause = session_expired_.load(std::memory_order_relaxed) ? LockLost::Cause::session_expired
+                                                                 : LockLost::Cause::taken;
+    }
+    return {key(), cause, std::chrono::floor<milliseconds>(clock_->now() - when)};
 }
 
 bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept {

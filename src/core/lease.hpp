@@ -97,8 +97,9 @@ class Lease {
     // Moves the deadline. False: it is over already, and stays so.
     bool move_deadline(Clock::time_point from, Clock::time_point to) noexcept;
     void end() noexcept { deadline_.store(over, std::memory_order_release); }
-    // It ends by a loss, at `now`, if nobody has seen its deadline pass before.
-    void lose(Clock::time_point now) noexcept;
+    // It ends by a loss, at `now`, if nobody has seen its deadline pass before. `reason`: lost, or
+    // session_expired.
+    void lose(Clock::time_point now, Errc reason) noexcept;
     // Of a lease that is held no more: why, and since when.
     [[nodiscard]] LockLost loss() const;
 
@@ -200,6 +201,7 @@ class Lease {
     mutable std::atomic<Clock::rep> deadline_{over};
     // When it was lost: by its deadline, or, negative, before that. 0: it was not.
     mutable std::atomic<Clock::rep> lost_at_{0};
+    std::atomic<bool> session_expired_{false};  // it was lost by that
     Clock::time_point granted_at_{};
     Clock::time_point keep_until_{};
     std::int64_t owed_until_ = 0;

@@ -100,7 +100,7 @@ void LeaseTask::first_answer(Lease& lease, const Reply& reply) noexcept {
     if (reply.outcome == Outcome::released) return;
     const Clock::time_point now = clock_.now();
     if (!table_.lost_before(lease, reply, now)) return;
-    tell(notifier_, &Observer::on_lost, lease, Errc::lost, now);
+    tell(notifier_, &Observer::on_lost, lease, reason_of_loss(reply), now);
     tell_ended_after_loss(notifier_, lease, now);
 }
 
@@ -115,7 +115,7 @@ HoldMachine::Verdict LeaseTask::extended(Lease& lease, const Operation& renewal)
     const auto verdict = table_.extended(lease, renewal, now);
     if (verdict == HoldMachine::Verdict::lost) {
         lease.add_owner();
-        tell_lost(lease, Errc::lost, now);
+        tell_lost(lease, reason_of_loss(renewal.reply), now);
     } else if (verdict == HoldMachine::Verdict::renewed) {
         tell(notifier_, &Observer::on_renewed, lease, {}, now);
     }
@@ -303,7 +303,7 @@ void LeaseTask::judge(Lease& lease, Operation& renewal, Clock::time_point now) n
         case HoldMachine::Verdict::renewed:
             tell(notifier_, &Observer::on_renewed, lease, {}, now);
             break;
-        case HoldMachine::Verdict::lost: tell_lost(lease, Errc::lost, now); return;
+        case HoldMachine::Verdict::lost: tell_lost(lease, reason_of_loss(reply), now); return;
         case HoldMachine::Verdict::unknown:
             if (reply.outcome == Outcome::failed) {
                 tell(notifier_, &Observer::on_error, lease, reply.error, now);

@@ -52,6 +52,7 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     Uuid call{};                         // of its newest try, or of its wait
     bool is_open = false;                // the try was not answered: the next is a copy of it
     bool is_held = false;
+    bool has_expired = false;  // it was held until its session ended, and nobody has heard of that
     std::uint64_t fence = 0;
     Clock::time_point lease_ends{};
 
@@ -78,7 +79,7 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     [[nodiscard]] Clock::time_point next_due() const noexcept;
     // Whether it has nothing at the cluster, and wants nothing.
     [[nodiscard]] bool is_idle() const noexcept {
-        return !(is_open || is_held || is_parked || is_leaving || pending > 0);
+        return !(is_open || is_held || has_expired || is_parked || is_leaving || pending > 0);
     }
 };
 

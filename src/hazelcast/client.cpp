@@ -84,7 +84,7 @@ void Client::drive_all(Time now) {
 
 void Client::acquire(Pending& pending, Time now) {
     Claimant& claimant = *pending.claimant;
-    claimant.is_leaving = false;
+    claimant.is_leaving = claimant.has_expired = false;
     if (!is_ready_ || !has_fresh_session(claimant, now)) return;
     if (unlocking_.contains(claimant.lock)) {
         waits_for_unlock_ = true;
@@ -111,7 +111,7 @@ void Client::renew(Pending& pending, Time now) {
     if (pending.claimant == nullptr) pending.claimant = find(request.key, request.token);
     const ClaimantPtr& claimant = pending.claimant;
     if (claimant == nullptr || !claimant->is_held || claimant->is_leaving) {
-        pending.operation->reply.outcome = Outcome::lost;
+        lose(pending, claimant.get());
         return finish(pending);
     }
     if (!is_ready_) return;
@@ -142,8 +142,8 @@ void Client::release(Pending& pending, Time now) {
         return set_due(*claimant);
     }
     if (!read_stranger(request.token, session, thread)) {
+        lose(pending, claimant.get());
         if (claimant != nullptr) drop(*claimant);
-        pending.operation->reply.outcome = Outcome::lost;
         pending.operation->reply.store_time = microseconds_of(now);
         return finish(pending);
     }
@@ -153,6 +153,14 @@ void Client::release(Pending& pending, Time now) {
              ask_unlock(out, correlation, *group_, lock_name(request.key),
                         {session, thread, new_call()});
          });
+}
+
+void Client::lose(Pending& pending, Claimant* claimant) noexcept {
+    Reply& reply = pending.operation->reply;
+    reply.outcome = Outcome::lost;
+    if (claimant == nullptr || !claimant->has_expired) return;
+    reply.error = Errc::session_expired;
+    drop(*claimant);
 }
 
 // It is completed by the thread that takes it out.

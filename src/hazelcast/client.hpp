@@ -122,6 +122,7 @@ class Client {
     void release(Pending& pending, Time now);
     void look(Pending& pending, std::string_view lock, Time now);
     void finish(Pending& pending) noexcept;
+    void lose(Pending& pending, Claimant* claimant) noexcept;
     void fail(Pending& pending, Errc error, std::string_view why) noexcept;
     void give_up(Pending& pending, Errc error, std::string_view why, Time now) noexcept;
     void fail_waiting(Errc error, std::string_view why) noexcept;
@@ -159,6 +160,7 @@ class Client {
     void unlock_is_over(Claimant& claimant) noexcept;
     void settle(const ClaimantPtr& claimant, Time now);
     void drop(Claimant& claimant) noexcept;
+    void expire(Claimant& claimant) noexcept;
     void tidy(Claimant& claimant) noexcept;
     void set_due(Claimant& claimant);
     void tend(const ClaimantPtr& claimant, Time now);

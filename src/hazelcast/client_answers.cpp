@@ -216,6 +216,9 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     const bool is_over = error.is(Fault::session_expired);
     if (is_over && call.session != nullptr) end_session(call.session, now);
     if (call.what == Ask::unlock && (is_over || error.is(Fault::not_owner))) {
+        if (is_over && call.pending != nullptr) {
+            call.pending->operation->reply.error = Errc::session_expired;
+        }
         unlocked(call, false, now);
     }
     if (is_over && (call.session != nullptr || call.what == Ask::unlock)) {
@@ -327,7 +330,7 @@ void Client::looked(Call& call, const Ownership& owner, Time now) {
         reply.fencing_token = owner.fence;
         granted(claimant, owner.fence, now);
     } else if (request.verb == Verb::renew) {
-        reply.outcome = Outcome::lost;
+        lose(pending, &claimant);
         claimant.is_held = false;
         tidy(claimant);
     } else {

@@ -40,7 +40,7 @@ void Client::drop(Claimant& claimant) noexcept {
     claimant.has_due = false;
     attach(claimant, nullptr);
     claimant.is_open = claimant.is_held = claimant.is_parked = false;
-    claimant.is_leaving = claimant.is_unlocking = false;
+    claimant.is_leaving = claimant.is_unlocking = claimant.has_expired = false;
     claimant.lease_ends = claimant.late_until = {};
     claimant.listener = nullptr;
     if (claimant.pending > 0) return;
@@ -53,6 +53,14 @@ void Client::drop(Claimant& claimant) noexcept {
     }
     const auto found = claimants_.find(claimant.id);
     if (found != claimants_.end() && found->second.get() == &claimant) claimants_.erase(found);
+}
+
+// Its next renewal, or its release, is told why it is lost.
+void Client::expire(Claimant& claimant) noexcept {
+    attach(claimant, nullptr);
+    claimant.is_held = claimant.is_open = false;
+    claimant.has_expired = true;
+    tidy(claimant);
 }
 
 // For a moment at which nothing may be thrown: without memory it is kept for longer than it need
@@ -135,7 +143,11 @@ void Client::end_session(const SessionPtr& session, Time /*now*/) noexcept {
         Claimant& claimant = *each++->second;
         if (claimant.session != session) continue;
         if (claimant.is_parked && claimant.listener != nullptr) (void)claimant.listener->look();
-        drop(claimant);
+        if (claimant.is_held && !claimant.is_leaving) {
+            expire(claimant);
+        } else {
+            drop(claimant);
+        }
     }
 }
 

@@ -56,6 +56,7 @@ constexpr Row table[] = {
     {Errc::unexpected_reply, 404, Family::unknown, std::errc::protocol_error},
     {Errc::lost, 501, Family::lost, std::errc::owner_dead},
     {Errc::fenced_off, 502, Family::lost, std::errc::owner_dead},
+    {Errc::session_expired, 503, Family::lost, std::errc::owner_dead},
 };
 constexpr Family families[] = {Family::contended, Family::refused, Family::unavailable,
                                Family::unknown, Family::lost};

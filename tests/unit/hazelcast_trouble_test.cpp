@@ -206,6 +206,7 @@ TEST(HazelcastTrouble, EndOfTheSessionIsTheEndOfAllItsLocks) {
         Question renewal{Verb::renew, n, n == 1 ? "key" : "c"};
         world.submit(renewal);
         EXPECT_EQ(renewal.reply().outcome, Outcome::lost);
+        EXPECT_EQ(renewal.reply().error, Errc::session_expired);
     }
     EXPECT_TRUE(world.asked().empty());
     Question next{Verb::acquire, 4};
@@ -223,6 +224,7 @@ TEST(HazelcastTrouble, ReleaseByAnEndedSessionIsLostAndHoldsNobodyUp) {
     world.submit(next);
     EXPECT_TRUE(world.refuse(world.ask(Ask::unlock), 85));
     EXPECT_EQ(release.reply().outcome, Outcome::lost);
+    EXPECT_EQ(release.reply().error, Errc::session_expired);
     EXPECT_EQ(world.open_session(), 2U);
     EXPECT_TRUE(world.answer(world.ask(Ask::try_lock), 43));
     EXPECT_EQ(next.reply().outcome, Outcome::granted);
@@ -297,6 +299,37 @@ TEST(HazelcastTrouble, RestartOfAllMembersLosesAll) {
     Question renewal{Verb::renew, 1};
     world.submit(renewal);
     EXPECT_EQ(renewal.reply().outcome, Outcome::lost);
+    EXPECT_EQ(renewal.reply().error, Errc::session_expired);
+}
+
+TEST(HazelcastTrouble, ReleaseAfterTheEndOfItsSessionIsToldWhyOnce) {
+    World world;
+    world.acquire_first(1, 42);
+    world.disconnect();
+    world.connect(2);
+    (void)world.asked();
+    Question release{Verb::release, 1};
+    world.submit(release);
+    EXPECT_EQ(release.reply().outcome, Outcome::lost);
+    EXPECT_EQ(release.reply().error, Errc::session_expired);
+    Question again{Verb::release, 1};
+    world.submit(again);
+    EXPECT_EQ(again.reply().outcome, Outcome::lost);
+    EXPECT_NE(again.reply().error, Errc::session_expired);
+    EXPECT_TRUE(world.asked().empty());
+}
+
+// Nobody asks for it: it is forgotten at the end of its lease.
+TEST(HazelcastTrouble, HoldOfAnEndedSessionIsForgottenAtTheEndOfItsLease) {
+    World world;
+    world.acquire_first(1, 42);
+    world.disconnect();
+    world.connect(2);
+    (void)world.asked();
+    EXPECT_LT(world.client.due(), Clock::time_point::max());
+    world.pass(11s);
+    EXPECT_EQ(world.client.due(), Clock::time_point::max());
+    EXPECT_TRUE(world.asked().empty());
 }
 
 TEST(HazelcastTrouble, LeaseThatIsNotRenewedIsUnlocked) {
