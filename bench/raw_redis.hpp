@@ -120,10 +120,7 @@ class Raw : private Pipeline {
         return number_behind(text, "used_cpu_user:") + number_behind(text, "used_cpu_sys:");
     }
 
-  private:
-    static void expect(bool ok) {
-        if (!ok) throw std::runtime_error("unexpected answer");
-    }
+  protected:
     Answer command(const std::vector<std::string>& words) {
         append(words);
         return next();
@@ -131,6 +128,11 @@ class Raw : private Pipeline {
     std::string info(const char* section) {
         const Answer answer = command({"INFO", section});
         return {answer->str, answer->len};
+    }
+
+  private:
+    static void expect(bool ok) {
+        if (!ok) throw std::runtime_error("unexpected answer");
     }
     std::string load(const char* script) { return command({"SCRIPT", "LOAD", script})->str; }
 
