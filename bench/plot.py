@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 
 WIDTH, HEIGHT = 420, 260  # of a panel
-LEFT, RIGHT, TOP, BOTTOM = 56, 16, 34, 44
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 34, 44
 COLOURS = ("#1b6ca8", "#c05621", "#2f855a", "#805ad5")
 
 
 def nice_top(value):
-    """The least of 1, 2, 2.5, 5 times a power of ten that is not below."""
+    """A round number that is not below."""
     if value <= 0:
         return 1
     power = 10 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= value)
+    return next(step * power for step in (1, 2, 3, 4, 5, 8, 10) if step * power >= value)
 
 
 def number(value):

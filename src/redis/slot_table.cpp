@@ -13,7 +13,7 @@ constexpr std::size_t most_nodes = 4096;  // a cluster has 1000 at most
 constexpr std::size_t longest_host = 255;
 
 template <class Number>
-bool parse(std::string_view text, Number& number) noexcept {
+bool parse_number(std::string_view text, Number& number) noexcept {
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     return !text.empty() && error == std::errc{} && stop == end;
@@ -84,11 +84,12 @@ std::optional<Redirect> decode_redirect(std::string_view error, const AnswerOf& 
     if (!is_redirect(error)) return std::nullopt;
     Redirect redirect;
     redirect.asking = cut_word(error) == "ASK";
-    const bool has_slot = parse(cut_word(error), redirect.slot) && redirect.slot <= last_slot;
+    const bool has_slot =
+        parse_number(cut_word(error), redirect.slot) && redirect.slot <= last_slot;
     const std::string_view to = cut_word(error);
     const std::size_t colon = to.rfind(':');
     std::uint16_t port = 0;
-    if (!has_slot || colon == std::string_view::npos || !parse(to.substr(colon + 1), port)) {
+    if (!has_slot || colon == std::string_view::npos || !parse_number(to.substr(colon + 1), port)) {
         return std::nullopt;
     }
     auto address = located(to.substr(0, colon), port, of);
