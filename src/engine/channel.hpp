@@ -37,14 +37,13 @@ class Channel : private Engine::Task {
   public:
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
+    // The owner's destructor has called end_connecting() and leave_engine().
+    ~Channel() override = default;
 
   protected:
     // The pauses between two attempts to connect grow from the first to the longest.
     Channel(std::shared_ptr<Clock> clock, std::chrono::milliseconds first_pause,
             std::chrono::milliseconds longest_pause);
-    // The owner's destructor has called end_connecting() and leave_engine().
-    ~Channel() override = default;
-
     // What the owner does when the channel calls it.
 
     // Always the same one. Used with nothing locked, by one thread that sends, by that which
