@@ -1,8 +1,7 @@
 // Locks with asio's completion tokens, for programs on asio or Boost.Asio 1.74 or newer:
 //
 //     auto lock = co_await leaselock::async_acquire(locks, "task:42", {}, use_awaitable);
-//
-//     co_await leaselock::async_release(*lock, use_awaitable);
+//     if (lock) co_await leaselock::async_release(*lock, use_awaitable);
 //     bool open = co_await leaselock::async_wait(latch, use_awaitable);
 //
 // Optional: nothing else of leaselock includes it, and no library is linked for it. It uses what

@@ -13,9 +13,8 @@
 // observers are notified (Observer::on_ended_after_loss). Where the caller has to know, the form
 // with a body throws LockLost at its end, as with_lock does:
 //
-//     return WITH_DISTRIBUTED_LOCK(locks_, "stock-update-{{productId}}", {.wait = true}, productId)
-//     {
-//         return db_.decrement(productId, quantity);
+//     return WITH_DISTRIBUTED_LOCK(locks_, "stock-{{id}}", {.wait = true}, id) {
+//         return db_.decrement(id, quantity);
 //     };
 //
 // Before what cannot be undone: auto guard = LEASELOCK_GUARD(..), and guard.ensure().

@@ -17,8 +17,7 @@
 // calls, whose thread may help, and by coroutines, for all of which one thread does. The suite
 // above asks by blocking calls; the same by async_acquire and async_release is
 //
-//     LEASELOCK_ASYNC_CONFORMANCE_SUITE(MyStoreAsync, [] { return std::make_unique<MyFixture>();
-//     });
+//     LEASELOCK_ASYNC_CONFORMANCE_SUITE(Async, [] { return std::make_unique<MyFixture>(); });
 //
 // which leaves out the cases that ask the backend itself, in which there is nothing to wait for by
 // a coroutine. A store behind a link derives from LinkFixture and has two further lines of the same
