@@ -30,8 +30,8 @@ using leaselock::support::HazelcastCluster;
 using Microseconds = std::chrono::duration<double, std::micro>;
 constexpr int rounds = 1500;
 
-template <class Step>
-double median_of(const Step& step) {
+template <class Action>
+double median_of(const Action& step) {
     std::vector<double> times;
     for (int i = 0; i < rounds; ++i) {
         const auto begin = std::chrono::steady_clock::now();

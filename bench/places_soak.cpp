@@ -24,7 +24,7 @@
 #include <leaselock/leaselock.hpp>
 #include <leaselock/redis.hpp>
 
-#include "support/lease_watch.hpp"
+#include "support/lease_meter.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
 #include "support/weather_proxy.hpp"
@@ -81,8 +81,8 @@ class World {
         }};
     }
     // The leases at a place in trouble are left out, as is the one whose file is occupied.
-    [[nodiscard]] LeaseWatch healthy(Trouble trouble) const {
-        LeaseWatch watch;
+    [[nodiscard]] LeaseMeter healthy(Trouble trouble) const {
+        LeaseMeter watch;
         for (const auto& [name, lock] : held_) {
             const bool is_hit =
                 trouble == Trouble::occupied ? name == "files/0" : name.rfind("server/", 0) == 0;
@@ -129,10 +129,10 @@ class World {
 bool soak(const Kind& kind, std::chrono::seconds time) {
     World world;
     world.begin(kind.trouble);
-    LeaseWatch watch = world.healthy(kind.trouble);
+    LeaseMeter watch = world.healthy(kind.trouble);
     int lost = 0;
     double least = 1;
-    for (const LeaseWatch::Lease& lease : watch.watch(time)) {
+    for (const LeaseMeter::Lease& lease : watch.watch(time)) {
         least = std::min(least, lease.least);
         lost += lease.is_lost ? 1 : 0;
     }

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 enum class Who : std::uint8_t { holder, waiter };
 
-struct Step {
+struct CheckStep {
     Verb verb;
     const char* name;
     Who who;
@@ -32,20 +32,21 @@ constexpr Claim whole = Claim::permits(2, 2);
 // while somebody waits, who may get the lock by that or not; and once more, since to release what
 // is not ours may need other rights.
 constexpr std::array steps{
-    Step{Verb::acquire, "acquire", Who::holder, 10s, Outcome::granted},
-    Step{Verb::inspect, "inspect", Who::holder, 0s, Outcome::held},
-    Step{Verb::renew, "renew", Who::holder, 20s, Outcome::renewed},
-    Step{Verb::acquire, "wait", Who::waiter, 10s, Outcome::held},
-    Step{Verb::release, "release", Who::holder, 0s, Outcome::released},
-    Step{Verb::release, "release", Who::waiter, 0s, Outcome::lost, Outcome::released},
-    Step{Verb::release, "release", Who::holder, 0s, Outcome::lost},
-    Step{Verb::acquire, "acquire", Who::holder, 10s, Outcome::granted, Outcome::granted, part},
-    Step{Verb::inspect, "inspect", Who::holder, 0s, Outcome::held},
-    Step{Verb::renew, "renew", Who::holder, 20s, Outcome::renewed, Outcome::renewed, part},
-    Step{Verb::acquire, "wait", Who::waiter, 10s, Outcome::held, Outcome::held, whole},
-    Step{Verb::release, "release", Who::holder, 0s, Outcome::released, Outcome::released, part},
-    Step{Verb::release, "release", Who::waiter, 0s, Outcome::lost, Outcome::released, whole},
-    Step{Verb::release, "release", Who::holder, 0s, Outcome::lost, Outcome::lost, part},
+    CheckStep{Verb::acquire, "acquire", Who::holder, 10s, Outcome::granted},
+    CheckStep{Verb::inspect, "inspect", Who::holder, 0s, Outcome::held},
+    CheckStep{Verb::renew, "renew", Who::holder, 20s, Outcome::renewed},
+    CheckStep{Verb::acquire, "wait", Who::waiter, 10s, Outcome::held},
+    CheckStep{Verb::release, "release", Who::holder, 0s, Outcome::released},
+    CheckStep{Verb::release, "release", Who::waiter, 0s, Outcome::lost, Outcome::released},
+    CheckStep{Verb::release, "release", Who::holder, 0s, Outcome::lost},
+    CheckStep{Verb::acquire, "acquire", Who::holder, 10s, Outcome::granted, Outcome::granted, part},
+    CheckStep{Verb::inspect, "inspect", Who::holder, 0s, Outcome::held},
+    CheckStep{Verb::renew, "renew", Who::holder, 20s, Outcome::renewed, Outcome::renewed, part},
+    CheckStep{Verb::acquire, "wait", Who::waiter, 10s, Outcome::held, Outcome::held, whole},
+    CheckStep{Verb::release, "release", Who::holder, 0s, Outcome::released, Outcome::released,
+              part},
+    CheckStep{Verb::release, "release", Who::waiter, 0s, Outcome::lost, Outcome::released, whole},
+    CheckStep{Verb::release, "release", Who::holder, 0s, Outcome::lost, Outcome::lost, part},
 };
 // So many of them come before those for shares.
 constexpr std::size_t of_the_whole = 7;
@@ -80,7 +81,7 @@ bool is_verdict(Errc error) noexcept {
     }
 }
 
-Finding refusal(const Step& step, const Reply& reply) {
+Finding refusal(const CheckStep& step, const Reply& reply) {
     return {.severity = Finding::Severity::problem,
             .subject = step.name,
             .found = fmt::format("{}{}{}", make_error_code(reply.error).message(),
@@ -90,12 +91,12 @@ Finding refusal(const Step& step, const Reply& reply) {
                           : "mend what the message says; locks do not work before"};
 }
 
-bool is_named(const Step& step, const std::vector<Finding>& findings) {
+bool is_named(const CheckStep& step, const std::vector<Finding>& findings) {
     return std::any_of(findings.begin(), findings.end(),
                        [&](const Finding& each) { return each.subject == step.name; });
 }
 
-Finding contradiction(const Step& step) {
+Finding contradiction(const CheckStep& step) {
     return {.severity = Finding::Severity::problem,
             .subject = step.name,
             .found = "the answer does not fit the commands before it",
@@ -113,9 +114,9 @@ void self_check(const ManagerOptions& options, Backend& backend, std::vector<Fin
     const std::string waiter = options.owner + "/" + digits;
     NoListener listener{key, waiter};
     bool sound = true;
-    const Step* failed = nullptr;
-    const std::span<const Step> all{steps};
-    for (const Step& step : backend.guarantees().shares ? all : all.first(of_the_whole)) {
+    const CheckStep* failed = nullptr;
+    const std::span<const CheckStep> all{steps};
+    for (const CheckStep& step : backend.guarantees().shares ? all : all.first(of_the_whole)) {
         const bool waits = step.who == Who::waiter;
         // Nothing was locked, perhaps.
         if (waits && failed != nullptr && failed->who == Who::holder) continue;

@@ -11,9 +11,9 @@ namespace leaselock::cli {
 
 class LeaseWatch {
   public:
-    enum class Step : std::uint8_t { nothing, terminate, kill };
+    enum class Measure : std::uint8_t { nothing, terminate, kill };
     struct Next {
-        Step step = Step::nothing;
+        Measure step = Measure::nothing;
         std::chrono::milliseconds alarm{0};  // look again behind this time; 0: as it is set
     };
 
@@ -28,11 +28,11 @@ class LeaseWatch {
         if (phase_ == Phase::killed || (phase_ == Phase::terminating && !over)) return {};
         if (over) {
             phase_ = Phase::killed;
-            return {Step::kill};
+            return {Measure::kill};
         }
-        if (left > grace_) return {Step::nothing, left - grace_};
+        if (left > grace_) return {Measure::nothing, left - grace_};
         phase_ = Phase::terminating;
-        return {Step::terminate, left};
+        return {Measure::terminate, left};
     }
 
     // Whether the command was asked to end, and whether it was killed.

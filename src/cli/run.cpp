@@ -126,8 +126,8 @@ void Run::look_at_lease() {
     const auto left = lease_left();
     const auto [step, alarm] = watch_.look(left, events_.is_time());
     if (alarm.count() > 0) events_.set_alarm(alarm);
-    if (step == LeaseWatch::Step::nothing) return;
-    if (step == LeaseWatch::Step::kill) {
+    if (step == LeaseWatch::Measure::nothing) return;
+    if (step == LeaseWatch::Measure::kill) {
         send(SIGKILL);
         say(fmt::format("lock '{}' is {}: SIGKILL to the command", lock_.key(),
                         stands_until_ ? "given up" : "lost"));

@@ -51,10 +51,10 @@ int status_of(const TopModel& model) {
 
 // On a terminal. Looks are made on a thread of their own, so that a store that does not answer
 // blocks no key press.
-class Watch {
+class TopSession {
   public:
-    Watch(Store& store, const Options& options, TopModel model, Signals& signals,
-          std::unique_ptr<TopScreen> screen)
+    TopSession(Store& store, const Options& options, TopModel model, Signals& signals,
+               std::unique_ptr<TopScreen> screen)
         : store_{store},
           options_{options},
           signals_{signals},
@@ -85,7 +85,7 @@ class Watch {
     std::unique_ptr<TopScreen> screen_;  // after the answer: nobody waits for that on our screen
 };
 
-int Watch::until_the_end() {
+int TopSession::until_the_end() {
     events_.set_alarm(options_.top.interval);
     if (looks_ == options_.top.count) end(status_of(model_));
     for (;;) {
@@ -101,7 +101,7 @@ int Watch::until_the_end() {
     return *status_;
 }
 
-void Watch::look() {
+void TopSession::look() {
     if (is_looking()) return;
     answer_ = std::async(std::launch::async, [this] {
         const RingAtEnd ring{events_};
@@ -109,13 +109,13 @@ void Watch::look() {
     });
 }
 
-void Watch::take_answer() {
+void TopSession::take_answer() {
     take(model_, [this] { return answer_.get(); });
     events_.set_alarm(options_.top.interval);
     if (++looks_ == options_.top.count) end(status_of(model_));
 }
 
-void Watch::heed_signals() {
+void TopSession::heed_signals() {
     while (const std::optional<Signal> signal = signals_.next()) {
         if (signal->number == SIGCHLD) continue;
         if (signal->number == SIGTSTP) {
@@ -130,11 +130,11 @@ void Watch::heed_signals() {
     }
 }
 
-void Watch::heed_keys() {
+void TopSession::heed_keys() {
     while (const std::optional<char> key = screen_->key()) {
-        const TopControls::Step step = controls_.press(*key);
-        if (step == TopControls::Step::look) look();
-        if (step == TopControls::Step::quit) end(exit_code::done);
+        const TopControls::Reaction step = controls_.press(*key);
+        if (step == TopControls::Reaction::look) look();
+        if (step == TopControls::Reaction::quit) end(exit_code::done);
     }
     // The signal may be ignored, or come a moment later.
     if (TopScreen::is_gone()) end(exit_code::by_signal(SIGHUP));
@@ -180,7 +180,7 @@ int top(Store& store, const Options& options) {
         signals.restore();
         return print_snapshots(store, options, model);
     }
-    Watch watch{store, options, std::move(model), signals, std::move(screen)};
+    TopSession watch{store, options, std::move(model), signals, std::move(screen)};
     const int status = watch.until_the_end();
     // A look changes nothing, and cannot be called off: nobody is to wait for it.
     if (watch.is_looking() && status < 0) end_by(-status);

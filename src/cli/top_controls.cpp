@@ -26,20 +26,20 @@ TopColumn next(TopColumn column) {
 
 }  // namespace
 
-TopControls::Step TopControls::press(char key) {
+TopControls::Reaction TopControls::press(char key) {
     if (typed_) return type(key);
     switch (key) {
-        case 'q': return Step::quit;
-        case ' ': return Step::look;
-        case 's': order_.column = next(order_.column); return Step::draw;
-        case 'r': order_.reversed = !order_.reversed; return Step::draw;
-        case '/': typed_.emplace(); return Step::draw;
-        case escape: order_.filter.clear(); return Step::draw;
-        default: return Step::nothing;
+        case 'q': return Reaction::quit;
+        case ' ': return Reaction::look;
+        case 's': order_.column = next(order_.column); return Reaction::draw;
+        case 'r': order_.reversed = !order_.reversed; return Reaction::draw;
+        case '/': typed_.emplace(); return Reaction::draw;
+        case escape: order_.filter.clear(); return Reaction::draw;
+        default: return Reaction::nothing;
     }
 }
 
-TopControls::Step TopControls::type(char key) {
+TopControls::Reaction TopControls::type(char key) {
     if (key == '\r' || key == '\n') {
         order_.filter = *std::exchange(typed_, std::nullopt);
     } else if (key == escape) {
@@ -47,11 +47,11 @@ TopControls::Step TopControls::type(char key) {
     } else if (key == backspace || key == rubout) {
         drop_last(*typed_);
     } else if (is_control(key)) {
-        return Step::nothing;
+        return Reaction::nothing;
     } else {
         *typed_ += key;
     }
-    return Step::draw;
+    return Reaction::draw;
 }
 
 }  // namespace leaselock::cli

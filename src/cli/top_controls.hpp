@@ -13,17 +13,17 @@ namespace leaselock::cli {
 
 class TopControls {
   public:
-    enum class Step : std::uint8_t { nothing, draw, look, quit };
+    enum class Reaction : std::uint8_t { nothing, draw, look, quit };
 
     // A byte of what was typed. What makes no sense does nothing.
-    [[nodiscard]] Step press(char key);
+    [[nodiscard]] Reaction press(char key);
 
     [[nodiscard]] const TopOrder& order() const noexcept { return order_; }
     // The filter that is being typed; nothing: none is.
     [[nodiscard]] const std::optional<std::string>& typed() const noexcept { return typed_; }
 
   private:
-    Step type(char key);
+    Reaction type(char key);
 
     TopOrder order_{};
     std::optional<std::string> typed_{};

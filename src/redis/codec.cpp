@@ -12,7 +12,7 @@ namespace leaselock::redis {
 namespace {
 
 using std::chrono::milliseconds;
-using Type = wire::ReplyView::Type;
+using Type = wire::RespView::Type;
 
 constexpr std::uint64_t fence_end = std::uint64_t{1} << 53;
 constexpr milliseconds longest_hand_off{3000};                      // see release.lua
@@ -74,7 +74,7 @@ void fail_conflict(Reply& reply) {
 
 // Who holds the key, from `answer`'s element `at` and the pttl behind it. False if that is not what
 // they are.
-bool decode_holder(wire::ReplyView answer, std::size_t at, Reply& reply) {
+bool decode_holder(wire::RespView answer, std::size_t at, Reply& reply) {
     if (answer.at(at).type() != Type::string || answer.at(at + 1).type() != Type::integer) {
         return false;
     }
@@ -100,7 +100,7 @@ bool parse(std::string_view text, Number& number) noexcept {
     return error == std::errc{} && stop == end;
 }
 
-bool decode_fence(wire::ReplyView element, Reply& reply) noexcept {
+bool decode_fence(wire::RespView element, Reply& reply) noexcept {
     reply.fencing_token = static_cast<std::uint64_t>(element.integer());
     return element.type() == Type::integer && reply.fencing_token < fence_end;
 }
@@ -118,7 +118,7 @@ bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
 // queue entry is there if one was asked for, and only then. A user of the key by another prefix
 // mints from another counter, so what is told is the time if that is more: by a sound clock no
 // fence that was minted before is above it.
-bool decode_held(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {
+bool decode_held(const Request& request, bool queues, wire::RespView answer, Reply& reply) {
     const std::int64_t place = answer.at(5).integer();
     if (answer.size() != 6 || answer.at(5).type() != Type::integer || place < 0 || place > 2 ||
         !decode_fence(answer.at(4), reply)) {
@@ -139,7 +139,7 @@ bool decode_held(const Request& request, bool queues, wire::ReplyView answer, Re
 }
 
 // False if the answer is not one that the script gives to this request.
-bool decode_acquire(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {
+bool decode_acquire(const Request& request, bool queues, wire::RespView answer, Reply& reply) {
     if (answer.type() == Type::integer) {
         reply.outcome = Outcome::granted;
         return decode_fence(answer, reply) && reply.fencing_token > least_plain_grant &&
@@ -162,14 +162,14 @@ bool decode_acquire(const Request& request, bool queues, wire::ReplyView answer,
     }
 }
 
-bool decode_count(wire::ReplyView element, int& count) noexcept {
+bool decode_count(wire::RespView element, int& count) noexcept {
     if (element.type() != Type::integer || element.integer() < 0) return false;
     constexpr std::int64_t most = std::numeric_limits<int>::max();
     count = static_cast<int>(std::min(element.integer(), most));
     return true;
 }
 
-bool decode_inspect(wire::ReplyView answer, Reply& reply) {
+bool decode_inspect(wire::RespView answer, Reply& reply) {
     reply.outcome = Outcome::free;
     if (answer.at(0).type() != Type::integer) return false;
     if (answer.at(0).integer() == 0) {
@@ -180,26 +180,26 @@ bool decode_inspect(wire::ReplyView answer, Reply& reply) {
            decode_holder(answer, 1, reply);
 }
 
-bool decode_flag(wire::ReplyView answer, Outcome yes, Reply& reply) noexcept {
+bool decode_flag(wire::RespView answer, Outcome yes, Reply& reply) noexcept {
     reply.outcome = answer.integer() == 1 ? yes : Outcome::lost;
     return answer.type() == Type::integer && (answer.integer() == 0 || answer.integer() == 1);
 }
 
 // The flag alone, or with the server's time if that was asked for.
-bool decode_release(const Request& request, wire::ReplyView answer, Reply& reply) {
+bool decode_release(const Request& request, wire::RespView answer, Reply& reply) {
     if (ends_latch(request) && answer.at(0).type() == Type::integer &&
         answer.at(0).integer() == -2) {
         fail_conflict(reply);
         return answer.size() == 2 && answer.at(1).type() == Type::integer;
     }
     if (!request.ask_time) return decode_flag(answer, Outcome::released, reply);
-    const wire::ReplyView now = answer.at(1);
+    const wire::RespView now = answer.at(1);
     reply.store_time = now.integer();
     return answer.size() == 2 && now.type() == Type::integer && reply.store_time > 0 &&
            reply.store_time < no_limit && decode_flag(answer.at(0), Outcome::released, reply);
 }
 
-bool decode_verb(const Request& request, bool queues, wire::ReplyView answer, Reply& reply) {
+bool decode_verb(const Request& request, bool queues, wire::RespView answer, Reply& reply) {
     switch (request.verb) {
         case Verb::acquire: return decode_acquire(request, queues, answer, reply);
         case Verb::renew: return decode_flag(answer, Outcome::renewed, reply);
@@ -230,18 +230,18 @@ std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept {
     return message;
 }
 
-bool wants_script(wire::ReplyView answer) noexcept {
+bool wants_script(wire::RespView answer) noexcept {
     return answer.is_error() && answer.text().starts_with("NOSCRIPT");
 }
 
 // A script that lacks a right is told so by another text, in the midst of it.
-bool never_ran(wire::ReplyView answer) noexcept {
+bool never_ran(wire::RespView answer) noexcept {
     const std::string_view text = answer.text();
     return text.starts_with("NOAUTH") || text.starts_with("WRONGPASS") ||
            text.starts_with("NOPERM");
 }
 
-std::int64_t decode(const Request& request, std::string_view channel, wire::ReplyView answer,
+std::int64_t decode(const Request& request, std::string_view channel, wire::RespView answer,
                     Reply& reply, Form form) {
     if (answer.is_error()) {
         fail(reply, classify(answer.text()), quote(answer.text()));

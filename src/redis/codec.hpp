@@ -10,7 +10,7 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/error.hpp>
 
-#include "wire/reply.hpp"
+#include "wire/resp_value.hpp"
 
 namespace leaselock::redis {
 
@@ -41,21 +41,21 @@ struct HandOffMessage {
 [[nodiscard]] std::optional<HandOffMessage> decode_hand_off(std::string_view text) noexcept;
 
 // Whether the server asks for the whole script.
-[[nodiscard]] bool wants_script(wire::ReplyView answer) noexcept;
+[[nodiscard]] bool wants_script(wire::RespView answer) noexcept;
 
 // The form in which the command is to be sent again, if the answer to it, in the form `sent`, says
 // so. It did nothing.
 [[nodiscard]] std::optional<Form> next_form(const Request& request, Form sent,
-                                            wire::ReplyView answer) noexcept;
+                                            wire::RespView answer) noexcept;
 
 // Whether the server refused the command for want of a right before it began.
-[[nodiscard]] bool never_ran(wire::ReplyView answer) noexcept;
+[[nodiscard]] bool never_ran(wire::RespView answer) noexcept;
 
 // Fills in `reply`, of which nothing was filled in but `not_after`. Errc::protocol_error: `answer`
 // is none that the command of append_request for the request and the channel can have, so it is the
 // answer to something else, or a lie. Gives the server's time in microseconds if the answer tells
 // it, else 0.
-std::int64_t decode(const Request& request, std::string_view channel, wire::ReplyView answer,
+std::int64_t decode(const Request& request, std::string_view channel, wire::RespView answer,
                     Reply& reply, Form form = Form::common);
 
 // What an error of the server means, by its first words. Errc::unexpected_reply: not known, so it

@@ -35,20 +35,20 @@ std::chrono::microseconds since_epoch(Clock::time_point t) noexcept {
 }  // namespace
 
 // A caller that waits in help(), on its stack.
-class CommandChannel::Waiter {
+class CommandChannel::Sleeper {
   public:
     // Blocks until it is woken (true) or for the time.
     bool wait(std::chrono::nanoseconds time) noexcept { return word_.wait(time) != 0; }
     // The last access to it: it may be gone when this returns.
     void wake() noexcept { word_.set(1); }
 
-    Waiter* next = nullptr;  // of those that are to be woken
+    Sleeper* next = nullptr;  // of those that are to be woken
 
   private:
     detail::Word word_;
 };
 
-void CommandChannel::Wakes::add(Waiter& waiter) noexcept {
+void CommandChannel::Wakes::add(Sleeper& waiter) noexcept {
     (first_ == nullptr ? first_ : last_->next) = &waiter;
     last_ = &waiter;
 }
@@ -136,7 +136,7 @@ bool CommandChannel::help(Operation& operation, Clock::time_point until) noexcep
 // Until the caller of the operation is woken, or for the time. A caller whose operation is done by
 // then does not need the mutex any more, so it is left unlocked.
 void CommandChannel::sleep(Operation& operation, Clock::duration time) noexcept {
-    Waiter self;
+    Sleeper self;
     operation.slot = &self;
     ++waiting_;
     mutex_.unlock();
@@ -203,7 +203,7 @@ void CommandChannel::take_output(std::string& out) noexcept {
 
 // An operation stays in the queue until nothing more can throw: who is there when memory is out is
 // told that its outcome is unknown.
-void CommandChannel::settle(wire::ReplyView answer) {
+void CommandChannel::settle(wire::RespView answer) {
     if (queue_.front().asking && !std::exchange(queue_.front().was_let_in, true)) return;
     const Pending pending = queue_.front();
     if (pending.operation == nullptr) {
@@ -265,7 +265,7 @@ void CommandChannel::send_again(bool whole_script, Form form) {
 
 // Our user may have been replaced by another, or have a new password; a new connection asks who we
 // are now. If it has no more rights than this one, asking again and again would not help.
-bool CommandChannel::wants_login(wire::ReplyView answer) noexcept {
+bool CommandChannel::wants_login(wire::RespView answer) noexcept {
     if (settings_.ask_credentials == nullptr || !answer.is_error()) return false;
     const Errc error = classify(answer.text());
     if (error != Errc::authentication_failed && error != Errc::access_denied) return false;
@@ -283,7 +283,7 @@ void CommandChannel::complete(Operation& operation) noexcept {
 }
 
 void CommandChannel::take_to_wake(Operation& operation) noexcept {
-    auto* const waiter = static_cast<Waiter*>(std::exchange(operation.slot, nullptr));
+    auto* const waiter = static_cast<Sleeper*>(std::exchange(operation.slot, nullptr));
     if (waiter == nullptr) return;
     --waiting_;
     wakes_.add(*waiter);

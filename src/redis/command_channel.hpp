@@ -85,18 +85,18 @@ class CommandChannel final : private engine::Channel {
     };
     using Deadline = Clock::time_point;
 
-    class Waiter;
+    class Sleeper;
     // Callers that were taken out of their slots and are to be woken.
     class Wakes {
       public:
-        void add(Waiter& waiter) noexcept;
+        void add(Sleeper& waiter) noexcept;
         [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
         // In the order in which they were added. They may be gone afterwards.
         void wake_all() noexcept;
 
       private:
-        Waiter* first_ = nullptr;
-        Waiter* last_ = nullptr;
+        Sleeper* first_ = nullptr;
+        Sleeper* last_ = nullptr;
     };
 
     // command_channel.cpp: the queue.
@@ -110,9 +110,9 @@ class CommandChannel final : private engine::Channel {
         return !out_.empty();
     }
     void take_output(std::string& out) noexcept override LEASELOCK_REQUIRES(mutex_);
-    void settle(wire::ReplyView answer) LEASELOCK_REQUIRES(mutex_);
+    void settle(wire::RespView answer) LEASELOCK_REQUIRES(mutex_);
     void send_again(bool whole_script, Form form) LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool wants_login(wire::ReplyView answer) noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool wants_login(wire::RespView answer) noexcept LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void take_to_wake(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     // False: nobody waits who could take the driver's role.
@@ -137,7 +137,7 @@ class CommandChannel final : private engine::Channel {
     // command_channel_io.cpp: what the driver does.
     void drive(Deadline until) noexcept LEASELOCK_REQUIRES(mutex_);
     void receive(Deadline deadline) LEASELOCK_REQUIRES(mutex_);
-    void take(wire::Received received, const wire::Reply& answer) LEASELOCK_REQUIRES(mutex_);
+    void take(wire::Received received, const wire::RespValue& answer) LEASELOCK_REQUIRES(mutex_);
     void refuse_all(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
     void fail(Errc error) noexcept LEASELOCK_REQUIRES(mutex_);
     void finish(Operation& operation, Errc error, std::string_view why) noexcept

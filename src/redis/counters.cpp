@@ -17,7 +17,7 @@ namespace leaselock::redis {
 namespace {
 
 using Severity = Finding::Severity;
-using Type = wire::ReplyView::Type;
+using Type = wire::RespView::Type;
 
 constexpr std::size_t at_once = 512;  // some 300 us of the server's time
 constexpr std::int64_t a_day = 86'400'000'000;
@@ -79,7 +79,7 @@ class Counters {
     }
 
   private:
-    void judge(const std::string& name, const wire::Reply& answer) {
+    void judge(const std::string& name, const wire::RespValue& answer) {
         if (answer.is_error()) {
             if (classify(answer.text()) == Errc::corrupt) broken_.add(name);
             return;

@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::microseconds;
 using Severity = Finding::Severity;
-using Type = wire::ReplyView::Type;
+using Type = wire::RespView::Type;
 
 [[noreturn]] void give_up(const ConnectionSettings& settings, std::error_code error,
                           std::string_view why) {
@@ -68,7 +68,7 @@ bool log_in(wire::Connection& connection, const ConnectionSettings& settings, co
 // What is asked, what an answer looks like, and what there is to say if it is refused.
 struct Question {
     std::vector<std::string_view> words;
-    wire::ReplyView::Type answer;
+    wire::RespView::Type answer;
     Severity severity;
     std::string_view subject;
     std::string_view advice;
@@ -105,7 +105,7 @@ void ask(wire::Connection& connection, const ConnectionSettings& settings, Clock
     for (const Question& question : all) wire::append_command(out, question.words);
     (void)connection.send(out, until);  // if that fails, so does the first answer
     for (const Question& question : all) {
-        const wire::Reply answer = receive_answer(connection, settings, until);
+        const wire::RespValue answer = receive_answer(connection, settings, until);
         if (answer.is_error()) {
             findings.push_back({question.severity, std::string{question.subject},
                                 quote(answer.text()), std::string{question.advice}});

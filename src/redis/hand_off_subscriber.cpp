@@ -209,7 +209,7 @@ void HandOffSubscriber::lost() noexcept {
 }
 
 std::error_code HandOffSubscriber::confirm(Clock::time_point until) {
-    wire::Reply answer;
+    wire::RespValue answer;
     if (is_ending() || connection_.send(command_, until).error ||
         connection_.receive(answer, until) != wire::Received::reply) {
         return Errc::connect_failed;
@@ -230,7 +230,7 @@ bool HandOffSubscriber::read_alone() noexcept {
 }
 
 bool HandOffSubscriber::read() noexcept {
-    wire::Reply answer;
+    wire::RespValue answer;
     for (;;) {
         const wire::Received received = connection_.receive(answer, Clock::time_point::min());
         if (received == wire::Received::timed_out) return true;
@@ -262,15 +262,15 @@ bool HandOffSubscriber::is_alive() noexcept {
     return true;
 }
 
-bool HandOffSubscriber::is_subscribed(wire::ReplyView answer) const noexcept {
+bool HandOffSubscriber::is_subscribed(wire::RespView answer) const noexcept {
     return answer.size() == 3 && answer.at(0).text() == "subscribe" &&
            answer.at(1).text() == channel_ && answer.at(2).integer() == 1;
 }
 
 // False: that is nothing that a subscriber is told without asking.
-bool HandOffSubscriber::take(wire::ReplyView answer) noexcept {
+bool HandOffSubscriber::take(wire::RespView answer) noexcept {
     if (answer.size() != 3 || answer.at(0).text() != "message" || answer.at(1).text() != channel_ ||
-        answer.at(2).type() != wire::ReplyView::Type::string) {
+        answer.at(2).type() != wire::RespView::Type::string) {
         return false;
     }
     deliver(answer.at(2).text());

@@ -108,12 +108,12 @@ class HandOffSubscriber final : private engine::Channel {
     [[nodiscard]] bool read_alone() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool read() noexcept;
     [[nodiscard]] bool is_alive() noexcept LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool take(wire::ReplyView answer) noexcept;
+    [[nodiscard]] bool take(wire::RespView answer) noexcept;
     void deliver(std::string_view message) noexcept;
     WakeUp deliver_to(std::string_view token, const HandOff& what) noexcept;
     void lost() noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::error_code confirm(Clock::time_point until);
-    [[nodiscard]] bool is_subscribed(wire::ReplyView answer) const noexcept;
+    [[nodiscard]] bool is_subscribed(wire::RespView answer) const noexcept;
 
     const ConnectionSettings settings_;
     const std::string channel_;

@@ -11,39 +11,39 @@
 namespace leaselock::redis {
 namespace {
 
-enum class Step { auth, select, time };
+enum class LoginStep { auth, select, time };
 
-std::vector<Step> write_steps(std::string& out, const Credentials& who) {
-    std::vector<Step> steps;
+std::vector<LoginStep> write_steps(std::string& out, const Credentials& who) {
+    std::vector<LoginStep> steps;
     if (!who.password.empty()) {
         const std::array<std::string_view, 3> auth{
             "AUTH", who.username.empty() ? std::string_view{"default"} : who.username,
             who.password};
         wire::append_command(out, auth);
-        steps.push_back(Step::auth);
+        steps.push_back(LoginStep::auth);
     }
     if (who.database != 0) {
         const std::string number = std::to_string(who.database);
         wire::append_command(out, std::array<std::string_view, 2>{"SELECT", number});
-        steps.push_back(Step::select);
+        steps.push_back(LoginStep::select);
     }
     wire::append_command(out, std::array<std::string_view, 1>{"TIME"});
-    steps.push_back(Step::time);
+    steps.push_back(LoginStep::time);
     return steps;
 }
 
 // What an error to a step means; nothing has happened in any case.
-Errc meaning(Step step, std::string_view text) noexcept {
+Errc meaning(LoginStep step, std::string_view text) noexcept {
     const Errc error = classify(text);
     if (error != Errc::unexpected_reply) return error;
-    if (step == Step::auth) return Errc::authentication_failed;
-    return step == Step::select ? Errc::invalid_url : Errc::connect_failed;
+    if (step == LoginStep::auth) return Errc::authentication_failed;
+    return step == LoginStep::select ? Errc::invalid_url : Errc::connect_failed;
 }
 
 // What the server said; of its words to AUTH the first alone, since it may repeat any part of what
 // it was told.
-std::string shown(Step step, std::string_view error, std::string_view password) {
-    if (step != Step::auth) return quote(error);
+std::string shown(LoginStep step, std::string_view error, std::string_view password) {
+    if (step != LoginStep::auth) return quote(error);
     const std::string_view code = error.substr(0, error.find(' '));
     const bool is_code =
         code.size() <= 20 && password.find(code) == std::string_view::npos &&
@@ -51,12 +51,12 @@ std::string shown(Step step, std::string_view error, std::string_view password) 
     return "the server refused the login" + (is_code ? ": " + std::string(code) : "");
 }
 
-bool is_ok(wire::ReplyView answer) noexcept {
-    return answer.type() == wire::ReplyView::Type::status && answer.text() == "OK";
+bool is_ok(wire::RespView answer) noexcept {
+    return answer.type() == wire::RespView::Type::status && answer.text() == "OK";
 }
 
 // What the server told as its time, in microseconds; 0 if it is none.
-std::int64_t time_of(wire::ReplyView answer) noexcept {
+std::int64_t time_of(wire::RespView answer) noexcept {
     const std::int64_t seconds = whole_number(answer.at(0).text());
     const std::int64_t us = whole_number(answer.at(1).text());
     constexpr std::int64_t a_second = 1'000'000;
@@ -78,12 +78,12 @@ const char* reason_of_silence(wire::Received received, bool was_sent) noexcept {
 std::error_code log_in(wire::Connection& connection, const Credentials& credentials,
                        Clock::time_point until, std::int64_t& server_time, std::string& why) {
     std::string out;
-    const std::vector<Step> steps = write_steps(out, credentials);
+    const std::vector<LoginStep> steps = write_steps(out, credentials);
     // A server that sends its clients away says why before it closes, so the answer is read even if
     // nothing could be sent.
     const bool was_sent = !connection.send(out, until).error;
-    wire::Reply answer;
-    for (const Step step : steps) {
+    wire::RespValue answer;
+    for (const LoginStep step : steps) {
         const wire::Received received = connection.receive(answer, until);
         if (received != wire::Received::reply) {
             why = connection.tls_fault();
@@ -95,7 +95,7 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
             why = shown(step, answer.text(), credentials.password);
             return meaning(step, answer.text());
         }
-        if (step != Step::time && !is_ok(answer)) {
+        if (step != LoginStep::time && !is_ok(answer)) {
             why = "the server does not answer a login as a Redis does";
             return Errc::connect_failed;
         }
@@ -110,7 +110,7 @@ bool speaks_tls(wire::Connection& connection, const wire::Endpoint& endpoint,
                 Clock::time_point until) {
     constexpr std::string_view hello{"\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9};
     std::string unused;
-    wire::Reply reply;
+    wire::RespValue reply;
     if (connection.open(endpoint, until, unused) || connection.send(hello, until).error) {
         return false;
     }

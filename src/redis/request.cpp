@@ -113,14 +113,14 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     command.append_to(out);
 }
 
-std::optional<Form> next_form(const Request& request, Form sent, wire::ReplyView answer) noexcept {
+std::optional<Form> next_form(const Request& request, Form sent, wire::RespView answer) noexcept {
     if (!frees(request) || sent == Form::lock_alone) return std::nullopt;
     if (answer.is_error()) {
         if (!answer.text().starts_with("TRYAGAIN")) return std::nullopt;
         return Form::lock_alone;
     }
     const bool did_nothing =
-        answer.type() == wire::ReplyView::Type::integer && answer.integer() == 0;
+        answer.type() == wire::RespView::Type::integer && answer.integer() == 0;
     if (sent != Form::common || !is_uncontended(request) || !did_nothing) return std::nullopt;
     return Form::all_keys;
 }

@@ -16,7 +16,7 @@
 namespace leaselock::redis {
 namespace {
 
-using Type = wire::ReplyView::Type;
+using Type = wire::RespView::Type;
 
 // How many keys the server looks at for one command: some 100 us of its time.
 constexpr std::string_view piece = "1000";
@@ -25,7 +25,7 @@ constexpr std::string_view piece = "1000";
 constexpr int most_timeouts = 60;
 constexpr std::size_t most_keys = 1'000'000;
 
-bool is_cursor(wire::ReplyView element) noexcept {
+bool is_cursor(wire::RespView element) noexcept {
     const std::string_view text = element.text();
     return element.type() == Type::string && !text.empty() && text.size() <= 20 &&
            text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -63,9 +63,9 @@ class Walk {
         }
         const auto until = detail::saturating_add(now, settings_.command_timeout);
         (void)connection_.send(out, until);  // if that fails, so does the answer
-        const wire::Reply answer = receive_answer(connection_, settings_, until);
+        const wire::RespValue answer = receive_answer(connection_, settings_, until);
         if (answer.is_error()) fail(classify(answer.text()), quote(answer.text()));
-        const wire::ReplyView found = answer.at(1);
+        const wire::RespView found = answer.at(1);
         if (answer.size() != 2 || !is_cursor(answer.at(0)) || found.type() != Type::array) {
             fail(Errc::protocol_error, "the answer is none that SCAN has");
         }

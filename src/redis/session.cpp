@@ -42,12 +42,12 @@ std::error_code open_session(wire::Connection& connection, const ConnectionSetti
     return Errc::tls_failed;
 }
 
-wire::Reply receive_answer(wire::Connection& connection, const ConnectionSettings& settings,
-                           Clock::time_point until) {
+wire::RespValue receive_answer(wire::Connection& connection, const ConnectionSettings& settings,
+                               Clock::time_point until) {
     const auto fail = [&](Errc error, const char* why) {
         throw LockError(error, fmt::format("{}: {}", settings.name, why));
     };
-    wire::Reply answer;
+    wire::RespValue answer;
     switch (connection.receive(answer, until)) {
         case wire::Received::reply: break;
         case wire::Received::timed_out:

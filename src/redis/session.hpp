@@ -25,8 +25,8 @@ namespace leaselock::redis {
 
 // The next answer, for whoever has sent a command himself. Throws LockError: unknown, if none comes
 // until then.
-[[nodiscard]] wire::Reply receive_answer(wire::Connection& connection,
-                                         const ConnectionSettings& settings,
-                                         Clock::time_point until);
+[[nodiscard]] wire::RespValue receive_answer(wire::Connection& connection,
+                                             const ConnectionSettings& settings,
+                                             Clock::time_point until);
 
 }  // namespace leaselock::redis

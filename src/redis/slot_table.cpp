@@ -7,7 +7,7 @@
 namespace leaselock::redis {
 namespace {
 
-using Type = wire::ReplyView::Type;
+using Type = wire::RespView::Type;
 
 constexpr std::size_t most_nodes = 4096;  // a cluster has 1000 at most
 constexpr std::size_t longest_host = 255;
@@ -50,8 +50,8 @@ std::optional<NodeAddress> located(std::string_view host, std::int64_t port, con
 }
 
 // {host, port, id [, ...]}
-std::optional<ClusterNode> decode_node(wire::ReplyView node, const AnswerOf& of) {
-    const wire::ReplyView host = node.at(0);
+std::optional<ClusterNode> decode_node(wire::RespView node, const AnswerOf& of) {
+    const wire::RespView host = node.at(0);
     const bool has_host = host.type() == Type::string || host.type() == Type::nil;
     const std::string_view id = node.at(2).text();
     if (!has_host || node.at(1).type() != Type::integer || !is_id(id)) return std::nullopt;
@@ -61,7 +61,7 @@ std::optional<ClusterNode> decode_node(wire::ReplyView node, const AnswerOf& of)
 }
 
 // The value of a map that is told as an array of names and values.
-wire::ReplyView value_of(wire::ReplyView map, std::string_view name) noexcept {
+wire::RespView value_of(wire::RespView map, std::string_view name) noexcept {
     for (std::size_t i = 0; i + 1 < map.size(); i += 2) {
         if (map.at(i).text() == name) return map.at(i + 1);
     }
@@ -98,7 +98,7 @@ std::optional<Redirect> decode_redirect(std::string_view error, const AnswerOf& 
     return redirect;
 }
 
-std::optional<SlotTable> SlotTable::decode(wire::ReplyView answer, const AnswerOf& of) {
+std::optional<SlotTable> SlotTable::decode(wire::RespView answer, const AnswerOf& of) {
     SlotTable table;
     if (answer.type() != Type::array) return std::nullopt;
     for (std::size_t i = 0; i < answer.size(); ++i) {
@@ -109,7 +109,7 @@ std::optional<SlotTable> SlotTable::decode(wire::ReplyView answer, const AnswerO
 }
 
 // {first slot, last slot, master, replica...}
-bool SlotTable::add_range(wire::ReplyView range, const AnswerOf& of) {
+bool SlotTable::add_range(wire::RespView range, const AnswerOf& of) {
     const std::int64_t first = range.at(0).integer();
     const std::int64_t last = range.at(1).integer();
     if (range.size() < 3 || range.at(0).type() != Type::integer ||
@@ -134,12 +134,12 @@ bool SlotTable::add_range(wire::ReplyView range, const AnswerOf& of) {
 }
 
 // Each {"slots", ..., "nodes", {{"port", .., "tls-port", .., "endpoint", ..}, ...}}
-void SlotTable::add_members(wire::ReplyView answer, const AnswerOf& of, bool tls) {
+void SlotTable::add_members(wire::RespView answer, const AnswerOf& of, bool tls) {
     for (std::size_t shard = 0; shard < answer.size(); ++shard) {
-        const wire::ReplyView members = value_of(answer.at(shard), "nodes");
+        const wire::RespView members = value_of(answer.at(shard), "nodes");
         for (std::size_t i = 0; i < members.size() && nodes_.size() < most_nodes; ++i) {
-            const wire::ReplyView port = value_of(members.at(i), tls ? "tls-port" : "port");
-            const wire::ReplyView host = value_of(members.at(i), "endpoint");
+            const wire::RespView port = value_of(members.at(i), tls ? "tls-port" : "port");
+            const wire::RespView host = value_of(members.at(i), "endpoint");
             const std::string_view id = value_of(members.at(i), "id").text();
             auto address = located(host.text(), port.integer(), of);
             if (address && is_id(id)) add({*std::move(address), std::string(id)});

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "redis/hash_slot.hpp"
-#include "wire/reply.hpp"
+#include "wire/resp_value.hpp"
 
 namespace leaselock::redis {
 
@@ -61,11 +61,10 @@ class SlotTable {
     static constexpr std::size_t slots = last_slot + 1;
 
     // Of the answer to CLUSTER SLOTS. Empty: it is none, or no slot is served.
-    [[nodiscard]] static std::optional<SlotTable> decode(wire::ReplyView answer,
-                                                         const AnswerOf& of);
+    [[nodiscard]] static std::optional<SlotTable> decode(wire::RespView answer, const AnswerOf& of);
     // Adds masters without a slot, and replicas, from the answer to CLUSTER SHARDS. What is none is
     // left alone.
-    void add_members(wire::ReplyView answer, const AnswerOf& of, bool tls);
+    void add_members(wire::RespView answer, const AnswerOf& of, bool tls);
 
     [[nodiscard]] const std::vector<ClusterNode>& nodes() const noexcept { return nodes_; }
     // Which of the nodes that is; nowhere: none.
@@ -84,7 +83,7 @@ class SlotTable {
   private:
     SlotTable() { owners_.fill(nowhere); }
     Index add(const ClusterNode& node);
-    [[nodiscard]] bool add_range(wire::ReplyView range, const AnswerOf& of);
+    [[nodiscard]] bool add_range(wire::RespView range, const AnswerOf& of);
 
     std::vector<ClusterNode> nodes_;
     std::vector<std::size_t> replicas_;  // of each of the nodes

@@ -31,7 +31,7 @@ class NodeIdentity final : public Locator {
         std::string out;
         wire::append_command(out, std::array<std::string_view, 2>{"CLUSTER", "MYID"});
         (void)connection.send(out, until);  // if that fails, so does the answer
-        wire::Reply answer;
+        wire::RespValue answer;
         if (connection.receive(answer, until) != wire::Received::reply) {
             why = "no answer to CLUSTER MYID";
             return Errc::connect_failed;
@@ -96,8 +96,8 @@ std::optional<SlotTable> Topology::read(const NodeAddress& node, const Connectio
     wire::append_command(out, std::array<std::string_view, 2>{"CLUSTER", "SLOTS"});
     wire::append_command(out, std::array<std::string_view, 2>{"CLUSTER", "SHARDS"});
     (void)connection_.send(out, until);  // if that fails, so does the first answer
-    wire::Reply slots;
-    wire::Reply shards;
+    wire::RespValue slots;
+    wire::RespValue shards;
     if (connection_.receive(slots, until) != wire::Received::reply ||
         connection_.receive(shards, until) != wire::Received::reply) {
         error = Errc::connect_failed;

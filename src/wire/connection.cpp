@@ -9,7 +9,8 @@ Sink& Connection::begin() {
     return *parser_;
 }
 
-Received Connection::receive(Reply& out, Clock::time_point until, Clock::duration spin) noexcept {
+Received Connection::receive(RespValue& out, Clock::time_point until,
+                             Clock::duration spin) noexcept {
     if (!is_open()) return Received::closed;
     const bool may_spin = spin > Clock::duration::zero();
     const Clock::time_point spin_ends = may_spin ? clock().now() + spin : Clock::time_point::min();

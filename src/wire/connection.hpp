@@ -11,7 +11,7 @@
 #include <leaselock/clock.hpp>
 
 #include "wire/parser.hpp"
-#include "wire/reply.hpp"
+#include "wire/resp_value.hpp"
 #include "wire/stream.hpp"
 
 namespace leaselock::wire {
@@ -24,7 +24,7 @@ class Connection final : public Stream {
     // The next reply; without a system call if it was read before, with one if it is there by now.
     // Blocks until the deadline at most, whatever the peer drips; for the first `spin` of it by
     // looking again and again, and asleep then. `out` changes with Received::reply only.
-    [[nodiscard]] Received receive(Reply& out, Clock::time_point until,
+    [[nodiscard]] Received receive(RespValue& out, Clock::time_point until,
                                    Clock::duration spin = Clock::duration{0}) noexcept;
 
     // Whether something was read that receive() has not given yet; it may not be a whole reply.

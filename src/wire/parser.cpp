@@ -58,12 +58,12 @@ void Parser::feed(std::string_view bytes) noexcept {
     unread_ += bytes.size();
 }
 
-Parser::Result Parser::next(Reply& out) noexcept {
+Parser::Result Parser::next(RespValue& out) noexcept {
     void* raw = nullptr;
     if (::redisReaderGetReply(reader_.get(), &raw) != REDIS_OK) return Result::malformed;
     if (raw == nullptr) return unread_ > max_reply_bytes ? Result::malformed : Result::more;
 
-    Reply reply{static_cast<redisReply*>(raw)};
+    RespValue reply{static_cast<redisReply*>(raw)};
     const std::size_t rest = reader_->len - reader_->pos;
     if (unread_ - rest > max_reply_bytes) {
         reader_->err = REDIS_ERR_OTHER;

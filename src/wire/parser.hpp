@@ -10,7 +10,7 @@
 #include <memory>
 #include <string_view>
 
-#include "wire/reply.hpp"
+#include "wire/resp_value.hpp"
 #include "wire/sink.hpp"
 
 struct redisReader;
@@ -35,7 +35,7 @@ class Parser final : public Sink {
     void feed(std::string_view bytes) noexcept override;
 
     // Takes the next reply out of what was fed. `out` changes with Result::reply only.
-    [[nodiscard]] Result next(Reply& out) noexcept;
+    [[nodiscard]] Result next(RespValue& out) noexcept;
 
     // Whether nothing is left of what was fed.
     [[nodiscard]] bool is_empty() const noexcept { return unread_ == 0; }

@@ -150,10 +150,10 @@ std::error_code Stream::shake_hands(const Endpoint& endpoint, Clock::time_point 
     tls_ = std::make_unique<Tls>(endpoint.tls, endpoint.host);
     std::string_view came;
     for (;;) {
-        const Tls::Step step = tls_->handshake(came, why);
+        const Tls::Handshake step = tls_->handshake(came, why);
         const bool was_sent = !send_raw(tls_->take_output(), until).error;
-        if (step == Tls::Step::failed) return Errc::tls_failed;
-        if (step == Tls::Step::done && was_sent) {
+        if (step == Tls::Handshake::failed) return Errc::tls_failed;
+        if (step == Tls::Handshake::done && was_sent) {
             has_ended_ = !tls_->decrypt({}, *sink_);
             return {};
         }

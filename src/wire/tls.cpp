@@ -183,31 +183,31 @@ Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& host)
     SSL_set_connect_state(raw_.get());
 }
 
-Tls::Step Tls::handshake(std::string_view came, std::string& why) {
+Tls::Handshake Tls::handshake(std::string_view came, std::string& why) {
     const std::lock_guard lock{mutex_};
-    if (has_ended) return Step::failed;
+    if (has_ended) return Handshake::failed;
     ERR_clear_error();
     if (!came.empty()) {
         if (!std::exchange(has_begun_, true) && !begins_record(came.front())) {
             why = no_tls;
-            return Step::failed;
+            return Handshake::failed;
         }
         BIO_write(in_, came.data(), length(came));
     }
     const int result = SSL_do_handshake(raw_.get());
     if (result == 1) {
         if (!context_->settings().verify || SSL_get_peer_cert_chain(raw_.get()) != nullptr) {
-            return Step::done;
+            return Handshake::done;
         }
         why = "the server shows no certificate";
-        return Step::failed;
+        return Handshake::failed;
     }
-    if (SSL_get_error(raw_.get(), result) == SSL_ERROR_WANT_READ) return Step::more;
+    if (SSL_get_error(raw_.get(), result) == SSL_ERROR_WANT_READ) return Handshake::more;
     const unsigned long error = take_error();
     why = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED
               ? certificate_fault(raw_.get(), name_)
               : handshake_fault(error);
-    return Step::failed;
+    return Handshake::failed;
 }
 
 bool Tls::encrypt(std::string_view plain, std::string& out) {

@@ -53,14 +53,14 @@ class TlsContext {
 // One session.
 class Tls {
   public:
-    enum class Step { done, more, failed };
+    enum class Handshake { done, more, failed };
 
     // For a connection to that host. Throws std::bad_alloc.
     Tls(std::shared_ptr<const TlsContext> context, const std::string& host);
 
     // Goes on with the handshake after `came` came; what is to be sent is in take_output().
-    // Step::failed: `why` says why, in words.
-    [[nodiscard]] Step handshake(std::string_view came, std::string& why);
+    // Handshake::failed: `why` says why, in words.
+    [[nodiscard]] Handshake handshake(std::string_view came, std::string& why);
 
     // Appends to `out` what is to be sent for `plain`, behind what TLS has to say of its own
     // accord. False: the session is broken.

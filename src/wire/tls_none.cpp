@@ -17,9 +17,9 @@ TlsContext::TlsContext(TlsSettings /*settings*/) {
 Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& /*host*/)
     : context_{std::move(context)} {}
 
-Tls::Step Tls::handshake(std::string_view /*came*/, std::string& why) {
+Tls::Handshake Tls::handshake(std::string_view /*came*/, std::string& why) {
     why = "TLS is not built in";
-    return Step::failed;
+    return Handshake::failed;
 }
 
 bool Tls::encrypt(std::string_view /*plain*/, std::string& /*out*/) { return false; }

@@ -15,7 +15,7 @@ namespace leaselock::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using Step = TopControls::Step;
+using Reaction = TopControls::Reaction;
 using Keys = std::vector<std::string>;
 
 Clock::time_point at(std::chrono::milliseconds time) { return Clock::time_point{} + time; }
@@ -161,7 +161,7 @@ TEST(TopModel, FiltersByKeyAndOwner) {
 }
 
 void type(TopControls& controls, const std::string& text) {
-    for (const char key : text) EXPECT_EQ(controls.press(key), Step::draw) << text;
+    for (const char key : text) EXPECT_EQ(controls.press(key), Reaction::draw) << text;
 }
 
 TEST(TopControls, GoesThroughTheColumnsAndTurnsThemRound) {
@@ -177,9 +177,9 @@ TEST(TopControls, GoesThroughTheColumnsAndTurnsThemRound) {
     EXPECT_TRUE(controls.order().reversed);
     type(controls, "r");
     EXPECT_FALSE(controls.order().reversed);
-    EXPECT_EQ(controls.press('q'), Step::quit);
-    EXPECT_EQ(controls.press(' '), Step::look);
-    EXPECT_EQ(controls.press('x'), Step::nothing);
+    EXPECT_EQ(controls.press('q'), Reaction::quit);
+    EXPECT_EQ(controls.press(' '), Reaction::look);
+    EXPECT_EQ(controls.press('x'), Reaction::nothing);
 }
 
 TEST(TopControls, TakesAFilterAtEnterAndDropsItAtEscape) {
@@ -187,7 +187,7 @@ TEST(TopControls, TakesAFilterAtEnterAndDropsItAtEscape) {
     type(controls, "/q sr/");
     EXPECT_EQ(controls.typed(), "q sr/");
     EXPECT_EQ(controls.order().filter, "") << "not taken yet";
-    EXPECT_EQ(controls.press('\t'), Step::nothing);
+    EXPECT_EQ(controls.press('\t'), Reaction::nothing);
     type(controls, "\r");
     EXPECT_EQ(controls.order().filter, "q sr/");
     EXPECT_FALSE(controls.typed());

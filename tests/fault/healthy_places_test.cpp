@@ -49,7 +49,7 @@ class HealthyPlaces : public ::testing::TestWithParam<Trouble> {
 TEST_P(HealthyPlaces, RenewTheirLeasesInTime) {
     await_renewals();
     begin_trouble();
-    LeaseWatch watch;
+    LeaseMeter watch;
     watch.add("healthy", *held_[1], watched_ttl);
     watch.add("files", *held_[2], watched_ttl);
     for (const auto& lease : watch.watch(watched_ttl)) {
@@ -161,7 +161,7 @@ TEST_P(HealthyNode, RenewsItsLeasesInTimeAndServesCoroutines) {
         EXPECT_TRUE(call.has_lock()) << call.error().message();
     });
     EXPECT_LT(took, at_once);
-    LeaseWatch watch;
+    LeaseMeter watch;
     watch.add("held", lock, watched_ttl);
     for (const auto& lease : watch.watch(watched_ttl)) {
         EXPECT_FALSE(lease.is_lost);
@@ -189,7 +189,7 @@ TEST_F(HealthyFiles, RenewTheirLeasesInTimeBesideOneInWhichSomebodyStands) {
     const ScopedDistributedLock lock{locks_, "held", {.ttl = watched_ttl}};
     ASSERT_TRUE(poll_until([&] { return locks_.stats().renewed >= 2; }));
     const FileIntruder intruder{file("blocked")};
-    LeaseWatch watch;
+    LeaseMeter watch;
     watch.add("held", lock, watched_ttl);
     for (const auto& lease : watch.watch(watched_ttl)) {
         EXPECT_FALSE(lease.is_lost);
@@ -224,7 +224,7 @@ TEST(HealthyServer, RenewsInTimeThoughOneConnectionToItHangs) {
     const ScopedDistributedLock lock{locks, "held", {.ttl = watched_ttl}};
     ASSERT_TRUE(poll_until([&] { return locks.stats().renewed >= 1; }));
     server.proxy().strike(Way::requests, 1, WeatherProxy::Fate::lost);
-    LeaseWatch watch;
+    LeaseMeter watch;
     watch.add("held", lock, watched_ttl);
     for (const auto& lease : watch.watch(watched_ttl + 1s)) {
         EXPECT_FALSE(lease.is_lost);

@@ -1,7 +1,7 @@
 // What the tests of healthy places share: one manager with locks at two servers and in a directory,
 // a way to bring one server into trouble, and a watch on the time that is left of leases.
 //
-// Thread-safety: for the thread of the test; LeaseWatch has a thread of its own.
+// Thread-safety: for the thread of the test; LeaseMeter has a thread of its own.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@
 #include <leaselock/redis.hpp>
 
 #include "fault/fault_fixture.hpp"
-#include "support/lease_watch.hpp"
+#include "support/lease_meter.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
 #include "support/weather_proxy.hpp"

@@ -43,7 +43,7 @@ class Witness {
     }
     // Whether the server had nobody inside until now.
     bool enter(const std::string& who) {
-        const wire::Reply reply = ask({"SET", "inside", who, "NX"});
+        const wire::RespValue reply = ask({"SET", "inside", who, "NX"});
         return reply.text() == "OK";
     }
     // Whether it had him.
@@ -51,10 +51,10 @@ class Witness {
 
   private:
     static Clock::time_point deadline() { return boot_clock()->now() + limit; }
-    wire::Reply ask(const std::vector<std::string_view>& words) {
+    wire::RespValue ask(const std::vector<std::string_view>& words) {
         std::string bytes;
         wire::append_command(bytes, words);
-        wire::Reply reply;
+        wire::RespValue reply;
         if (connection_.send(bytes, deadline()).error) std::_Exit(11);
         if (connection_.receive(reply, deadline()) != wire::Received::reply) std::_Exit(12);
         return reply;

@@ -14,23 +14,23 @@ namespace leaselock {
 namespace {
 
 using fuzz::promise;
-using Type = wire::ReplyView::Type;
+using Type = wire::RespView::Type;
 
 constexpr std::uint64_t fence_limit = std::uint64_t{1} << 53U;
 
 // Whether the bytes say that the lock is granted, read once more by hand.
-bool says_granted(wire::ReplyView answer) {
+bool says_granted(wire::RespView answer) {
     if (answer.type() == Type::integer) return answer.integer() > 1'000'000'000'000'000;
     return answer.type() == Type::array && answer.size() == 3 &&
            answer.at(0).type() == Type::integer && answer.at(0).integer() == 1;
 }
 
-bool says_one(wire::ReplyView answer) {
+bool says_one(wire::RespView answer) {
     return answer.type() == Type::integer && answer.integer() == 1;
 }
 
 // With the server's time behind it, if that was asked for.
-bool says_released(wire::ReplyView answer) {
+bool says_released(wire::RespView answer) {
     return says_one(answer) || (answer.type() == Type::array && answer.size() == 2 &&
                                 says_one(answer.at(0)) && answer.at(1).type() == Type::integer);
 }
@@ -60,7 +60,7 @@ Request question(unsigned byte) {
             .listener = brief ? nullptr : &waiter};
 }
 
-void check(const Request& request, wire::ReplyView answer, const Reply& reply) {
+void check(const Request& request, wire::RespView answer, const Reply& reply) {
     const Verb verb = request.verb;
     switch (reply.outcome) {
         case Outcome::granted:
@@ -120,7 +120,7 @@ std::string outcomes(const Request& request, std::string_view bytes, std::size_t
     while (!bytes.empty()) {
         parser.feed(bytes.substr(0, piece));
         bytes.remove_prefix(std::min(piece, bytes.size()));
-        wire::Reply answer;
+        wire::RespValue answer;
         wire::Parser::Result result{};
         while ((result = parser.next(answer)) == wire::Parser::Result::reply) {
             Reply reply;

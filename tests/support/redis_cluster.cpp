@@ -15,7 +15,7 @@
 #include "support/cluster_slot.hpp"
 #include "support/poll_until.hpp"
 #include "wire/command.hpp"
-#include "wire/reply.hpp"
+#include "wire/resp_value.hpp"
 
 namespace leaselock::support {
 namespace {
@@ -26,8 +26,8 @@ using namespace std::chrono_literals;
     throw std::runtime_error("redis cluster: " + what);
 }
 
-std::string lines_of(const wire::ReplyView& reply) {
-    using Type = wire::ReplyView::Type;
+std::string lines_of(const wire::RespView& reply) {
+    using Type = wire::RespView::Type;
     if (reply.type() == Type::integer) return std::to_string(reply.integer());
     if (reply.type() == Type::nil) return "(nil)";
     if (reply.type() != Type::array) return std::string(reply.text());
@@ -84,7 +84,7 @@ std::string RedisCluster::command(std::size_t node, const std::vector<std::strin
         connection.open({"127.0.0.1", nodes_.at(node).port, {}}, until, why)) {
         fail_cluster(why);
     }
-    wire::Reply reply;
+    wire::RespValue reply;
     if (connection.send(bytes, until).error ||
         connection.receive(reply, until) != wire::Received::reply) {
         connection.close();

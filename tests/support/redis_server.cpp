@@ -22,8 +22,8 @@ std::string program() {
     return named == nullptr ? "redis-server" : named;
 }
 
-std::string readable(const wire::ReplyView& reply) {
-    using Type = wire::ReplyView::Type;
+std::string readable(const wire::RespView& reply) {
+    using Type = wire::RespView::Type;
     switch (reply.type()) {
         case Type::integer: return std::to_string(reply.integer());
         case Type::nil: return "(nil)";
@@ -119,7 +119,7 @@ bool RedisServer::answers() {
     std::string why;
     std::string ping;
     wire::append_command(ping, std::vector<std::string_view>{"PING"});
-    wire::Reply reply;
+    wire::RespValue reply;
     return !connection.open(unix_endpoint(), until, why) && !connection.send(ping, until).error &&
            connection.receive(reply, until) == wire::Received::reply &&
            !reply.text().starts_with("LOADING");
@@ -151,7 +151,7 @@ std::string RedisServer::ask(const std::vector<std::string>& arguments) {
     std::string bytes;
     wire::append_command(bytes, views);
     const auto until = boot_clock()->now() + 10s;
-    wire::Reply reply;
+    wire::RespValue reply;
     if (out_of_band_.send(bytes, until).error ||
         out_of_band_.receive(reply, until) != wire::Received::reply) {
         out_of_band_.close();

@@ -11,14 +11,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Step final : public Engine::Task {
+class OneStep final : public Engine::Task {
   public:
-    Step(Engine& engine, std::promise<void>& stepped) : engine_{engine}, stepped_{stepped} {
+    OneStep(Engine& engine, std::promise<void>& stepped) : engine_{engine}, stepped_{stepped} {
         engine_.add(*this);
     }
-    Step(const Step&) = delete;
-    Step& operator=(const Step&) = delete;
-    ~Step() override { engine_.remove(*this); }
+    OneStep(const OneStep&) = delete;
+    OneStep& operator=(const OneStep&) = delete;
+    ~OneStep() override { engine_.remove(*this); }
 
   private:
     void step(Clock::time_point /*now*/) noexcept override { stepped_.set_value(); }
@@ -35,7 +35,7 @@ TEST(EngineCopies, AChildHasOneOfItsOwn) {
                                    const std::shared_ptr<Engine> own = Engine::shared();
                                    found.expect(own != parents, "another one");
                                    std::promise<void> stepped;
-                                   Step task{*own, stepped};
+                                   OneStep task{*own, stepped};
                                    own->ring(task);
                                    found.expect(stepped.get_future().wait_for(10s) ==
                                                     std::future_status::ready,
@@ -44,7 +44,7 @@ TEST(EngineCopies, AChildHasOneOfItsOwn) {
                                }),
               "");
     std::promise<void> stepped;
-    Step task{*parents, stepped};
+    OneStep task{*parents, stepped};
     parents->ring(task);
     stepped.get_future().wait();
 }

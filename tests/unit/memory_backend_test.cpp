@@ -47,10 +47,10 @@ TEST(MemoryBackend, FencesRiseEvenForKeysThatWereForgotten) {
 }
 
 // Waits for a key, and remembers the fence by which it got it.
-class Waiter final : public Listener {
+class FenceListener final : public Listener {
   public:
-    Waiter(std::string_view key, std::string_view token) : Listener{key, token} {}
-    virtual ~Waiter() = default;
+    FenceListener(std::string_view key, std::string_view token) : Listener{key, token} {}
+    virtual ~FenceListener() = default;
 
     WakeUp handed_over(const HandOff& what) noexcept override {
         fence = what.fencing_token;
@@ -79,7 +79,7 @@ TEST(MemoryBackend, ForgetsNoPlaceThatLives) {
     MemoryBackend backend;
     const std::string key = numbered(0);
     ASSERT_EQ(acquire(backend, key, begin, 10ms).outcome, Outcome::granted);
-    Waiter first{key, "tester:2/waiter"};
+    FenceListener first{key, "tester:2/waiter"};
     ASSERT_TRUE(first.acquire(backend, begin).first);
     // The lease is over, and many shards' worth of keys come and go.
     for (int i = 1; i < 50'000; ++i) (void)acquire(backend, numbered(i), begin + 1min, 10ms);
@@ -92,12 +92,12 @@ TEST(MemoryBackend, ServesTenThousandWaitersInOrder) {
     const std::string key = numbered(0);
     std::vector<std::string> owners;
     for (int i = 0; i < 10'000; ++i) owners.push_back("tester:2/waiter " + std::to_string(i));
-    std::deque<Waiter> waiters;
+    std::deque<FenceListener> waiters;
     ASSERT_EQ(acquire(backend, key, begin, 1h).outcome, Outcome::granted);
     for (const std::string& owner : owners) {
         ASSERT_TRUE(waiters.emplace_back(key, owner).acquire(backend, begin).queued);
     }
-    for (Waiter& each : waiters) {
+    for (FenceListener& each : waiters) {
         ASSERT_EQ(each.acquire(backend, begin + 1s).first, &each == &waiters.front());
     }
     ASSERT_EQ(
@@ -105,7 +105,7 @@ TEST(MemoryBackend, ServesTenThousandWaitersInOrder) {
             .outcome,
         Outcome::released);
     std::uint64_t last = 0;
-    for (Waiter& each : waiters) {
+    for (FenceListener& each : waiters) {
         ASSERT_GT(each.fence, last);
         last = each.fence;
         ASSERT_EQ(each.release(backend, begin + 1s).outcome, Outcome::released);
@@ -118,7 +118,7 @@ TEST(MemoryBackend, HandOffLastsItsTtlFromTheWinnersNewestAcquire) {
     MemoryBackend backend;
     const std::string key = numbered(0);
     ASSERT_EQ(acquire(backend, key, begin, 1h).outcome, Outcome::granted);
-    Waiter waiter{key, "tester:2/waiter"};
+    FenceListener waiter{key, "tester:2/waiter"};
     ASSERT_TRUE(waiter.acquire(backend, begin + 10s).first);
     (void)ask(backend, {.verb = Verb::release, .key = key, .token = token, .submitted = begin});
     ASSERT_GT(waiter.fence, 0U);

@@ -16,10 +16,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-wire::Reply parsed(const std::string& bytes) {
+wire::RespValue parsed(const std::string& bytes) {
     wire::Parser parser;
     parser.feed(bytes);
-    wire::Reply reply;
+    wire::RespValue reply;
     EXPECT_EQ(parser.next(reply), wire::Parser::Result::reply) << bytes;
     return reply;
 }

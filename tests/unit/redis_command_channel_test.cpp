@@ -120,7 +120,7 @@ TEST_F(RedisCommandChannel, WhatNobodyAskedForEndsAnIdleConnection) {
     // What is pushed reaches the older connection first.
     wire::Connection witness{boot_clock()};
     std::string why;
-    wire::Reply reply;
+    wire::RespValue reply;
     ASSERT_FALSE(witness.open(peer_.endpoint(), boot_clock()->now() + enough, why)) << why;
     peer_.push(support::granted("9"));
     ASSERT_EQ(witness.receive(reply, boot_clock()->now() + enough), wire::Received::reply);

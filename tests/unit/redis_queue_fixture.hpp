@@ -29,7 +29,7 @@ inline constexpr const char* our_channel = "leaselock:ours";
 
 // The redis layer alone: nobody is told anything.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
-class Waiter final : public Listener {
+class DeafListener final : public Listener {
   public:
     using Listener::Listener;
     WakeUp handed_over(const HandOff&) noexcept override { return {}; }
@@ -50,13 +50,13 @@ class Subscriber {
     // What comes next, or "" if nothing has come. Whatever a release published is there when the
     // release is answered, but may still be on its way through the socket.
     std::string next(milliseconds patience) {
-        wire::Reply reply;
+        wire::RespValue reply;
         if (connection_.receive(reply, boot_clock()->now() + patience) != wire::Received::reply) {
             return {};
         }
-        const wire::ReplyView last = reply.at(2);
-        return last.type() == wire::ReplyView::Type::integer ? std::to_string(last.integer())
-                                                             : std::string{last.text()};
+        const wire::RespView last = reply.at(2);
+        return last.type() == wire::RespView::Type::integer ? std::to_string(last.integer())
+                                                            : std::string{last.text()};
     }
 
   private:
@@ -77,7 +77,7 @@ class RedisQueue : public ::testing::Test {
     // With a place that lives so long; 0: without.
     Reply acquire(CommandChannel& channel, HandOffSubscriber& subscriber, const std::string& token,
                   milliseconds place, milliseconds ttl = 30s) {
-        Waiter waiter{lock_key, token};
+        DeafListener waiter{lock_key, token};
         Reply reply = ask(channel, {.verb = Verb::acquire,
                                     .key = lock_key,
                                     .prefix = 11,

@@ -22,7 +22,7 @@ std::vector<std::string> words(const Request& request, bool whole_script, std::i
     append_request(bytes, request, whole_script, not_after, channel, form);
     wire::Parser parser;
     parser.feed(bytes);
-    wire::Reply reply;
+    wire::RespValue reply;
     EXPECT_EQ(parser.next(reply), wire::Parser::Result::reply);
     std::vector<std::string> result;
     for (std::size_t i = 0; i < reply.size(); ++i) result.emplace_back(reply.at(i).text());

@@ -16,10 +16,10 @@ const NodeAddress asked{"10.0.0.9", 7000};
 const std::string id_a(40, 'a');
 const std::string id_b(40, 'b');
 
-wire::Reply read_reply(const std::string& bytes) {
+wire::RespValue read_reply(const std::string& bytes) {
     wire::Parser parser;
     parser.feed(bytes);
-    wire::Reply reply;
+    wire::RespValue reply;
     EXPECT_EQ(parser.next(reply), wire::Parser::Result::reply) << bytes;
     return reply;
 }

@@ -32,7 +32,7 @@ class Weather : public ::testing::Test {
     }
     // The next answer's text, or in brackets why there is none.
     std::string hear(std::chrono::milliseconds time = enough) {
-        Reply reply;
+        RespValue reply;
         switch (connection_.receive(reply, in(time))) {
             case Received::reply: return std::string(reply.text());
             case Received::timed_out: return "<timed out>";

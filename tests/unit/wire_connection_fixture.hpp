@@ -49,7 +49,7 @@ class WireConnection : public ::testing::Test {
 
     ScriptedPeer peer_;
     Connection connection_{boot_clock()};
-    Reply reply_;
+    RespValue reply_;
     std::string why_;
 };
 

@@ -31,7 +31,7 @@ TEST_F(WireConnection, CloseInTheMiddleOfAReplyIsClosed) {
     open();
     ask(Answer::close("$5\r\nab"));
     EXPECT_EQ(receive(), Received::closed);
-    EXPECT_EQ(reply_.type(), ReplyView::Type::other);
+    EXPECT_EQ(reply_.type(), RespView::Type::other);
 }
 
 TEST_F(WireConnection, WholeRepliesBeforeACloseAreReceived) {

@@ -14,10 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-using Type = ReplyView::Type;
+using Type = RespView::Type;
 using Result = Parser::Result;
 
-Result parse(std::string_view bytes, Reply& out) {
+Result parse(std::string_view bytes, RespValue& out) {
     Parser parser;
     parser.feed(bytes);
     return parser.next(out);
@@ -38,8 +38,8 @@ TEST(Command, TwoInOneStringAreAPipeline) {
     EXPECT_EQ(out, "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n");
 }
 
-TEST(Reply, EachTypeIsReadAsSent) {
-    Reply reply;
+TEST(RespValue, EachTypeIsReadAsSent) {
+    RespValue reply;
     ASSERT_EQ(parse("+OK\r\n", reply), Result::reply);
     EXPECT_EQ(reply.type(), Type::status);
     EXPECT_EQ(reply.text(), "OK");
@@ -67,15 +67,15 @@ TEST(Reply, EachTypeIsReadAsSent) {
     EXPECT_EQ(reply.at(2).type(), Type::nil);
 }
 
-TEST(Reply, AnswersEveryQuestionEvenTheWrongOne) {
-    const Reply nothing;
+TEST(RespValue, AnswersEveryQuestionEvenTheWrongOne) {
+    const RespValue nothing;
     EXPECT_EQ(nothing.type(), Type::other);
     EXPECT_EQ(nothing.text(), "");
     EXPECT_EQ(nothing.integer(), 0);
     EXPECT_EQ(nothing.size(), 0U);
     EXPECT_EQ(nothing.at(0).type(), Type::other);
 
-    Reply reply;
+    RespValue reply;
     ASSERT_EQ(parse("*1\r\n:5\r\n", reply), Result::reply);
     EXPECT_EQ(reply.text(), "");
     EXPECT_EQ(reply.integer(), 0);
@@ -83,12 +83,12 @@ TEST(Reply, AnswersEveryQuestionEvenTheWrongOne) {
     EXPECT_EQ(reply.at(0).text(), "");
 }
 
-TEST(Reply, MovesItsContents) {
-    Reply first;
+TEST(RespValue, MovesItsContents) {
+    RespValue first;
     ASSERT_EQ(parse("+first\r\n", first), Result::reply);
-    Reply second{std::move(first)};
+    RespValue second{std::move(first)};
     EXPECT_EQ(second.text(), "first");
-    Reply third;
+    RespValue third;
     third = std::move(second);
     EXPECT_EQ(third.text(), "first");
 }
@@ -96,7 +96,7 @@ TEST(Reply, MovesItsContents) {
 TEST(Parser, TakesRepliesInPiecesOfOneByte) {
     const std::string bytes = "*2\r\n$3\r\nabc\r\n:12\r\n+OK\r\n";
     Parser parser;
-    Reply reply;
+    RespValue reply;
     std::vector<std::size_t> complete_after;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         parser.feed(bytes.substr(i, 1));
@@ -110,7 +110,7 @@ TEST(Parser, TakesRepliesInPiecesOfOneByte) {
 TEST(Parser, GivesPipelinedRepliesOneByOne) {
     Parser parser;
     parser.feed("+a\r\n+b\r\n+c");
-    Reply reply;
+    RespValue reply;
     ASSERT_EQ(parser.next(reply), Result::reply);
     EXPECT_EQ(reply.text(), "a");
     ASSERT_EQ(parser.next(reply), Result::reply);
@@ -125,7 +125,7 @@ class MalformedBytes : public ::testing::TestWithParam<std::string> {};
 TEST_P(MalformedBytes, AreSaidToBeMalformedNowAndLater) {
     Parser parser;
     parser.feed(GetParam());
-    Reply reply;
+    RespValue reply;
     EXPECT_EQ(parser.next(reply), Result::malformed);
     parser.feed("+OK\r\n");
     EXPECT_EQ(parser.next(reply), Result::malformed);
@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(Table, MalformedBytes,
                                            "*4294967296\r\n", "*1\r\n!\r\n"));
 
 TEST(Parser, AnAnnouncedArrayTakesNoMemoryAndNoTime) {
-    Reply reply;
+    RespValue reply;
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(parse("*2147483647\r\n", reply), Result::malformed);
     EXPECT_EQ(parse("*1\r\n*100000000\r\n", reply), Result::malformed);
@@ -151,7 +151,7 @@ TEST(Parser, AnAnnouncedArrayTakesNoMemoryAndNoTime) {
 TEST(Parser, AnArrayMayHaveAsManyElementsAsTheBoundSays) {
     std::string bytes = "*" + std::to_string(Parser::max_array_elements) + "\r\n";
     for (std::size_t i = 0; i < Parser::max_array_elements; ++i) bytes += ":1\r\n";
-    Reply reply;
+    RespValue reply;
     ASSERT_EQ(parse(bytes, reply), Result::reply);
     EXPECT_EQ(reply.size(), Parser::max_array_elements);
     EXPECT_EQ(parse("*" + std::to_string(Parser::max_array_elements + 1) + "\r\n", reply),
@@ -160,7 +160,7 @@ TEST(Parser, AnArrayMayHaveAsManyElementsAsTheBoundSays) {
 
 TEST(Parser, AnAnnouncedTextIsReadUpToTheBoundOnly) {
     Parser parser;
-    Reply reply;
+    RespValue reply;
     parser.feed("$2147483647\r\n");
     const std::string piece(std::size_t{16} * 1024, 'x');
     std::size_t fed = 0;
@@ -178,7 +178,7 @@ TEST(Parser, TheBoundIsOnOneReplyNotOnMany) {
     Parser parser;
     parser.feed(one + one + one);
     for (int i = 0; i < 3; ++i) {
-        Reply reply;
+        RespValue reply;
         ASSERT_EQ(parser.next(reply), Result::reply);
         EXPECT_EQ(reply.text().size(), text.size());
     }
@@ -186,7 +186,7 @@ TEST(Parser, TheBoundIsOnOneReplyNotOnMany) {
 
 TEST(Parser, ACompleteReplyOverTheBoundIsMalformed) {
     const std::string text(Parser::max_reply_bytes, 'x');
-    Reply reply;
+    RespValue reply;
     EXPECT_EQ(parse("$" + std::to_string(text.size()) + "\r\n" + text + "\r\n", reply),
               Result::malformed);
     EXPECT_EQ(reply.type(), Type::other);
@@ -195,7 +195,7 @@ TEST(Parser, ACompleteReplyOverTheBoundIsMalformed) {
 TEST(Parser, DeepNestingIsMalformedOrBounded) {
     std::string bytes;
     for (int i = 0; i < 2000; ++i) bytes += "*1\r\n";
-    Reply reply;
+    RespValue reply;
     EXPECT_EQ(parse(bytes + ":1\r\n", reply), Result::malformed);
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using support::RedisServer;
-using Type = ReplyView::Type;
+using Type = RespView::Type;
 
 Clock::time_point in(std::chrono::milliseconds time) { return boot_clock()->now() + time; }
 
@@ -39,7 +39,7 @@ class WireToRedis : public ::testing::TestWithParam<bool> {
 
     RedisServer server_;
     Connection connection_{boot_clock()};
-    Reply reply_;
+    RespValue reply_;
     std::string why_;
 };
 

@@ -35,9 +35,9 @@ struct Session {
     TlsEnd server;
     std::string why{};
 
-    Tls::Step shake_hands() {
-        Tls::Step step = client.handshake({}, why);
-        for (int i = 0; i < 5 && step == Tls::Step::more; ++i) {
+    Tls::Handshake shake_hands() {
+        Tls::Handshake step = client.handshake({}, why);
+        for (int i = 0; i < 5 && step == Tls::Handshake::more; ++i) {
             server.handshake(client.take_output());
             step = client.handshake(server.take_output(), why);
         }
@@ -54,11 +54,11 @@ class WireTls : public ::testing::Test {
     void ask() { ASSERT_FALSE(connection_.send(ping, in(enough)).error); }
     void expect_reply(const std::string& text) {
         ASSERT_EQ(connection_.receive(reply_, in(enough)), Received::reply);
-        EXPECT_EQ(ReplyView{reply_}.text(), text);
+        EXPECT_EQ(RespView{reply_}.text(), text);
     }
 
     Connection connection_{boot_clock()};
-    Reply reply_;
+    RespValue reply_;
     std::string why_;
 };
 
@@ -207,9 +207,9 @@ TEST_F(WireTls, AddressThatIsRefusedIsNotTheLastThatIsTried) {
 
 TEST(TlsSession, ZoneOfAnAddressIsNoPartOfItsName) {
     Session session{{trusting(), "fe80::1%eth0"}, TlsEnd{"server"}};
-    EXPECT_EQ(session.shake_hands(), Tls::Step::done) << session.why;
+    EXPECT_EQ(session.shake_hands(), Tls::Handshake::done) << session.why;
     Session other{{trusting(), "fe80::2%eth0"}, TlsEnd{"server"}};
-    EXPECT_EQ(other.shake_hands(), Tls::Step::failed);
+    EXPECT_EQ(other.shake_hands(), Tls::Handshake::failed);
     EXPECT_NE(other.why.find("is not for 'fe80::2'"), std::string::npos) << other.why;
 }
 
@@ -247,16 +247,16 @@ TEST(TlsSession, VersionIsAtLeast12AndWhatTheSystemDemands) {
 TEST(TlsSession, ServerWithoutACertificateIsRefusedWhateverCiphersTheSystemAllows) {
     const SystemSettings settings{"MaxProtocol = TLSv1.2\nCipherString = aNULL@SECLEVEL=0\n"};
     Session careless{{trusting(false), "localhost"}, TlsEnd{""}};
-    EXPECT_EQ(careless.shake_hands(), Tls::Step::done) << careless.why;
+    EXPECT_EQ(careless.shake_hands(), Tls::Handshake::done) << careless.why;
     Session session{{trusting(), "localhost"}, TlsEnd{""}};
-    EXPECT_EQ(session.shake_hands(), Tls::Step::failed);
+    EXPECT_EQ(session.shake_hands(), Tls::Handshake::failed);
     EXPECT_NE(session.why.find("shows no certificate"), std::string::npos) << session.why;
 }
 
 TEST(TlsSession, NothingIsNegotiatedAnew) {
     const SystemSettings settings{"MaxProtocol = TLSv1.2\n"};
     Session session{{trusting(), "localhost"}, TlsEnd{"server"}};
-    ASSERT_EQ(session.shake_hands(), Tls::Step::done) << session.why;
+    ASSERT_EQ(session.shake_hands(), Tls::Handshake::done) << session.why;
     session.server.ask_to_renegotiate();
     Parser parser;
     (void)session.client.decrypt(session.server.take_output(), parser);

@@ -147,7 +147,7 @@ class ScriptPair {
     }
 
     // Fences differ, and so may the form of a grant.
-    static Said words_for(const std::string& script, const wire::Reply& reply,
+    static Said words_for(const std::string& script, const wire::RespValue& reply,
                           std::int64_t& fence) {
         const bool acquires = script.ends_with("acquire") || script == "latch";
         const auto number = [&](std::size_t i) { return reply.at(i).integer(); };

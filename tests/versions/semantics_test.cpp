@@ -121,7 +121,7 @@ class SemanticsRun {
     }
 
     // Channel, tokens and ttl of each message; and that fences rise, on our side.
-    void hear(const wire::Reply& message, std::string* heard) {
+    void hear(const wire::RespValue& message, std::string* heard) {
         const std::string channel{message.at(1).text()};
         const std::string text{message.at(2).text()};
         const Side side = channel.starts_with("former") ? Side::former : Side::present;

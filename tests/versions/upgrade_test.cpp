@@ -61,13 +61,13 @@ TEST(Upgrade, ProcessesOfBothVersionsLoseNoUpdateAndTheirFencesRise) {
 // One process of either, command by command.
 class UpgradeStep : public ::testing::Test {
   protected:
-    wire::Reply former(const std::string& script, const std::string& letters,
-                       const std::vector<std::string>& arguments) {
+    wire::RespValue former(const std::string& script, const std::string& letters,
+                           const std::vector<std::string>& arguments) {
         std::vector<std::string> keys{"p:key"};
         for (const char letter : letters) keys.push_back(former_key("p:key", letter));
         return peer_.run(scripts_.text(script), keys, arguments);
     }
-    wire::Reply former_acquire(const std::string& token) {
+    wire::RespValue former_acquire(const std::string& token) {
         return former("acquire", "fqw", {token, "60000", "9000000000000000"});
     }
 
@@ -79,7 +79,7 @@ class UpgradeStep : public ::testing::Test {
 };
 
 TEST_F(UpgradeStep, LockOfOneVersionKeepsTheOtherOutUntilItsHolderReleasesIt) {
-    ASSERT_EQ(former_acquire("former/1").type(), wire::Reply::Type::integer);
+    ASSERT_EQ(former_acquire("former/1").type(), wire::RespValue::Type::integer);
     EXPECT_FALSE(granted(locks_.try_acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::held);
     EXPECT_TRUE(locks_.inspect("key").held);
@@ -93,12 +93,12 @@ TEST_F(UpgradeStep, LockOfOneVersionKeepsTheOtherOutUntilItsHolderReleasesIt) {
     EXPECT_EQ(former("renew", "w", {"former/2", "60000"}).integer(), 0);
     EXPECT_EQ(former("release", "wqfh", {"former/2", "0"}).integer(), 0);
     EXPECT_EQ(lock->release(ec_), ReleaseResult::released);
-    EXPECT_EQ(former_acquire("former/3").type(), wire::Reply::Type::integer);
+    EXPECT_EQ(former_acquire("former/3").type(), wire::RespValue::Type::integer);
 }
 
 // A release hands over to waiters of its own version; this one polls.
 TEST_F(UpgradeStep, WaiterGetsTheLockThatTheOtherVersionFrees) {
-    ASSERT_EQ(former_acquire("former/1").type(), wire::Reply::Type::integer);
+    ASSERT_EQ(former_acquire("former/1").type(), wire::RespValue::Type::integer);
     std::optional<ScopedDistributedLock> lock;
     std::thread waiter{[&] {
         std::error_code ec;
@@ -113,7 +113,7 @@ TEST_F(UpgradeStep, WaiterGetsTheLockThatTheOtherVersionFrees) {
 
 // What K holds means the same in both, and so does the table of those who have shares.
 TEST_F(UpgradeStep, MinHoldOfOneVersionKeepsTheOtherOut) {
-    ASSERT_EQ(former_acquire("former/1").type(), wire::Reply::Type::integer);
+    ASSERT_EQ(former_acquire("former/1").type(), wire::RespValue::Type::integer);
     EXPECT_EQ(former("release", "wqfh", {"former/1", "60000"}).integer(), 1);
     EXPECT_FALSE(granted(locks_.try_acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::held);
@@ -126,12 +126,12 @@ TEST_F(UpgradeStep, PermitsOfBothVersionsAreCountedTogether) {
     };
     auto permit = locks_.acquire("key", {.share = Share{1, 2}}, ec_);
     ASSERT_TRUE(permit) << ec_.message();
-    EXPECT_EQ(former_permit("former/1").type(), wire::Reply::Type::integer);
+    EXPECT_EQ(former_permit("former/1").type(), wire::RespValue::Type::integer);
     EXPECT_EQ(former_permit("former/2").at(0).integer(), 0);
     EXPECT_FALSE(granted(locks_.acquire("key", {.share = Share{1, 2}}, ec_)));
     EXPECT_EQ(locks_.inspect("key").taken, 2);
     EXPECT_EQ(permit->release(ec_), ReleaseResult::released);
-    EXPECT_EQ(former_permit("former/2").type(), wire::Reply::Type::integer);
+    EXPECT_EQ(former_permit("former/2").type(), wire::RespValue::Type::integer);
     EXPECT_FALSE(granted(locks_.acquire("key", {.share = Share{1, 2}}, ec_)));
 }
 

@@ -18,7 +18,7 @@
 
 namespace leaselock::support {
 
-class LeaseWatch {
+class LeaseMeter {
   public:
     struct Lease {
         std::string name;

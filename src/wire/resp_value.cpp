@@ -1,10 +1,10 @@
-#include "wire/reply.hpp"
+#include "wire/resp_value.hpp"
 
 #include <hiredis/hiredis.h>
 
 namespace leaselock::wire {
 
-ReplyView::Type ReplyView::type() const noexcept {
+RespView::Type RespView::type() const noexcept {
     if (raw_ == nullptr) return Type::other;
     switch (raw_->type) {
         case REDIS_REPLY_STRING: return Type::string;
@@ -17,7 +17,7 @@ ReplyView::Type ReplyView::type() const noexcept {
     }
 }
 
-std::string_view ReplyView::text() const noexcept {
+std::string_view RespView::text() const noexcept {
     switch (type()) {
         case Type::string:
         case Type::status:
@@ -26,23 +26,23 @@ std::string_view ReplyView::text() const noexcept {
     }
 }
 
-std::int64_t ReplyView::integer() const noexcept {
+std::int64_t RespView::integer() const noexcept {
     return type() == Type::integer ? raw_->integer : 0;
 }
 
-std::size_t ReplyView::size() const noexcept { return type() == Type::array ? raw_->elements : 0; }
+std::size_t RespView::size() const noexcept { return type() == Type::array ? raw_->elements : 0; }
 
-ReplyView ReplyView::at(std::size_t index) const noexcept {
-    return index < size() ? ReplyView{raw_->element[index]} : ReplyView{};
+RespView RespView::at(std::size_t index) const noexcept {
+    return index < size() ? RespView{raw_->element[index]} : RespView{};
 }
 
-Reply& Reply::operator=(Reply&& other) noexcept {
+RespValue& RespValue::operator=(RespValue&& other) noexcept {
     std::swap(raw_, other.raw_);
     std::swap(owned_, other.owned_);
     return *this;
 }
 
-Reply::~Reply() {
+RespValue::~RespValue() {
     if (owned_ != nullptr) ::freeReplyObject(owned_);
 }
 
