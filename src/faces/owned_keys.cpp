@@ -61,7 +61,7 @@ void OwnedKeys::not_acquired(const KeyPtr& key) noexcept {
     changed_.notify_all();
 }
 
-// Whoever comes behind the last level acquires anew, while this one's release is under way.
+// A thread that comes after the last level acquires again, while this one's release is under way.
 std::optional<ScopedDistributedLock> OwnedKeys::leave(const KeyPtr& key) noexcept {
     if (is_in_child()) return std::nullopt;
     Table::node_type node;

@@ -55,7 +55,7 @@ void Client::drop(Claimant& claimant) noexcept {
     if (found != claimants_.end() && found->second.get() == &claimant) claimants_.erase(found);
 }
 
-// Its next renewal, or its release, is told why it is lost.
+// Its next renewal, or its release, learns why it is lost.
 void Client::expire(Claimant& claimant) noexcept {
     attach(claimant, nullptr);
     claimant.is_held = claimant.is_open = false;

@@ -72,7 +72,7 @@ void fail_conflict(Reply& reply) {
     fail(reply, Errc::conflicting_use, "it is of another number or kind now, or waited for");
 }
 
-// Who holds the key, from `answer`'s element `at` and the pttl behind it. False if that is not what
+// Who holds the key, from `answer`'s element `at` and the pttl after it. False if that is not what
 // they are.
 bool decode_holder(wire::RespView answer, std::size_t at, Reply& reply) {
     if (answer.at(at).type() != Type::string || answer.at(at + 1).type() != Type::integer) {
@@ -105,7 +105,7 @@ bool decode_fence(wire::RespView element, Reply& reply) noexcept {
     return element.type() == Type::integer && reply.fencing_token < fence_end;
 }
 
-// Whether this holder can stand in the way of the request: nobody is in his own, and a latch that
+// Whether this holder can stand in the way of the request: nobody is in its own, and a latch that
 // is not open in that of those alone that wait for it.
 bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
     if (request.claim.is_latch()) {

@@ -12,7 +12,7 @@
 namespace leaselock::redis {
 namespace {
 
-// Behind such a pause a connection is looked at before it is used: a server that was restarted, or
+// After such a pause a connection is checked before it is used: a server that was restarted, or
 // that closes idle clients, has ended it meanwhile.
 constexpr std::chrono::milliseconds idle{5};
 
@@ -201,8 +201,8 @@ void CommandChannel::take_output(std::string& out) noexcept {
     }
 }
 
-// An operation stays in the queue until nothing more can throw: who is there when memory is out is
-// told that its outcome is unknown.
+// An operation stays in the queue until nothing more can throw: the outcome of one that is there
+// when memory is out is unknown.
 void CommandChannel::settle(wire::RespView answer) {
     if (queue_.front().asking && !std::exchange(queue_.front().was_let_in, true)) return;
     const Pending pending = queue_.front();

@@ -54,7 +54,7 @@ class CommandChannel final : private engine::Channel {
     ~CommandChannel() override;
 
     // As Backend says. What submit() finds no memory for is completed as unavailable. The listeners
-    // are told by the subscription of the subscriber, as far as it lasts; 0: they are not.
+    // are notified by the subscription of the subscriber, as far as it lasts; 0: they are not.
     // `asking`: ASKING goes before each command, in the same write, so that a node of a cluster to
     // which the slot is just moving does it.
     void submit(std::span<Operation* const> operations, std::uint64_t subscription = 0,
@@ -102,7 +102,7 @@ class CommandChannel final : private engine::Channel {
     // command_channel.cpp: the queue.
     void append(Operation& operation, std::uint64_t subscription, bool asking)
         LEASELOCK_REQUIRES(mutex_);
-    // On which hand-offs are told; empty: on none.
+    // By which waiters are notified of hand-offs; empty: by none.
     [[nodiscard]] std::string_view message_channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
     void send() noexcept LEASELOCK_REQUIRES(mutex_);

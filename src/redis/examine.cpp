@@ -76,7 +76,7 @@ struct Question {
 
 // EVAL is asked for by itself, since the self-check does not need it where somebody else has given
 // the server the scripts already, and the channel, since nothing fails without it. SUBSCRIBE comes
-// last: the connection can do nothing else behind it.
+// last: the connection can do nothing else after it.
 std::vector<Question> questions(std::string_view channel) {
     constexpr std::string_view telling =
         "give this user +subscribe, +publish, +pubsub|numsub and &leaselock:*; without, waiters "

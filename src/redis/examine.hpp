@@ -1,4 +1,4 @@
-// Redis' part of the start-up check, over a connection of its own, which is closed behind it.
+// Redis' part of the start-up check, over a connection of its own, which is closed after it.
 #pragma once
 
 #include <memory>

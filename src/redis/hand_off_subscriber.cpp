@@ -267,7 +267,7 @@ bool HandOffSubscriber::is_subscribed(wire::RespView answer) const noexcept {
            answer.at(1).text() == channel_ && answer.at(2).integer() == 1;
 }
 
-// False: that is nothing that a subscriber is told without asking.
+// False: that is nothing that a subscriber gets without asking.
 bool HandOffSubscriber::take(wire::RespView answer) noexcept {
     if (answer.size() != 3 || answer.at(0).text() != "message" || answer.at(1).text() != channel_ ||
         answer.at(2).type() != wire::RespView::Type::string) {

@@ -48,7 +48,7 @@ class HandOffSubscriber final : private engine::Channel {
     [[nodiscard]] const std::string& channel() const noexcept { return channel_; }
 
     // Called before these are sent. Registers their listeners and gives the number of the
-    // subscription by which they are told; 0: there is none now, or no memory.
+    // subscription by which they are notified; 0: there is none now, or no memory.
     [[nodiscard]] std::uint64_t enlist(std::span<Operation* const> operations) noexcept;
     // Whether that subscription has not broken since, as far as is known.
     [[nodiscard]] bool lasts(std::uint64_t subscription) const noexcept {

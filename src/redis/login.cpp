@@ -41,7 +41,7 @@ Errc meaning(LoginStep step, std::string_view text) noexcept {
 }
 
 // What the server said; of its words to AUTH the first alone, since it may repeat any part of what
-// it was told.
+// it was sent.
 std::string shown(LoginStep step, std::string_view error, std::string_view password) {
     if (step != LoginStep::auth) return quote(error);
     const std::string_view code = error.substr(0, error.find(' '));
@@ -55,7 +55,7 @@ bool is_ok(wire::RespView answer) noexcept {
     return answer.type() == wire::RespView::Type::status && answer.text() == "OK";
 }
 
-// What the server told as its time, in microseconds; 0 if it is none.
+// What the server gives as its time, in microseconds; 0 if it is none.
 std::int64_t time_of(wire::RespView answer) noexcept {
     const std::int64_t seconds = whole_number(answer.at(0).text());
     const std::int64_t us = whole_number(answer.at(1).text());

@@ -25,7 +25,7 @@ struct Credentials {
                                      std::string& why);
 
 // Whether the server there answers in TLS, where it hung up on a plain login without a word: it is
-// connected to anew and told a hello that is too short, which TLS answers with an alert. Blocks
+// connected to again and sent a hello that is too short, which TLS answers with an alert. Blocks
 // until the deadline at most; the connection is of no use afterwards.
 [[nodiscard]] bool speaks_tls(wire::Connection& connection, const wire::Endpoint& endpoint,
                               Clock::time_point until);

@@ -172,7 +172,7 @@ std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const T
     });
 }
 
-// What the URL's options say goes behind what `options` say.
+// What the URL's options say comes after what `options` say.
 RedisOptions merged(const wire::Url& url, RedisOptions options) {
     for (const auto& option : url.options) {
         const auto& [name, value] = option;

@@ -23,8 +23,8 @@ namespace leaselock::redis {
                                            Clock::time_point until, std::int64_t& server_time,
                                            std::string& why);
 
-// The next answer, for whoever has sent a command himself. Throws LockError: unknown, if none comes
-// until then.
+// The next answer, for a caller that has sent a command itself. Throws LockError: unknown, if none
+// comes until then.
 [[nodiscard]] wire::RespValue receive_answer(wire::Connection& connection,
                                              const ConnectionSettings& settings,
                                              Clock::time_point until);

@@ -27,7 +27,7 @@ void* create_array(const redisReadTask* task, Count elements) {
     return original().createArray(task, elements);
 }
 
-// hiredis skips the two bytes behind a text without looking. If they are not the end of a line,
+// hiredis skips the two bytes after a text without looking. If they are not the end of a line,
 // the two sides disagree on where replies begin.
 void* create_string(const redisReadTask* task, char* text, std::size_t length) {
     if (text[length] != '\r' || text[length + 1] != '\n') return nullptr;

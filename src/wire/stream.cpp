@@ -88,8 +88,8 @@ Received Stream::read(Clock::duration left) noexcept {
 }
 
 // A blocking recv costs one system call a reply; looking first and polling then costs three. The
-// socket's own limit on it is set anew only if it is far from what is left (see limit_blocking), so
-// the clock is asked after each and decides.
+// socket's own limit on it is set again only if it is far from what is left (see limit_blocking),
+// so the clock is asked after each and decides.
 Received Stream::read_raw(Clock::duration left, std::string_view& came) noexcept {
     came = {};
     const bool may_block = left > Clock::duration::zero();

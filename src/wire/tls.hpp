@@ -62,7 +62,7 @@ class Tls {
     // Handshake::failed: `why` says why, in words.
     [[nodiscard]] Handshake handshake(std::string_view came, std::string& why);
 
-    // Appends to `out` what is to be sent for `plain`, behind what TLS has to say of its own
+    // Appends to `out` what is to be sent for `plain`, after what TLS has to say of its own
     // accord. False: the session is broken.
     [[nodiscard]] bool encrypt(std::string_view plain, std::string& out);
 

@@ -4,7 +4,7 @@
 // the same over TLS. User, password, path and options may be percent-encoded; IPv6 stands in
 // brackets.
 //
-// Used by whoever makes a backend from a URL. No password is ever part of an error's text.
+// Used by what makes a backend from a URL. No password is ever part of an error's text.
 //
 // Thread-safety: plain values and functions without state.
 #pragma once
