@@ -62,6 +62,13 @@ def for_site(text, path, found):
     return "".join(part if number % 2 else LINK.sub(link, part) for number, part in enumerate(blocks))
 
 
+def on_config(config):
+    """The menu has the API pages, as the headers are."""
+    config.extra["api"] = {f"api/{name}": text for name, text in api.pages().items()}
+    headers = [{text[2:].split("\n")[0]: name} for name, text in config.extra["api"].items() if name != "api/index.md"]
+    config.nav = [{"API": ["api/index.md", *headers]} if entry == "API" else entry for entry in config.nav]
+
+
 def on_files(files, config):
     pages = {}
     todo = ["README.md", "src/README.md"] + [f"docs/{file.src_uri}" for file in files.documentation_pages()]
@@ -70,7 +77,7 @@ def on_files(files, config):
         if place(path) in pages or os.path.splitext(path)[1] == ".svg":
             continue
         pages[place(path)] = for_site(text_of(path), path, todo)
-    pages.update({f"api/{name}": text for name, text in api.pages().items()})
+    pages.update(config.extra["api"])
     kept = [file for file in files if not file.is_documentation_page()]
     made = [File.generated(config, name, content=text) for name, text in sorted(pages.items())]
     made += [File.generated(config, name, abs_src_path=os.path.join(HERE, name)) for name in ("extra.css", "iframe-worker.js")]
