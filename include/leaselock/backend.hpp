@@ -321,7 +321,8 @@ class LEASELOCK_EXPORT Backend {
     virtual void examine(std::vector<Finding>& /*findings*/) {}
 
     // The same for what the store keeps for all locks of a manager's prefix.
-    virtual void examine_prefix(std::string_view /*prefix*/, std::vector<Finding>& /*findings*/) {}
+    virtual void examine_prefix(std::string_view /*prefix*/, CheckDepth /*depth*/,
+                                std::vector<Finding>& /*findings*/) {}
 
     // The store's part of LockManager::list(): the keys that begin with `prefix` and go on with
     // what the glob `pattern` matches, in any order; more than once, and such as hold no lock, do

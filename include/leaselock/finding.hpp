@@ -24,4 +24,9 @@ struct Finding {
     std::string advice{};  // what to do
 };
 
+// How much LockManager::check() reads of what a store keeps for all locks of a prefix: a random
+// part of it, which is enough at the start of each process, or all, for a person who looks for a
+// fault.
+enum class CheckDepth : std::uint8_t { sample, all };
+
 }  // namespace leaselock

@@ -228,14 +228,14 @@ std::vector<ListedLock> list(Core& core, std::string_view pattern, std::string_v
     return locks;
 }
 
-std::vector<Finding> check(Core& core, std::string_view backend_name) {
+std::vector<Finding> check(Core& core, std::string_view backend_name, CheckDepth depth) {
     Failure failure;
     Backend* const backend = core.backend_for(backend_name, failure);
     if (backend == nullptr) failure.raise();
     std::vector<Finding> findings;
     self_check(core.options(), *backend, findings);
     backend->examine(findings);
-    backend->examine_prefix(core.options().prefix, findings);
+    backend->examine_prefix(core.options().prefix, depth, findings);
     for (Finding& finding : findings) {
         for (std::string* const text : {&finding.subject, &finding.found, &finding.advice}) {
             *text = printable(*text);

@@ -28,6 +28,6 @@ class Core;
 [[nodiscard]] std::vector<ListedLock> list(Core& core, std::string_view pattern,
                                            std::string_view backend);
 // As LockManager::check says. Throws LockError.
-[[nodiscard]] std::vector<Finding> check(Core& core, std::string_view backend);
+[[nodiscard]] std::vector<Finding> check(Core& core, std::string_view backend, CheckDepth depth);
 
 }  // namespace leaselock::detail

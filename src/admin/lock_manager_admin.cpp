@@ -57,9 +57,9 @@ std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_
 namespace {
 
 // Memory in production is the first mistake of those who come from decorators.
-std::vector<Finding> checked(detail::Core& core, std::string_view backend) {
+std::vector<Finding> checked(detail::Core& core, std::string_view backend, CheckDepth depth) {
     const bool is_process_local = core.is_process_local();
-    std::vector<Finding> findings = detail::check(core, backend);
+    std::vector<Finding> findings = detail::check(core, backend, depth);
     if (!is_process_local) return findings;
     findings.push_back({.severity = Finding::Severity::problem,
                         .subject = "default manager",
@@ -71,14 +71,15 @@ std::vector<Finding> checked(detail::Core& core, std::string_view backend) {
 
 }  // namespace
 
-std::vector<Finding> LockManager::check(std::string_view backend) {
-    return checked(*core_, backend);
+std::vector<Finding> LockManager::check(std::string_view backend, CheckDepth depth) {
+    return checked(*core_, backend, depth);
 }
 
-std::vector<Finding> LockManager::check(std::string_view backend, std::error_code& ec) {
+std::vector<Finding> LockManager::check(std::string_view backend, std::error_code& ec,
+                                        CheckDepth depth) {
     ec.clear();
     try {
-        return checked(*core_, backend);
+        return checked(*core_, backend, depth);
     } catch (const LockError& error) {
         ec = error.code();
         return {};

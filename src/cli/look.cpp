@@ -144,7 +144,7 @@ int release(Store& store, const Options& options) {
 }
 
 int doctor(Store& store, const Options& options) {
-    const std::vector<Finding> findings = store.locks.check();
+    const std::vector<Finding> findings = store.locks.check({}, CheckDepth::all);
     const Format format = choose_format(options.json);
     std::vector<Record> records;
     if (!store.directory.empty()) {

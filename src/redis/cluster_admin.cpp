@@ -55,11 +55,12 @@ void examine_cluster(Cluster& cluster, const std::shared_ptr<Clock>& clock,
 }
 
 void examine_cluster_counters(Cluster& cluster, const std::shared_ptr<Clock>& clock,
-                              std::string_view prefix, std::vector<Finding>& findings) {
+                              std::string_view prefix, CheckDepth depth,
+                              std::vector<Finding>& findings) {
     const SlotTable table = cluster.topology();
     for (const SlotTable::Index master : table.masters()) {
         examine_counters(
-            cluster.settings().of(table.nodes()[master]), clock, prefix, findings,
+            cluster.settings().of(table.nodes()[master]), clock, prefix, depth, findings,
             [&](std::string_view counter) { return table.owner(hash_slot(counter)) == master; });
     }
 }

@@ -22,7 +22,8 @@ namespace leaselock::redis {
 void examine_cluster(Cluster& cluster, const std::shared_ptr<Clock>& clock,
                      std::vector<Finding>& findings);
 void examine_cluster_counters(Cluster& cluster, const std::shared_ptr<Clock>& clock,
-                              std::string_view prefix, std::vector<Finding>& findings);
+                              std::string_view prefix, CheckDepth depth,
+                              std::vector<Finding>& findings);
 [[nodiscard]] std::vector<std::string> scan_cluster(Cluster& cluster,
                                                     const std::shared_ptr<Clock>& clock,
                                                     std::string_view prefix,

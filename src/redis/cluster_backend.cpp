@@ -66,9 +66,10 @@ class ClusterBackend final : public Backend {
         throw_if_copied();
         examine_cluster(*cluster_, clock_, findings);
     }
-    void examine_prefix(std::string_view prefix, std::vector<Finding>& findings) override {
+    void examine_prefix(std::string_view prefix, CheckDepth depth,
+                        std::vector<Finding>& findings) override {
         throw_if_copied();
-        examine_cluster_counters(*cluster_, clock_, prefix, findings);
+        examine_cluster_counters(*cluster_, clock_, prefix, depth, findings);
     }
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
         throw_if_copied();

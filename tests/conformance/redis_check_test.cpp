@@ -35,7 +35,9 @@ LockManager manager_on(RedisOptions options) {
     return locks;
 }
 
-std::vector<Finding> check(const std::string& url) { return manager_on({.url = url}).check(); }
+std::vector<Finding> check(const std::string& url) {
+    return manager_on({.url = url}).check({}, CheckDepth::all);
+}
 
 std::vector<Finding> check_as_locker(const std::string& url) {
     return manager_on({.url = url, .username = "locker", .password = locker_password}).check();
@@ -110,6 +112,26 @@ TEST_F(RedisCheck, CounterThatIsNoNumberIsAProblemAndOneFarAheadAHint) {
     EXPECT_NE(only().found.find(ahead), std::string::npos) << only().found;
     server_.cli("SET", ahead, std::to_string(std::stoll(server_.cli("TIME")) * 1'000'000));
     EXPECT_EQ(subjects_of(checked()), Subjects{});
+}
+
+TEST_F(RedisCheck, SampleReadsAFewCountersAndFindsAClockThatWasWrong) {
+    const auto reads = [&] {
+        const std::string stats = server_.cli("INFO", "commandstats");
+        const std::size_t at = stats.find("cmdstat_get:calls=");
+        return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 18));
+    };
+    LockManager locks = connect(server_.url());
+    const int before = reads();
+    EXPECT_EQ(subjects_of(locks.check()), Subjects{});
+    EXPECT_LE(reads() - before, 700) << "512, and those of the scripts";
+    // All that were used while the clock was wrong, and no chance to miss them.
+    std::vector<std::string> set_all{"MSET"};
+    for (int i = 0; i < 1000; ++i) {
+        set_all.push_back(support::counter_key("hazel:lock:", std::to_string(i)));
+        set_all.emplace_back("9007199254740000");
+    }
+    EXPECT_EQ(server_.command(set_all), "OK");
+    EXPECT_EQ(subjects_of(locks.check()), Subjects{"counter"});
 }
 
 TEST_F(RedisCheck, EvictingPolicyIsAProblemOnceMemoryIsLimited) {

@@ -144,8 +144,9 @@ class FaultBackend final : public Backend {
         return inner_->reconnects();
     }
     void examine(std::vector<Finding>& findings) override { inner_->examine(findings); }
-    void examine_prefix(std::string_view prefix, std::vector<Finding>& findings) override {
-        inner_->examine_prefix(prefix, findings);
+    void examine_prefix(std::string_view prefix, CheckDepth depth,
+                        std::vector<Finding>& findings) override {
+        inner_->examine_prefix(prefix, depth, findings);
     }
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
         return inner_->list(prefix, pattern);
