@@ -169,8 +169,8 @@ class LEASELOCK_EXPORT LockManager {
     // of it if shares are promised, "leaselock-check:" and 32 digits behind the prefix, so a right
     // that is missing shows here and not at the first release; and the backend looks at how its
     // store is set up. What it leaves behind is what an acquire leaves (on Redis one counter).
-    // Blocks for 15 command time-outs at most. Cost on Redis: 17 round trips, with a sample of up to
-    // 512 counters, or 48 with all of them, and connections of its own. Throws LockError if the
+    // Blocks for 15 command time-outs at most. Cost on Redis: 17 round trips, with a sample of up
+    // to 512 counters, or 48 with all of them, and connections of its own. Throws LockError if the
     // backend cannot be asked: that is no finding.
     [[nodiscard]] std::vector<Finding> check(std::string_view backend = {},
                                              CheckDepth depth = CheckDepth::sample);
