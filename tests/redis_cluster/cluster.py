@@ -5,6 +5,8 @@ cluster.py start DIRECTORY [TIMEOUT]   starts six nodes, three masters with a re
                                        dead after TIMEOUT ms (5000), and says in DIRECTORY/nodes where they are:
                                        "PORT TLS-PORT PID", one a line. DIRECTORY/tls.pem is their authority.
 cluster.py restart DIRECTORY PORT      starts the node of that port again
+cluster.py wait DIRECTORY              returns when all slots are served, and each replica has its master's data
+cluster.py url DIRECTORY               says its URL
 cluster.py stop DIRECTORY              ends them, by pid
 
 Nodes end by themselves after an hour, whatever happens to the process that started them.
@@ -169,6 +171,10 @@ def main(word, directory, *rest):
         start(directory, *rest)
     elif word == "restart":
         restart(directory, int(rest[0]))
+    elif word == "wait":
+        wait_whole(nodes(directory))
+    elif word == "url":
+        print("redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port, _, _ in nodes(directory)[:2]))
     elif word == "stop":
         stop(directory)
     else:

@@ -160,12 +160,17 @@ void RedisCluster::kill9(std::size_t node) const {
     if (!poll_until(has_ended, 20s)) fail_cluster("a node does not end");
 }
 
+void RedisCluster::run_script(const std::string& word) {
+    const std::string line = "python3 " LEASELOCK_REDIS_CLUSTER_SCRIPT " " + word;
+    if (std::system(line.c_str()) != 0) fail_cluster("failed: " + word);
+}
+
 void RedisCluster::restart(std::size_t node) {
-    const std::string word = "python3 " LEASELOCK_REDIS_CLUSTER_SCRIPT " restart " + directory_ +
-                             ' ' + std::to_string(nodes_.at(node).port);
-    if (std::system(word.c_str()) != 0) fail_cluster("a node does not start again");
+    run_script("restart " + directory_ + ' ' + std::to_string(nodes_.at(node).port));
     read_nodes();
 }
+
+void RedisCluster::wait_whole() { run_script("wait " + directory_); }
 
 std::size_t RedisCluster::other_master(std::size_t than) {
     for (std::size_t i = 0; i < nodes_.size(); ++i) {

@@ -50,6 +50,8 @@ class RedisCluster {
     void kill9(std::size_t node) const;
     // Starts a node that was killed, and waits until the cluster is whole.
     void restart(std::size_t node);
+    // All slots are served, and each replica has its master's data.
+    void wait_whole();
 
     // The three steps of a slot to another master: from the first on a key that is not there is
     // asked for at `to`, then the keys go, then the slot.
@@ -65,8 +67,8 @@ class RedisCluster {
     [[nodiscard]] std::size_t other_master(std::size_t than);
 
   private:
-    std::string ask(std::size_t node, const std::vector<std::string>& arguments);
     void read_nodes();
+    void run_script(const std::string& word);
 
     const std::string directory_;
     std::vector<Node> nodes_;
