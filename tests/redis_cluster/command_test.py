@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Goal: the command locks in a Redis Cluster by its URL, looks at all of its masters, and says in words what is wrong.
+Method: the command, run as a user does, with the cluster that all tests share.
+
+command_test.py COMMAND DIRECTORY-OF-THE-CLUSTER"""
+import json
+import os
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+DIRECTORY = sys.argv.pop()
+COMMAND = sys.argv.pop()
+
+
+def ports():
+    return [line.split()[0] for line in (Path(DIRECTORY) / "nodes").read_text().splitlines()]
+
+
+def run(*words, url=None):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEASELOCK_")}
+    at = url or "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports()[:2])
+    return subprocess.run([COMMAND, "--url", at, *words], env=environment, text=True, capture_output=True, timeout=50,
+                          check=False)
+
+
+class CommandInACluster(unittest.TestCase):
+    key = f"command:{os.getpid()}"
+
+    def test_command_runs_under_a_lock(self):
+        done = run("run", self.key, "--", "sh", "-c", "exit 7")
+        self.assertEqual(done.returncode, 7, done)
+
+    def test_locks_of_all_masters_are_listed(self):
+        keys = [f"{self.key}:{number}" for number in range(8)]
+        words = [COMMAND, "--url", "redis+cluster://127.0.0.1:" + ports()[0]]
+        inner = [*words, "list", "--json", self.key + ":*"]
+        for key in keys:
+            inner = [*words, "run", key, "--", *inner]
+        done = subprocess.run(inner, text=True, capture_output=True, timeout=50, check=True)
+        listed = sorted(each["key"] for each in json.loads(done.stdout))
+        self.assertEqual(listed, keys)
+
+    def test_doctor_looks_at_each_master(self):
+        done = run("doctor")
+        masters = {line.split("\t")[2].split(": ")[0] for line in done.stdout.splitlines() if "persistence" in line}
+        self.assertEqual(len(masters), 3, done)
+
+    def test_url_of_a_single_server_is_told_apart(self):
+        seen = [run("status", f"{self.key}:{number}", url="redis://127.0.0.1:" + ports()[0]) for number in range(16)]
+        wrong = [each for each in seen if each.returncode != 0]
+        self.assertTrue(wrong)
+        for each in wrong:
+            self.assertIn("redis+cluster://", each.stderr)
+
+
+unittest.main(verbosity=2)
