@@ -34,6 +34,7 @@ struct ClusterMember {
     bool has_lost_slots = false;  // since the last table; under the cluster's mutex
 };
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): deletes itself
 class Attempt;
 
 // What is notified that an attempt is over: on any thread, with a channel's mutex held.
@@ -47,6 +48,7 @@ class AttemptOwner {
 
 // Deleted by the last of those that use it: the node, until it completes the call, and a thread
 // that helps or cancels.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): deletes itself
 class Attempt final : public Completion {
   public:
     Attempt(AttemptOwner& owner, Operation& whole_operation, std::shared_ptr<ClusterMember> at)

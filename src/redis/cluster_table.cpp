@@ -50,12 +50,13 @@ void Cluster::refresh(const std::vector<NodeAddress>& nodes) noexcept {
     }
     {
         const detail::MutexLock lock{mutex_};
+        bool is_read = table.has_value();
         try {
-            if (table) moved = adopt(*std::move(table), gone);
+            if (is_read) moved = adopt(*std::move(table), gone);
         } catch (const std::bad_alloc&) {
-            table.reset();
+            is_read = false;
         }
-        if (table) {
+        if (is_read) {
             backoff_.succeeded();
             backoff_.pause(between_tables, clock_->now());
         } else {

@@ -46,7 +46,8 @@ std::optional<NodeAddress> located(std::string_view host, std::int64_t port, con
     if (!is_host(host) || port < 1 || port > last_port) return std::nullopt;
     NodeAddress announced{std::string(host), static_cast<std::uint16_t>(port)};
     const auto found = of.addresses.find(announced);
-    return found == of.addresses.end() ? std::move(announced) : found->second;
+    if (found != of.addresses.end()) return found->second;
+    return announced;
 }
 
 // {host, port, id [, ...]}
