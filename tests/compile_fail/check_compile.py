@@ -6,7 +6,8 @@ Compiles SOURCE without making code, and looks for what it says of itself:
   // culprit: text    and the compiler spells this text, as a whole or character by character
   // flags: words     it is compiled with these, too; HERE is the folder of SOURCE
   ...  // refused: words   at the end of a line: there is an error at this line, and these words
-                           stand in what the compiler says of the first one
+                           stand in what the compiler says of the first one; `refused by clang:` is
+                           for what g++ does not see
 
 A file without any of them must compile without a warning.
 """
@@ -53,8 +54,9 @@ def errors():
 
 
 expected, culprit = wish("expect"), wish("culprit")
-refused = [(number, line.split("// refused: ")[1]) for number, line
-           in enumerate(text.splitlines(), 1) if "// refused: " in line]
+mark = re.compile("// refused( by clang)?: (.+)$" if "clang" in compiler else "// refused(): (.+)$")
+refused = [(number, found[2]) for number, line in enumerate(text.splitlines(), 1)
+           if (found := mark.search(line))]
 
 if expected is None and not refused:
     if run.returncode != 0:

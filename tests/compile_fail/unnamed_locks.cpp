@@ -49,6 +49,8 @@ void asked_of_faces(LockManager& locks, DistributedSemaphore& permits, LockOwner
 Task awaited(LockManager& locks) {
     if (co_await locks.async_acquire("key")) section();  // refused: write if (auto lock = ...)
     locks.async_acquire("key");                          // refused: nodiscard
+    co_await locks.async_acquire("key");                 // refused by clang: nodiscard
+    co_await locks.async_guard("key");                   // refused by clang: nodiscard
 }
 
 void dropped(LockManager& locks, DistributedSemaphore& permits, LockOwner& owner,

@@ -23,9 +23,9 @@
 
 namespace leaselock::detail {
 
-// The text that a fault is about; compilers print it with the failed assertion. g++ spells a text,
-// clang a character.
-#ifdef __clang__
+// The text that a fault is about; compilers print it with the failed assertion. g++, and clang from
+// 16 on, spell a text, clang before a character.
+#if defined(__clang__) && __clang_major__ < 16
 template <char... Characters>
 struct Culprit;
 template <FixedText Text, std::size_t... I>
