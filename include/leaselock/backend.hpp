@@ -29,7 +29,10 @@
 //     tells one of a lock that is held, it is at least the holder's, and below that of the next
 //     grant. Other keys may have the same numbers.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
-//   - a key that is kept is held by nobody, but for a release: by the token behind `kept_mark`.
+//   - a key that is kept for the rest of min_hold (Request::keep) is held by nobody: an acquire is
+//     `held`, with Reply::kept and the token that has released it as the holder, also one by that
+//     token; renew and release by that token are `lost`. A release by `kept_mark` and that token
+//     ends it.
 //   - a key has one use at a time (Claim::has_use_of): an acquire with another one is refused,
 //     Errc::conflicting_use. But a request for all of a lock is answered `held` while shares are.
 //   - shares (Claim::is_share): each is a lease of its own, under its own token, with all that is
@@ -56,11 +59,14 @@
 //     uses none; is_copied() is for whoever else does.
 // and one with a queue, too:
 //   - a lock goes to places in the order in which they were taken, but for those that are dead: a
-//     place lives until `Request::place` after the last acquire that was for it.
+//     place lives until `Request::place` after the last acquire that was for it. One whose listener
+//     was forgotten is a place as before; a hand-off to it notifies nobody.
 //   - an acquire without a place does not pass one that lives: it is answered as `held`.
 //   - a place ends by a grant to its token, or by a release with its token (which is then `lost`,
 //     since it held nothing).
-//   - a lock is handed over as a grant is made: with a fencing token above all before it.
+//   - a lock is handed over as a grant is made: with a fencing token above all before it, for the
+//     ttl of the last acquire, or for less (HandOff::ttl).
+//   - a lease that ends by itself need not notify: the next acquire of the first place finds it.
 //   - what is freed goes to as many as it is enough for, in their order.
 //
 // Thread-safety: a Backend may be used from all threads at once. An Operation belongs to its
@@ -325,9 +331,9 @@ class LEASELOCK_EXPORT Backend {
                                 std::vector<Finding>& /*findings*/) {}
 
     // The store's part of LockManager::list(): the keys that begin with `prefix` and go on with
-    // what the glob `pattern` matches, in any order; more than once, and such as hold no lock, do
-    // no harm. In pieces, so that nobody who locks is held up for longer than by a few commands.
-    // Throws LockError.
+    // what the glob `pattern` matches (<leaselock/glob.hpp> has is_listed()), in any order; more
+    // than once, and such as hold no lock, do no harm. In pieces, so that nobody who locks is held
+    // up for longer than by a few commands. Throws LockError.
     [[nodiscard]] virtual std::vector<std::string> list(std::string_view /*prefix*/,
                                                         std::string_view /*pattern*/) {
         throw LockError(Errc::not_supported, "this backend does not list its keys");

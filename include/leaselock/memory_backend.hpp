@@ -25,12 +25,12 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
-#include <leaselock/detail/glob.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/text_hash.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/glob.hpp>
 
 namespace leaselock {
 
@@ -80,7 +80,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         for (Shard& shard : *shards_) {
             const detail::MutexLock lock{shard.mutex};
             for (const auto& [key, entry] : shard.entries) {
-                if (detail::is_listed(key.text, prefix, pattern)) keys.push_back(key.text);
+                if (is_listed(key.text, prefix, pattern)) keys.push_back(key.text);
             }
         }
         return keys;

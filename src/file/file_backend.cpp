@@ -5,8 +5,8 @@
 #include <fmt/core.h>
 #include <utility>
 
-#include <leaselock/detail/glob.hpp>
 #include <leaselock/error.hpp>
+#include <leaselock/glob.hpp>
 
 #include "file/failure.hpp"
 #include "file/names.hpp"
@@ -335,7 +335,7 @@ std::vector<std::string> FileBackend::list(std::string_view prefix, std::string_
         const Home home = this->home(false);
         for (const std::string& name : home.directory->names()) {
             std::optional<std::string> key = sweep(home, name);
-            if (key && detail::is_listed(*key, prefix, pattern)) keys.push_back(std::move(*key));
+            if (key && is_listed(*key, prefix, pattern)) keys.push_back(std::move(*key));
         }
     });
     return keys;

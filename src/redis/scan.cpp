@@ -4,7 +4,7 @@
 #include <array>
 #include <fmt/core.h>
 
-#include <leaselock/detail/glob.hpp>
+#include <leaselock/glob.hpp>
 
 #include "lock/key_rule.hpp"
 #include "redis/codec.hpp"
@@ -98,7 +98,7 @@ class Walk {
 std::vector<std::string> scan(const ConnectionSettings& settings,
                               const std::shared_ptr<Clock>& clock, std::string_view prefix,
                               std::string_view pattern) {
-    const std::string match = detail::escape_glob(prefix) + std::string(pattern);
+    const std::string match = escape_glob(prefix) + std::string(pattern);
     std::vector<std::string> keys;
     Walk walk{settings, clock};
     walk.connect();

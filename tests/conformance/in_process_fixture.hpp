@@ -3,11 +3,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
-#include <string>
 #include <utility>
 
-#include <leaselock/detail/blocking_call.hpp>
 #include <leaselock/testing/backend_fixture.hpp>
 #include <leaselock/testing/manual_clock.hpp>
 
@@ -18,12 +15,6 @@ class InProcessFixture : public BackendFixture {
     [[nodiscard]] std::shared_ptr<Backend> make() override { return backend_; }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return clock_; }
     void settle(std::chrono::milliseconds d) override { clock_->advance(d); }
-    [[nodiscard]] std::optional<std::string> raw_holder(const std::string& key) override {
-        Operation look{{.verb = Verb::inspect, .key = key, .submitted = clock_->now()}};
-        leaselock::detail::BlockingCall{look}.run(*backend_, *clock_);
-        if (look.reply.outcome == Outcome::free) return std::nullopt;
-        return look.reply.holder;
-    }
     [[nodiscard]] std::chrono::milliseconds term() const override {
         return std::chrono::seconds{1};
     }

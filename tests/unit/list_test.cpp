@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <leaselock/glob.hpp>
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/granted.hpp>
@@ -26,6 +27,16 @@ Keys keys_of(const std::vector<ListedLock>& locks) {
     Keys keys;
     for (const ListedLock& lock : locks) keys.push_back(lock.key);
     return keys;
+}
+
+TEST(Glob, IsForThoseWhoWriteABackend) {
+    EXPECT_TRUE(is_listed("app:task:7", "app:", "task:[0-9]"));
+    EXPECT_FALSE(is_listed("app:task:7", "app:", "task:[^0-9]"));
+    EXPECT_FALSE(is_listed("ap", "app:", "*"));
+    for (const char* text : {"", "*", "[a]", "a\\?"}) {
+        EXPECT_TRUE(glob_matches(escape_glob(text), text));
+        EXPECT_FALSE(glob_matches(escape_glob(text), "axb"));
+    }
 }
 
 class List : public ::testing::Test {

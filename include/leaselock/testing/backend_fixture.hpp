@@ -14,6 +14,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/blocking_call.hpp>
 
 namespace leaselock::testing {
 
@@ -38,8 +39,16 @@ class BackendFixture {
     virtual void settle(std::chrono::milliseconds d) = 0;
 
     // The owner token that the store has under the key, or whatever else is there; nothing if it is
-    // free. It does not go through the backend under test where the store has another way in.
-    [[nodiscard]] virtual std::optional<std::string> raw_holder(const std::string& key) = 0;
+    // free. For a store that has another way in than a backend, which shows what no backend can;
+    // else a backend is asked.
+    [[nodiscard]] virtual std::optional<std::string> raw_holder(const std::string& key) {
+        const auto backend = make();
+        const auto time = clock();
+        Operation look{{.verb = Verb::inspect, .key = key, .submitted = time->now()}};
+        leaselock::detail::BlockingCall{look}.run(*backend, *time);
+        if (look.reply.outcome == Outcome::free) return std::nullopt;
+        return look.reply.holder;
+    }
 
     // The lease that cases wait out: long enough that a few operations always end within it, even
     // on a slow machine.

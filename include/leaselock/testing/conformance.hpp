@@ -25,7 +25,8 @@
 // when the link breaks, and heals. A backend that has all of these tests green can be used with a
 // LockManager.
 //
-// Time bounds are ten times the value they are about, so a slow machine does not fail them.
+// Time bounds are ten times the value they are about, so a slow machine does not fail them; and
+// each case ends, also where the store's leases never do. An operation has to be completed, though.
 //
 // Thread-safety: the macros are for namespace scope; GoogleTest runs the tests one by one.
 #pragma once

@@ -127,6 +127,12 @@ template <class Condition>
     return true;
 }
 
+// Longer than any wait of a case lasts that ends as it should. None is for ever, so that a store
+// whose leases never end fails its cases and hangs none.
+[[nodiscard]] inline milliseconds patience_of(const BackendFixture& fixture) {
+    return std::max<milliseconds>(60 * fixture.term(), 60s);
+}
+
 // The end of a lease can be seen by another only when it is over.
 inline milliseconds time_until_free(BackendFixture& fixture, Client& other, std::string_view key,
                                     Clock::time_point begin, milliseconds limit) {

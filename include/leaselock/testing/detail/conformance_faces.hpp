@@ -52,7 +52,8 @@ inline constexpr Case<BackendFixture> face_cases[] = {
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
          LockManager other = manager_of(fixture, "second:2");
-         const LockOptions options{.ttl = long_term, .retry_delay = 10ms};
+         const LockOptions options{
+             .ttl = long_term, .wait_timeout = patience_of(fixture), .retry_delay = 10ms};
          LeaderElection here{manager, "scheduler", options};
          LeaderElection there{other, "scheduler", options};
          auto first = here.campaign();

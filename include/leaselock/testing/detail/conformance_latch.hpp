@@ -157,9 +157,11 @@ inline constexpr Case<BackendFixture> latch_queue_cases[] = {
      }},
 };
 
-inline bool await_latch(Blocking /*calls*/, CountDownLatch& latch) { return latch.wait(); }
-inline bool await_latch(Awaited /*calls*/, CountDownLatch& latch) {
-    const auto run = [&]() -> Promised<bool> { co_return co_await latch.async_wait(); };
+inline bool await_latch(Blocking /*calls*/, CountDownLatch& latch, const std::stop_token& stop) {
+    return latch.wait(stop);
+}
+inline bool await_latch(Awaited /*calls*/, CountDownLatch& latch, const std::stop_token& stop) {
+    const auto run = [&]() -> Promised<bool> { co_return co_await latch.async_wait(stop); };
     return run().result.get();
 }
 
@@ -173,17 +175,23 @@ inline constexpr Case<BackendFixture> latch_manager_cases[] = {
          CountDownLatch there{second, "latch", 2};
          EXPECT_EQ(here.count(), 2);
          EXPECT_FALSE(here.try_wait());
+         std::stop_source stop;
          std::vector<std::future<bool>> waits;
          for (CountDownLatch* const latch : {&here, &there, &here}) {
-             waits.push_back(
-                 std::async(std::launch::async, [latch] { return await_latch(Calls{}, *latch); }));
+             waits.push_back(std::async(std::launch::async, [latch, token = stop.get_token()] {
+                 return await_latch(Calls{}, *latch, token);
+             }));
          }
          there.count_down();
          EXPECT_EQ(here.count(), 1);
          EXPECT_EQ(waits.front().wait_for(0ms), std::future_status::timeout);
          here.count_down();
          for (auto& wait : waits) {
-             settle_while_running(fixture, wait);
+             const bool over = settle_until(fixture, patience_of(fixture), [&] {
+                 return wait.wait_for(0ms) == std::future_status::ready;
+             });
+             EXPECT_TRUE(over) << "nobody is told that it is open";
+             if (!over) stop.request_stop();
              EXPECT_TRUE(wait.get());
          }
          EXPECT_EQ(there.count(), 0);

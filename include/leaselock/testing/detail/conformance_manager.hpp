@@ -108,11 +108,12 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          const Reply silent = dead.acquire(key_of(fixture, "key"), new_token(), fixture.term());
          ASSERT_EQ(silent.outcome, Outcome::granted);
          auto call = std::async(std::launch::async, [&] {
-             return Calls::acquire(manager, "key", {.ttl = long_term, .wait_timeout = forever});
+             return Calls::acquire(manager, "key",
+                                   {.ttl = long_term, .wait_timeout = patience_of(fixture)});
          });
          settle_while_running(fixture, call);
          const auto lock = call.get();
-         ASSERT_TRUE(lock.has_value());
+         ASSERT_TRUE(lock.has_value()) << "the lease of the silent holder does not end";
          EXPECT_GT(lock->fencing_token(), silent.fencing_token);
      }},
     {"WaitGetsALockThatIsReleased",
@@ -122,7 +123,8 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          auto holder = Calls::acquire(first, "key", {.ttl = long_term});
          ASSERT_TRUE(holder.has_value());
          auto call = std::async(std::launch::async, [&] {
-             return Calls::acquire(second, "key", {.ttl = long_term, .wait_timeout = forever});
+             return Calls::acquire(second, "key",
+                                   {.ttl = long_term, .wait_timeout = patience_of(fixture)});
          });
          fixture.settle(fixture.term() / 2);
          EXPECT_EQ(call.wait_for(0ms), std::future_status::timeout);
@@ -138,7 +140,8 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          std::stop_source source;
          std::error_code ec;
          auto call = std::async(std::launch::async, [&] {
-             (void)Calls::acquire(manager, "key", {.wait_timeout = forever, .retry_delay = 1h}, ec,
+             (void)Calls::acquire(manager, "key",
+                                  {.wait_timeout = patience_of(fixture), .retry_delay = 1h}, ec,
                                   source.get_token());
          });
          fixture.settle(fixture.term() / 2);

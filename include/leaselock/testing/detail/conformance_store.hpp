@@ -25,11 +25,16 @@ inline std::vector<std::string> unusual_keys(const BackendFixture& fixture) {
     return keys;
 }
 
-// One entry of a thread into the section that the lock guards; false if somebody else was in.
+// One entry of a thread into the section that the lock guards; false if somebody else was in, or
+// the lock is never free.
 inline bool enter_once(Client& client, const std::string& key, std::atomic<int>& inside,
                        std::atomic<int>& counter) {
     const std::string token = new_token();
-    while (client.acquire(key, token).outcome != Outcome::granted) std::this_thread::yield();
+    const auto patience = std::chrono::steady_clock::now() + 60s;
+    while (client.acquire(key, token).outcome != Outcome::granted) {
+        if (std::chrono::steady_clock::now() > patience) return false;
+        std::this_thread::yield();
+    }
     const bool alone = inside.fetch_add(1, std::memory_order_relaxed) == 0;
     const int seen = counter.load(std::memory_order_relaxed);
     std::this_thread::yield();
@@ -189,7 +194,7 @@ inline constexpr Case<BackendFixture> store_cases[] = {
          for (int i = 0; i < threads; ++i) {
              workers.emplace_back([&, alone = i % 2 == 0] {
                  Client own{fixture};
-                 for (int n = 0; n < entries; ++n) {
+                 for (int n = 0; n < entries && wrong == 0; ++n) {
                      if (!enter_once(alone ? own : shared, key, inside, counter)) ++wrong;
                  }
              });

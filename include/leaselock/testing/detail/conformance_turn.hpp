@@ -45,9 +45,10 @@ inline constexpr milliseconds place_is_left = 2s;
 }
 
 template <class Calls>
-[[nodiscard]] auto wait_elsewhere(LockManager& manager) {
+[[nodiscard]] auto wait_elsewhere(BackendFixture& fixture, LockManager& manager) {
     return std::async(std::launch::async, [&] {
-        return Calls::acquire(manager, held_name, {.ttl = long_term, .wait_timeout = forever});
+        return Calls::acquire(manager, held_name,
+                              {.ttl = long_term, .wait_timeout = patience_of(fixture)});
     });
 }
 
@@ -57,7 +58,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          LockManager manager = listening_manager(fixture, held);
-         auto call = wait_elsewhere<Calls>(manager);
+         auto call = wait_elsewhere<Calls>(fixture, manager);
          ASSERT_TRUE(somebody_waits(fixture, held));
          QueueWaiter later{fixture, held.client, held.key};
          EXPECT_FALSE(later.queue_up().first);
@@ -79,7 +80,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          LockManager manager = manager_of(fixture, "first:1");
          QueueWaiter earlier{fixture, held.client, held.key};
          EXPECT_TRUE(earlier.queue_up().first);
-         auto call = wait_elsewhere<Calls>(manager);
+         auto call = wait_elsewhere<Calls>(fixture, manager);
          held.release();
          const std::uint64_t fence = earlier.message().fencing_token;
          EXPECT_EQ(fixture.raw_holder(held.key), earlier.token());
@@ -99,7 +100,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          std::stop_source source;
          std::error_code ec;
          auto call = std::async(std::launch::async, [&] {
-             (void)Calls::acquire(manager, held_name, {.wait_timeout = forever}, ec,
+             (void)Calls::acquire(manager, held_name, {.wait_timeout = patience_of(fixture)}, ec,
                                   source.get_token());
          });
          ASSERT_TRUE(somebody_waits(fixture, held));
@@ -143,7 +144,9 @@ inline constexpr Case<BackendFixture> crowd_cases[] = {
          std::atomic<int> alone{0};
          std::vector<std::uint64_t> fences;  // the lock guards it
          const auto run = [&](LockManager& manager) -> Promised<ReleaseResult> {
-             auto lock = co_await manager.async_acquire("key", {.wait_timeout = forever});
+             auto lock =
+                 co_await manager.async_acquire("key", {.wait_timeout = patience_of(fixture)});
+             if (!lock) co_return ReleaseResult::not_held;
              if (++inside == 1) ++alone;
              fences.push_back(lock->fencing_token());
              --inside;

@@ -1,5 +1,7 @@
-// Globs on keys, as Redis has them: `*` any bytes, `?` one byte, `[a-z]` and `[^a-z]` one of them
-// or none of them, `\` the next byte as it is. A bracket that is not closed ends with the pattern.
+// Globs on keys, as LockManager::list() takes them and Redis has them: `*` any bytes, `?` one byte,
+// `[a-z]` and `[^a-z]` one of them or none of them, `\` the next byte as it is. A bracket that is
+// not closed ends with the pattern. For whoever writes a backend: is_listed() is what list() asks
+// of each key.
 //
 // Thread-safety: functions without state.
 #pragma once
@@ -9,17 +11,9 @@
 #include <string>
 #include <string_view>
 
-namespace leaselock::detail {
+namespace leaselock {
 
-// A pattern that matches `text` and nothing else.
-[[nodiscard]] inline std::string escape_glob(std::string_view text) {
-    std::string pattern;
-    for (const char c : text) {
-        if (std::string_view{"*?[]\\"}.find(c) != std::string_view::npos) pattern += '\\';
-        pattern += c;
-    }
-    return pattern;
-}
+namespace detail {
 
 // Whether what stands at `at`, which is not a `*`, matches that byte. Moves `at` behind it.
 [[nodiscard]] inline bool glob_matches_byte(std::string_view pattern, std::size_t& at,
@@ -50,7 +44,20 @@ namespace leaselock::detail {
     return found != inverted;
 }
 
-// In time of at most the product of both lengths: only the last `*` is ever tried anew.
+}  // namespace detail
+
+// A pattern that matches `text` and nothing else. May throw bad_alloc.
+[[nodiscard]] inline std::string escape_glob(std::string_view text) {
+    std::string pattern;
+    for (const char c : text) {
+        if (std::string_view{"*?[]\\"}.find(c) != std::string_view::npos) pattern += '\\';
+        pattern += c;
+    }
+    return pattern;
+}
+
+// Whether the pattern matches all of the text. In time of at most the product of both lengths: only
+// the last `*` is ever tried again.
 [[nodiscard]] inline bool glob_matches(std::string_view pattern, std::string_view text) noexcept {
     constexpr std::size_t none = std::string_view::npos;
     std::size_t at = 0;
@@ -60,7 +67,7 @@ namespace leaselock::detail {
         if (at < pattern.size() && pattern[at] == '*') {
             star = ++at;
             from = i;
-        } else if (at < pattern.size() && glob_matches_byte(pattern, at, text[i])) {
+        } else if (at < pattern.size() && detail::glob_matches_byte(pattern, at, text[i])) {
             ++i;
         } else if (star != none) {
             at = star;
@@ -72,10 +79,10 @@ namespace leaselock::detail {
     return pattern.find_first_not_of('*', at) == none;
 }
 
-// What a list of keys asks of each.
+// Whether `key` begins with `prefix`, and goes on with what the pattern matches.
 [[nodiscard]] inline bool is_listed(std::string_view key, std::string_view prefix,
                                     std::string_view pattern) noexcept {
     return key.starts_with(prefix) && glob_matches(pattern, key.substr(prefix.size()));
 }
 
-}  // namespace leaselock::detail
+}  // namespace leaselock
