@@ -110,6 +110,12 @@ class LEASELOCK_EXPORT Clock {
     // The alarm does not ring any more, and may be destroyed when this returns.
     virtual void forget(Alarm& /*alarm*/) noexcept {}
 
+    // For clocks of tests, which know when the library has done all that is due: from begin to end
+    // a thread of it is at rest only while it sleeps here by that waker. Do not block. May throw
+    // bad_alloc. One that has not begun may end.
+    virtual void thread_begins(const Waker& /*thread*/) {}
+    virtual void thread_ends(const Waker& /*thread*/) noexcept {}
+
     // Blocks until `until` is reached (true) or `stop` is requested (false).
     bool sleep_until(time_point until, const std::stop_token& stop);
 };

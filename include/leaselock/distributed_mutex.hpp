@@ -16,11 +16,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <list>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 
+#include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
 #include <leaselock/detail/origin.hpp>
@@ -102,7 +105,9 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     [[nodiscard]] bool lock_within(Duration time,
                                    const std::stop_token& stop = {}) LEASELOCK_UNCHECKED;
     // Takes the turn among the threads of this process.
-    [[nodiscard]] bool take_turn(Clock::time_point until, const std::stop_token& stop);
+    [[nodiscard]] bool take_turn(Clock& clock, Clock::time_point until,
+                                 const std::stop_token& stop);
+    [[nodiscard]] bool take_free_turn() noexcept LEASELOCK_REQUIRES(mutex_);
     void give_turn() noexcept;
 
     LockManager& manager_;
@@ -111,7 +116,8 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     const detail::Origin origin_{};
 
     mutable detail::Mutex mutex_;
-    detail::Condition turn_over_;
+    // Threads that wait for their turn, in order.
+    detail::AtHome<std::list<Waker*>> waiting_ LEASELOCK_GUARDED_BY(mutex_);
     // Written with mutex_ held. Read without it to compare with the calling thread only, which
     // finds itself here only if it has written itself.
     std::atomic<std::thread::id> owner_{};

@@ -20,7 +20,10 @@ Notifier::Notifier(std::shared_ptr<Clock> clock, std::shared_ptr<Observer> obser
 bool Notifier::start(const std::shared_ptr<Notifier>& self) {
     const MutexLock lock{self->mutex_};
     if (self->stopping_) return false;
-    return self->thread_.joinable() || start_thread(self->thread_, [self] { self->run(); });
+    if (self->thread_.joinable()) return true;
+    if (!start_thread(self->thread_, [self] { self->run(); })) return false;
+    self->clock_->thread_begins(self->waker_);
+    return true;
 }
 
 void Notifier::stop(Clock::time_point deadline) noexcept {
@@ -112,6 +115,7 @@ void Notifier::run() noexcept {
         clock_->sleep_until(next, waker_);
     }
     mutex_.unlock();
+    clock_->thread_ends(waker_);
     done_.wake();
 }
 

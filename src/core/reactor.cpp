@@ -27,7 +27,9 @@ constexpr std::size_t most_together = 32;
 bool Reactor::start(const std::shared_ptr<Reactor>& self) {
     const MutexLock lock{self->mutex_};
     if (self->thread_.joinable() || self->stopping_) return true;
-    return start_thread(self->thread_, [self] { self->run(); });
+    if (!start_thread(self->thread_, [self] { self->run(); })) return false;
+    self->clock_->thread_begins(self->waker_);
+    return true;
 }
 
 void Reactor::stop(Clock::time_point deadline) noexcept {
@@ -138,6 +140,7 @@ void Reactor::run() noexcept {
         wait();
     }
     mutex_.unlock();
+    clock_->thread_ends(waker_);
     stopped_.request_stop();
 }
 

@@ -1,5 +1,10 @@
+#include <algorithm>
+
 #include <leaselock/clock.hpp>
 #include <leaselock/distributed_mutex.hpp>
+
+#include "core/core.hpp"
+#include "faces/manager_access.hpp"
 
 namespace leaselock {
 
@@ -14,47 +19,47 @@ void DistributedMutex::refuse_in_child() const {
     if (is_in_child()) throw LockError(Errc::forked, "the child makes mutexes of its own");
 }
 
-// Waits in slices of real time: how long a turn takes is not for a manual clock to say.
-bool DistributedMutex::take_turn(Clock::time_point until, const std::stop_token& stop) {
-    const auto clock = boot_clock();
-    const std::stop_callback wake{stop, [this] {
-                                      const detail::MutexLock lock{mutex_};
-                                      turn_over_.notify_all();
-                                  }};
-    mutex_.lock();
-    while (owner_.load(std::memory_order_relaxed) != std::thread::id{}) {
-        const auto left = stop.stop_requested() ? Clock::duration{} : until - clock->now();
-        if (is_mine() || left <= Clock::duration::zero()) {
-            const bool relock = is_mine() && left > Clock::duration::zero();
-            mutex_.unlock();
-            if (relock) {
-                throw std::system_error(
-                    std::make_error_code(std::errc::resource_deadlock_would_occur));
-            }
-            return false;
-        }
-        turn_over_.wait_for(mutex_, std::min<Clock::duration>(left, std::chrono::hours{1}));
+// They wait on the clock of the manager. The first is woken; if another thread is faster, it stays
+// the first.
+bool DistributedMutex::take_turn(Clock& clock, Clock::time_point until,
+                                 const std::stop_token& stop) {
+    Waker waker;
+    const std::stop_callback wake{stop, [&] { waker.wake(); }};
+    detail::MutexLock lock{mutex_};
+    if (owner_.load(std::memory_order_relaxed) == std::thread::id{}) return take_free_turn();
+    const auto is_over = [&] { return stop.stop_requested() || clock.now() >= until; };
+    if (is_over()) return false;
+    if (is_mine()) {
+        throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur));
     }
+    const auto self = waiting_->insert(waiting_->end(), &waker);
+    while (owner_.load(std::memory_order_relaxed) != std::thread::id{} && !is_over()) {
+        const detail::MutexUnlock unlocked{mutex_};
+        clock.sleep_until(until, waker);
+    }
+    waiting_->erase(self);
+    return owner_.load(std::memory_order_relaxed) == std::thread::id{} && take_free_turn();
+}
+
+bool DistributedMutex::take_free_turn() noexcept {
     owner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-    mutex_.unlock();
     return true;
 }
 
 void DistributedMutex::give_turn() noexcept {
-    {
-        const detail::MutexLock lock{mutex_};
-        owner_.store(std::thread::id{}, std::memory_order_relaxed);
-    }
-    turn_over_.notify_one();
+    WakeUp next;
+    const detail::MutexLock lock{mutex_};
+    owner_.store(std::thread::id{}, std::memory_order_relaxed);
+    if (!waiting_->empty()) next = waiting_->front()->wake();
 }
 
 bool DistributedMutex::lock_within(Duration time, const std::stop_token& stop) {
     refuse_in_child();
-    const auto clock = boot_clock();
-    const auto until = detail::saturating_add(clock->now(), time.value());
-    if (!take_turn(until, stop)) return false;
+    Clock& clock = detail::ManagerAccess::core(manager_)->clock();
+    const auto until = detail::saturating_add(clock.now(), time.value());
+    if (!take_turn(clock, until, stop)) return false;
     try {
-        const Clock::duration left = until - clock->now();
+        const Clock::duration left = until - clock.now();
         const bool waits = time.value().count() > 0 && time != forever;
         held_ = manager_.acquire(
             key_, options_.waiting(waits ? std::max(Duration{left}, Duration{1ms}) : time), stop);

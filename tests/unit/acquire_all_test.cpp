@@ -119,7 +119,7 @@ TEST_F(AcquireAll, OneDeadlineIsForAll) {
         (void)acquire_all(locks_, {"a", "b"}, {.wait_timeout = 10s, .retry_delay = 1h}, {}, ec_);
         return world_.clock->now();
     });
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_sleepers();
     const auto begin = world_.clock->now();
     world_.clock->advance(6s);
     a->release();
@@ -149,7 +149,7 @@ TEST_F(AcquireAll, IsLostWithTheFirst) {
     const std::stop_token lost = all->lost();
     EXPECT_FALSE(lost.stop_requested());
     EXPECT_TRUE(world_.other.force_release("b").held);
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     world_.clock->advance(10s);
     ASSERT_TRUE(poll_until([&] { return lost.stop_requested(); }));
     EXPECT_FALSE(all->owns_lock());

@@ -61,13 +61,12 @@ TEST(AsyncPolls, OfManyThatWaitLeaveTogether) {
         held.push_back(locks.acquire(key).value());
         wait_for(locks, key, stop.get_token(), left);
     }
-    constexpr int threads = 2;  // the engine's, and that of the coroutines
-    clock->wait_for_background(threads);
+    clock->wait_for_background();
     store->writes = store->polls = 0;
     const auto pass = [&](std::chrono::milliseconds time) {
         for (; time > 0ms; time -= 1ms) {
             clock->advance(1ms);
-            clock->wait_for_background(threads);
+            clock->wait_for_background();
         }
     };
     pass(64ms);

@@ -128,6 +128,7 @@ TEST(ManualClock, WakesSleepersThatAreStopped) {
 TEST(ManualClock, NobodySleepsOnItByRealTime) {
     ManualClock clock;
     Waker waker{Waker::Thread::of_library};
+    clock.thread_begins(waker);
     auto sleep =
         std::async(std::launch::async, [&] { clock.sleep_until(clock.now() + 1ms, waker); });
     clock.wait_for_background();
@@ -143,6 +144,7 @@ TEST(ManualClock, KnowsCallersFromTheThreadsOfTheLibrary) {
     auto call = std::async(std::launch::async, [&] { clock.sleep_until(end, caller); });
     clock.wait_for_sleepers();
     Waker library{Waker::Thread::of_library};
+    clock.thread_begins(library);
     auto work = std::async(std::launch::async, [&] { clock.sleep_until(end, library); });
     clock.wait_for_background();
     caller.wake();
@@ -156,6 +158,7 @@ TEST(ManualClock, MovesItselfForNoThreadOfTheLibrary) {
     ManualClock clock{ManualClock::Sleep::self_advancing};
     const auto begin = clock.now();
     Waker library{Waker::Thread::of_library};
+    clock.thread_begins(library);
     auto work = std::async(std::launch::async, [&] { clock.sleep_until(begin + 1h, library); });
     clock.wait_for_background();
     EXPECT_EQ(clock.now(), begin);
@@ -166,6 +169,42 @@ TEST(ManualClock, MovesItselfForNoThreadOfTheLibrary) {
     clock.sleep_until(begin + 1h, caller);
     EXPECT_EQ(clock.now(), begin + 1h);
     work.get();
+}
+
+TEST(ManualClock, CountsTheThreadsOfTheLibraryByItself) {
+    ManualClock clock;
+    clock.wait_for_background();
+    Waker first{Waker::Thread::of_library};
+    Waker second{Waker::Thread::of_library};
+    clock.thread_begins(first);
+    clock.thread_begins(second);
+    const auto sleep = [&](Waker& waker) {
+        clock.sleep_until(Clock::time_point::max(), waker);
+        clock.thread_ends(waker);
+    };
+    auto one = std::async(std::launch::async, sleep, std::ref(first));
+    auto wait = std::async(std::launch::async, [&] { clock.wait_for_background(); });
+    EXPECT_EQ(wait.wait_for(50ms), std::future_status::timeout) << "the second one is at work";
+    auto two = std::async(std::launch::async, sleep, std::ref(second));
+    wait.get();
+    first.wake();
+    one.get();
+    clock.wait_for_background();
+    second.wake();
+    two.get();
+}
+
+// One that another thread ends, as a wait for ever does.
+TEST(ManualClock, MovesItselfToNoEndOfTime) {
+    ManualClock clock{ManualClock::Sleep::self_advancing};
+    const auto begin = clock.now();
+    Waker waker;
+    auto sleep =
+        std::async(std::launch::async, [&] { clock.sleep_until(Clock::time_point::max(), waker); });
+    clock.wait_for_sleepers();
+    waker.wake();
+    sleep.get();
+    EXPECT_EQ(clock.now(), begin);
 }
 
 TEST(ManualClock, MayMoveItselfInsteadOfSleeping) {

@@ -61,7 +61,7 @@ TEST_F(ForceRelease, HolderLearnsOfItAtHisNextRenewal) {
     auto lock = holder_.acquire("key", {.ttl = 30s});
     const std::stop_token lost = lock->lost();
     EXPECT_TRUE(other_.force_release("key").held);
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     EXPECT_TRUE(lock->owns_lock()) << "nobody has told him yet";
     world_.clock->advance(10s);
     EXPECT_TRUE(poll_until([&] { return lost.stop_requested(); }));
@@ -73,7 +73,7 @@ TEST_F(ForceRelease, HandsOverToWhoWaits) {
     auto waiting = std::async(std::launch::async, [&] {
         return other_.acquire("key", {.wait_timeout = forever, .retry_delay = 1h});
     });
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     EXPECT_TRUE(holder_.force_release("key").held);
     ASSERT_EQ(waiting.wait_for(30s), std::future_status::ready) << "no time has passed";
     const auto next = waiting.get();

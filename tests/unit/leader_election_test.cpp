@@ -47,7 +47,7 @@ TEST_F(Election, OneLeadsAndEverybodySeesWho) {
 TEST_F(Election, NextOneLeadsWithAHigherTerm) {
     auto first = here_.campaign();
     auto waiting = std::async(std::launch::async, [&] { return there_.campaign(); });
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     first->resign();
     ASSERT_EQ(waiting.wait_for(30s), std::future_status::ready);
     const auto second = waiting.get();
@@ -60,7 +60,7 @@ TEST_F(Election, CampaignEndsByItsStopTokenOrItsTime) {
     std::stop_source stop;
     auto waiting =
         std::async(std::launch::async, [&] { return there_.campaign(stop.get_token(), ec_); });
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     stop.request_stop();
     EXPECT_FALSE(granted(waiting.get()));
     EXPECT_EQ(ec_, Errc::cancelled);
@@ -74,7 +74,7 @@ TEST_F(Election, LeaderThatDoesNotRenewIsFollowedAndKnowsIt) {
     auto first = silent.campaign();
     const std::stop_token ended = first->ended();
     auto waiting = std::async(std::launch::async, [&] { return there_.campaign(); });
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     world_.clock->advance(30s);
     EXPECT_FALSE(first->leads());
     EXPECT_TRUE(poll_until([&] { return ended.stop_requested(); }));

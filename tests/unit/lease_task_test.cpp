@@ -29,11 +29,11 @@ class LeaseTask : public ::testing::Test {
         return static_cast<std::size_t>(std::count_if(
             records.begin(), records.end(), [&](const auto& each) { return each.verb == verb; }));
     }
-    // Moves the time, and waits until `threads` threads have done what is due then.
-    void pass(Clock::duration time, int threads = 1) {
-        world_.clock->wait_for_background(threads);
+    // Moves the time, and waits until what is due then is done.
+    void pass(Clock::duration time) {
+        world_.clock->wait_for_background();
         world_.clock->advance(time);
-        world_.clock->wait_for_background(threads);
+        world_.clock->wait_for_background();
     }
 
     ManagerWorld world_{Sleep::blocking};
@@ -85,9 +85,9 @@ TEST_F(LeaseTask, RenewalThatIsOffEndsAtItsTtl) {
 TEST_F(LeaseTask, MaxHoldEndsRenewalAndFiresTheLoss) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s, .max_hold = 65s});
     const std::stop_token lost = lock->lost();
-    for (int i = 0; i < 6; ++i) pass(10s, 2);
+    for (int i = 0; i < 6; ++i) pass(10s);
     EXPECT_FALSE(lost.stop_requested());
-    pass(5s, 2);
+    pass(5s);
     EXPECT_TRUE(lost.stop_requested());
     EXPECT_FALSE(lock->owns_lock());
 }
@@ -129,11 +129,11 @@ TEST_F(LeaseTask, LossThatTheStoreTellsIsToldAtOnceAndOnce) {
     Operation foreign{{.verb = Verb::release, .key = "hazel:lock:key", .token = token}};
     world_.backend->submit(foreign);
     ASSERT_EQ(foreign.reply.outcome, Outcome::released);
-    pass(10s, 2);
+    pass(10s);
     EXPECT_TRUE(poll_until([&] { return told == 1; }));
     EXPECT_FALSE(lock->owns_lock());
     EXPECT_THROW(lock->ensure(), LockLost);
-    pass(60s, 2);
+    pass(60s);
     EXPECT_EQ(told, 1);
     EXPECT_EQ(world_.manager.stats().lost, 1U);
     EXPECT_EQ(lock->release(), ReleaseResult::lost);
@@ -143,7 +143,7 @@ TEST_F(LeaseTask, LostDoesNotFireByARelease) {
     auto lock = world_.manager.acquire("key", {.ttl = 30s});
     const std::stop_token lost = lock->lost();
     lock->release();
-    pass(1h, 2);
+    pass(1h);
     EXPECT_FALSE(lost.stop_requested());
     EXPECT_FALSE(lock->lost().stop_requested());
 }
@@ -164,9 +164,12 @@ TEST_F(LeaseTask, CallbackThatBlocksHoldsUpNoRenewal) {
                                           blocked.notify_all();
                                           go_on.wait(false);
                                       }};
-    pass(10s);
-    blocked.wait(false);
-    for (int i = 0; i < 5; ++i) pass(10s);
+    world_.clock->wait_for_background();
+    for (std::size_t renewed = 1; renewed <= 6; ++renewed) {
+        world_.clock->advance(10s);
+        EXPECT_TRUE(poll_until([&] { return count(Verb::renew) == renewed; }));
+        blocked.wait(false);
+    }
     EXPECT_TRUE(lock->owns_lock());
     go_on = true;
     go_on.notify_all();

@@ -129,7 +129,7 @@ class SecondThread : public Owner {
             return owner_.acquire("key", {.wait_timeout = forever, .retry_delay = 1h},
                                   first_stop_.get_token());
         });
-        world_.clock->wait_for_background(2);
+        world_.clock->wait_for_background();
     }
 
     std::stop_source stop_;

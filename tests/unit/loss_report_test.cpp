@@ -176,7 +176,7 @@ TEST_F(LossReport, LossSaysThatTheLeaseEndedAndSinceWhen) {
 
 TEST_F(LossReport, LossSaysThatTheStoreHasItNoMore) {
     const auto lock = locks_.acquire("key", {.ttl = 30s}).value();
-    world_.clock->wait_for_background(1);
+    world_.clock->wait_for_background();
     (void)world_.other.force_release("key");
     world_.clock->advance(15s);
     ASSERT_TRUE(poll_until([&] { return !lock.owns_lock(); }));

@@ -29,9 +29,9 @@ class LostSignal : public ::testing::Test {
   protected:
     // Moves the time, and waits until both threads have done what is due then.
     void pass(Clock::duration time) {
-        world_.clock->wait_for_background(2);
+        world_.clock->wait_for_background();
         world_.clock->advance(time);
-        world_.clock->wait_for_background(2);
+        world_.clock->wait_for_background();
     }
 
     ManagerWorld world_{Sleep::blocking};

@@ -82,9 +82,9 @@ class ManyRenewals : public ::testing::Test {
         }
     }
     void pass(Clock::duration time) {
-        clock_->wait_for_background(1);
+        clock_->wait_for_background();
         clock_->advance(time);
-        clock_->wait_for_background(1);
+        clock_->wait_for_background();
     }
 
     const std::shared_ptr<testing::ManualClock> clock_ =
@@ -103,7 +103,7 @@ TEST_F(ManyRenewals, MoreThanMayBeUnderWayFailForNoRoom) {
         const std::size_t before = store_->asked().size();
         ASSERT_LE(before - locks_.stats().renewed, at_once);
         store_->let_go(at_once);
-        clock_->wait_for_background(1);
+        clock_->wait_for_background();
     }
     EXPECT_EQ(store_->asked().size(), count) << "once for each";
     EXPECT_EQ(locks_.stats().renewals_failed, 0U);
@@ -118,7 +118,7 @@ TEST_F(ManyRenewals, WaitInTheOrderOfTheirDeadlines) {
     EXPECT_EQ(store_->asked().size(), at_once);
     EXPECT_EQ(std::ranges::count(store_->asked(), "brief"), 0) << "or this shows nothing";
     store_->let_go(at_once / 2);
-    clock_->wait_for_background(1);
+    clock_->wait_for_background();
     const auto asked = store_->asked();
     EXPECT_EQ(asked.size(), at_once + at_once / 2);
     EXPECT_EQ(std::ranges::count(asked, "brief"), 1);

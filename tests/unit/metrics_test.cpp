@@ -127,13 +127,13 @@ TEST_F(Metrics, TellHowLongLocksWereHeld) {
 
 TEST_F(Metrics, TellRenewalsLossesAndCleanups) {
     auto lock = locks_.acquire("job-1", {.ttl = 30s, .key_template = "job-{{id}}"});
-    world_.clock->wait_for_background(1);
+    world_.clock->wait_for_background();
     world_.clock->advance(10s);
     EXPECT_TRUE(poll_until([&] {
         return at("leaselock_renewals_total",
                   {{"key_template", "job-{{id}}"}, {"outcome", "renewed"}}) == 1;
     }));
-    world_.clock->wait_for_background(1);
+    world_.clock->wait_for_background();
     world_.clock->advance(1h);
     EXPECT_TRUE(poll_until([&] { return at("leaselock_losses_total", job_) == 1; }));
     EXPECT_EQ(at("leaselock_locks_held", job_), 0);

@@ -68,6 +68,28 @@ TEST(Mutex, SaysForHowLongAndWhoseItIs) {
     mutex.unlock();
 }
 
+// On a clock that moves as callers sleep: an hour takes no time, among threads and among objects.
+TEST(Mutex, ThreadsTakeTurnsOnTheClockOfTheManager) {
+    ManagerWorld world;
+    DistributedMutex mutex{world.manager, "key", {.ttl = 24h}};
+    DistributedMutex other{world.manager, "key"};
+    mutex.lock();
+    for (DistributedMutex* const waited : {&mutex, &other}) {
+        const auto begin = world.clock->now();
+        std::thread{[&] { EXPECT_FALSE(waited->try_lock_for(1h)); }}.join();
+        EXPECT_GE(world.clock->now() - begin, 1h);
+        EXPECT_LT(world.clock->now() - begin, 2h);
+    }
+    auto turn = std::async(std::launch::async, [&] {
+        const std::scoped_lock lock{mutex};
+        return world.clock->now();
+    });
+    world.clock->wait_for_sleepers();
+    const auto before = world.clock->now();
+    mutex.unlock();
+    EXPECT_EQ(turn.get(), before) << "one that waits for ever moves no clock";
+}
+
 TEST(Mutex, StopEndsTheWaitForAnotherHolderAndForAnotherThread) {
     LockManager locks;
     DistributedMutex mutex{locks, "key"};

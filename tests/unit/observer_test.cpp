@@ -64,7 +64,7 @@ class Observing : public ::testing::Test {
 TEST_F(Observing, HearsOfALifeFromGrantToRelease) {
     auto lock = locks_.acquire("key", {.ttl = 30s, .key_template = "k-{{id}}"});
     ASSERT_TRUE(lock.has_value());
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     world_.clock->advance(10s);
     (void)notes_->first(2);
     lock->release();
@@ -101,7 +101,7 @@ TEST_F(Observing, HearsOfErrorsOfLossesAndOfCleanups) {
     EXPECT_EQ(locks_.stats().failed, 1U);
 
     auto lock = locks_.acquire("key", {.ttl = 10s, .renewal = Renewal::off});
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     world_.clock->advance(10s);
     const auto lost = notes_->first(3)[2];
     EXPECT_EQ(lost.first, "lost");
@@ -110,7 +110,7 @@ TEST_F(Observing, HearsOfErrorsOfLossesAndOfCleanups) {
     world_.backend->fail_next({.error = Errc::command_timed_out});
     EXPECT_EQ(lock->release(), ReleaseResult::unknown);
     EXPECT_EQ(notes_->first(4)[3].first, "released");
-    world_.clock->wait_for_background(2);
+    world_.clock->wait_for_background();
     world_.clock->advance(1s);
     const auto cleanup = notes_->first(5)[4];
     EXPECT_EQ(cleanup.first, "cleanup");

@@ -46,9 +46,9 @@ using support::poll_until;
 struct Promises : ::testing::Test {
     // Moves the time, and lets the LeaseTask do what is due then.
     void pass(std::chrono::milliseconds time) {
-        world.clock->wait_for_background(1);
+        world.clock->wait_for_background();
         world.clock->advance(time);
-        world.clock->wait_for_background(1);
+        world.clock->wait_for_background();
     }
     [[nodiscard]] long count(Verb verb) const {
         const auto records = world.backend->records();

@@ -149,7 +149,7 @@ TEST(Share, DowngradeWhoseReplyIsLostIsHeldAndBecomesAShareAtTheNextRenewal) {
     EXPECT_TRUE(lock->owns_lock());
     EXPECT_FALSE(granted(world.other.acquire("key", {.share = shared})));
     world.clock->advance(11s);
-    world.clock->wait_for_background(2);
+    world.clock->wait_for_background();
     EXPECT_TRUE(lock->owns_lock());
     EXPECT_TRUE(world.other.acquire("key", {.share = shared}));
     EXPECT_EQ(lock->release(), ReleaseResult::released);

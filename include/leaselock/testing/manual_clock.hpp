@@ -3,11 +3,11 @@
 //
 // A thread that sleeps on it never sleeps by real time: it waits until another thread moves the
 // time past its end, or wakes it. `self_advancing`, for tests of one thread: a caller's sleep moves
-// the time to its own end and returns at once; those of the library's own threads wait in any case.
+// the time to its own end and returns at once; one without an end, and those of the library's own
+// threads, wait in any case.
 //
 // wait_for_sleepers() tells when callers are asleep, wait_for_background() when the library has
-// done by itself all there was to do: each of its threads that sleeps on this clock counts, and so
-// do the renewals of each manager, which its engine does.
+// done by itself all there was to do.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -39,7 +39,8 @@ class ManualClock final : public Clock {
     using Clock::sleep_until;
     // Blocks until others move the time so far, or wake; see above.
     void sleep_until(time_point until, Waker& waker) override {
-        if (sleep_ == Sleep::self_advancing && waker.thread() == Waker::Thread::of_caller) {
+        const bool moves = until != time_point::max() && waker.thread() == Waker::Thread::of_caller;
+        if (sleep_ == Sleep::self_advancing && moves) {
             if (!waker.wait(duration{0})) set(until);
             return;
         }
@@ -71,6 +72,16 @@ class ManualClock final : public Clock {
         if (found != alarms_.end()) alarms_.erase(found);
     }
 
+    void thread_begins(const Waker& thread) override {
+        const std::lock_guard lock{mutex_};
+        threads_.push_back(&thread);
+    }
+    void thread_ends(const Waker& thread) noexcept override {
+        const std::lock_guard lock{mutex_};
+        std::erase(threads_, &thread);
+        changed_.notify_all();
+    }
+
     // Moves the time on and wakes whoever sleeps until then. `d` is not negative.
     void advance(duration d) { set(now() + d); }
     // The same to a point in time. Time never goes back: an earlier point changes nothing.
@@ -84,9 +95,16 @@ class ManualClock final : public Clock {
     }
 
     // Blocks until at least `count` callers sleep on this clock, and nobody has woken them.
-    void wait_for_sleepers(int count = 1) { wait_for(Waker::Thread::of_caller, count); }
-    // The same for what the library does by itself: until `count` of its own have nothing to do.
-    void wait_for_background(int count = 1) { wait_for(Waker::Thread::of_library, count); }
+    void wait_for_sleepers(int count = 1) {
+        wait_until([&] { return sleeping_callers() >= count; });
+    }
+    // Blocks until the library has done by itself all that is due now: the renewals and clean-ups
+    // of each manager with this clock, and what its threads for user code and for coroutines have
+    // to do, as long as that takes. Not for a callback, which would wait for itself. What a backend
+    // has not answered yet is not due.
+    void wait_for_background() {
+        wait_until([&] { return engine_rests() && threads_rest() && engine_rests(); });
+    }
 
   private:
     struct Sleeper {
@@ -98,19 +116,23 @@ class ManualClock final : public Clock {
         time_point until;  // max(): it rang, or is not to
     };
 
-    void wait_for(Waker::Thread thread, int count) {
+    template <class Condition>
+    void wait_until(Condition condition) {
         std::unique_lock lock{mutex_};
-        while (at_rest(thread) < count) changed_.wait_for(lock, std::chrono::milliseconds{1});
+        while (!condition()) changed_.wait_for(lock, std::chrono::milliseconds{1});
     }
-    [[nodiscard]] std::ptrdiff_t at_rest(Waker::Thread thread) const noexcept {
-        const auto asleep =
-            std::count_if(sleepers_.begin(), sleepers_.end(), [&](const Sleeper& each) {
-                return each.waker->thread() == thread && each.waker->is_asleep();
-            });
-        if (thread == Waker::Thread::of_caller) return asleep;
-        return asleep + std::count_if(alarms_.begin(), alarms_.end(), [](const SetAlarm& each) {
-                   return each.alarm->is_at_rest();
-               });
+    [[nodiscard]] std::ptrdiff_t sleeping_callers() const noexcept {
+        return std::count_if(sleepers_.begin(), sleepers_.end(), [](const Sleeper& each) {
+            return each.waker->thread() == Waker::Thread::of_caller && each.waker->is_asleep();
+        });
+    }
+    [[nodiscard]] bool threads_rest() const noexcept {
+        return std::all_of(threads_.begin(), threads_.end(),
+                           [](const Waker* each) { return each->is_asleep(); });
+    }
+    [[nodiscard]] bool engine_rests() const noexcept {
+        return std::all_of(alarms_.begin(), alarms_.end(),
+                           [](const SetAlarm& each) { return each.alarm->is_at_rest(); });
     }
     [[nodiscard]] std::vector<SetAlarm>::iterator find(const Alarm& alarm) noexcept {
         return std::find_if(alarms_.begin(), alarms_.end(),
@@ -130,6 +152,7 @@ class ManualClock final : public Clock {
     std::condition_variable changed_;
     std::list<Sleeper> sleepers_;
     std::vector<SetAlarm> alarms_;
+    std::vector<const Waker*> threads_;  // of the library
 };
 
 }  // namespace leaselock::testing
