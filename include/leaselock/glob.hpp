@@ -15,7 +15,7 @@ namespace leaselock {
 
 namespace detail {
 
-// Whether what stands at `at`, which is not a `*`, matches that byte. Moves `at` behind it.
+// Whether what stands at `at`, which is not a `*`, matches that byte. Moves `at` past it.
 [[nodiscard]] inline bool glob_matches_byte(std::string_view pattern, std::size_t& at,
                                             char byte) noexcept {
     const auto value = [](char c) { return static_cast<unsigned char>(c); };
@@ -61,7 +61,7 @@ namespace detail {
 [[nodiscard]] inline bool glob_matches(std::string_view pattern, std::string_view text) noexcept {
     constexpr std::size_t none = std::string_view::npos;
     std::size_t at = 0;
-    std::size_t star = none;  // behind the last `*`
+    std::size_t star = none;  // past the last `*`
     std::size_t from = 0;     // where in the text it was tried last
     for (std::size_t i = 0; i < text.size();) {
         if (at < pattern.size() && pattern[at] == '*') {
