@@ -18,7 +18,7 @@ constexpr milliseconds longest_wait{5000};
 bool Cleanup::add(LeasePtr& lease) noexcept {
     const MutexLock lock{mutex_};
     if (closed_) return false;
-    if (!lease->duty.operation || lease->owed_until() != 0 || lease->duty.attempts > 0) {
+    if (!lease->duty.posted || lease->owed_until() != 0 || lease->duty.attempts > 0) {
         lease->duty.counted = true;
         ++pending_;
     }
@@ -62,8 +62,8 @@ Lease* Cleanup::first() noexcept {
 }
 
 void Cleanup::answered(Lease& lease, Clock::time_point now, const Report& settled) noexcept {
-    check_reply(*lease.duty.operation);
-    const Reply& reply = lease.duty.operation->reply;
+    check_reply(lease.duty.posted->operation);
+    const Reply& reply = lease.duty.posted->operation.reply;
     ++lease.duty.attempts;
     lease.duty.error = reply.outcome == Outcome::failed ? reply.error : Errc{};
     if (lease.settled_by(reply)) {
@@ -75,7 +75,7 @@ void Cleanup::answered(Lease& lease, Clock::time_point now, const Report& settle
 }
 
 void Cleanup::plan_again(Lease& lease, Clock::time_point now) noexcept {
-    const Reply& reply = lease.duty.operation->reply;
+    const Reply& reply = lease.duty.posted->operation.reply;
     if (!std::exchange(lease.duty.counted, true)) ++pending_;
     if (reply.outcome != Outcome::failed) {
         // An acquire may still run: once more when it cannot.
@@ -86,7 +86,7 @@ void Cleanup::plan_again(Lease& lease, Clock::time_point now) noexcept {
     } else {
         lease.duty.next_try = now + jitter_(doubled(first_wait, lease.duty.attempts, longest_wait));
     }
-    lease.duty.operation.reset();
+    lease.duty.posted.reset();
 }
 
 // What was posted and is not answered waits for nobody's time.
@@ -96,7 +96,7 @@ Clock::time_point Cleanup::send_due(Clock::time_point now, const Send& send) {
     for (Lease* each = first(); each != nullptr;) {
         Lease& lease = *each;
         each = lease.duty.next;
-        if (lease.duty.operation) continue;
+        if (lease.duty.posted) continue;
         if (lease.duty.next_try <= now) {
             send(lease);
         } else {

@@ -14,17 +14,18 @@ constexpr milliseconds shortest_pause{10};
 }  // namespace
 
 HoldMachine::HoldMachine(const Plan& plan, Clock::time_point sent, milliseconds term) noexcept
-    : plan_{plan}, term_{term}, deadline_{end_of(sent, term)}, jitter_{plan.seed} {
+    : ttl_{plan.ttl}, term_{term}, limit_{plan.limit}, jitter_{plan.seed}, renews_{plan.renews} {
+    deadline_ = end_of(sent, term);
     plan_renewal(sent);
 }
 
 Clock::time_point HoldMachine::end_of(Clock::time_point sent, milliseconds ttl) const noexcept {
-    return std::min(sent + ttl - safety_margin(ttl), plan_.limit);
+    return std::min(sent + ttl - safety_margin(ttl), limit_);
 }
 
 // A renewal that could not prolong anything is none.
 void HoldMachine::plan_renewal(Clock::time_point from) noexcept {
-    const bool useful = plan_.renews && deadline_ < plan_.limit;
+    const bool useful = renews_ && deadline_ < limit_;
     due_ = useful ? std::min(from + std::chrono::nanoseconds{term_} / 3, deadline_) : deadline_;
 }
 
@@ -59,7 +60,7 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
         // The user may have asked for less meanwhile.
-        prolong(std::min(granted_for(reply, ttl), plan_.ttl), sent);
+        prolong(std::min(granted_for(reply, ttl), ttl_), sent);
     } else if (verdict == Verdict::unknown) {
         const milliseconds pause = std::clamp(term_ / 12, milliseconds{1}, milliseconds{1000});
         due_ = std::min(now + jitter_(pause), deadline_);
@@ -70,7 +71,7 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
 bool HoldMachine::shorten(milliseconds ttl, Clock::time_point now) noexcept {
     const Clock::time_point end = end_of(now, ttl);
     if (end > deadline_) return false;
-    plan_.ttl = term_ = ttl;
+    ttl_ = term_ = ttl;
     deadline_ = end;
     plan_renewal(now);
     return true;
@@ -80,7 +81,7 @@ HoldMachine::Verdict HoldMachine::extended(const Reply& reply, Clock::time_point
                                            milliseconds ttl, Clock::time_point now) noexcept {
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
-        plan_.ttl = ttl;
+        ttl_ = ttl;
         prolong(granted_for(reply, ttl), sent);
     }
     return verdict;

@@ -65,7 +65,7 @@ class HoldMachine {
 
     // Believed until then.
     [[nodiscard]] Clock::time_point deadline() const noexcept { return deadline_; }
-    [[nodiscard]] std::chrono::milliseconds ttl() const noexcept { return plan_.ttl; }
+    [[nodiscard]] std::chrono::milliseconds ttl() const noexcept { return ttl_; }
     // When step() has something to do.
     [[nodiscard]] Clock::time_point due() const noexcept { return due_; }
     // What to do now. After `renew` there is nothing to do until replied(), or until half of what
@@ -74,7 +74,7 @@ class HoldMachine {
     [[nodiscard]] Step step(Clock::time_point now) noexcept;
     // There is reason to doubt that it is ours: it is renewed now, if it is renewed at all.
     void hurry(Clock::time_point now) noexcept {
-        if (plan_.renews) due_ = std::min(due_, now);
+        if (renews_) due_ = std::min(due_, now);
     }
     // The answer to a renewal for `ttl` that was submitted at `sent`.
     Verdict replied(const Reply& reply, Clock::time_point sent, std::chrono::milliseconds ttl,
@@ -93,11 +93,13 @@ class HoldMachine {
     void prolong(std::chrono::milliseconds term, Clock::time_point sent) noexcept;
     [[nodiscard]] Verdict judge(const Reply& reply, Clock::time_point now) const noexcept;
 
-    Plan plan_{};
+    std::chrono::milliseconds ttl_{0};
     std::chrono::milliseconds term_{0};  // by which the deadline was set last
     Clock::time_point deadline_{};
     Clock::time_point due_ = Clock::time_point::max();
+    Clock::time_point limit_ = Clock::time_point::max();
     Jitter jitter_{};
+    bool renews_ = true;
 };
 
 }  // namespace leaselock::detail

@@ -26,8 +26,8 @@ Lease::Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin&
       clock_{&clock},
       backend_{&backend},
       origin_{origin},
-      template_bytes_{texts.key_template.size()},
       claim_{claim},
+      template_bytes_{static_cast<std::uint32_t>(texts.key_template.size())},
       prefix_bytes_{static_cast<std::uint16_t>(texts.prefix.size())},
       key_bytes_{static_cast<std::uint16_t>(texts.prefix.size() + texts.key.size())},
       token_bytes_{static_cast<std::uint16_t>(texts.owner.size() + 1 + token_digits)} {

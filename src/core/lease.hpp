@@ -1,7 +1,7 @@
 // A lock of this process from before its first byte is written until nobody owes it anything: what
 // it is, and what may be believed of it. A record: it does no I/O, and what is done with it (see
 // release, extend, loss, conclusion) is done by others. One allocation, made before the first byte,
-// so that a release allocates nothing and a guard may outlive all it came from.
+// so that a release can be owed without memory and a guard may outlive all it came from.
 //
 // Owners: the guard; the LeaseTask while a renewal is under way, and while a release is owed. The
 // last one destroys it.
@@ -135,39 +135,45 @@ class Lease {
     struct Hold {
         HoldState state = HoldState::fresh;
         std::uint8_t shard = 0;
+        bool waits = false;                // a renewal is due, and not sent yet; the LeaseTask's
         std::uint32_t place = 0;           // in the shard's heap
         TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime
         // Under way; the LeaseTask's.
         Operation* renewal = nullptr;
         Operation* repeated_renewal = nullptr;  // the first one's answer was late
-        bool waits = false;                     // one is due, and not sent yet
         HoldMachine machine{};
     } hold;
     // A release for which nobody blocks; completed() is called by the backend.
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
-    struct Duty final : Answers::Item, Completion {
-        explicit Duty(Lease& its) noexcept : lease{its} {}
+    struct Posted final : Answers::Item, Completion {
+        enum class Stage : std::uint8_t { submitted, listed, answered };
 
+        Posted(Lease& its, Answers& whose, const Request& request, Stage first) noexcept
+            : lease{its}, answers{whose}, stage{first}, operation{request} {
+            operation.completion = this;
+        }
         // The answer is dealt with by the thread that takes it out of `answers`, or by the caller
         // of post(), if it is there before that returns.
         void completed(Operation& /*operation*/) noexcept override {
-            Answers* const to = answers;
-            if (stage.exchange(Stage::answered) == Stage::listed) to->add(*this);
+            Answers& to = answers;
+            if (stage.exchange(Stage::answered) == Stage::listed) to.add(*this);
         }
 
-        enum class Stage : std::uint8_t { submitted, listed, answered };
-
         Lease& lease;
-        std::atomic<Stage> stage{Stage::submitted};
-        Answers* answers = nullptr;
+        Answers& answers;
+        std::atomic<Stage> stage;
+        Operation operation;
+    };
+    // What it takes to owe a release, which is why it needs no memory. What sends it is made then.
+    struct Duty {
         Lease* next = nullptr;
         Lease* previous = nullptr;
         Clock::time_point next_try{};
+        std::unique_ptr<Posted> posted{};  // under way, or answered and not dealt with
         int attempts = 0;
-        bool counted = false;  // among the pending ones
         Errc error{};          // of the last attempt
-        std::optional<Operation> operation{};
-    } duty{*this};
+        bool counted = false;  // among the pending ones
+    } duty;
     std::unique_ptr<LossWatch, LossWatchDrop> watch;
 
   private:
@@ -194,7 +200,6 @@ class Lease {
     const Clock* clock_;
     Backend* backend_;
     const Origin origin_;
-    std::size_t template_bytes_;
     Claim claim_;
     std::atomic<bool> is_reader_{false};
     std::uint64_t fencing_token_ = 0;
@@ -209,6 +214,7 @@ class Lease {
     bool is_annotated_ = false;
     bool unqueued_ = false;
     std::atomic<std::uint32_t> owners_{1};
+    std::uint32_t template_bytes_;
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;
     std::uint16_t token_bytes_;

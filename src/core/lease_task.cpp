@@ -16,8 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // How many renewals of one backend wait for their answers at once: enough to fill a pipe, and a
-// bound for memory. What is due beyond that waits its turn, which is that of its deadline, and
-// follows when half of those are answered, so that it leaves in large writes.
+// bound for memory. What is due beyond that waits, and follows when half of those are answered.
 constexpr std::size_t most_in_flight = 4096;
 // When what could not be sent for lack of memory is tried again.
 constexpr milliseconds pause{10};
@@ -52,32 +51,38 @@ void LeaseTask::end(Clock::time_point deadline) noexcept {
 }
 
 void LeaseTask::post(LeasePtr lease) noexcept {
-    using Stage = Lease::Duty::Stage;
+    using Stage = Lease::Posted::Stage;
     if (cleanup_.closed()) return deliver(*lease);
-    Lease::Duty& duty = lease->duty;
-    Operation& operation = duty.operation.emplace(lease->release_request(clock_.now()));
+    lease->duty.posted.reset(new (std::nothrow) Lease::Posted{
+        *lease, released_, lease->release_request(clock_.now()), Stage::submitted});
+    if (lease->duty.posted == nullptr) {  // it is sent as soon as there is memory
+        lease->add_owner();
+        const LeasePtr kept{lease.get()};
+        if (cleanup_.add(lease)) return ring();
+        return deliver(*lease);
+    }
+    Lease::Posted& posted = *lease->duty.posted;
+    Operation& operation = posted.operation;
     operation.submitter = Submitter::passes_by;
-    operation.completion = &duty;
-    duty.answers = &released_;
     lease->backend().submit(operation);
-    if (duty.stage == Stage::answered && lease->settled_by(operation.reply)) {
+    if (posted.stage == Stage::answered && lease->settled_by(operation.reply)) {
         return first_answer(*lease, operation.reply);
     }
     // The task may settle it at once; then the lease, its core and this object would be gone.
     lease->add_owner();
     const LeasePtr kept{lease.get()};
     if (cleanup_.add(lease)) {
-        if (duty.stage.exchange(Stage::listed) == Stage::answered) released_.add(duty);
+        if (posted.stage.exchange(Stage::listed) == Stage::answered) released_.add(posted);
         return;
     }
     // Closed meanwhile.
     Backend& backend = kept->backend();
     const Clock::time_point stop_by = last_wait();
-    while (duty.stage != Stage::answered && clock_.now() < stop_by) {
+    while (posted.stage != Stage::answered && clock_.now() < stop_by) {
         if (!backend.help(operation, stop_by)) std::this_thread::yield();
     }
-    if (duty.stage != Stage::answered) backend.cancel(operation);
-    while (duty.stage != Stage::answered) std::this_thread::yield();
+    if (posted.stage != Stage::answered) backend.cancel(operation);
+    while (posted.stage != Stage::answered) std::this_thread::yield();
 }
 
 // The task has ended, and the process may end next. If answers are unread then, the kernel resets
@@ -165,9 +170,9 @@ bool LeaseTask::take_answers(Clock::time_point now) noexcept {
     }
     Answers::Item* const releases = released_.take();
     for (Answers::Item* each = releases; each != nullptr;) {
-        Lease& lease = static_cast<Lease::Duty&>(*each).lease;
+        Lease& lease = static_cast<Lease::Posted&>(*each).lease;
         each = each->next;
-        if (lease.duty.attempts == 0) first_answer(lease, lease.duty.operation->reply);
+        if (lease.duty.attempts == 0) first_answer(lease, lease.duty.posted->operation.reply);
         cleanup_.answered(lease, now, settled);
     }
     return releases != nullptr;
@@ -225,7 +230,6 @@ void LeaseTask::fill(Lane& lane, Clock::time_point now) noexcept {
         Lease& lease = *lane.waiting.back().lease;
         lane.waiting.pop_back();
         lease.hold.waits = false;
-        // Its end is known by now, or will be in a moment.
         if (now < lease.deadline()) {
             renew(lane, lease, now);
         } else {
@@ -279,13 +283,11 @@ void LeaseTask::not_sent(Lease& lease, const Request& request, Errc error,
 void LeaseTask::send_release(Lease& lease, Clock::time_point now) noexcept {
     Lease::Duty& duty = lease.duty;
     try {
-        Operation& operation = duty.operation.emplace(lease.release_request(now));
-        operation.completion = &duty;
-        duty.answers = &released_;
-        duty.stage = Lease::Duty::Stage::listed;
-        outbox_.add(lease.backend(), operation);
+        duty.posted = std::make_unique<Lease::Posted>(lease, released_, lease.release_request(now),
+                                                      Lease::Posted::Stage::listed);
+        outbox_.add(lease.backend(), duty.posted->operation);
     } catch (const std::bad_alloc&) {
-        duty.operation.reset();
+        duty.posted.reset();
         duty.next_try = now + pause;
     }
 }
@@ -374,13 +376,13 @@ void LeaseTask::cancel_all() noexcept {
         for (Renewal& renewal : lane.renewals) lane.backend->cancel(*renewal.operation);
     }
     for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
-        if (each->duty.operation) each->backend().cancel(*each->duty.operation);
+        if (each->duty.posted) each->backend().cancel(each->duty.posted->operation);
     }
 }
 
 bool LeaseTask::is_under_way() noexcept {
     for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
-        if (each->duty.operation) return true;
+        if (each->duty.posted) return true;
     }
     return std::any_of(lanes_.begin(), lanes_.end(),
                        [](const Lane& lane) { return !lane.renewals.empty(); });
