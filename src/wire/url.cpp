@@ -15,8 +15,10 @@ namespace leaselock::wire {
 namespace {
 
 constexpr std::string_view schemes =
-    "redis://..., rediss://..., redis+unix://..., redis+cluster://... or rediss+cluster://...";
+    "redis://..., rediss://..., redis+unix://..., redis+sentinel://... or redis+cluster://..., "
+    "the last two with rediss too";
 constexpr std::uint16_t redis_port = 6379;
+constexpr std::uint16_t sentinel_port = 26379;
 constexpr std::string_view digits = "0123456789";
 constexpr std::string_view alphanumeric =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -49,9 +51,10 @@ class UrlParser {
         }
         const std::string_view scheme = text.substr(0, scheme_end);
         const bool is_unix = scheme == "redis+unix";
+        const bool is_sentinel = scheme == "redis+sentinel" || scheme == "rediss+sentinel";
         url_.cluster = scheme == "redis+cluster" || scheme == "rediss+cluster";
         url_.tls = scheme.starts_with("rediss");
-        if (!is_unix && !url_.cluster && scheme != "rediss" && scheme != "redis") {
+        if (!is_unix && !is_sentinel && !url_.cluster && scheme != "rediss" && scheme != "redis") {
             fail("scheme " + named(scheme) + "is unknown", schemes);
         }
         std::string_view rest = text.substr(scheme_end + 3);
@@ -70,6 +73,9 @@ class UrlParser {
         const std::optional<std::string_view> query = cut(rest, '?');
         if (is_unix) {
             read_unix_path(host_and_port, rest);
+        } else if (is_sentinel) {
+            read_hosts(host_and_port, sentinel_port);
+            read_master(rest);
         } else if (url_.cluster) {
             read_hosts(host_and_port, redis_port);
             if (rest.size() > 1 && rest != "/0") {
@@ -137,6 +143,17 @@ class UrlParser {
             }
             url_.hosts.push_back(std::move(where));
         }
+    }
+
+    void read_master(std::string_view path) {
+        if (path.starts_with('/')) path.remove_prefix(1);
+        const std::optional<std::string_view> database = cut(path, '/');
+        url_.master = decode("master's name", path);
+        if (url_.master.empty() || !has_only(url_.master, alphanumeric, "-._")) {
+            fail(url_.master.empty() ? "has no master's name" : "master's name has a wrong byte",
+                 "/name or /name/db after the Sentinels; letters, digits, '-', '.', '_'");
+        }
+        if (database && !database->empty()) read_database(*database);
     }
 
     HostPort host_and_port_of(std::string_view text, std::uint16_t default_port) const {
@@ -249,6 +266,7 @@ Url parse_url(std::string_view text) { return UrlParser{}.parse(text); }
 std::string masked(const Url& url) {
     std::string out = url.tls ? "rediss" : "redis";
     if (url.cluster) out += "+cluster";
+    if (!url.master.empty()) out += "+sentinel";
     if (!url.unix_path.empty()) out += "+unix";
     out += "://";
     // A user alone is of no use to Redis: it was meant as the password.
@@ -262,7 +280,8 @@ std::string masked(const Url& url) {
     if (url.hosts.empty()) return out + shown({url.host, url.port}) + '/' + database;
     for (const HostPort& each : url.hosts)
         out += (&each == url.hosts.data() ? "" : ",") + shown(each);
-    return out;
+    if (url.cluster) return out;
+    return out + '/' + encode(url.master, "-._") + '/' + database;
 }
 
 std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {

@@ -1,5 +1,6 @@
 // The text that says where a server is: `redis://[user[:password]@]host[:port][/db][?a=b&c=d]`,
-// `redis+unix://[user[:password]@]/path/to.sock[?db=2&a=b]` and
+// `redis+unix://[user[:password]@]/path/to.sock[?db=2&a=b]`,
+// `redis+sentinel://[user[:password]@]host[:port],host[:port]/name[/db]` and
 // `redis+cluster://[user[:password]@]host[:port],host[:port]`; `rediss` in the place of `redis` is
 // the same over TLS. User, password, path and options may be percent-encoded; IPv6 stands in
 // brackets.
@@ -31,9 +32,10 @@ struct Url {
     std::string host;  // without brackets; empty if unix_path or `hosts` is set
     std::uint16_t port = 6379;
     std::string unix_path;  // empty if host is set
-    // Some nodes of a cluster, each once; empty for other schemes.
+    // Some nodes of a cluster, or Sentinels, each once; empty for other schemes.
     std::vector<HostPort> hosts{};
     bool cluster = false;
+    std::string master{};  // the name by which the Sentinels know it; empty: there are none
     std::string username;
     std::string password;
     int database = 0;

@@ -13,13 +13,18 @@ namespace {
 using fuzz::promise;
 
 void check(const wire::Url& url) {
-    promise(url.host.empty() != url.unix_path.empty(), "a host or a path");
+    promise(url.hosts.empty() == (url.master.empty() && !url.cluster),
+            "Sentinels know the master by a name");
+    promise(int{url.host.empty()} + int{url.unix_path.empty()} + int{url.hosts.empty()} == 2,
+            "a host, a path, Sentinels, or nodes");
     promise(url.database >= 0, "no negative database");
     const std::string shown = wire::masked(url);
     promise(fuzz::is_clean(shown), "no control character in a message");
     const wire::Url again = wire::parse_url(shown);
     promise(again.host == url.host && again.port == url.port && again.tls == url.tls &&
-                again.unix_path == url.unix_path && again.database == url.database,
+                again.unix_path == url.unix_path && again.hosts == url.hosts &&
+                again.master == url.master && again.cluster == url.cluster &&
+                again.database == url.database,
             "what is shown is where it is");
     const bool has_password = !url.password.empty();
     promise(again.password == (has_password ? "***" : ""), "no password is shown");

@@ -99,6 +99,21 @@ TEST(Url, UnixSocketHasPathUserAndDatabase) {
     EXPECT_EQ(url.options[0].first, "a");
 }
 
+TEST(Url, SentinelsAreAListAndKnowTheMasterByItsName) {
+    const Url url =
+        parse_url("redis+sentinel://app:pa%2Css@s1,s2:7,[::1]:8/my-master.1/3?sentinel_user=w");
+    const std::vector<HostPort> hosts{{"s1", 26379}, {"s2", 7}, {"::1", 8}};
+    EXPECT_EQ(url.hosts, hosts);
+    EXPECT_EQ(url.master, "my-master.1");
+    EXPECT_EQ(url.host, "");
+    EXPECT_EQ(url.password, "pa,ss");
+    EXPECT_EQ(url.database, 3);
+    EXPECT_FALSE(url.tls);
+    EXPECT_TRUE(parse_url("rediss+sentinel://s/m").tls);
+    EXPECT_EQ(parse_url("redis+sentinel://s/m").database, 0);
+    EXPECT_EQ(parse_url("redis+sentinel://s/m/").database, 0);
+}
+
 struct Bad {
     std::string text;
     std::vector<std::string> told;  // parts of the error's text
@@ -144,6 +159,18 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"redis://u%00:p@h", {"user", "NUL"}}, Bad{"redis+unix://", {"path is empty"}},
         Bad{"redis+unix:///", {"path is empty"}}, Bad{"redis+unix://h/s", {"host"}},
         Bad{"redis+unix:///s%00", {"path", "NUL"}}, Bad{"redis+unix:///s%1", {"path", "escape"}},
+        Bad{"redis+sentinel://", {"host is empty"}}, Bad{"redis+sentinel:///m", {"host is empty"}},
+        Bad{"redis+sentinel://a,,b/m", {"host is empty"}},
+        Bad{"redis+sentinel://a,/m", {"host is empty"}},
+        Bad{"redis+sentinel://a,b,a/m", {"host is given twice", "each host and port once"}},
+        Bad{"redis+sentinel://a,a:26379/m", {"host is given twice"}},
+        Bad{"redis+sentinel://a:0/m", {"port", "1 to 65535"}},
+        Bad{"redis+sentinel://a", {"no master's name", "/name/db"}},
+        Bad{"redis+sentinel://a/", {"no master's name"}},
+        Bad{"redis+sentinel://a//0", {"no master's name"}},
+        Bad{"redis+sentinel://a/m%20m", {"master's name has a wrong byte"}},
+        Bad{"redis+sentinel://a/m/x", {"database"}}, Bad{"redis+sentinel://a/m/0/1", {"database"}},
+        Bad{"redis+sentinels://a/m", {"scheme", "redis+sentinel://"}}, Bad{"redis://a,b", {"host"}},
         Bad{"redis+unix:///s?db=x", {"database"}},
         Bad{"redis+unix:///s?db=1&db=1", {"twice", "'db'"}}));
 
@@ -181,6 +208,10 @@ TEST(Url, NoErrorTellsAPieceOfThePassword) {
                                    ":sesame@redis://h",
                                    "redis+unix://sesame/run/s",
                                    "redis+unix:///run/sesame%zz",
+                                   "redis+sentinel://app:sesame@h,h/m",
+                                   "redis+sentinel://app:sesame@h",
+                                   "redis+sentinel://h/sesame%20",
+                                   "redis+sentinel://h,sesame!/m",
                                    "redis+unix:///s?db=sesame"}) {
         EXPECT_EQ(error_of(text).find("sesame"), std::string::npos) << error_of(text);
     }
@@ -195,6 +226,9 @@ TEST(Url, MaskedShowsWhereAndWhoButNoSecret) {
     EXPECT_EQ(masked(parse_url("redis://sesame@h")), "redis://***@h:6379/0")
         << "a user alone was meant as the password";
     EXPECT_EQ(masked(parse_url("rediss://:sesame@h")), "rediss://:***@h:6379/0");
+    EXPECT_EQ(
+        masked(parse_url("rediss+sentinel://a:sesame@[::1],h:7/m/2?sentinel_password=sesame")),
+        "rediss+sentinel://a:***@[::1]:26379,h:7/m/2");
     EXPECT_EQ(masked(parse_url("redis+unix://:sesame@/run/a%20b.sock?db=2")),
               "redis+unix://:***@/run/a%20b.sock?db=2");
 }
