@@ -10,6 +10,7 @@
 
 #include "support/free_port.hpp"
 #include "support/poll_until.hpp"
+#include "support/resp_text.hpp"
 #include "wire/command.hpp"
 
 namespace leaselock::support {
@@ -20,22 +21,6 @@ using namespace std::chrono_literals;
 std::string program() {
     const char* const named = std::getenv("LEASELOCK_TEST_SERVER");
     return named == nullptr ? "redis-server" : named;
-}
-
-std::string readable(const wire::RespView& reply) {
-    using Type = wire::RespView::Type;
-    switch (reply.type()) {
-        case Type::integer: return std::to_string(reply.integer());
-        case Type::nil: return "(nil)";
-        case Type::array: break;
-        default: return std::string(reply.text());
-    }
-    std::string lines;
-    for (std::size_t i = 0; i < reply.size(); ++i) {
-        if (i > 0) lines += '\n';
-        lines += readable(reply.at(i));
-    }
-    return lines;
 }
 
 }  // namespace
@@ -158,7 +143,7 @@ std::string RedisServer::ask(const std::vector<std::string>& arguments) {
         throw std::runtime_error("no reply of redis-server to " + arguments.front());
     }
     if (reply.is_error()) throw std::runtime_error(std::string(reply.text()));
-    return readable(reply);
+    return resp_text(reply);
 }
 
 std::string RedisServer::log_end() const {
