@@ -47,6 +47,7 @@ enum class Errc : int {
     directory_unusable = 214,     // a lock directory that is full, read-only, missing or damaged
     not_promised = 215,           // the store promises less than the call requires
     would_deadlock = 216,         // a call that waits, on the thread that resumes coroutines
+    unknown_master = 217,         // no Sentinel knows a master of that name
     // unavailable
     connect_failed = 301,       // no connection within the time-out
     loading = 302,              // the server is reading its data, or lost its master
@@ -62,6 +63,8 @@ enum class Errc : int {
     too_many_cleanups = 312,    // max_cleanups locks are owed a release that is not delivered yet
     no_thread = 313,            // a thread of the library cannot be started
     too_many_in_flight = 314,   // max_in_flight commands wait for their answers already
+    sentinels_disagree = 315,   // they name different masters, and none is the newer one
+    not_replicated = 316,       // too few replicas acknowledged it; it is released again
     // unknown
     command_timed_out = 401,  // sent, and no answer in time
     connection_lost = 402,    // sent, and the connection broke before the answer

@@ -35,7 +35,7 @@
 namespace leaselock {
 
 // How rediss:// is to be trusted. Files are PEM, and are read when the backend is made. Needs a
-// build with OpenSSL (LEASELOCK_WITH_TLS). For rediss:// alone: a field that is set beside another
+// build with OpenSSL (LEASELOCK_WITH_TLS). For rediss alone: a field that is set beside another
 // scheme is refused.
 struct TlsOptions {
     // Whether the server's certificate must lead to a trusted authority, be valid now, and be for
@@ -60,10 +60,13 @@ struct RedisCredentials {
 
 // What is said here goes before what the URL says, which goes before the default.
 struct RedisOptions {
-    // redis://[user[:password]@]host[:port][/db], the same with rediss:// for TLS, or
-    // redis+unix:///path/to.sock[?db=n], with ?connect_timeout=1s&command_timeout=1s&spin=20us
-    // &max_in_flight=1000, and the fields of TlsOptions (verify=on, verify=off). Percent-encoded
-    // where need be.
+    // redis://[user[:password]@]host[:port][/db], the same with rediss:// for TLS,
+    // redis+unix:///path/to.sock[?db=n], or
+    // redis+sentinel://[user[:password]@]host[:port],host[:port].../name[/db], the same with
+    // rediss+sentinel:// for TLS: the hosts are Sentinels, which say where the master of that name
+    // is, and user and password are the server's. With ?connect_timeout=1s&command_timeout=1s
+    // &spin=20us&max_in_flight=1000, the fields of TlsOptions (verify=on, verify=off), and for
+    // Sentinels sentinel_user and sentinel_password. Percent-encoded where need be.
     // redis+cluster://[user[:password]@]host[:port][,host[:port]...], the same with rediss+cluster
     // for TLS: some nodes of a Redis Cluster, which tell of all the others.
     std::string url = "redis://127.0.0.1:6379/0";
@@ -73,6 +76,9 @@ struct RedisOptions {
     // The user of the server's ACL, and its password.
     std::string username{};
     std::string password{};
+    // Who we are to the Sentinels, if they ask for a login; for redis+sentinel:// alone.
+    std::string sentinel_username{};
+    std::string sentinel_password{};
     // For passwords that change: asked at each new connection, before its login. If it is set,
     // `username` and `password`, here and in the URL, are not used. Runs on the thread that makes
     // the connection, no lock of ours held: one of the library's, or that of the caller of check()
@@ -95,6 +101,14 @@ struct RedisOptions {
     // busy one it takes the processor from the one that is to answer. 0 to 1 ms; default 0: it
     // sleeps.
     std::optional<std::chrono::microseconds> spin{};
+    // How many replicas must have acknowledged what was granted or renewed before it counts, by a
+    // WAIT after each batch of commands. Else the lock is released, Errc::not_replicated; a renewal
+    // that they have not acknowledged does not prolong the lease. If it is all replicas that may be
+    // promoted, no fail-over gives the lock to a second holder. 0 to 100; default 0.
+    std::optional<int> wait_replicas{};
+    // How long they may take. 1 ms to 1 h, and less than command_timeout; default 100 ms, or half
+    // of command_timeout if that is less.
+    std::optional<Duration> wait_replicas_timeout{};
     // How many commands may wait for their answers at once, which bounds memory too. What comes
     // beyond is answered with Errc::too_many_in_flight, and nothing of it is sent. 1 to 1'000'000;
     // default 65'536.
@@ -127,6 +141,8 @@ namespace detail {
 inline const bool knows_redis = register_scheme("redis:", "redis", redis_backend_of) &&
                                 register_scheme("rediss:", "redis", redis_backend_of) &&
                                 register_scheme("redis+unix:", "redis", redis_backend_of) &&
+                                register_scheme("redis+sentinel:", "redis", redis_backend_of) &&
+                                register_scheme("rediss+sentinel:", "redis", redis_backend_of) &&
                                 register_scheme("redis+cluster:", "redis", redis_backend_of) &&
                                 register_scheme("rediss+cluster:", "redis", redis_backend_of);
 #if defined(__clang__)

@@ -29,6 +29,7 @@ const char* text(Errc code) noexcept {
         case Errc::directory_unusable: return "the lock directory cannot be used";
         case Errc::not_promised: return "the backend promises less than is required";
         case Errc::would_deadlock: return "a call that waits would block the thread of coroutines";
+        case Errc::unknown_master: return "no Sentinel knows a master of that name";
         case Errc::connect_failed: return "cannot be reached";
         case Errc::loading: return "the server is loading";
         case Errc::read_only: return "the server is a read-only replica";
@@ -43,6 +44,8 @@ const char* text(Errc code) noexcept {
         case Errc::too_many_cleanups: return "too many locks are owed a release";
         case Errc::no_thread: return "the library's own thread cannot be started";
         case Errc::too_many_in_flight: return "too many commands wait for an answer";
+        case Errc::not_replicated: return "too few replicas have acknowledged it";
+        case Errc::sentinels_disagree: return "the Sentinels disagree where the master is";
         case Errc::command_timed_out: return "no answer in time";
         case Errc::connection_lost: return "the connection broke before the answer";
         case Errc::protocol_error: return "no answer that the request can have";
@@ -64,6 +67,7 @@ std::errc nearest(Errc code) noexcept {
         case Errc::invalid_option:
         case Errc::unknown_backend:
         case Errc::invalid_url:
+        case Errc::unknown_master:
         case Errc::invalid_template: return std::errc::invalid_argument;
         case Errc::registry_frozen: return std::errc::operation_not_permitted;
         case Errc::authentication_failed:
@@ -87,6 +91,8 @@ std::errc nearest(Errc code) noexcept {
         case Errc::cluster_down:
         case Errc::too_many_cleanups:
         case Errc::too_many_in_flight:
+        case Errc::sentinels_disagree:
+        case Errc::not_replicated:
         case Errc::no_thread: return std::errc::resource_unavailable_try_again;
         case Errc::stale:
         case Errc::granted_too_late:

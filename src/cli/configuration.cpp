@@ -72,7 +72,7 @@ std::string section_with(const CLI::App& app, const std::string& name) {
 }
 
 [[noreturn]] void refuse(const std::string& file, const std::string& what) {
-    throw UsageError(fmt::format("{}: {}", without_user(file), what));
+    throw UsageError(fmt::format("{}: {}", without_secrets(file), what));
 }
 
 // The section of an item.

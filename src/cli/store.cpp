@@ -37,8 +37,14 @@ std::string directory_for(const std::string& url) {
 
 // Those that the command knows. What is wrong with the rest of a URL, a backend says.
 bool is_known(std::string_view url) {
-    constexpr std::string_view known[] = {"file:",         "redis://",         "rediss://",
-                                          "redis+unix://", "redis+cluster://", "rediss+cluster://",
+    constexpr std::string_view known[] = {"file:",
+                                          "redis://",
+                                          "rediss://",
+                                          "redis+unix://",
+                                          "redis+sentinel://",
+                                          "rediss+sentinel://",
+                                          "redis+cluster://",
+                                          "rediss+cluster://",
                                           "hazelcast://"};
     return std::any_of(std::begin(known), std::end(known),
                        [&](std::string_view each) { return url.starts_with(each); });
@@ -54,6 +60,7 @@ std::shared_ptr<Backend> backend_for(const std::string& url,
         throw UsageError(
             "the URL has no scheme that is known; allowed: file:/path, redis://host[:port][/db], "
             "rediss://host[:port][/db], redis+unix:///path, "
+            "redis+sentinel://host[:port][,host[:port]...]/name[/db], "
             "redis+cluster://host[:port][,host[:port]...] or "
             "hazelcast://host[:port][,host[:port]...][/cluster[/group]]");
     }
@@ -68,7 +75,7 @@ bool is_on_a_server(const StoreOptions& options) {
 
 std::string place_of(const StoreOptions& options) {
     const std::string directory = directory_for(options.url);
-    return directory.empty() ? without_user(options.url) : directory;
+    return directory.empty() ? without_secrets(options.url) : directory;
 }
 
 Store open_store(const StoreOptions& options) {

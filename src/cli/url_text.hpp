@@ -1,6 +1,9 @@
-// Where user and password stand in a text with a URL in it, which nobody is to see.
+// Where secrets stand in a text with a URL in it, which nobody is to see: user and password, and
+// the password for Sentinels.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,9 +18,22 @@ inline std::pair<std::size_t, std::size_t> user_in(std::string_view text) {
     return {scheme + 3, host};
 }
 
-inline std::string without_user(std::string text) {
-    const auto [begin, end] = user_in(text);
-    return text.replace(begin, end - begin, end - begin, '*');
+inline std::pair<std::size_t, std::size_t> option_in(std::string_view text) {
+    constexpr std::string_view name = "sentinel_password=";
+    const std::size_t at = text.find(name);
+    if (at == text.npos) return {0, 0};
+    return {at + name.size(), std::min(text.find('&', at), text.size())};
+}
+
+inline std::array<std::pair<std::size_t, std::size_t>, 2> secrets_in(std::string_view text) {
+    return {user_in(text), option_in(text)};
+}
+
+inline std::string without_secrets(std::string text) {
+    for (const auto& [begin, end] : secrets_in(text)) {
+        text.replace(begin, end - begin, end - begin, '*');
+    }
+    return text;
 }
 
 }  // namespace leaselock::cli

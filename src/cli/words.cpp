@@ -82,12 +82,12 @@ void hide_secrets(char** argv, std::size_t count) {
     for (std::size_t at = 0; at < count; ++at) {
         char* const word = argv[at];
         const std::string_view text{word};
-        auto [begin, end] = user_in(text);
-        if (is_token || text.starts_with("--token=")) {
-            begin = is_token ? 0 : text.find('=') + 1;
-            end = text.size();
+        for (const auto& [begin, end] : secrets_in(text)) {
+            std::fill(word + begin, word + end, '*');
         }
-        std::fill(word + begin, word + end, '*');
+        if (is_token || text.starts_with("--token=")) {
+            std::fill(word + (is_token ? 0 : text.find('=') + 1), word + text.size(), '*');
+        }
         is_token = !is_token && text == "--token";
     }
 }

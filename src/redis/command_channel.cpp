@@ -62,7 +62,8 @@ CommandChannel::CommandChannel(ConnectionSettings settings, std::shared_ptr<Cloc
     : Channel{clock, first_pause, longest_pause},
       settings_{std::move(settings)},
       subscriber_{subscriber},
-      connection_{std::move(clock)} {}
+      connection_{std::move(clock)},
+      wait_{wait_command(settings_)} {}
 
 void CommandChannel::submit(std::span<Operation* const> operations, std::uint64_t subscription,
                             bool asking) noexcept {
@@ -181,6 +182,7 @@ void CommandChannel::write(Pending& pending) {
         if (pending.asking) out_ += asking_command;
         append_request(out_, pending.operation->request, pending.whole_script, limit,
                        message_channel(), pending.form);
+        out_.reserve(out_.size() + wait_.size());  // take_output() must not throw
     } catch (...) {
         out_.resize(before);
         throw;
@@ -196,6 +198,7 @@ void CommandChannel::send() noexcept { flush(waiting_ >= crowd); }
 // What was written so far is sent next.
 void CommandChannel::take_output(std::string& out) noexcept {
     out.swap(out_);
+    wait_for_replicas(out);
     for (auto last = queue_.rbegin(); last != queue_.rend() && last->state != State::sent; ++last) {
         if (last->state == State::written) last->state = State::sent;
     }
@@ -204,10 +207,11 @@ void CommandChannel::take_output(std::string& out) noexcept {
 // An operation stays in the queue until nothing more can throw: the outcome of one that is there
 // when memory is out is unknown.
 void CommandChannel::settle(wire::RespView answer) {
-    if (queue_.front().asking && !std::exchange(queue_.front().was_let_in, true)) return;
-    const Pending pending = queue_.front();
+    if (wait_is_due_) return acknowledge(answer);
+    if (queue_[answered_].asking && !std::exchange(queue_[answered_].was_let_in, true)) return;
+    const Pending pending = queue_[answered_];
     if (pending.operation == nullptr) {
-        queue_.pop_front();
+        (void)is_settled();
         return;
     }
     if (wants_script(answer) && !pending.whole_script) {
@@ -219,10 +223,7 @@ void CommandChannel::settle(wire::RespView answer) {
         return;
     }
     if (wants_login(answer) && never_ran(answer) && !pending.was_denied) {
-        queue_.push_back(pending);
-        queue_.back().state = State::waiting;
-        queue_.back().was_denied = true;
-        queue_.pop_front();
+        queue_again(pending).was_denied = true;
         return;
     }
     Operation& operation = *pending.operation;
@@ -244,20 +245,27 @@ void CommandChannel::settle(wire::RespView answer) {
     }
     const bool out_of_step =
         operation.reply.error == Errc::protocol_error && operation.reply.outcome == Outcome::failed;
-    queue_.pop_front();
-    complete(operation);
+    if (is_settled()) complete(operation);
     // The answers after it may be those of other commands, too.
     if (out_of_step) fail(Errc::protocol_error);
 }
 
-// The first in the queue, in another way.
+// What was answered just now has to be sent once more.
+CommandChannel::Pending& CommandChannel::queue_again(const Pending& pending) {
+    queue_.push_back(pending);
+    queue_[answered_].operation = nullptr;
+    (void)is_settled();
+    queue_.back().state = State::waiting;
+    queue_.back().is_batched = queue_.back().wait_follows = false;
+    return queue_.back();
+}
+
+// In another way.
 void CommandChannel::send_again(bool whole_script, Form form) {
-    queue_.push_back(queue_.front());
-    queue_.pop_front();
-    Pending& pending = queue_.back();
+    const Pending before = queue_[answered_];
+    Pending& pending = queue_again(before);
     pending.whole_script = whole_script;
     pending.form = form;
-    pending.state = State::waiting;
     if (retire_) return;
     write(pending);
     send();

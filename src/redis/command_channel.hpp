@@ -13,6 +13,10 @@
 // that was taken out does not leave before it is woken, so its word, which is on its stack, is
 // there.
 //
+// With `wait_replicas` one WAIT follows each batch that is written together and has an acquire or a
+// renewal in it. The answers are kept until that of the WAIT is there, and what was granted or
+// renewed counts only if enough replicas have it.
+//
 // When a command gets no answer within the time-out, or the connection breaks, everything that may
 // have left is unknown; what is not yet written waits for the next connection.
 //
@@ -65,6 +69,8 @@ class CommandChannel final : private engine::Channel {
     }
     bool help(Operation& operation, Clock::time_point until) noexcept;
     void cancel(Operation& operation) noexcept;
+    // Ends the connection as if the server had. Does not block.
+    void abandon() noexcept { connection_.interrupt(); }
 
   private:
     enum class State : std::uint8_t {
@@ -81,7 +87,9 @@ class CommandChannel final : private engine::Channel {
         bool was_denied = false;  // on the connection before
         Form form = Form::common;
         bool asking = false;
-        bool was_let_in = false;  // ASKING is answered
+        bool was_let_in = false;    // ASKING is answered
+        bool is_batched = false;    // it is completed when the WAIT after its batch is answered,
+        bool wait_follows = false;  // and that comes next
     };
     using Deadline = Clock::time_point;
 
@@ -111,6 +119,14 @@ class CommandChannel final : private engine::Channel {
     }
     void take_output(std::string& out) noexcept override LEASELOCK_REQUIRES(mutex_);
     void settle(wire::RespView answer) LEASELOCK_REQUIRES(mutex_);
+    // command_channel_wait.cpp: replicas that acknowledge.
+    Pending& queue_again(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] static std::string wait_command(const ConnectionSettings& settings);
+    void wait_for_replicas(std::string& out) noexcept LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool is_settled() noexcept LEASELOCK_REQUIRES(mutex_);
+    void acknowledge(wire::RespView answer) LEASELOCK_REQUIRES(mutex_);
+    void refuse_unacknowledged(Operation& operation, wire::RespView answer)
+        LEASELOCK_REQUIRES(mutex_);
     void send_again(bool whole_script, Form form) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool wants_login(wire::RespView answer) noexcept LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
@@ -155,6 +171,9 @@ class CommandChannel final : private engine::Channel {
     bool retire_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::deque<Pending> queue_ LEASELOCK_GUARDED_BY(mutex_);
     std::string out_ LEASELOCK_GUARDED_BY(mutex_);  // to be sent
+    const std::string wait_;                        // the WAIT after a batch; empty: there is none
+    std::size_t answered_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // the first ones, which are batched
+    bool wait_is_due_ LEASELOCK_GUARDED_BY(mutex_) = false;  // its answer comes next
     Clock::time_point last_use_ LEASELOCK_GUARDED_BY(mutex_){};
     // The server's time less ours, as of its last answer.
     std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};

@@ -31,7 +31,10 @@ struct ConnectionSettings {
     bool in_cluster = false;  // of which whoever uses the connection follows the redirects
     std::chrono::milliseconds connect_timeout;
     std::chrono::milliseconds command_timeout;
-    std::chrono::microseconds spin{0};   // how long a lone caller looks before it sleeps
+    std::chrono::microseconds spin{0};  // how long a lone caller looks before it sleeps
+    // So many replicas must have acknowledged a grant, or a renewal, before it counts; 0: none.
+    int wait_replicas = 0;
+    std::chrono::milliseconds wait_timeout{0};  // how long they may take
     std::size_t max_in_flight = 65'536;  // commands without an answer, on the connection or for it
     // Connections in the place of one that was there before, of all who have a copy of this.
     std::shared_ptr<std::atomic<std::uint64_t>> reconnects =

@@ -113,7 +113,7 @@ void ask(wire::Connection& connection, const ConnectionSettings& settings, Clock
             give_up(settings, Errc::protocol_error,
                     fmt::format("the answer is none that {} has", question.words.front()));
         } else if (question.subject == "info") {
-            judge_info(answer.text(), findings);
+            judge_info(answer.text(), settings.wait_replicas, findings);
         }
     }
 }

@@ -294,7 +294,10 @@ void HandOffSubscriber::deliver(std::string_view message) noexcept {
 WakeUp HandOffSubscriber::deliver_to(std::string_view token, const HandOff& what) noexcept {
     const detail::MutexLock lock{mutex_};
     const auto found = listeners_.find(token);
-    return found == listeners_.end() ? WakeUp{} : (*found)->handed_over(what);
+    if (found == listeners_.end()) return {};
+    // No replica may have it: the acquire that follows is acknowledged, or the hand-off is not
+    // believed.
+    return settings_.wait_replicas > 0 ? (*found)->look() : (*found)->handed_over(what);
 }
 
 }  // namespace leaselock::redis

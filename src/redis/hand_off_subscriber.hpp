@@ -60,6 +60,8 @@ class HandOffSubscriber final : private engine::Channel {
     // perhaps never. Again for the same one changes nothing. Does not block.
     void listen(Listener& listener) noexcept;
     void forget(Listener& listener) noexcept;
+    // Ends the connection as if the server had. Does not block.
+    void abandon() noexcept { connection_.interrupt(); }
 
     // A message may have been missed by each listener.
     void look() noexcept;

@@ -78,14 +78,28 @@ void judge_replicas(std::string_view info, std::vector<Finding>& findings) {
                         "set min-replicas-to-write 1 and min-replicas-max-lag"});
 }
 
+void judge_acknowledgement(std::string_view info, int wait_replicas,
+                           std::vector<Finding>& findings) {
+    const std::string_view replicas = field(info, "connected_slaves");
+    if (field(info, "role") != "master" || leading_number(replicas) <= wait_replicas) return;
+    findings.push_back({Severity::hint, "wait_replicas",
+                        std::to_string(wait_replicas) + ", with replicas attached (" +
+                            quote(replicas) +
+                            "): one that has not acknowledged a grant may become the master, and "
+                            "grant the lock to a second holder",
+                        "set wait_replicas to the number of replicas that may be promoted, or "
+                        "fence what the locks protect"});
+}
+
 }  // namespace
 
-void judge_info(std::string_view info, std::vector<Finding>& findings) {
+void judge_info(std::string_view info, int wait_replicas, std::vector<Finding>& findings) {
     judge_version(info, findings);
     judge_role(info, findings);
     judge_eviction(info, findings);
     judge_persistence(info, findings);
     judge_replicas(info, findings);
+    judge_acknowledgement(info, wait_replicas, findings);
 }
 
 }  // namespace leaselock::redis

@@ -10,6 +10,7 @@
 namespace leaselock::redis {
 
 // `info` is from elsewhere: what is missing in it, or makes no sense, is a finding too.
-void judge_info(std::string_view info, std::vector<Finding>& findings);
+// So many replicas are waited for.
+void judge_info(std::string_view info, int wait_replicas, std::vector<Finding>& findings);
 
 }  // namespace leaselock::redis

@@ -5,6 +5,7 @@
 // the thread that connects, with nothing locked.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <system_error>
 
@@ -25,11 +26,18 @@ class Locator {
     // bad_alloc.
     [[nodiscard]] virtual std::error_code locate(wire::Endpoint& where, Clock::time_point until,
                                                  std::string& why) = 0;
-    // Whether the server that we have logged in to is the one that is meant; asked before the first
-    // command. With an error the connection is closed. Blocks until `until` at most. May throw
-    // bad_alloc.
+    // Whether the server there, to which we have logged in, is still the one that is meant; asked
+    // before the first command. With an error the connection is closed. Blocks until `until` at
+    // most. May throw bad_alloc.
     [[nodiscard]] virtual std::error_code confirm(wire::Connection& connection,
+                                                  const wire::Endpoint& where,
                                                   Clock::time_point until, std::string& why) = 0;
+
+    // From now on `moved` is called when it becomes known that another server is meant than the one
+    // that was confirmed: on any thread, with a mutex locked, so it must not block or call back.
+    // Until unwatch(), which waits for a call that is under way.
+    virtual void watch(std::function<void()> /*moved*/) {}
+    virtual void unwatch() {}
 };
 
 }  // namespace leaselock::redis

@@ -4,6 +4,7 @@
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -25,19 +26,28 @@ class Node {
   public:
     explicit Node(const ConnectionSettings& settings, const std::shared_ptr<Clock>& clock,
                   std::string channel = new_channel())
-        : subscriber_{settings, clock, std::move(channel)},
+        : renews_apart_{settings.wait_replicas > 0},
+          subscriber_{settings, clock, std::move(channel)},
           commands_{settings, clock, &subscriber_},
           other_commands_{settings, clock} {}
 
     // As Backend says. The key of each is one that Redis can do.
     void submit(std::span<Operation* const> operations) noexcept {
-        commands_.submit(operations, subscriber_.enlist(operations));
+        const bool is_other = is_for_other(*operations.front());
+        const auto is_same = [&](const Operation* each) { return is_for_other(*each) == is_other; };
+        if (!std::all_of(operations.begin(), operations.end(), is_same)) {
+            for (Operation* const each : operations) submit(*each);
+        } else if (is_other) {
+            other_commands_.submit(operations);
+        } else {
+            commands_.submit(operations, subscriber_.enlist(operations));
+        }
     }
     // `asking`: to a node of a cluster that is given the slot just now (CommandChannel::submit).
     void submit(Operation& operation, bool asking = false) noexcept {
         Operation* const one = &operation;
         const std::uint64_t subscription =
-            operation.request.repeated ? 0 : subscriber_.enlist({&one, 1});
+            is_for_other(operation) ? 0 : subscriber_.enlist({&one, 1});
         commands_of(operation).submit({&one, 1}, subscription, asking);
     }
     bool help(Operation& operation, Clock::time_point until) noexcept {
@@ -51,12 +61,27 @@ class Node {
     [[nodiscard]] bool wants_driver() noexcept { return subscriber_.wants_driver(); }
     // All who listen shall poll.
     void look() noexcept { subscriber_.look(); }
+    // The server is not to be used any more: what may have left is unknown, the rest waits for the
+    // next connection.
+    void abandon() noexcept {
+        subscriber_.abandon();
+        commands_.abandon();
+        other_commands_.abandon();
+    }
 
   private:
+    // A renewal that is repeated takes another way than the one before it. Where replicas must
+    // acknowledge, what waits for them must not hold up renewals.
+    [[nodiscard]] bool is_for_other(const Operation& operation) const noexcept {
+        const bool is_apart = renews_apart_ && operation.request.verb == Verb::renew;
+        return operation.request.repeated != is_apart;
+    }
     // For an operation that is under way.
     CommandChannel& commands_of(const Operation& operation) noexcept {
-        return operation.request.repeated ? other_commands_ : commands_;
+        return is_for_other(operation) ? other_commands_ : commands_;
     }
+
+    const bool renews_apart_;
 
     HandOffSubscriber subscriber_;
     CommandChannel commands_;

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 #include <map>
 
+#include "redis/sentinels.hpp"
 #include "wire/url.hpp"
 
 namespace leaselock::redis {
@@ -17,6 +18,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds default_timeout = std::chrono::seconds{1};
 constexpr milliseconds longest_timeout = std::chrono::hours{1};
 constexpr microseconds longest_spin{1000};
+constexpr milliseconds default_wait{100};
+constexpr int most_replicas = 100;
 constexpr int default_in_flight = 65'536;
 constexpr int most_in_flight = 1'000'000;
 
@@ -31,6 +34,25 @@ microseconds checked_spin(microseconds value) {
     if (value >= microseconds{0} && value <= longest_spin) return value;
     throw LockError(Errc::invalid_option, fmt::format("spin = {} us, allowed are 0 to {} us",
                                                       value.count(), longest_spin.count()));
+}
+
+int checked_replicas(int value) {
+    if (value >= 0 && value <= most_replicas) return value;
+    throw LockError(Errc::invalid_option,
+                    fmt::format("wait_replicas = {}, allowed are 0 to {}", value, most_replicas));
+}
+
+// The answer must come within the command time-out.
+milliseconds checked_wait(const RedisOptions& options, milliseconds command_timeout) {
+    if (!options.wait_replicas_timeout) {
+        return std::clamp(command_timeout / 2, milliseconds{1}, default_wait);
+    }
+    const milliseconds value = options.wait_replicas_timeout->value();
+    if (value >= milliseconds{1} && value < command_timeout) return value;
+    throw LockError(Errc::invalid_option,
+                    fmt::format("wait_replicas_timeout = {} ms, allowed are 1 ms to less than "
+                                "command_timeout, {} ms",
+                                value.count(), command_timeout.count()));
 }
 
 std::size_t checked_in_flight(int value) {
@@ -52,13 +74,13 @@ microseconds parsed_time(std::string_view name, std::string_view text, std::stri
                     fmt::format("URL option {} is wrong, allowed are {}", name, allowed));
 }
 
-int parsed_number(std::string_view name, std::string_view text) {
+int parsed_number(std::string_view name, std::string_view text, int least, int most) {
     int value = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error == std::errc{} && stop == end) return value;
-    throw LockError(Errc::invalid_url, fmt::format("URL option {} is wrong, allowed are 1 to {}",
-                                                   name, most_in_flight));
+    throw LockError(Errc::invalid_url,
+                    fmt::format("URL option {} is wrong, allowed are {} to {}", name, least, most));
 }
 
 NodeAddress parsed_address(const std::string& text) {
@@ -150,7 +172,7 @@ std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const T
         for (const auto& [name, field] : tls_texts) {
             if ((tls.*field).empty() && (name != "ca_file" || !tls.verify)) continue;
             throw LockError(Errc::invalid_option,
-                            fmt::format("{} is set, allowed with rediss:// only",
+                            fmt::format("{} is set, allowed with rediss only",
                                         (tls.*field).empty() ? "verify" : name));
         }
         return nullptr;
@@ -172,11 +194,24 @@ std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const T
     });
 }
 
+// False: there is no option of that name for this URL.
+bool take_sentinel_option(const wire::Url& url, const std::pair<std::string, std::string>& option,
+                          RedisOptions& options) {
+    if (url.master.empty()) return false;
+    const auto& [name, value] = option;
+    if (name != "sentinel_user" && name != "sentinel_password") return false;
+    std::string& field =
+        name == "sentinel_user" ? options.sentinel_username : options.sentinel_password;
+    if (field.empty()) field = value;
+    return true;
+}
+
 // What the URL's options say comes after what `options` say.
 RedisOptions merged(const wire::Url& url, RedisOptions options) {
     for (const auto& option : url.options) {
         const auto& [name, value] = option;
         if (take_tls_option(option, options.tls)) continue;
+        if (take_sentinel_option(url, option, options)) continue;
         if (name == "connect_timeout") {
             fill(options.connect_timeout, parsed_time(name, value, "1ms to 1h, as in 250ms or 2s"));
         } else if (name == "command_timeout") {
@@ -186,13 +221,20 @@ RedisOptions merged(const wire::Url& url, RedisOptions options) {
         } else if (name == "node_addresses" && url.cluster) {
             if (options.node_addresses.empty()) options.node_addresses = parsed_addresses(value);
         } else if (name == "max_in_flight") {
-            fill(options.max_in_flight, parsed_number(name, value));
+            fill(options.max_in_flight, parsed_number(name, value, 1, most_in_flight));
+        } else if (name == "wait_replicas") {
+            fill(options.wait_replicas, parsed_number(name, value, 0, most_replicas));
+        } else if (name == "wait_replicas_timeout") {
+            fill(options.wait_replicas_timeout,
+                 parsed_time(name, value, "1ms to less than command_timeout, as in 50ms"));
         } else {
             throw LockError(Errc::invalid_url,
                             fmt::format("URL option {} is not known, allowed are connect_timeout, "
-                                        "command_timeout, spin, max_in_flight, verify, ca_file, "
+                                        "command_timeout, spin, max_in_flight, wait_replicas, "
+                                        "wait_replicas_timeout, verify, ca_file, "
                                         "ca_dir, cert_file, key_file and server_name; with "
-                                        "redis+cluster also node_addresses",
+                                        "redis+cluster also node_addresses, with redis+sentinel "
+                                        "sentinel_user and sentinel_password",
                                         shown(name)));
         }
     }
@@ -204,11 +246,17 @@ RedisOptions merged(const wire::Url& url, RedisOptions options) {
 // Where the fields say that the server is.
 wire::Url placed(wire::Url url, const RedisOptions& options) {
     const bool is_set = !options.host.empty() || options.port.has_value();
-    if (is_set && !url.unix_path.empty()) {
-        throw LockError(Errc::invalid_option, "host or port is set beside a redis+unix: URL");
+    if (is_set && (!url.unix_path.empty() || !url.hosts.empty())) {
+        throw LockError(Errc::invalid_option,
+                        "host or port is set beside a redis+unix:, redis+sentinel: or "
+                        "redis+cluster: URL");
     }
-    if (is_set && url.cluster) {
-        throw LockError(Errc::invalid_option, "host or port is set beside a redis+cluster: URL");
+    const bool has_sentinels = !url.master.empty();
+    const bool has_login = !options.sentinel_username.empty() || !options.sentinel_password.empty();
+    if (has_login && !has_sentinels) {
+        throw LockError(Errc::invalid_option,
+                        "sentinel_username or sentinel_password is set, allowed with "
+                        "redis+sentinel:// and rediss+sentinel:// only");
     }
     if (options.host.find_first_of(std::string_view{"/@[] \0\r\n", 8}) != std::string::npos) {
         throw LockError(Errc::invalid_option,
@@ -232,6 +280,19 @@ std::function<Credentials()> asking(const RedisOptions& options, int database) {
                            .password = std::move(who.password),
                            .database = database};
     };
+}
+
+// Null for a URL that says itself where the server is.
+std::shared_ptr<Locator> locator_of(const wire::Url& url, const RedisOptions& options,
+                                    const std::shared_ptr<const wire::TlsContext>& tls) {
+    if (url.master.empty()) return nullptr;
+    return std::make_shared<Sentinels>(
+        SentinelSettings{.sentinels = url.hosts,
+                         .master = url.master,
+                         .credentials = {.username = options.sentinel_username,
+                                         .password = options.sentinel_password},
+                         .tls = tls},
+        options.clock);
 }
 
 }  // namespace
@@ -263,11 +324,16 @@ ConnectionSettings settings_of(const RedisOptions& given) {
     }
     wire::Url shown_url = url;
     shown_url.password = options.password;
+    if (url.cluster && options.wait_replicas.value_or(0) > 0) {
+        throw LockError(Errc::invalid_option,
+                        "wait_replicas is set, not allowed with redis+cluster and rediss+cluster");
+    }
+    const auto tls = context_of(url, options.tls);
+    const milliseconds command_timeout =
+        checked("command_timeout", options.command_timeout.value_or(default_timeout));
     return {
-        .endpoint = {.host = url.host,
-                     .port = url.port,
-                     .unix_path = url.unix_path,
-                     .tls = context_of(url, options.tls)},
+        .endpoint = {.host = url.host, .port = url.port, .unix_path = url.unix_path, .tls = tls},
+        .locator = locator_of(url, options, tls),
         .credentials = {.username = options.username,
                         .password = options.password,
                         .database = url.database},
@@ -275,9 +341,10 @@ ConnectionSettings settings_of(const RedisOptions& given) {
         .name = wire::masked(shown_url),
         .connect_timeout =
             checked("connect_timeout", options.connect_timeout.value_or(default_timeout)),
-        .command_timeout =
-            checked("command_timeout", options.command_timeout.value_or(default_timeout)),
+        .command_timeout = command_timeout,
         .spin = checked_spin(options.spin.value_or(microseconds{0})),
+        .wait_replicas = checked_replicas(options.wait_replicas.value_or(0)),
+        .wait_timeout = checked_wait(options, command_timeout),
         .max_in_flight = checked_in_flight(options.max_in_flight.value_or(default_in_flight)),
     };
 }

@@ -33,7 +33,7 @@ std::error_code open_session(wire::Connection& connection, const ConnectionSetti
     }
     const std::error_code error = log_in(connection, *who, until, server_time, why);
     if (!error && settings.locator != nullptr) {
-        return settings.locator->confirm(connection, until, why);
+        return settings.locator->confirm(connection, where, until, why);
     }
     const bool no_word = where.tls == nullptr && !connection.has_heard();
     if (error != Errc::connect_failed || !no_word) return error;

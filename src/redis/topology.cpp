@@ -26,7 +26,8 @@ class NodeIdentity final : public Locator {
                                          std::string& /*why*/) override {
         return {};
     }
-    [[nodiscard]] std::error_code confirm(wire::Connection& connection, Clock::time_point until,
+    [[nodiscard]] std::error_code confirm(wire::Connection& connection,
+                                          const wire::Endpoint& /*where*/, Clock::time_point until,
                                           std::string& why) override {
         std::string out;
         wire::append_command(out, std::array<std::string_view, 2>{"CLUSTER", "MYID"});

@@ -146,7 +146,7 @@ class Settings(UsersTest):
         for url in ("http://me:secret@h", "FILE:/x", "/tmp/locks", "db:6379", "redis:/h"):
             said = self.expect_complaint(64, "", "--url", url, "list")
             self.assertNotIn("secret", said)
-            for scheme in ("file:/", "redis://", "rediss://", "redis+unix:///"):
+            for scheme in ("file:/", "redis://", "rediss://", "redis+unix:///", "redis+sentinel://"):
                 self.assertIn(scheme, said)
 
 

@@ -172,10 +172,14 @@ TEST_F(RedisCheck, MasterOfReplicasThatAsksForNoneIsAHint) {
     RedisServer replica{{"--appendonly", "yes"}};
     replica.cli("REPLICAOF", "127.0.0.1", std::to_string(server_.port()));
     ASSERT_TRUE(support::poll_until([&] { return !checked().empty(); }));
-    EXPECT_EQ(only().subject, "min-replicas-to-write");
-    EXPECT_EQ(only().severity, Severity::hint);
+    EXPECT_EQ(subjects_of(checked()), (Subjects{"min-replicas-to-write", "wait_replicas"}));
+    EXPECT_EQ(checked().front().severity, Severity::hint);
     server_.cli("CONFIG", "SET", "min-replicas-to-write", "1");
-    EXPECT_TRUE(support::poll_until([&] { return checked().empty(); }));
+    EXPECT_TRUE(
+        support::poll_until([&] { return subjects_of(checked()) == Subjects{"wait_replicas"}; }));
+    EXPECT_EQ(only().severity, Severity::hint);
+    EXPECT_EQ(subjects_of(check(server_.url() + "?wait_replicas=1&wait_replicas_timeout=900ms")),
+              Subjects{});
     server_.cli("CONFIG", "SET", "min-replicas-to-write", "2");
     const Subjects subjects = subjects_of(checked());
     EXPECT_EQ(std::count(subjects.begin(), subjects.end(), "acquire"), 1);

@@ -32,7 +32,7 @@ Subjects subjects_of(const std::vector<Finding>& findings) {
 
 std::vector<Finding> judged(const std::string& info) {
     std::vector<Finding> findings;
-    judge_info(info, findings);
+    judge_info(info, 0, findings);
     return findings;
 }
 

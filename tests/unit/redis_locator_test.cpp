@@ -31,8 +31,8 @@ class ByTurns final : public Locator {
         why = "nobody knows where it is";
         return Errc::connect_failed;
     }
-    std::error_code confirm(wire::Connection& connection, Clock::time_point /*until*/,
-                            std::string& why) override {
+    std::error_code confirm(wire::Connection& connection, const wire::Endpoint& /*where*/,
+                            Clock::time_point /*until*/, std::string& why) override {
         confirmed_on_ = connection.fd();
         if (!refuses_) return {};
         why = "it is a replica";

@@ -73,6 +73,46 @@ TEST(RedisSettings, RefuseWhatIsNoHostAndNoPort) {
                          "redis+unix"));
 }
 
+TEST(RedisSettings, SentinelsAreAskedWhereTheServerIs) {
+    const std::string url = "redis+sentinel://app:pass@s1,s2/m/3";
+    const ConnectionSettings settings = settings_of(
+        {.url = url + "?sentinel_user=watcher&sentinel_password=w%20word&command_timeout=3s"});
+    EXPECT_NE(settings.locator, nullptr);
+    EXPECT_EQ(settings.credentials.username, "app");
+    EXPECT_EQ(settings.credentials.password, "pass");
+    EXPECT_EQ(settings.credentials.database, 3);
+    EXPECT_EQ(settings.command_timeout, 3s);
+    EXPECT_EQ(settings.name, "redis+sentinel://app:***@s1:26379,s2:26379/m/3");
+    EXPECT_EQ(settings_of({.url = "redis://h"}).locator, nullptr);
+    EXPECT_TRUE(mentions(refusal({.url = url, .host = "h"}, Errc::invalid_option), "host"));
+    EXPECT_TRUE(mentions(refusal({.sentinel_password = "x"}, Errc::invalid_option),
+                         "sentinel_password is set"));
+    refusal({.url = "redis://h?sentinel_password=x"}, Errc::invalid_url);
+    refusal({.url = "redis://h?sentinel_user=x"}, Errc::invalid_url);
+}
+
+TEST(RedisSettings, ReplicasThatAreWaitedForHaveLessTimeThanACommand) {
+    EXPECT_EQ(settings_of({}).wait_replicas, 0);
+    const ConnectionSettings settings = of_url("wait_replicas=2&wait_replicas_timeout=300ms");
+    EXPECT_EQ(settings.wait_replicas, 2);
+    EXPECT_EQ(settings.wait_timeout, 300ms);
+    EXPECT_EQ(of_url("wait_replicas=1").wait_timeout, 100ms);
+    EXPECT_EQ(of_url("wait_replicas=1&command_timeout=20ms").wait_timeout, 10ms);
+    EXPECT_EQ(of_url("wait_replicas=1&command_timeout=1ms").wait_timeout, 1ms)
+        << "0 is for ever to a server";
+    EXPECT_EQ(settings_of({.url = "redis://h?wait_replicas=1", .wait_replicas = 3}).wait_replicas,
+              3);
+    for (const int count : {-1, 101}) {
+        EXPECT_TRUE(mentions(refusal({.wait_replicas = count}, Errc::invalid_option), "0 to 100"));
+    }
+    for (const auto time : {0ms, 1000ms}) {
+        EXPECT_TRUE(mentions(refusal({.wait_replicas_timeout = time}, Errc::invalid_option),
+                             "wait_replicas_timeout"));
+    }
+    refusal({.url = "redis://h?wait_replicas=x"}, Errc::invalid_url);
+    refusal({.url = "redis://h?wait_replicas_timeout=1"}, Errc::invalid_url);
+}
+
 TEST(RedisSettings, ComeFromTheFieldFirst) {
     const ConnectionSettings settings = settings_of(
         {.url = "redis://h?connect_timeout=2s&command_timeout=3s&spin=7us&max_in_flight=9",

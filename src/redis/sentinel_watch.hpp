@@ -1,0 +1,53 @@
+// Whether the server that a backend is connected to is still the master: a Sentinel is asked twice
+// a second, and at once when it says that it has replaced one. A master that is cut off from the
+// Sentinels, and not from us, would go on granting locks. One thread, which sleeps but for that.
+//
+// Thread-safety: begin() for one thread at a time.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/word.hpp>
+
+#include "redis/sentinel_client.hpp"
+#include "wire/connection.hpp"
+
+namespace leaselock::redis {
+
+class SentinelWatch {
+  public:
+    // `hear` is called on a thread of its own with what a Sentinel says. The settings outlive it.
+    SentinelWatch(const SentinelSettings& settings, const std::shared_ptr<Clock>& clock,
+                  std::function<void(const NamedMaster&)> hear);
+    SentinelWatch(const SentinelWatch&) = delete;
+    SentinelWatch& operator=(const SentinelWatch&) = delete;
+    // Blocks for a look-up that is under way.
+    ~SentinelWatch();
+
+    // From now on, if not before. If the system has no thread to give, the next call tries again.
+    void begin() noexcept;
+
+  private:
+    void run() noexcept;
+    [[nodiscard]] bool watch_one() noexcept;
+    [[nodiscard]] bool hear_until(Clock::time_point until) noexcept;
+
+    const SentinelSettings& settings_;
+    const std::function<void(const NamedMaster&)> hear_;
+    const std::shared_ptr<Clock> clock_;
+    std::thread thread_;
+    std::atomic<bool> ending_{false};
+    detail::Word over_;         // the thread has ended
+    detail::Word ending_word_;  // it sleeps on this where no Sentinel answers
+    // The thread's; the destructor interrupts them.
+    wire::Connection asked_;
+    wire::Connection heard_;
+    std::size_t sentinel_ = 0;  // to which both lead
+};
+
+}  // namespace leaselock::redis

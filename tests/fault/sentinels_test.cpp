@@ -1,0 +1,217 @@
+// Goal: commands go to the server that the Sentinels name now, and to no other: not to a replica,
+// not to a master that was replaced, whatever it says of itself; where no master can be found the
+// error says why. Method: Sentinels of the test's own, which name real servers that know nothing of
+// each other.
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <gtest/gtest.h>
+#include <string>
+
+#include <leaselock/testing/detail/granted.hpp>
+
+#include "fault/fault_fixture.hpp"
+#include "support/free_port.hpp"
+#include "support/scripted_sentinel.hpp"
+
+namespace leaselock {
+namespace {
+
+using namespace support;
+
+class RedisSentinels : public ::testing::Test {
+  protected:
+    RedisSentinels() { name_all(first_.port(), 1); }
+
+    void name_all(std::uint16_t port, int epoch) {
+        for (ScriptedSentinel& each : sentinels_) each.name_master(port, epoch);
+    }
+    [[nodiscard]] std::string url(const std::string& rest = "/mymaster") const {
+        return "redis+sentinel://" + sentinels_[0].host() + ',' + sentinels_[1].host() + ',' +
+               sentinels_[2].host() + rest;
+    }
+    // What an acquire says, with its text in `text_`.
+    Errc refusal(LockManager& locks) {
+        try {
+            const auto lock = locks.acquire("key", {.ttl = 60s});
+            return lock ? Errc{} : Errc::held;
+        } catch (const LockError& error) {
+            text_ = error.what();
+            return static_cast<Errc>(error.code().value());
+        }
+    }
+    static bool has_lock(RedisServer& server) { return server.cli("EXISTS", "p:key") == "1"; }
+
+    RedisServer first_{{"--repl-diskless-sync-delay", "0"}};
+    RedisServer second_{{"--repl-diskless-sync-delay", "0"}};
+    std::array<ScriptedSentinel, 3> sentinels_;
+    std::string text_;
+};
+
+TEST_F(RedisSentinels, CommandsGoToTheMasterThatIsNamed) {
+    LockManager locks = manager_on(url());
+    name_all(second_.port(), 1);
+    auto lock = locks.acquire("key");
+    ASSERT_TRUE(lock);
+    EXPECT_TRUE(has_lock(second_));
+    EXPECT_FALSE(has_lock(first_));
+}
+
+TEST_F(RedisSentinels, EachConnectAsksAgain) {
+    LockManager locks = manager_on(url());
+    expect_works(locks);
+    first_.kill9();
+    name_all(second_.port(), 2);
+    // The connection that broke may cost an attempt, of unknown outcome.
+    ASSERT_TRUE(poll_until([&] { return refusal(locks) == Errc{}; }, long_timeout));
+    expect_works(locks);
+    EXPECT_EQ(info(second_, "commandstats", "cmdstat_role").empty(), false);
+}
+
+// The old master is there and takes what it is given.
+class LeavesTheOldMaster : public RedisSentinels {
+  protected:
+    void expect_left(const std::function<void()>& replace) {
+        LockManager locks = manager_on(url());
+        auto lock = locks.acquire("key", {.ttl = 60s});
+        ASSERT_TRUE(lock);
+        ASSERT_TRUE(has_lock(first_));
+        ASSERT_TRUE(poll_until([&] {
+            return std::any_of(sentinels_.begin(), sentinels_.end(),
+                               [](const ScriptedSentinel& each) { return each.has_subscriber(); });
+        }));
+        replace();
+        // Nobody asks for a lock meanwhile.
+        EXPECT_TRUE(poll_until(
+            [&] {
+                return first_.cli("CLIENT", "LIST", "TYPE", "normal").find("cmd=eval") ==
+                       std::string::npos;
+            },
+            long_timeout));
+        EXPECT_TRUE(locks.acquire("other"));
+        EXPECT_EQ(first_.cli("EXISTS", "p:other"), "0");
+        EXPECT_EQ(lock->release(), ReleaseResult::lost) << "the new master does not have it";
+    }
+};
+
+TEST_F(LeavesTheOldMaster, WhenAPollFindsANewOne) {
+    expect_left([&] { name_all(second_.port(), 2); });
+}
+
+TEST_F(LeavesTheOldMaster, AtOnceWhenASentinelSaysSo) {
+    expect_left([&] {
+        name_all(second_.port(), 2);
+        for (ScriptedSentinel& each : sentinels_) each.announce(first_.port(), second_.port());
+    });
+}
+
+// One that lags behind, and one that is away: half of them say so, and that is older than what is
+// known.
+TEST_F(RedisSentinels, NeverGoesBackToAnOlderMaster) {
+    LockManager locks = manager_on(url());
+    name_all(second_.port(), 2);
+    expect_works(locks);
+    second_.kill9();
+    name_all(first_.port(), 1);
+    EXPECT_EQ(refusal(locks) == Errc{}, false);
+    ASSERT_TRUE(poll_until([&] {
+        (void)refusal(locks);
+        return text_.find("lag behind") != std::string::npos;
+    }));
+    EXPECT_EQ(first_.cli("EXISTS", "p:key"), "0");
+    second_.restart();
+    name_all(second_.port(), 2);
+    ASSERT_TRUE(poll_until([&] { return refusal(locks) == Errc{}; }, long_timeout));
+}
+
+TEST_F(RedisSentinels, OfSeveralAnswersTheNewestIsBelieved) {
+    for (const std::size_t older : {0U, 1U, 2U}) {
+        name_all(second_.port(), 2);
+        sentinels_[older].name_master(first_.port(), 1);
+        LockManager locks = manager_on(url());
+        expect_works(locks);
+    }
+    EXPECT_EQ(info(first_, "commandstats", "cmdstat_evalsha"), "");
+}
+
+// Fault row 27: what a replica says of a lock proves nothing.
+TEST_F(RedisSentinels, ReplicaGetsNoCommand) {
+    second_.cli("REPLICAOF", "127.0.0.1", std::to_string(first_.port()));
+    name_all(second_.port(), 2);
+    LockManager locks = manager_on(url());
+    EXPECT_EQ(refusal(locks), Errc::read_only);
+    EXPECT_NE(text_.find("role is 'slave'"), std::string::npos) << text_;
+    EXPECT_EQ(info(second_, "commandstats", "cmdstat_evalsha"), "");
+    second_.cli("REPLICAOF", "NO", "ONE");
+    ASSERT_TRUE(poll_until([&] { return refusal(locks) == Errc{}; }, long_timeout));
+}
+
+// Fault row 26: the connection lasts, and the first write says READONLY.
+TEST_F(RedisSentinels, DemotionIsNoLossIfTheNewMasterHasTheLock) {
+    second_.cli("REPLICAOF", "127.0.0.1", std::to_string(first_.port()));
+    ASSERT_TRUE(poll_until(
+        [&] { return info(second_, "replication", "master_link_status") == "up"; }, long_timeout));
+    LockManager locks = manager_on(url());
+    auto lock = locks.acquire("key", {.ttl = 3s});
+    ASSERT_TRUE(lock);
+    ASSERT_TRUE(poll_until([&] { return has_lock(second_); }));
+    second_.cli("REPLICAOF", "NO", "ONE");
+    first_.cli("REPLICAOF", "127.0.0.1", std::to_string(second_.port()));
+    name_all(second_.port(), 2);
+    const std::string before = info(second_, "commandstats", "cmdstat_evalsha");
+    EXPECT_TRUE(poll_until(
+        [&] { return info(second_, "commandstats", "cmdstat_evalsha") != before; }, long_timeout));
+    EXPECT_TRUE(lock->owns_lock());
+    EXPECT_EQ(lock->release(), ReleaseResult::released);
+}
+
+TEST_F(RedisSentinels, ThoseThatDoNotAnswerAreDoneWithout) {
+    const std::string nowhere = "127.0.0.1:" + std::to_string(free_port());
+    sentinels_[1].peer().on_command([](const ScriptedPeer::Command&) { return Answer::silence(); });
+    LockManager locks = manager_on("redis+sentinel://" + nowhere + ',' + sentinels_[1].host() +
+                                       ',' + sentinels_[2].host() + "/mymaster",
+                                   2s);
+    expect_works(locks);
+}
+
+TEST_F(RedisSentinels, NameThatNobodyKnowsIsRefused) {
+    LockManager locks = manager_on(url("/another"));
+    EXPECT_EQ(refusal(locks), Errc::unknown_master);
+    EXPECT_NE(text_.find("'another'"), std::string::npos) << text_;
+}
+
+TEST_F(RedisSentinels, ThatDisagreeAreAnErrorThatSaysWhich) {
+    sentinels_[0].name_master(first_.port(), 1);
+    sentinels_[1].name_master(second_.port(), 1);
+    sentinels_[2].name_master(second_.port(), 1);
+    LockManager locks = manager_on(url());
+    EXPECT_EQ(refusal(locks), Errc::sentinels_disagree);
+    for (const std::uint16_t port : {first_.port(), second_.port()}) {
+        EXPECT_NE(text_.find("127.0.0.1:" + std::to_string(port)), std::string::npos) << text_;
+    }
+}
+
+TEST_F(RedisSentinels, ServerInThePlaceOfASentinelIsSaidToBeNone) {
+    LockManager locks =
+        manager_on("redis+sentinel://127.0.0.1:" + std::to_string(first_.port()) + "/mymaster");
+    EXPECT_EQ(refusal(locks), Errc::not_supported);
+    EXPECT_NE(text_.find("no Sentinel"), std::string::npos) << text_;
+}
+
+TEST_F(RedisSentinels, NobodyThereIsUnavailable) {
+    LockManager locks =
+        manager_on("redis+sentinel://127.0.0.1:" + std::to_string(free_port()) + "/mymaster");
+    EXPECT_EQ(refusal(locks), Errc::connect_failed);
+    EXPECT_NE(text_.find("no Sentinel names the master 'mymaster'"), std::string::npos) << text_;
+}
+
+TEST_F(RedisSentinels, CheckAndListGoToTheMasterToo) {
+    name_all(second_.port(), 1);
+    LockManager locks = manager_on(url());
+    auto lock = locks.acquire("key");
+    EXPECT_EQ(locks.list("*").size(), 1U);
+    for (const Finding& each : locks.check()) EXPECT_NE(each.subject, "role") << each.found;
+}
+
+}  // namespace
+}  // namespace leaselock

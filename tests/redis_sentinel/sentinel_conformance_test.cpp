@@ -1,0 +1,23 @@
+// Goal: a backend that Sentinels lead to its master keeps the contract, as the least-privilege user
+// of docs/guide/redis.md. Method: the conformance suite, with one group of servers and Sentinels
+// that all cases share.
+#include <memory>
+
+#include <leaselock/testing/conformance.hpp>
+
+#include "redis_sentinel/sentinel_fixture.hpp"
+
+namespace leaselock::testing {
+namespace {
+
+LEASELOCK_CONFORMANCE_SUITE(SentinelConformance,
+                            [] { return std::make_unique<SentinelFixture>(); });
+// And with all replicas that may be promoted waited for.
+LEASELOCK_CONFORMANCE_SUITE(SentinelReplicatedConformance, [] {
+    return std::make_unique<SentinelFixture>("?wait_replicas=2&wait_replicas_timeout=900ms");
+});
+LEASELOCK_ASYNC_CONFORMANCE_SUITE(SentinelAsyncConformance,
+                                  [] { return std::make_unique<SentinelFixture>(); });
+
+}  // namespace
+}  // namespace leaselock::testing

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""A Redis master with two replicas and three Sentinels for tests, on free ports of loopback.
+
+sentinels.py start DIRECTORY          starts them, and says in DIRECTORY/members where they are: "KIND PORT PID",
+                                      one a line, three of the kind `server`, whose first is the master, and three
+                                      of the kind `sentinel`
+sentinels.py restart DIRECTORY PORT   starts the server of that port again, without its data, as one that knows
+                                      nothing of replicas: a master, until the Sentinels see to it
+sentinels.py url DIRECTORY            prints the URL of the master by way of the Sentinels
+sentinels.py stop DIRECTORY           ends them, by pid
+
+The user `locker` of the servers is that of tests/conformance/locker.acl, with what Sentinels need beside. They end by
+themselves after an hour, whatever happens to the process that started them. Their time-outs are for a busy machine:
+a server that answers nothing for 5 s is taken for dead.
+"""
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NAME = "leaselock-test"
+DOWN_AFTER = 5000  # ms
+PATIENCE = 60  # seconds
+LONGEST_LIFE = 3600
+ACL = Path(__file__).resolve().parent.parent / "conformance" / "locker.acl"
+PASSWORD = "a password"
+MORE_RIGHTS = ["+role", "+wait", "+info"]
+
+
+def fail(text):
+    sys.exit(f"sentinels.py: {text}")
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def begin(directory, port, words):
+    words = ["redis-server", *words]
+    with open(directory / f"{port}.log", "ab") as log:
+        return subprocess.Popen(["sh", "-c", f"(sleep {LONGEST_LIFE}; kill -9 $$) & exec {shlex.join(words)}"],
+                                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True).pid
+
+
+def begin_server(directory, port, master=None):
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", "", "--appendonly", "no",
+             "--repl-diskless-sync-delay", "0", "--dbfilename", f"{port}.rdb"]
+    if master is not None:
+        words += ["--replicaof", f"127.0.0.1 {master}"]
+    return begin(directory, port, words)
+
+
+def begin_sentinel(directory, port, master):
+    config = directory / f"{port}.conf"
+    config.write_text(f"""port {port}
+bind 127.0.0.1
+dir {directory}
+sentinel monitor {NAME} 127.0.0.1 {master} 2
+sentinel down-after-milliseconds {NAME} {DOWN_AFTER}
+sentinel failover-timeout {NAME} 10000
+sentinel parallel-syncs {NAME} 2
+""")
+    return begin(directory, port, [str(config), "--sentinel"])
+
+
+def ask(port, *words):
+    """The answer as text, lists with one element a line; an error is an exception."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(each.encode()), each.encode())
+                                                             for each in words))
+        stream = connection.makefile("rb")
+
+        def read():
+            line = stream.readline().decode().rstrip("\r\n")
+            if line[:1] == "-" or not line:
+                raise OSError(line)
+            if line[:1] == "$" and line != "$-1":
+                return stream.read(int(line[1:]) + 2)[:-2].decode()
+            if line[:1] == "*":
+                return "\n".join(read() for _ in range(max(0, int(line[1:]))))
+            return line[1:]
+
+        return read()
+
+
+def wait(what, is_there):
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if is_there():
+                return
+        except OSError:
+            pass
+        if time.monotonic() > end:
+            fail(f"{what}: not within {PATIENCE} s")
+        time.sleep(0.1)
+
+
+def add_user(port):
+    rights = [f">{PASSWORD}" if each == ">PASSWORD" else each for each in ACL.read_text().split()]
+    wait(f"the server at port {port}", lambda: ask(port, *rights, *MORE_RIGHTS) == "OK")
+
+
+def knows_all(sentinel):
+    lines = ask(sentinel, "SENTINEL", "MASTER", NAME).split("\n")
+    fields = dict(zip(lines[::2], lines[1::2]))
+    replicas = ask(sentinel, "SENTINEL", "REPLICAS", NAME)
+    return fields["num-other-sentinels"] == "2" and fields["num-slaves"] == "2" and \
+        fields["flags"] == "master" and replicas.count("\nmaster-link-status\nok") == 2
+
+
+def start(directory):
+    directory.mkdir(parents=True, exist_ok=True)
+    ports = free_ports(6)
+    servers, sentinels = ports[:3], ports[3:]
+    master = servers[0]
+    pids = [begin_server(directory, port, None if port == master else master) for port in servers]
+    write(directory, [("server", port, pid) for port, pid in zip(servers, pids)])
+    for port in servers:
+        add_user(port)
+    pids += [begin_sentinel(directory, port, master) for port in sentinels]
+    kinds = ["server"] * 3 + ["sentinel"] * 3
+    write(directory, list(zip(kinds, ports, pids)))
+    for port in sentinels:
+        wait(f"the Sentinel at port {port} knows all of them", lambda port=port: knows_all(port))
+
+
+def write(directory, entries):
+    (directory / "members").write_text("".join(f"{kind} {port} {pid}\n" for kind, port, pid in entries))
+
+
+def members(directory):
+    lines = [line.split() for line in (directory / "members").read_text().splitlines()]
+    return [(kind, int(port), int(pid)) for kind, port, pid in lines]
+
+
+def is_ours(pid, port):
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"redis-server" in text and str(port).encode() in text
+    except OSError:
+        return False
+
+
+def end(pid, port):
+    if is_ours(pid, port):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def restart(directory, port):
+    known = members(directory)
+    for _, each, pid in known:
+        if each == port:
+            end(pid, port)
+    pid = begin_server(directory, port)
+    write(directory, [(kind, each, pid if each == port else before) for kind, each, before in known])
+    add_user(port)
+
+
+def stop(directory):
+    if (directory / "members").exists():
+        for _, port, pid in members(directory):
+            end(pid, port)
+        (directory / "members").unlink()
+
+
+def main(word, directory, *rest):
+    directory = Path(directory)
+    if word == "start":
+        stop(directory)
+        start(directory)
+    elif word == "restart":
+        restart(directory, int(rest[0]))
+    elif word == "url":
+        hosts = ",".join(f"127.0.0.1:{port}" for kind, port, _ in members(directory) if kind == "sentinel")
+        print(f"redis+sentinel://{hosts}/{NAME}")
+    elif word == "stop":
+        stop(directory)
+    else:
+        fail(f"unknown word: {word}")
+
+
+main(*sys.argv[1:])
