@@ -48,7 +48,8 @@ def free_ports(count):
 def begin(directory, port, words):
     words = ["redis-server", *words]
     with open(directory / f"{port}.log", "ab") as log:
-        return subprocess.Popen(["sh", "-c", f"(sleep {LONGEST_LIFE}; kill -9 $$) & exec {shlex.join(words)}"],
+        watch = f"(sleep {LONGEST_LIFE}; grep -q redis-server /proc/$$/cmdline && kill -9 $$) &"
+        return subprocess.Popen(["sh", "-c", f"{watch} exec {shlex.join(words)}"],
                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True).pid
 
 
@@ -153,6 +154,7 @@ def is_ours(pid, port):
 
 
 def end(pid, port):
+    """The watch of a server that was killed before is left alone: it ends within the hour, and kills nobody."""
     if is_ours(pid, port):
         os.killpg(pid, signal.SIGKILL)
 
