@@ -7,7 +7,7 @@
 namespace leaselock::redis {
 namespace {
 
-const char* silence(wire::Received received) noexcept {
+const char* why_nothing_came(wire::Received received) noexcept {
     switch (received) {
         case wire::Received::timed_out: return "no answer in time";
         case wire::Received::malformed: return "it does not speak RESP";
@@ -77,7 +77,7 @@ std::error_code unheard(const wire::Connection& connection, wire::Received recei
                         std::string& why) {
     why = connection.tls_fault();
     if (!why.empty()) return Errc::tls_failed;
-    why = silence(received);
+    why = why_nothing_came(received);
     return Errc::connect_failed;
 }
 

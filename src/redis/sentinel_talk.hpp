@@ -30,9 +30,9 @@ void append_question(std::string& out, const Credentials& who, std::string_view 
 // The answers to one question.
 class SentinelAnswers {
   public:
-    // The credentials are those of the question, and outlive this.
+    // The credentials are those of the question.
     explicit SentinelAnswers(const Credentials& who) noexcept
-        : who_{&who}, step_{who.password.empty() ? Step::address : Step::login} {}
+        : step_{who.password.empty() ? Step::address : Step::login} {}
 
     // The next one. False: nothing more is to come, or not worth reading.
     [[nodiscard]] bool take(wire::RespView answer);
@@ -48,7 +48,6 @@ class SentinelAnswers {
     bool fail(std::error_code error, std::string why);
     void take_error(std::string_view text);
 
-    const Credentials* who_;
     Step step_;
     NamedMaster master_{};
     std::error_code error_{};

@@ -66,7 +66,9 @@ class HazelcastFixture final : public BackendFixture {
     [[nodiscard]] std::shared_ptr<Backend> make() override {
         static std::atomic<std::size_t> made{0};
         return std::make_shared<BookedBackend>(
-            make_hazelcast_backend({.url = cluster_.url(made++)}), book_);
+            make_hazelcast_backend(
+                {.url = cluster_.url(made++), .command_timeout = std::chrono::seconds{5}}),
+            book_);
     }
     // It knows sessions and threads, and its leases are those of sessions.
     [[nodiscard]] bool keeps_tokens() const override { return false; }

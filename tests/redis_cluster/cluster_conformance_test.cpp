@@ -11,11 +11,8 @@ namespace leaselock::testing {
 namespace {
 
 LEASELOCK_CONFORMANCE_SUITE(ClusterConformance, [] { return std::make_unique<ClusterFixture>(); });
-LEASELOCK_LINK_CONFORMANCE_SUITE(ClusterLink, [] { return std::make_unique<ClusterFixture>(); });
 LEASELOCK_ASYNC_CONFORMANCE_SUITE(ClusterAsyncConformance,
                                   [] { return std::make_unique<ClusterFixture>(); });
-LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(ClusterAsyncLink,
-                                       [] { return std::make_unique<ClusterFixture>(); });
 LEASELOCK_ASYNC_CONFORMANCE_SUITE(ClusterTlsConformance,
                                   [] { return std::make_unique<ClusterFixture>(true); });
 

@@ -12,10 +12,6 @@ namespace {
 
 LEASELOCK_CONFORMANCE_SUITE(SentinelConformance,
                             [] { return std::make_unique<SentinelFixture>(); });
-// And with all replicas that may be promoted waited for.
-LEASELOCK_CONFORMANCE_SUITE(SentinelReplicatedConformance, [] {
-    return std::make_unique<SentinelFixture>("?wait_replicas=2&wait_replicas_timeout=900ms");
-});
 LEASELOCK_ASYNC_CONFORMANCE_SUITE(SentinelAsyncConformance,
                                   [] { return std::make_unique<SentinelFixture>(); });
 

@@ -19,11 +19,8 @@ namespace leaselock::testing {
 
 class SentinelFixture final : public BackendFixture {
   public:
-    // What stands in the URL after the master's name.
-    explicit SentinelFixture(std::string options = {}) : options_{std::move(options)} {}
-
     [[nodiscard]] std::shared_ptr<Backend> make() override {
-        return make_redis_backend({.url = group_.url(options_)});
+        return make_redis_backend({.url = group_.url()});
     }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return boot_clock(); }
     void settle(std::chrono::milliseconds d) override {
@@ -63,7 +60,6 @@ class SentinelFixture final : public BackendFixture {
                std::chrono::microseconds{std::stoll(answer.substr(end + 1))};
     }
 
-    const std::string options_;
     const support::SentinelGroup group_ = support::SentinelGroup::of_tests();
     const std::uint16_t master_ = group_.master();
     const std::string prefix_ = new_prefix();
