@@ -2,8 +2,10 @@
 // one that is too old, one that tells nothing, one that breaks off. Method: texts of INFO, and a
 // peer that answers what the test says. Servers as they are:
 // tests/conformance/redis_check_test.cpp.
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <leaselock/redis.hpp>
@@ -52,6 +54,19 @@ TEST(ServerInfo, VersionBeforeSevenIsAProblem) {
     }
     for (const std::string version : {"7.0.0", "7.2.4", "8.0", "10.1"}) {
         EXPECT_EQ(subjects_of(judged(with("7.0.15", version))), Subjects{}) << version;
+    }
+}
+
+TEST(ServerInfo, ReplicasAreNotToBeWaitedForInACluster) {
+    const std::string alone = with("connected_slaves:0", "connected_slaves:2");
+    for (const auto& [info, names_the_option] :
+         {std::pair{alone, true}, std::pair{alone + "cluster_enabled:1\r\n", false}}) {
+        const auto findings = judged(info);
+        const auto found = std::find_if(findings.begin(), findings.end(), [](const auto& each) {
+            return each.subject == "wait_replicas";
+        });
+        ASSERT_NE(found, findings.end());
+        EXPECT_EQ(found->advice.find("wait_replicas") != std::string::npos, names_the_option);
     }
 }
 
