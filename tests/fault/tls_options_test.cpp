@@ -53,7 +53,7 @@ TEST(TlsOptions, FilesThatCannotBeReadSayWhich) {
 TEST(TlsOptions, BelongToRedissAlone) {
     const std::string ca = Certificates::file("ca.pem");
     expect_refused({.url = "redis://h?ca_file=" + ca}, Errc::invalid_option,
-                   "ca_file is set, allowed with rediss:// only");
+                   "ca_file is set, allowed with rediss only");
     expect_refused({.url = "redis://h?verify=off"}, Errc::invalid_option, "verify is set");
 }
 
