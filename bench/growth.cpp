@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <exception>
 #include <malloc.h>
 #include <optional>
 #include <string>
@@ -229,7 +230,7 @@ void measure_waiters(Server& server, int count, bool in_queue) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     const auto most = static_cast<std::size_t>(argc > 1 ? std::atoll(argv[1]) : 1'000'000);
     Server server;
     std::printf("what,count,server_us,client_us,server_bytes,client_bytes\n");
@@ -238,4 +239,7 @@ int main(int argc, char** argv) {
     }
     measure_renewals(server);
     measure_held(server, most);
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "growth: %s\n", error.what());
+    return 1;
 }

@@ -36,7 +36,7 @@ class Locator {
     // From now on `moved` is called when it becomes known that another server is meant than the one
     // that was confirmed: on any thread, with a mutex locked, so it must not block or call back.
     // Until unwatch(), which waits for a call that is under way.
-    virtual void watch(std::function<void()> /*moved*/) {}
+    virtual void watch(const std::function<void()>& /*moved*/) {}
     virtual void unwatch() {}
 };
 

@@ -41,7 +41,7 @@ std::error_code ask_sentinel(wire::Connection& connection, const SentinelSetting
         if (received != wire::Received::reply) {
             const std::error_code error = unheard(connection, received, why);
             connection.close();
-            why = wire::describe(endpoint) + ": " + why;
+            why.insert(0, wire::describe(endpoint).append(": "));
             return error;
         }
         more = answers.take(answer);

@@ -130,9 +130,9 @@ void Sentinels::hear(const NamedMaster& master) {
     if (!newest_ || master.epoch > newest_->epoch || master == *newest_) believe(master);
 }
 
-void Sentinels::watch(std::function<void()> moved) {
+void Sentinels::watch(const std::function<void()>& moved) {
     const detail::MutexLock lock{mutex_};
-    moved_ = std::move(moved);
+    moved_ = moved;
 }
 
 void Sentinels::unwatch() {

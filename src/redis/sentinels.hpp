@@ -26,6 +26,8 @@ namespace leaselock::redis {
 class Sentinels final : public Locator {
   public:
     Sentinels(SentinelSettings settings, std::shared_ptr<Clock> clock);
+    Sentinels(const Sentinels&) = delete;
+    Sentinels& operator=(const Sentinels&) = delete;
     ~Sentinels() override;
 
     // Errors: unknown_master, sentinels_disagree, not_supported (that is no Sentinel), tls_failed,
@@ -37,7 +39,7 @@ class Sentinels final : public Locator {
                                           Clock::time_point until, std::string& why) override;
 
     // While they are watched, one of them is asked twice a second from the first connection on.
-    void watch(std::function<void()> moved) override;
+    void watch(const std::function<void()>& moved) override;
     // Blocks for a look-up that is under way.
     void unwatch() override;
 

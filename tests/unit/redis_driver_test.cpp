@@ -90,21 +90,35 @@ class RedisDriver : public RedisHandOffSubscriber {
     std::string channel_;
 };
 
+// The engine comes by once a second, and may read a message by that; not each of them.
+constexpr int rounds_beside_the_engine = 10;
+
 TEST_F(RedisDriver, ThreadReadsItsHandOffItself) {
-    Sleeper sleeper{*backend_, first_};
     EXPECT_EQ(release("me/0"), Outcome::released);
-    EXPECT_TRUE(sleeper.slept());
-    EXPECT_EQ(first_.calls(), 1);
-    EXPECT_EQ(first_.called_on(), sleeper.id());
+    ASSERT_TRUE(poll_until([&] { return first_.calls() == 1; }));
+    bool has_read = false;
+    for (int round = 0; !has_read && round < rounds_beside_the_engine; ++round) {
+        const int before = first_.calls();
+        Sleeper sleeper{*backend_, first_};
+        publish(first_);
+        EXPECT_TRUE(sleeper.slept());
+        EXPECT_EQ(first_.calls(), before + 1);
+        has_read = first_.called_on() == sleeper.id();
+    }
+    EXPECT_TRUE(has_read);
 }
 
 TEST_F(RedisDriver, OneThreadReadsForAllThatWait) {
     Sleeper sleeper{*backend_, first_};
     EXPECT_FALSE(backend_->sleep_until(in(1min), second_.waker()));
-    publish(second_);
-    ASSERT_TRUE(poll_until([&] { return second_.calls() == 1; }));
-    EXPECT_EQ(second_.called_on(), sleeper.id());
-    EXPECT_TRUE(second_.waker().wait(0ns));
+    bool has_read = false;
+    for (int round = 1; !has_read && round <= rounds_beside_the_engine; ++round) {
+        publish(second_);
+        ASSERT_TRUE(poll_until([&] { return second_.calls() == round; }));
+        has_read = second_.called_on() == sleeper.id();
+        EXPECT_TRUE(second_.waker().wait(0ns));
+    }
+    EXPECT_TRUE(has_read);
     EXPECT_TRUE(poll_until([&] { return sleeper.is_asleep(); }));
     publish(first_);
     EXPECT_TRUE(sleeper.slept());
