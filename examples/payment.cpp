@@ -60,7 +60,7 @@ int pay(leaselock::LockManager& locks, Orders& orders, const std::string& order)
 } catch (const leaselock::LockNotAcquired&) {
     return 409;  // somebody else is paying this order
 } catch (const leaselock::LockLost&) {
-    return 409;  // somebody else may be paying it by now
+    return 503;  // nothing was charged: ask again
 } catch (const leaselock::LockError& error) {
     std::cerr << error.what() << '\n';
     return error.code() == leaselock::Family::refused ? 500
