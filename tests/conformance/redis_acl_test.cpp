@@ -8,11 +8,14 @@
 #include <vector>
 
 #include <leaselock/detail/blocking_call.hpp>
+#include <leaselock/distributed_semaphore.hpp>
+#include <leaselock/lock_manager.hpp>
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/conformance_case.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "conformance/locker_acl.hpp"
+#include "support/leaks.hpp"
 #include "support/redis_server.hpp"
 
 namespace leaselock::testing {
@@ -158,6 +161,26 @@ TEST(LeastPrivilege, EachRightIsNeeded) {
                 << right << ": " << std::error_code{error}.message();
         }
     }
+}
+
+// Its entry would be there for ever, if nobody came after it.
+TEST(LeastPrivilege, WaiterThatMayNotSetATimeLeavesNoEntry) {
+    support::RedisServer server;
+    LockManager locks = connect(server.url());
+    DistributedSemaphore permits{locks, "permits", 1, {.wait_timeout = 10s}};
+    const auto lock = locks.acquire("key");
+    const auto permit = permits.acquire();
+    ASSERT_TRUE(lock.has_value() && permit.has_value());
+    server.cli("ACL", "SETUSER", "default", "-pexpire");
+    std::error_code ec;
+    const auto second = locks.acquire("key", {.wait_timeout = 10s}, ec);
+    EXPECT_FALSE(second.has_value());
+    EXPECT_EQ(ec, Errc::access_denied);
+    const auto other = permits.acquire(1, {}, ec);
+    EXPECT_FALSE(other.has_value());
+    EXPECT_EQ(ec, Errc::access_denied);
+    server.cli("ACL", "SETUSER", "default", "+pexpire");
+    EXPECT_EQ(support::keys_without_ttl(server), std::vector<std::string>{});
 }
 
 TEST(LeastPrivilege, AnotherDatabaseNeedsSelect) {

@@ -164,7 +164,9 @@ TEST_F(Channels, ConnectionThatIsReplacedBeginsWithNothingOfTheOneBefore) {
     Talker talker{to_peer()};
     talker.say(command);
     ASSERT_TRUE(poll_until([&] { return peer_.commands().size() == 1; }));
-    talker.say("*1\r\n$20000000\r\n" + std::string(10'000'000, 'x'));
+    std::string half = "*1\r\n$20000000\r\n";
+    half.resize(half.size() + 10'000'000, 'x');
+    talker.say(half);
     EXPECT_TRUE(talker.has_unsent_now()) << "the socket took it all";
     talker.hang_up();
     talker.say(command);

@@ -50,12 +50,17 @@ local life, entry = tonumber(args[4]), nil
 if life then
   entry = string.format('%d|%d|', now + life * 1000, life) .. args[2] .. '|' .. args[5]
 end
--- The common case of who waits begins the queue.
+-- The common case of who waits begins the queue. Without a time it would be there for ever.
 if there == 1 and life and holder and not ours and left >= 0 then
   local longest = string.format('%d', 4 * life)
   call('HSET', keys[4], token, entry)
   call('RPUSH', keys[3], token)
-  call('PEXPIRE', keys[4], longest)
+  local bounded = redis.pcall('PEXPIRE', keys[4], longest)
+  if type(bounded) == 'table' then
+    call('HDEL', keys[4], token)
+    call('LREM', keys[3], '1', token)
+    return bounded
+  end
   call('PEXPIRE', keys[3], longest)
   return {0, now, holder, left, last, 2}
 end

@@ -17,8 +17,15 @@ local function first_entry(queue, waiters, now)
   end
   return ''
 end
-local function outlive_entry(key, life)
-  if redis.call('PTTL', key) < 2 * life then redis.call('PEXPIRE', key, 4 * life) end
+-- What may not get a time would be there for ever: the entry is taken back.
+local function outlive_entry(queue, waiters, token, life)
+  for _, key in ipairs({waiters, queue}) do
+    local bounded = redis.call('PTTL', key) >= 2 * life or redis.pcall('PEXPIRE', key, 4 * life)
+    if type(bounded) == 'table' then
+      drop_entry(queue, waiters, token)
+      error(bounded)
+    end
+  end
 end
 local function entry_of(now, life, rest)
   return string.format('%d|%d|', now + life * 1000, life) .. rest
@@ -30,7 +37,6 @@ local function keep_entry(queue, waiters, token, now, life, entry)
   local joins = length == 0 or not entry_lives(former, now)
   if joins and (former or length ~= call('HLEN', waiters)) then drop_entry(queue, waiters, token) end
   call('HSET', waiters, token, entry)
-  outlive_entry(waiters, life)
   if joins then call('RPUSH', queue, token) end
-  outlive_entry(queue, life)
+  outlive_entry(queue, waiters, token, life)
 end
