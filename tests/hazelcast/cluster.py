@@ -3,7 +3,8 @@
 
 cluster.py start DIRECTORY JAR [COUNT [CP]]   starts COUNT members (3), of which CP (3) have the CP subsystem,
                                               and says in DIRECTORY/members where they are: "PORT PID", one a line
-cluster.py restart DIRECTORY JAR PORT         starts the member of that port again
+cluster.py restart DIRECTORY JAR [PORT]       starts the member of that port again, which has ended; or ends all, and
+                                              starts them where they were
 cluster.py stop DIRECTORY                     ends them, by pid
 
 Members end by themselves after an hour, whatever happens to the process that started them.
@@ -106,12 +107,15 @@ def start(directory, jar, count=3, cp=3):
     check_config()
     check_jar(jar)
     directory.mkdir(parents=True, exist_ok=True)
-    ports = free_ports(count)
+    launch(directory, jar, free_ports(count), cp)
+
+
+def launch(directory, jar, ports, cp):
     processes = [begin(directory, jar, port, ports, cp) for port in ports]
     (directory / "members").write_text("".join(f"{port} {each.pid}\n" for port, each in zip(ports, processes)))
     (directory / "cp").write_text(str(cp))
     for port, process in zip(ports, processes):
-        wait(directory, process, port, r"CP Subsystem is initialized with" if cp and count >= cp else r"is STARTED")
+        wait(directory, process, port, r"CP Subsystem is initialized with" if 0 < cp <= len(ports) else r"is STARTED")
         check_sockets(process)
 
 
@@ -134,6 +138,12 @@ def is_running(pid, what):
         return False
 
 
+def restart_all(directory, jar):
+    ports, cp = [port for port, _ in members(directory)], int((directory / "cp").read_text())
+    stop(directory)
+    launch(directory, jar, ports, cp)
+
+
 def stop(directory):
     if (directory / "watches").exists():
         for pid in map(int, (directory / "watches").read_text().split()):
@@ -154,7 +164,10 @@ def main(word, directory, *rest):
         stop(directory)
         start(directory, rest[0], *map(int, rest[1:]))
     elif word == "restart":
-        restart(directory, rest[0], int(rest[1]))
+        if len(rest) > 1:
+            restart(directory, rest[0], int(rest[1]))
+        else:
+            restart_all(directory, rest[0])
     elif word == "stop":
         stop(directory)
     else:

@@ -115,11 +115,21 @@ TEST_F(HazelcastFault, HolderWithoutHeartbeatLosesTheLockWhenItsSessionExpires) 
 
 TEST_F(HazelcastFault, EndOfOurSessionIsALossOfTheLock) {
     LockManager locks = manager();
+    auto other = locks.acquire("other");
     auto lock = locks.acquire("key");
-    ASSERT_TRUE(lock.has_value());
+    ASSERT_TRUE(lock.has_value() && other.has_value());
     // Closed by somebody else, as by an operator.
     client_.close_session(client_.owner(name("key")).session);
-    EXPECT_TRUE(poll_until([&] { return !lock->owns_lock(); }, 10 * HazelcastCluster::session_ttl));
+    const auto are_lost = [&] { return !lock->owns_lock() && !other->owns_lock(); };
+    EXPECT_TRUE(poll_until(are_lost, 10 * HazelcastCluster::session_ttl));
+    for (const auto* each : {&lock, &other}) {
+        try {
+            (*each)->ensure();
+            ADD_FAILURE() << "held for ever";
+        } catch (const LockLost& loss) {
+            EXPECT_EQ(loss.cause(), LockLost::Cause::session_expired);
+        }
+    }
     EXPECT_EQ(lock->release(), ReleaseResult::lost);
     EXPECT_TRUE(gets(locks, "key")) << "by a new session";
 }

@@ -2,9 +2,13 @@
 
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <random>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
+
+#include "support/child_process.hpp"
 
 namespace leaselock::support {
 namespace {
@@ -30,11 +34,16 @@ Value checked(std::optional<Value> value) {
 
 }  // namespace
 
-HazelcastCluster::HazelcastCluster(const std::string& directory) {
-    std::ifstream in{directory + "/members"};
+HazelcastCluster::HazelcastCluster(const std::string& directory) : directory_{directory} {
+    read_members();
+}
+
+void HazelcastCluster::read_members() {
+    members_.clear();
+    std::ifstream in{directory_ + "/members"};
     for (Member member; in >> member.port >> member.pid;) members_.push_back(member);
     if (members_.empty())
-        fail("no members in " + directory + ": ctest starts them before the tests");
+        fail("no members in " + directory_ + ": ctest starts them before the tests");
 }
 
 HazelcastCluster HazelcastCluster::of_tests() {
@@ -56,6 +65,37 @@ void HazelcastCluster::pause(std::size_t member) const {
 void HazelcastCluster::resume(std::size_t member) const {
     send_signal(members_.at(member).pid, SIGCONT);
 }
+void HazelcastCluster::kill(std::size_t member) const {
+    send_signal(members_.at(member).pid, SIGKILL);
+}
+
+void HazelcastCluster::start_again(std::vector<std::string> arguments) {
+    std::vector<std::string> words{"python3", LEASELOCK_HAZELCAST_SCRIPT, "restart", directory_,
+                                   LEASELOCK_HAZELCAST_JAR};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    ChildProcess script{std::move(words)};
+    if (script.wait(3 * patience) != 0) fail("no member could be started again");
+    read_members();
+}
+void HazelcastCluster::restart(std::size_t member) {
+    start_again({std::to_string(members_.at(member).port)});
+}
+void HazelcastCluster::restart_all() { start_again({}); }
+
+// The newest of the lists that a member has written says who leads.
+std::size_t HazelcastCluster::leader() const {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        std::ifstream in{directory_ + '/' + std::to_string(members_[i].port) + ".log"};
+        std::stringstream log;
+        log << in.rdbuf();
+        const std::string text = log.str();
+        const std::size_t list = text.rfind("groupId: default(");
+        if (list == std::string::npos) continue;
+        const std::string newest = text.substr(list, text.find("\n]", list) - list);
+        if (newest.find("LEADER this") != std::string::npos) return i;
+    }
+    fail("no member leads the group");
+}
 
 HazelcastClient::HazelcastClient(const HazelcastCluster& cluster, std::size_t member,
                                  const std::string& group)
@@ -74,12 +114,9 @@ HazelcastClient::HazelcastClient(const HazelcastCluster& cluster, std::size_t me
         })));
 }
 
-template <class Question>
-Message HazelcastClient::call(Ask what, const Question& ask) {
-    std::string out;
-    ask(out, ++correlation_);
+// The next that is no event.
+Message HazelcastClient::receive() {
     const auto until = clock_->now() + patience;
-    if (stream_.send(out, until).error) fail("the connection broke");
     for (Message message;;) {
         switch (stream_.next(message)) {
             case Assembler::Result::malformed: fail("no frames");
@@ -89,10 +126,22 @@ Message HazelcastClient::call(Ask what, const Question& ask) {
                 continue;
             case Assembler::Result::message: break;
         }
-        if (message.is_event() || message.correlation() != correlation_) continue;
+        if (!message.is_event()) return message;
+    }
+}
+
+template <class Question>
+Message HazelcastClient::call(Ask what, const Question& ask) {
+    std::string out;
+    ask(out, ++correlation_);
+    if (stream_.send(out, clock_->now() + patience).error) fail("the connection broke");
+    for (;;) {
+        Message message = receive();
+        if (message.correlation() != correlation_) continue;
         if (hazelcast::answers(message, what)) return message;
-        fail(hazelcast::is_error(message) ? checked(hazelcast::error_of(message)).text
-                                          : "another answer");
+        if (!hazelcast::is_error(message)) fail("another answer");
+        const hazelcast::Error error = checked(hazelcast::error_of(message));
+        fail(error.name + ": " + error.text);
     }
 }
 
@@ -130,6 +179,40 @@ void HazelcastClient::unlock(std::string_view lock, std::uint64_t session, std::
         hazelcast::ask_unlock(out, correlation, group_, lock,
                               {session, thread, {random_, ++calls_}});
     });
+}
+
+void HazelcastClient::cycle(std::string_view prefix, std::uint64_t session, int width, int rounds) {
+    struct Lock {
+        std::string name;
+        std::uint64_t thread;
+        int left;
+        bool is_held = false;
+    };
+    std::map<std::uint64_t, Lock> under_way;
+    const auto ask = [&](Lock lock) {
+        std::string out;
+        const hazelcast::Caller caller{session, lock.thread, {random_, ++calls_}};
+        if (lock.is_held) {
+            hazelcast::ask_unlock(out, ++correlation_, group_, lock.name, caller);
+        } else {
+            hazelcast::ask_try_lock(out, ++correlation_, group_, lock.name, caller, {});
+        }
+        under_way.emplace(correlation_, std::move(lock));
+        if (stream_.send(out, clock_->now() + patience).error) fail("the connection broke");
+    };
+    for (int i = 0; i < width; ++i) {
+        ask({std::string{prefix} + std::to_string(i), static_cast<std::uint64_t>(i), rounds});
+    }
+    while (!under_way.empty()) {
+        const Message answer = receive();
+        const auto found = under_way.find(answer.correlation());
+        if (found == under_way.end()) continue;
+        Lock lock = std::move(found->second);
+        under_way.erase(found);
+        if (hazelcast::is_error(answer)) fail("a call was refused");
+        if (std::exchange(lock.is_held, !lock.is_held) && --lock.left == 0) continue;
+        ask(std::move(lock));
+    }
 }
 
 hazelcast::Ownership HazelcastClient::owner(std::string_view lock) {

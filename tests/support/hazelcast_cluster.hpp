@@ -1,8 +1,9 @@
 // The members of a Hazelcast cluster that tests/hazelcast/cluster.py has started, and a plain
-// client of it that blocks for each answer: a way to look at the cluster beside the backend under
+// client of it that blocks for its answers: a way to look at the cluster beside the backend under
 // test.
 //
-// Thread-safety: a cluster, all calls from all threads at once; a client, one thread.
+// Thread-safety: a cluster, all calls from all threads at once, but restart() and restart_all()
+// from one thread alone; a client, one thread.
 #pragma once
 
 #include <chrono>
@@ -41,8 +42,20 @@ class HazelcastCluster {
     // The process of a member stands still, and goes on.
     void pause(std::size_t member) const;
     void resume(std::size_t member) const;
+    // Ends it at once.
+    void kill(std::size_t member) const;
+    // Starts the member again that was killed; or ends all, and starts them again where they were.
+    // Blocks until they are up, some 10 s on an idle machine. Throws std::runtime_error.
+    void restart(std::size_t member);
+    void restart_all();
+    // The member that leads the CP group `default`, by what the members say in their logs.
+    [[nodiscard]] std::size_t leader() const;
 
   private:
+    void read_members();
+    void start_again(std::vector<std::string> arguments);
+
+    std::string directory_;
     std::vector<Member> members_;
 };
 
@@ -63,9 +76,12 @@ class HazelcastClient {
     [[nodiscard]] std::uint64_t try_lock(std::string_view lock, std::uint64_t session,
                                          std::uint64_t thread, std::chrono::milliseconds time = {});
     void unlock(std::string_view lock, std::uint64_t session, std::uint64_t thread);
+    // Locks and unlocks `width` locks, each `rounds` times, all of them at once.
+    void cycle(std::string_view prefix, std::uint64_t session, int width, int rounds);
     [[nodiscard]] hazelcast::Ownership owner(std::string_view lock);
 
   private:
+    [[nodiscard]] hazelcast::Message receive();
     template <class Question>
     hazelcast::Message call(hazelcast::Ask what, const Question& ask);
 
