@@ -167,7 +167,7 @@ class Hold(CliTest):
         self.assertEqual(refused.communicate(timeout=LIMIT)[0], "")
         self.assertEqual(refused.returncode, 64)
         # A loss is seen at the end.
-        robbed = self.run_script(text.replace("hold stock", "hold --ttl 300ms stock"), shell)
+        robbed = self.run_script(text.replace("hold stock", "hold --ttl 3s stock"), shell)
         robbed.stdout.readline()
         holder = self.status(self.key)["owner"].rsplit(":", 1)[1]
         self.expect(0, "release", "--force", self.key)
@@ -182,7 +182,7 @@ class Hold(CliTest):
     def test_bash_sees_a_loss_while_the_section_runs(self):
         self.key = "stock"
         section = "echo in; while kill -0 \"$lock\" 2>/dev/null; do sleep 0.01; done; echo seen"
-        text = self.script("A section of a script under a lock, in bash").replace("hold stock", "hold --ttl 300ms stock")
+        text = self.script("A section of a script under a lock, in bash").replace("hold stock", "hold --ttl 3s stock")
         script = self.run_script(text.replace("# ... the section ...", section), "bash")
         script.stdout.readline()
         self.expect(0, "release", "--force", self.key)

@@ -194,7 +194,7 @@ TEST_F(AsyncOutage, Row6ReplyBehindTheDeadlineOfAWaitIsDroppedAndGivenBack) {
     LockManager patient = manager_on(proxy_.url());
     {
         // So that the server knows the script, which it could not ask for.
-        auto kept = patient.acquire("kept", {.min_hold = 1ms});
+        auto kept = patient.acquire("kept", {.min_hold = 5s});
         ASSERT_TRUE(kept.has_value());
         EXPECT_EQ(kept->release(), ReleaseResult::released);
     }

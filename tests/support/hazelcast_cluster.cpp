@@ -34,7 +34,7 @@ Value checked(std::optional<Value> value) {
 
 }  // namespace
 
-HazelcastCluster::HazelcastCluster(const std::string& directory) : directory_{directory} {
+HazelcastCluster::HazelcastCluster(std::string directory) : directory_{std::move(directory)} {
     read_members();
 }
 

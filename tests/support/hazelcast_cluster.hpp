@@ -31,7 +31,7 @@ class HazelcastCluster {
     static constexpr std::chrono::seconds session_ttl{5};
 
     // Reads where the members are. Throws std::runtime_error: nobody has started them.
-    explicit HazelcastCluster(const std::string& directory);
+    explicit HazelcastCluster(std::string directory);
     // That of the tests, which ctest starts as a fixture.
     [[nodiscard]] static HazelcastCluster of_tests();
 
