@@ -49,7 +49,7 @@ class Hold(CliTest):
             self.assertIsNone(self.token())
 
     def test_loss_is_told_and_is_the_exit_status(self):
-        holder, held = self.holder("--ttl", "300ms")
+        holder, held = self.holder("--ttl", "3s")
         self.expect(0, "release", "--force", self.key)
         self.assertEqual(holder.wait(LIMIT), 79)
         self.assertEqual(holder.stdout.read(), held.replace("held", "lost"))
