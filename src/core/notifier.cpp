@@ -36,6 +36,8 @@ void Notifier::stop(Clock::time_point deadline) noexcept {
     if (!thread.joinable()) return;
     waker_.wake();
     if (thread.get_id() != std::this_thread::get_id()) clock_->sleep_until(deadline, done_);
+    // Its last few steps are over when it is joined: a plugin may be unloaded then.
+    if (has_ended_) return thread.join();
     thread.detach();
 }
 
@@ -116,6 +118,7 @@ void Notifier::run() noexcept {
     }
     mutex_.unlock();
     clock_->thread_ends(waker_);
+    has_ended_ = true;
     done_.wake();
 }
 

@@ -10,6 +10,7 @@
 // call everything here.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -87,6 +88,7 @@ class Notifier {
     const std::shared_ptr<Observer> observer_;
     Waker waker_{Waker::Thread::of_library};
     Waker done_{Waker::Thread::of_library};
+    std::atomic<bool> has_ended_{false};  // but for its last few steps
 
     mutable Mutex mutex_;
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);

@@ -45,6 +45,8 @@ void Reactor::stop(Clock::time_point deadline) noexcept {
     if (thread.get_id() != std::this_thread::get_id()) {
         clock_->sleep_until(deadline, stopped_.get_token());
     }
+    // Its last few steps are over when it is joined: a plugin may be unloaded then.
+    if (stopped_.stop_requested()) return thread.join();
     thread.detach();
 }
 

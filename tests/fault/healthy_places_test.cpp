@@ -82,7 +82,9 @@ TEST_P(HealthyPlaces, GoOnWithTheirCoroutines) {
     for (int round = 0; round < 5; ++round) {
         for (const char* place : {"healthy", "files"}) {
             const auto took = time_of([&] {
-                const AsyncCall call{*locks_, "free", {.ttl = watched_ttl, .backend = place}};
+                // The release of the round before may be on its way yet.
+                const AsyncCall call{
+                    *locks_, "free", {.ttl = watched_ttl, .wait_timeout = 1min, .backend = place}};
                 EXPECT_TRUE(call.ends());
                 EXPECT_TRUE(call.has_lock()) << call.error().message();
             });
