@@ -92,13 +92,15 @@ void Cluster::put(Operation& operation, Batch& batch) {
     batch.attempts.at(batch.size++) = attempt;
 }
 
-// An attempt that was given to its node may be over and gone.
+// An attempt that was given to its node may be over and gone, but for the first one of a batch: the
+// node looks at that once more, to see whether its caller comes to help.
 void Cluster::start(Batch& batch) noexcept {
     const std::span<Attempt*> attempts{batch.attempts.data(), std::exchange(batch.size, 0)};
     std::array<Operation*, Batch::most> calls{};
     for (std::size_t first = 0; first < attempts.size(); ++first) {
-        if (attempts[first] == nullptr) continue;
-        const std::shared_ptr<Member> member = attempts[first]->member;
+        Attempt* const front = attempts[first];
+        if (front == nullptr) continue;
+        const std::shared_ptr<Member> member = front->member;
         std::size_t count = 0;
         for (std::size_t i = first; i < attempts.size(); ++i) {
             Attempt* const each = attempts[i];
@@ -106,13 +108,18 @@ void Cluster::start(Batch& batch) noexcept {
             if (each->call.request.repeated || each->asking) {
                 if (i != first) continue;
                 attempts[i] = nullptr;
+                each->use();
                 member->node.submit(each->call, each->asking);
+                each->drop();
                 break;
             }
             attempts[i] = nullptr;
             calls.at(count++) = &each->call;
         }
-        if (count > 0) member->node.submit({calls.data(), count});
+        if (count == 0) continue;
+        front->use();
+        member->node.submit({calls.data(), count});
+        front->drop();
     }
 }
 
