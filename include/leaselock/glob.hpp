@@ -1,6 +1,6 @@
 // Globs on keys, as LockManager::list() takes them and Redis has them: `*` any bytes, `?` one byte,
 // `[a-z]` and `[^a-z]` one of them or none of them, `\` the next byte as it is. A bracket that is
-// not closed ends with the pattern. For whoever writes a backend: is_listed() is what list() asks
+// not closed ends with the pattern. For writers of backends: is_listed() is what list() asks
 // of each key.
 //
 // Thread-safety: functions without state.

@@ -139,7 +139,7 @@ Cluster::Members Cluster::adopt(SlotTable table, Members& gone) {
             leaving_.push_back(std::move(members_[i]));
         }
     }
-    // Whoever is to be used once more, has it from the table; so the last user is here.
+    // What is to be used once more is had from the table; so the last user is here.
     const auto last_used = std::partition(leaving_.begin(), leaving_.end(),
                                           [](const auto& each) { return each.use_count() > 1; });
     gone.insert(gone.end(), std::make_move_iterator(last_used),
@@ -172,7 +172,7 @@ void Cluster::forget(Listener& listener) noexcept {
     }
 }
 
-// Whoever waits at another node is woken by whoever reads there, which is only slower.
+// A thread that waits at another node is woken by the one that reads there, only slower.
 bool Cluster::sleep_until(Clock::time_point until, Waker& waker) noexcept {
     std::shared_ptr<Member> at;
     {

@@ -28,7 +28,7 @@ struct ConnectionSettings {
     std::function<Credentials()>
         ask_credentials{};    // goes before `credentials`; may throw anything
     std::string name;         // for messages: the URL without secrets
-    bool in_cluster = false;  // of which whoever uses the connection follows the redirects
+    bool in_cluster = false;  // the user of the connection follows the redirects
     std::chrono::milliseconds connect_timeout;
     std::chrono::milliseconds command_timeout;
     std::chrono::microseconds spin{0};  // how long a lone caller looks before it sleeps

@@ -14,7 +14,7 @@ namespace {
 struct Script {
     std::string_view text;
     std::string_view by_sha1;            // the first two arguments of its call, as they are written
-    std::span<const SideKey> side_keys;  // in their order in KEYS, behind the lock
+    std::span<const SideKey> side_keys;  // in their order in KEYS, after the lock
 };
 
 constexpr std::array all_keys{SideKey::counter, SideKey::queue, SideKey::waiters, SideKey::holders};

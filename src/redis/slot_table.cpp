@@ -80,7 +80,7 @@ bool is_redirect(std::string_view error) noexcept {
     return error.starts_with("MOVED ") || error.starts_with("ASK ");
 }
 
-// "MOVED 3999 127.0.0.1:6381": the port is behind the last colon, since IPv6 has no brackets here.
+// "MOVED 3999 127.0.0.1:6381": the port is after the last colon, since IPv6 has no brackets here.
 std::optional<Redirect> decode_redirect(std::string_view error, const AnswerOf& of) {
     if (!is_redirect(error)) return std::nullopt;
     Redirect redirect;

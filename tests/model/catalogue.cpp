@@ -12,7 +12,7 @@ constexpr Configuration all_configurations[] = {
     {"foreign", "two processes, and somebody who locks by SET NX PX", false, foreign},
     {"min-hold", "two processes that keep the lock for min_hold, one dies", true, min_hold},
     {"calm", "three processes with min_hold, without renewal, and nothing goes wrong", true, calm},
-    {"one-connection", "two processes, each locks twice, its acquire behind its release", false,
+    {"one-connection", "two processes, each locks twice, its acquire after its release", false,
      one_connection},
     {"two-connections", "the same, and the acquire may overtake the release", false,
      two_connections},

@@ -88,7 +88,7 @@ TEST_F(SentinelFault, HolderAndWaiterGoOnAtTheNewMaster) {
     EXPECT_TRUE(poll_until([&] { return holder(master, "key") == "(nil)"; }));
 }
 
-// The history is exact: whoever says that it holds the lock says so of the same clock. What the
+// The history is exact: all that say that they hold the lock say so of the same clock. What the
 // Sentinels told the former master to be, it is some seconds later.
 TEST_F(SentinelFault, NoTwoHoldersOverAFailOverWhereAllReplicasHadAcknowledged) {
     const support::TempDir directory;

@@ -105,7 +105,7 @@ std::size_t RedisCluster::node_at(std::uint16_t port) const {
     return static_cast<std::size_t>(found - nodes_.begin());
 }
 
-// Whoever is master and has the slot says so: it answers, and does not redirect.
+// A master that has the slot says so: it answers, and does not redirect.
 std::size_t RedisCluster::owner(const std::string& key) {
     std::size_t owner = nodes_.size();
     const auto serves = [&](std::size_t node) {

@@ -1,4 +1,4 @@
-// A Sentinel of a test's own: it names the master that the test says, and notifies whoever has
+// A Sentinel of a test's own: it names the master that the test says, and notifies those that have
 // subscribed. With it servers "fail over" that know nothing of it, as one does that is cut off from
 // the Sentinels alone.
 //
@@ -23,7 +23,7 @@ class ScriptedSentinel {
         peer_.on_command([this](const ScriptedPeer::Command& words) { return answer(words); });
     }
 
-    // From now on, to whoever asks; in this epoch.
+    // From now on, to all that ask; in this epoch.
     void name_master(std::uint16_t port, int epoch) {
         const std::lock_guard lock{mutex_};
         port_ = port;

@@ -1,5 +1,5 @@
 -- Frees the lock if it is ours: for a slot that moves between two nodes of a cluster, where a command
--- that names more keys is refused. It hands over to nobody: whoever waits finds out by a poll.
+-- that names more keys is refused. It hands over to nobody: a waiter finds out by a poll.
 -- KEYS: 1 the lock
 -- ARGV: 1 owner token, 2 '0', 3 '1' to be told the time
 -- Replies: as release.lua, but that a 0 settles nothing: a queue entry of the token may be left.
