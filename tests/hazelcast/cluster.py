@@ -11,18 +11,18 @@ Members end by themselves after an hour, whatever happens to the process that st
 """
 import os
 import re
-import signal
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from watched import end, end_watches, free_ports, launch  # noqa: E402
+
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "member.xml"
 PATIENCE = 120  # seconds; a member takes some 10 on an idle machine
-LONGEST_LIFE = 3600
 MEMBER = "HazelcastMemberStarter"
 JAVA = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "--add-modules", "java.se"]
 OPENED = ["java.base/java.lang", "java.base/sun.nio.ch", "java.management/sun.management",
@@ -49,35 +49,16 @@ def check_jar(jar):
         fail(f"{jar} is missing: ./dev test fetches it; -DLEASELOCK_HAZELCAST_TESTS=OFF does without these tests")
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def begin(directory, jar, port, ports, cp):
     places = dict(zip(("first", "second", "third"), [f"127.0.0.1:{each}" for each in (ports * 3)[:3]]))
     defines = [f"-Dleaselock.{name}={value}" for name, value in {"port": port, "cp": cp, **places}.items()]
     opened = [f"--add-opens={each}=ALL-UNNAMED" for each in OPENED]
     exported = ["--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED"]
     with open(directory / f"{port}.log", "wb") as log:
-        process = subprocess.Popen(
-            JAVA + exported + opened + defines +
-            [f"-Dhazelcast.config={CONFIG}", "-Dhazelcast.logging.type=jdk", "-cp", str(jar),
-             f"com.hazelcast.core.server.{MEMBER}"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    # A watch that ends the member should nobody else do it.
-    pid = process.pid
-    watch = subprocess.Popen(
-        ["sh", "-c", f"sleep {LONGEST_LIFE}; grep -q {MEMBER} /proc/{pid}/cmdline && kill -9 {pid}"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    with open(directory / "watches", "a", encoding="ascii") as watches:
-        watches.write(f"{watch.pid}\n")
-    return process
+        return launch(directory,
+                      JAVA + exported + opened + defines +
+                      [f"-Dhazelcast.config={CONFIG}", "-Dhazelcast.logging.type=jdk", "-cp", str(jar),
+                       f"com.hazelcast.core.server.{MEMBER}"], log, MEMBER)
 
 
 def wait(directory, process, port, text):
@@ -107,10 +88,10 @@ def start(directory, jar, count=3, cp=3):
     check_config()
     check_jar(jar)
     directory.mkdir(parents=True, exist_ok=True)
-    launch(directory, jar, free_ports(count), cp)
+    launch_all(directory, jar, free_ports(count), cp)
 
 
-def launch(directory, jar, ports, cp):
+def launch_all(directory, jar, ports, cp):
     processes = [begin(directory, jar, port, ports, cp) for port in ports]
     (directory / "members").write_text("".join(f"{port} {each.pid}\n" for port, each in zip(ports, processes)))
     (directory / "cp").write_text(str(cp))
@@ -131,30 +112,18 @@ def restart(directory, jar, port):
     wait(directory, process, port, r"is STARTED")
 
 
-def is_running(pid, what):
-    try:
-        return what.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
 def restart_all(directory, jar):
     ports, cp = [port for port, _ in members(directory)], int((directory / "cp").read_text())
     stop(directory)
-    launch(directory, jar, ports, cp)
+    launch_all(directory, jar, ports, cp)
 
 
 def stop(directory):
-    if (directory / "watches").exists():
-        for pid in map(int, (directory / "watches").read_text().split()):
-            if is_running(pid, MEMBER):
-                os.killpg(pid, signal.SIGKILL)
-        (directory / "watches").unlink()
+    end_watches(directory, MEMBER)
     if not (directory / "members").exists():
         return
     for _, pid in members(directory):
-        if is_running(pid, MEMBER):
-            os.kill(pid, signal.SIGKILL)
+        end(pid, MEMBER)
     (directory / "members").unlink()
 
 

@@ -11,34 +11,23 @@ cluster.py stop DIRECTORY              ends them, by pid
 
 Nodes end by themselves after an hour, whatever happens to the process that started them.
 """
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from watched import QUIET, end, end_watches, free_ports, launch  # noqa: E402
+
 SERVER = "redis-server"
 NODES = 6
 PATIENCE = 60  # seconds, on a busy machine
-LONGEST_LIFE = 3600
-QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def fail(text):
     sys.exit(f"cluster.py: {text}")
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def ask(port, *words):
@@ -73,15 +62,7 @@ def begin(directory, port, tls_port):
                  "tls-replication": "yes"}
     words = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
     with open(directory / f"{port}.log", "ab") as log:
-        process = subprocess.Popen([SERVER, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   start_new_session=True)
-    # A watch that ends the node should nobody else do it.
-    watch = subprocess.Popen(
-        ["sh", "-c", f"sleep {LONGEST_LIFE}; grep -q {SERVER} /proc/{process.pid}/cmdline && kill -9 {process.pid}"],
-        start_new_session=True, **QUIET)
-    with open(directory / "watches", "a", encoding="ascii") as watches:
-        watches.write(f"{watch.pid}\n")
-    return process.pid
+        return launch(directory, [SERVER, *words], log, SERVER).pid
 
 
 def is_whole(port, count):
@@ -143,24 +124,12 @@ def restart(directory, port):
     wait_whole(known)
 
 
-def is_running(pid, what):
-    try:
-        return what.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
 def stop(directory):
-    if (directory / "watches").exists():
-        for pid in map(int, (directory / "watches").read_text().split()):
-            if is_running(pid, SERVER):
-                os.killpg(pid, signal.SIGKILL)
-        (directory / "watches").unlink()
+    end_watches(directory, SERVER)
     if not (directory / "nodes").exists():
         return
     for _, _, pid in nodes(directory):
-        if is_running(pid, SERVER):
-            os.kill(pid, signal.SIGKILL)
+        end(pid, SERVER)
     (directory / "nodes").unlink()
 
 

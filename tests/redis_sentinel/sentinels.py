@@ -13,19 +13,19 @@ The user `locker` of the servers is that of tests/conformance/locker.acl, with w
 themselves after an hour, whatever happens to the process that started them. Their time-outs are for a busy machine:
 a server that answers nothing for 5 s is taken for dead.
 """
-import os
-import shlex
-import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from watched import end, end_watches, free_ports, launch  # noqa: E402
+
+SERVER = "redis-server"
 NAME = "leaselock-test"
 DOWN_AFTER = 5000  # ms
 PATIENCE = 60  # seconds
-LONGEST_LIFE = 3600
 ACL = Path(__file__).resolve().parent.parent / "conformance" / "locker.acl"
 PASSWORD = "a password"
 MORE_RIGHTS = ["+role", "+wait", "+info"]
@@ -35,22 +35,9 @@ def fail(text):
     sys.exit(f"sentinels.py: {text}")
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def begin(directory, port, words):
-    words = ["redis-server", *words]
     with open(directory / f"{port}.log", "ab") as log:
-        watch = f"(sleep {LONGEST_LIFE}; grep -q redis-server /proc/$$/cmdline && kill -9 $$) &"
-        return subprocess.Popen(["sh", "-c", f"{watch} exec {shlex.join(words)}"],
-                                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True).pid
+        return launch(directory, [SERVER, *words], log, SERVER).pid
 
 
 def begin_server(directory, port, master=None):
@@ -145,34 +132,21 @@ def members(directory):
     return [(kind, int(port), int(pid)) for kind, port, pid in lines]
 
 
-def is_ours(pid, port):
-    try:
-        text = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return b"redis-server" in text and str(port).encode() in text
-    except OSError:
-        return False
-
-
-def end(pid, port):
-    """The watch of a server that was killed before is left alone: it ends within the hour, and kills nobody."""
-    if is_ours(pid, port):
-        os.killpg(pid, signal.SIGKILL)
-
-
 def restart(directory, port):
     known = members(directory)
     for _, each, pid in known:
         if each == port:
-            end(pid, port)
+            end(pid, SERVER, str(port))
     pid = begin_server(directory, port)
     write(directory, [(kind, each, pid if each == port else before) for kind, each, before in known])
     add_user(port)
 
 
 def stop(directory):
+    end_watches(directory, SERVER)
     if (directory / "members").exists():
         for _, port, pid in members(directory):
-            end(pid, port)
+            end(pid, SERVER, str(port))
         (directory / "members").unlink()
 
 
