@@ -1,0 +1,83 @@
+// What the backends for one server and for a Cluster have in common: a Place does the operations (a
+// Node, a Cluster), and here is what holds for both: what they promise, keys that Redis cannot do,
+// and copies of the process, which have no place.
+//
+// Thread-safety: as Backend says.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include <leaselock/backend.hpp>
+
+#include "lock/key_rule.hpp"
+#include "redis/node.hpp"
+
+namespace leaselock::redis {
+
+template <class Place>
+class PlaceBackend : public Backend {
+  public:
+    PlaceBackend(const PlaceBackend&) = delete;
+    PlaceBackend& operator=(const PlaceBackend&) = delete;
+    ~PlaceBackend() override = default;
+
+    using Backend::submit;
+
+    // For a user with all rights of docs/guide/redis.md. Which of them this one has only the server
+    // knows. A replica that is promoted may lack what its master had granted, queue entries too.
+    [[nodiscard]] Guarantees guarantees() const noexcept override {
+        return {.exclusion = Exclusion::until_failover,
+                .fences = Fences::clock,
+                .notified = true,
+                .fair = true,
+                .shares = true,
+                .latches = true,
+                .min_hold = true,
+                .list = true,
+                .least_ttl = min_ttl};
+    }
+
+    void submit(std::span<Operation* const> operations) noexcept final {
+        if (is_copied()) return refuse_copied(operations);
+        const auto is_sound = [](const Operation* each) {
+            return detail::key_fault(each->request.key).empty();
+        };
+        if (std::all_of(operations.begin(), operations.end(), is_sound)) {
+            place_->submit(operations);
+            return;
+        }
+        for (Operation* const operation : operations) {
+            if (!refuse_key(*operation)) place_->submit({&operation, 1});
+        }
+    }
+    bool help(Operation& operation, Clock::time_point until) noexcept final {
+        if (!is_in_child()) return place_->help(operation, until);
+        operation.fail(Errc::forked, {});
+        return true;
+    }
+    bool sleep_until(Clock::time_point until, Waker& waker) noexcept final {
+        return !is_in_child() && place_->sleep_until(until, waker);
+    }
+    void cancel(Operation& operation) noexcept final {
+        if (!is_in_child()) return place_->cancel(operation);
+        operation.fail(Errc::forked, {});
+    }
+    void forget(Listener& listener) noexcept final {
+        if (!is_in_child()) place_->forget(listener);
+    }
+
+  protected:
+    template <class... Arguments>
+    explicit PlaceBackend(std::in_place_t /*place*/, Arguments&&... arguments)
+        : place_{std::forward<Arguments>(arguments)...} {}
+
+    [[nodiscard]] Place& place() noexcept { return *place_; }
+    [[nodiscard]] const Place& place() const noexcept { return *place_; }
+
+  private:
+    detail::AtHome<Place> place_;
+};
+
+}  // namespace leaselock::redis
