@@ -80,8 +80,8 @@ AcquireMachine::Action AcquireMachine::believe(const HandOff& what,
 // A call without a deadline of its own leaves each command to the backend's time-out. The last look
 // takes no place that would have to be left again.
 AcquireMachine::Action AcquireMachine::look(Clock::time_point now) const noexcept {
-    if (!plan_.wait) return {.step = Step::acquire, .until = Clock::time_point::max()};
-    return {.step = Step::acquire,
+    if (!plan_.wait) return {.decision = Decision::acquire, .until = Clock::time_point::max()};
+    return {.decision = Decision::acquire,
             .queues = owes_ || now < plan_.deadline,
             .until = saturating_add(std::max(plan_.deadline, now), grace)};
 }
@@ -122,7 +122,8 @@ AcquireMachine::Action AcquireMachine::give_up(Errc error) noexcept {
 
 AcquireMachine::Action AcquireMachine::nap(std::chrono::milliseconds length,
                                            Clock::time_point now) const noexcept {
-    return {.step = Step::sleep, .until = std::min(saturating_add(now, length), plan_.deadline)};
+    return {.decision = Decision::sleep,
+            .until = std::min(saturating_add(now, length), plan_.deadline)};
 }
 
 }  // namespace leaselock::detail

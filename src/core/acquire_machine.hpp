@@ -45,10 +45,10 @@ class AcquireMachine {
         bool prolongs = false;  // a hand-off, which is short, must become a whole lease at once
         std::chrono::milliseconds min_hold{0};
     };
-    enum class Step : std::uint8_t { acquire, sleep, done };
+    enum class Decision : std::uint8_t { acquire, sleep, done };
     // What to do now, and until when at the latest.
     struct Action {
-        Step step;
+        Decision decision;
         bool queues = false;  // acquire: take or keep a place
         Clock::time_point until{};
     };
@@ -101,7 +101,7 @@ class AcquireMachine {
     [[nodiscard]] Action give_up(Errc error) noexcept;
     [[nodiscard]] Action nap(std::chrono::milliseconds length,
                              Clock::time_point now) const noexcept;
-    [[nodiscard]] static Action done() noexcept { return {.step = Step::done}; }
+    [[nodiscard]] static Action done() noexcept { return {.decision = Decision::done}; }
 
     Plan plan_;
     Jitter jitter_;

@@ -18,7 +18,7 @@ bool Acquisition::in_line() const noexcept { return lease_.claim().is_exclusive(
 Acquisition::Next Acquisition::start(Clock::time_point now) noexcept {
     const Clock::time_point deadline = machine_.plan().deadline;
     if (waiter_ != nullptr && in_line() && now < deadline && stands_behind_others()) {
-        return {Step::sleep, deadline};
+        return {Instruction::sleep, deadline};
     }
     return next(machine_.start(now), now);
 }
@@ -38,14 +38,14 @@ bool Acquisition::polls() noexcept {
 }
 
 Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now) noexcept {
-    switch (action.step) {
-        case AcquireMachine::Step::acquire: look(action, now); return {Step::submit};
-        case AcquireMachine::Step::sleep:
-            if (polls()) return {Step::sleep, action.until, told_};
-            return {Step::sleep, machine_.plan().deadline};
-        case AcquireMachine::Step::done: break;
+    switch (action.decision) {
+        case AcquireMachine::Decision::acquire: look(action, now); return {Instruction::submit};
+        case AcquireMachine::Decision::sleep:
+            if (polls()) return {Instruction::sleep, action.until, told_};
+            return {Instruction::sleep, machine_.plan().deadline};
+        case AcquireMachine::Decision::done: break;
     }
-    return {Step::done};
+    return {Instruction::done};
 }
 
 void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
@@ -77,8 +77,8 @@ Acquisition::Next Acquisition::woke(Clock::time_point now) noexcept {
 Acquisition::Next Acquisition::stop_after(const Next& answered) noexcept {
     if (machine_.grant()) return answered;
     const Family its = family(machine_.error());
-    const bool is_open =
-        answered.step != Step::done || its == Family::unknown || its == Family::unavailable;
+    const bool is_open = answered.instruction != Instruction::done || its == Family::unknown ||
+                         its == Family::unavailable;
     return is_open ? stop() : answered;
 }
 
@@ -94,7 +94,7 @@ Acquisition::Next Acquisition::answered(Clock::time_point now) {
         switch (way(reply, now)) {
             case Way::blocked: break;
             case Way::cleared: return judge(true, now);
-            case Way::to_clear: return {Step::submit};
+            case Way::to_clear: return {Instruction::submit};
         }
     } else if (reply.outcome != Outcome::granted && family(reply.error) == Family::unknown) {
         lease_.owe(reply.not_after);

@@ -23,13 +23,13 @@ namespace leaselock::detail {
 
 class Acquisition {
   public:
-    enum class Step : std::uint8_t {
+    enum class Instruction : std::uint8_t {
         submit,  // operation(), to the lease's backend; then answered()
         sleep,   // until then, or until the waiter is woken; then woke(), or stop()
         done,
     };
     struct Next {
-        Step step;
+        Instruction instruction;
         Clock::time_point until{};
         bool is_notified = false;  // sleep: the backend notifies it of a hand-off
     };

@@ -112,9 +112,9 @@ bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_
 Clock::time_point Core::drive(Acquisition& acquisition, const Lease& lease,
                               std::optional<ThreadWaiter>& waiter, const std::stop_token& stop,
                               Clock::time_point now) {
-    using Step = Acquisition::Step;
-    for (auto next = acquisition.start(now); next.step != Step::done;) {
-        if (next.step == Step::submit) {
+    using Instruction = Acquisition::Instruction;
+    for (auto next = acquisition.start(now); next.instruction != Instruction::done;) {
+        if (next.instruction == Instruction::submit) {
             now = execute(clock(), lease.backend(), acquisition.operation(), stop);
             next = acquisition.answered(now);
             if (stop.stop_requested()) next = acquisition.stop_after(next);

@@ -39,12 +39,12 @@ void HoldMachine::prolong(milliseconds term, Clock::time_point sent) noexcept {
     plan_renewal(sent);
 }
 
-HoldMachine::Step HoldMachine::step(Clock::time_point now) noexcept {
-    if (now >= deadline_) return Step::lose;
-    if (now < due_) return Step::none;
+HoldMachine::Duty HoldMachine::next_duty(Clock::time_point now) noexcept {
+    if (now >= deadline_) return Duty::lose;
+    if (now < due_) return Duty::none;
     const auto half = (deadline_ - now) / 2;
     due_ = half < shortest_pause ? deadline_ : now + half;
-    return Step::renew;
+    return Duty::renew;
 }
 
 HoldMachine::Verdict HoldMachine::judge(const Reply& reply, Clock::time_point now) const noexcept {

@@ -55,7 +55,7 @@ class HoldMachine {
         Clock::time_point limit = Clock::time_point::max();  // max_hold ends then
         std::uint32_t seed = 1;
     };
-    enum class Step : std::uint8_t { none, renew, lose };
+    enum class Duty : std::uint8_t { none, renew, lose };
     // What a reply to a renewal came to: still held by the old deadline is `unknown`.
     enum class Verdict : std::uint8_t { renewed, unknown, lost };
 
@@ -66,12 +66,12 @@ class HoldMachine {
     // Believed until then.
     [[nodiscard]] Clock::time_point deadline() const noexcept { return deadline_; }
     [[nodiscard]] std::chrono::milliseconds ttl() const noexcept { return ttl_; }
-    // When step() has something to do.
+    // When next_duty() has something to do.
     [[nodiscard]] Clock::time_point due() const noexcept { return due_; }
     // What to do now. After `renew` there is nothing to do until replied(), or until half of what
     // is left of the lease is over: then the answer is late, and it is to be renewed by another
     // way.
-    [[nodiscard]] Step step(Clock::time_point now) noexcept;
+    [[nodiscard]] Duty next_duty(Clock::time_point now) noexcept;
     // There is reason to doubt that it is ours: it is renewed now, if it is renewed at all.
     void hurry(Clock::time_point now) noexcept {
         if (renews_) due_ = std::min(due_, now);

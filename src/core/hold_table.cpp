@@ -94,10 +94,10 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
             if (now < shard.heap.due()) break;
             Lease& lease = shard.heap.first();
             if (due.renew.size() >= room && now < lease.hold.machine.deadline()) break;
-            const HoldMachine::Step step = lease.hold.machine.step(now);
-            if (step == HoldMachine::Step::none) break;
+            const HoldMachine::Duty duty = lease.hold.machine.next_duty(now);
+            if (duty == HoldMachine::Duty::none) break;
             lease.add_owner();
-            if (step == HoldMachine::Step::lose) {
+            if (duty == HoldMachine::Duty::lose) {
                 lose(shard, lease, now);
                 due.lost.push_back(&lease);
             } else {

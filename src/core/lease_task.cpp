@@ -162,7 +162,7 @@ bool LeaseTask::take_answers(Clock::time_point now) noexcept {
     const Cleanup::Report settled = [&](const Lease& lease) { this->settled(lease, now); };
     Answers::Item* const renewals = renewed_.take();
     for (Answers::Item* each = renewals; each != nullptr;) {
-        auto& renewal = static_cast<Renewal&>(*each);
+        auto& renewal = static_cast<SentRenewal&>(*each);
         each = each->next;
         forget(renewal);
         judge(*renewal.lease, *renewal.operation, now);
@@ -196,12 +196,12 @@ void LeaseTask::hold(Clock::time_point now) noexcept {
     for (Lane& lane : lanes_) fill(lane, now);
 }
 
-void LeaseTask::forget(const Renewal& renewal) noexcept {
+void LeaseTask::forget(const SentRenewal& renewal) noexcept {
     auto& hold = renewal.lease->hold;
     (hold.renewal == &*renewal.operation ? hold.renewal : hold.repeated_renewal) = nullptr;
 }
 
-void LeaseTask::done(Renewal& renewal) noexcept {
+void LeaseTask::done(SentRenewal& renewal) noexcept {
     Lane& lane = renewal.lane;
     renewal.operation.reset();
     lane.spare.splice(lane.spare.begin(), lane.renewals, renewal.self);
@@ -260,7 +260,7 @@ void LeaseTask::renew(Lane& lane, Lease& lease, Clock::time_point now) noexcept 
                           .deadline = lease.deadline()};
     try {
         if (lane.spare.empty()) lane.spare.emplace_back(renewed_, lane);
-        Renewal& renewal = lane.spare.front();
+        SentRenewal& renewal = lane.spare.front();
         renewal.operation.emplace(request).completion = &renewal;
         outbox_.add(lease.backend(), *renewal.operation);
         renewal.self = lane.spare.begin();
@@ -373,7 +373,7 @@ void LeaseTask::cancel_all() noexcept {
     (void)released_.attend(false);
     for (Lane& lane : lanes_) {
         empty(lane);
-        for (Renewal& renewal : lane.renewals) lane.backend->cancel(*renewal.operation);
+        for (SentRenewal& renewal : lane.renewals) lane.backend->cancel(*renewal.operation);
     }
     for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
         if (each->duty.posted) each->backend().cancel(each->duty.posted->operation);

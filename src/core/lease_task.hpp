@@ -61,15 +61,15 @@ class LeaseTask final : private engine::TimedTask {
   private:
     struct Lane;
     // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Completion
-    struct Renewal final : Answers::Item, Completion {
-        Renewal(Answers& whose, Lane& its) noexcept : answers{whose}, lane{its} {}
+    struct SentRenewal final : Answers::Item, Completion {
+        SentRenewal(Answers& whose, Lane& its) noexcept : answers{whose}, lane{its} {}
         void completed(Operation& /*operation*/) noexcept override { answers.add(*this); }
 
         Answers& answers;
         Lane& lane;
         Lease* lease = nullptr;
         std::optional<Operation> operation{};
-        std::list<Renewal>::iterator self{};
+        std::list<SentRenewal>::iterator self{};
     };
     // Due, and not sent yet.
     struct Waiting {
@@ -83,9 +83,9 @@ class LeaseTask final : private engine::TimedTask {
     // One for each backend that was met.
     struct Lane {
         Backend* backend;
-        std::list<Renewal> renewals{};   // under way, or answered and not dealt with
-        std::list<Renewal> spare{};      // to be used again; none while nothing is under way
-        std::vector<Waiting> waiting{};  // a heap
+        std::list<SentRenewal> renewals{};  // under way, or answered and not dealt with
+        std::list<SentRenewal> spare{};     // to be used again; none while nothing is under way
+        std::vector<Waiting> waiting{};     // a heap
     };
 
     enum class Phase { running, delivering, cancelling, over };
@@ -108,8 +108,8 @@ class LeaseTask final : private engine::TimedTask {
     void deliver(Lease& lease) noexcept;
     // Until when a release waits for its answer that comes after end().
     [[nodiscard]] Clock::time_point last_wait() const noexcept;
-    static void forget(const Renewal& renewal) noexcept;
-    void done(Renewal& renewal) noexcept;
+    static void forget(const SentRenewal& renewal) noexcept;
+    void done(SentRenewal& renewal) noexcept;
     void queue(Lease& lease, Clock::time_point now) noexcept;
     void fill(Lane& lane, Clock::time_point now) noexcept;
     static void empty(Lane& lane) noexcept;

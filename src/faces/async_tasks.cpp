@@ -50,12 +50,12 @@ bool AcquireTask::take(LeasePtr& lease, Failure& failure) {
 Reactor::Task::Wait AcquireTask::step(Clock::time_point now, bool give_up) noexcept {
     try {
         const Acquisition::Next next = go_on(now, give_up);
-        switch (next.step) {
-            case Acquisition::Step::submit:
+        switch (next.instruction) {
+            case Acquisition::Instruction::submit:
                 last_ = Last::submitted;
                 return {.operation = &acquisition_->operation(), .backend = &lease_->backend()};
-            case Acquisition::Step::sleep: last_ = Last::slept; return {.until = next.until};
-            case Acquisition::Step::done: break;
+            case Acquisition::Instruction::sleep: last_ = Last::slept; return {.until = next.until};
+            case Acquisition::Instruction::done: break;
         }
         acquisition_->end();
         granted_ = conclude(lease_, acquisition_->machine(), options_, {begin_, now}, failure_);

@@ -107,7 +107,7 @@ const Lie lies[]{
     {detail::latch_cases, "LatchCountsATokenOnce", {.latches = true}},
     {detail::lease_cases, "KeepHoldsAReleasedKeyForItsTime", {.min_hold = true}},
     {detail::manager_cases<detail::Blocking>, "MinHoldKeepsAReleasedLock", {.min_hold = true}},
-    {detail::overview_cases, "ListTellsTheLocksThatMatch", {.list = true}},
+    {detail::admin_cases, "ListTellsTheLocksThatMatch", {.list = true}},
     {detail::promise_cases, "FencesRiseOverALossOfAllData", {.fences = Fences::clock}},
     {detail::queue_cases,
      "WaiterOfAHeldKeyHasAPlaceAndLearnsAFence",

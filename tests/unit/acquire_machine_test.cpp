@@ -12,18 +12,18 @@ namespace {
 
 TEST(AcquireMachine, LooksAtOnceAndLeavesTheTimeOutToTheBackend) {
     AcquireMachine machine{no_wait};
-    expect_step(machine.start(begin), Step::acquire, never);
+    expect_decision(machine.start(begin), Decision::acquire, never);
 }
 
 TEST(AcquireMachine, LooksNoLongerThanTheGraceBehindTheDeadlineOfTheWait) {
     AcquireMachine machine{patient};
-    expect_step(machine.start(begin), Step::acquire, begin + 5s + grace);
+    expect_decision(machine.start(begin), Decision::acquire, begin + 5s + grace);
 }
 
 TEST(AcquireMachine, EndsWithAGrant) {
     AcquireMachine machine{no_wait};
     (void)machine.start(begin);
-    expect_step(machine.replied(granted(), begin, begin + 1ms), Step::done);
+    expect_decision(machine.replied(granted(), begin, begin + 1ms), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
@@ -31,7 +31,7 @@ TEST(AcquireMachine, BelievesAGrantUntilTheLeaseLessItsMargin) {
     const auto end = begin + 10s - safety_margin(10s);
     AcquireMachine in_time{no_wait};
     (void)in_time.start(begin);
-    expect_step(in_time.replied(granted(), begin, end - 1ns), Step::done);
+    expect_decision(in_time.replied(granted(), begin, end - 1ns), Decision::done);
     EXPECT_TRUE(in_time.grant().has_value());
     AcquireMachine late{no_wait};
     (void)late.start(begin);
@@ -44,7 +44,7 @@ TEST(AcquireMachine, BelievesAGrantForLessOnlySoLong) {
     const auto end = begin + 4s - safety_margin(4s);
     AcquireMachine in_time{no_wait};
     (void)in_time.start(begin);
-    expect_step(in_time.replied(reply, begin, end - 1ns), Step::done);
+    expect_decision(in_time.replied(reply, begin, end - 1ns), Decision::done);
     ASSERT_TRUE(in_time.grant().has_value());
     EXPECT_EQ(in_time.grant()->ttl, 4s);
     AcquireMachine late{no_wait};
@@ -57,7 +57,7 @@ TEST(AcquireMachine, BelievesAGrantForMoreAsLongAsItAsked) {
     reply.ttl = 1h;
     AcquireMachine machine{no_wait};
     (void)machine.start(begin);
-    expect_step(machine.replied(reply, begin, begin + 1ms), Step::done);
+    expect_decision(machine.replied(reply, begin, begin + 1ms), Decision::done);
     ASSERT_TRUE(machine.grant().has_value());
     EXPECT_EQ(machine.grant()->ttl, 10s);
 }
@@ -85,7 +85,7 @@ TEST(AcquireMachine, SleepsARetryDelayWithAQuarterOfJitter) {
         AcquireMachine machine{plan};
         (void)machine.start(begin);
         const auto action = machine.replied(held(), begin, begin);
-        expect_step(action, Step::sleep);
+        expect_decision(action, Decision::sleep);
         ASSERT_GE(action.until, begin + 75ms);
         ASSERT_LE(action.until, begin + 125ms);
         lengths.insert((action.until - begin).count());
@@ -98,18 +98,18 @@ TEST(AcquireMachine, SleepsARetryDelayWithAQuarterOfJitter) {
 TEST(AcquireMachine, SleepsNoLongerThanTheLeaseOfTheHolder) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
-    expect_step(machine.replied(held(20ms), begin, begin), Step::sleep, begin + 20ms);
+    expect_decision(machine.replied(held(20ms), begin, begin), Decision::sleep, begin + 20ms);
     (void)machine.woke(begin + 20ms);
     // A lease that is over by now may still take a moment to be gone.
-    expect_step(machine.replied(held(0ms), begin, begin + 20ms), Step::sleep, begin + 21ms);
+    expect_decision(machine.replied(held(0ms), begin, begin + 20ms), Decision::sleep, begin + 21ms);
 }
 
 TEST(AcquireMachine, LooksOnceMoreAtTheDeadline) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     const auto almost = begin + 4990ms;
-    expect_step(machine.replied(held(), begin, almost), Step::sleep, begin + 5s);
-    expect_step(machine.woke(begin + 5s), Step::acquire, begin + 5s + grace);
+    expect_decision(machine.replied(held(), begin, almost), Decision::sleep, begin + 5s);
+    expect_decision(machine.woke(begin + 5s), Decision::acquire, begin + 5s + grace);
     expect_end(machine, machine.replied(held(), begin + 5s, begin + 5s), Errc::wait_timed_out);
 }
 
@@ -117,8 +117,8 @@ TEST(AcquireMachine, LooksOnceMoreEvenIfItWokeBehindTheDeadline) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     (void)machine.replied(held(), begin, begin);
-    expect_step(machine.woke(begin + 8s), Step::acquire, begin + 8s + grace);
-    expect_step(machine.replied(granted(), begin + 8s, begin + 8s), Step::done);
+    expect_decision(machine.woke(begin + 8s), Decision::acquire, begin + 8s + grace);
+    expect_decision(machine.replied(granted(), begin + 8s, begin + 8s), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
@@ -126,13 +126,13 @@ TEST(AcquireMachine, WaitsForEverIfAsked) {
     auto plan = patient;
     plan.deadline = never;
     AcquireMachine machine{plan};
-    expect_step(machine.start(begin), Step::acquire, never);
+    expect_decision(machine.start(begin), Decision::acquire, never);
     auto now = begin;
     for (int day = 0; day < 1000; ++day, now += 24h) {
         const auto action = machine.replied(held(), now, now);
-        expect_step(action, Step::sleep);
+        expect_decision(action, Decision::sleep);
         ASSERT_LE(action.until, now + 125ms);
-        expect_step(machine.woke(now + 24h), Step::acquire, never);
+        expect_decision(machine.woke(now + 24h), Decision::acquire, never);
     }
 }
 
@@ -147,7 +147,8 @@ TEST(AcquireMachine, StopEndsTheWaitAndOwesNothing) {
 TEST(AcquireMachine, StopBehindAnUnknownOutcomeOwesARelease) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
-    expect_step(machine.replied(failed(Errc::command_timed_out), begin, begin + 1s), Step::sleep);
+    expect_decision(machine.replied(failed(Errc::command_timed_out), begin, begin + 1s),
+                    Decision::sleep);
     const auto action = machine.stop();
     expect_end_owing(machine, action, Errc::cancelled);
 }
@@ -158,8 +159,8 @@ class CurableFailure : public ::testing::TestWithParam<Errc> {};
 TEST_P(CurableFailure, IsTriedAgainAtOnce) {
     AcquireMachine machine{no_wait};
     (void)machine.start(begin);
-    expect_step(machine.replied(failed(GetParam()), begin, begin), Step::acquire, never);
-    expect_step(machine.replied(granted(), begin, begin), Step::done);
+    expect_decision(machine.replied(failed(GetParam()), begin, begin), Decision::acquire, never);
+    expect_decision(machine.replied(granted(), begin, begin), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
@@ -175,11 +176,11 @@ TEST_P(CurableFailure, IsTriedAgainAtOnceAfterAnAnswer) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     (void)machine.replied(failed(GetParam()), begin, begin);
-    expect_step(machine.replied(failed(GetParam()), begin, begin), Step::sleep);
+    expect_decision(machine.replied(failed(GetParam()), begin, begin), Decision::sleep);
     (void)machine.woke(begin + 1s);
-    expect_step(machine.replied(held(), begin + 1s, begin + 1s), Step::sleep);
+    expect_decision(machine.replied(held(), begin + 1s, begin + 1s), Decision::sleep);
     (void)machine.woke(begin + 2s);
-    expect_step(machine.replied(failed(GetParam()), begin + 2s, begin + 2s), Step::acquire);
+    expect_decision(machine.replied(failed(GetParam()), begin + 2s, begin + 2s), Decision::acquire);
 }
 
 INSTANTIATE_TEST_SUITE_P(AcquireMachine, CurableFailure,
@@ -191,7 +192,8 @@ TEST_P(UnknownOutcome, OwesAReleaseWhenItGivesUp) {
     AcquireMachine machine{no_wait};
     (void)machine.start(begin);
     auto action = machine.replied(failed(GetParam()), begin, begin);
-    if (action.step == Step::acquire) action = machine.replied(failed(GetParam()), begin, begin);
+    if (action.decision == Decision::acquire)
+        action = machine.replied(failed(GetParam()), begin, begin);
     expect_end_owing(machine, action, GetParam());
 }
 
@@ -199,9 +201,9 @@ TEST_P(UnknownOutcome, IsForgottenOnceGranted) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     auto action = machine.replied(failed(GetParam()), begin, begin);
-    if (action.step == Step::sleep) action = machine.woke(begin + 1s);
-    expect_step(action, Step::acquire);
-    expect_step(machine.replied(granted(), begin + 1s, begin + 1s), Step::done);
+    if (action.decision == Decision::sleep) action = machine.woke(begin + 1s);
+    expect_decision(action, Decision::acquire);
+    expect_decision(machine.replied(granted(), begin + 1s, begin + 1s), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
@@ -209,7 +211,7 @@ TEST_P(UnknownOutcome, OwesAReleaseEvenIfAnotherIsSeenToHoldTheLockLater) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     auto action = machine.replied(failed(GetParam()), begin, begin);
-    if (action.step == Step::sleep) (void)machine.woke(begin + 1s);
+    if (action.decision == Decision::sleep) (void)machine.woke(begin + 1s);
     (void)machine.replied(held(), begin + 1s, begin + 1s);
     (void)machine.woke(begin + 5s);
     expect_end_owing(machine, machine.replied(held(), begin + 5s, begin + 5s),
@@ -245,11 +247,11 @@ TEST_P(UnavailableServer, IsLookedAtAgainWithGrowingPauses) {
     auto now = begin;
     for (const auto pause : {50ms, 100ms, 200ms, 400ms, 500ms, 500ms, 500ms}) {
         const auto action = machine.replied(failed(GetParam()), now, now);
-        expect_step(action, Step::sleep);
+        expect_decision(action, Decision::sleep);
         EXPECT_GE(action.until, now + pause * 3 / 4);
         EXPECT_LE(action.until, now + pause * 5 / 4);
         now = action.until;
-        expect_step(machine.woke(now), Step::acquire);
+        expect_decision(machine.woke(now), Decision::acquire);
     }
     (void)machine.replied(held(), now, now);
     (void)machine.woke(now);

@@ -44,7 +44,7 @@ AcquireMachine::Action heard(AcquireMachine& machine, const HandOff& what, Clock
 }
 void expect_grant(const AcquireMachine& machine, AcquireMachine::Action action,
                   Clock::time_point sent, Clock::time_point since) {
-    expect_step(action, Step::done);
+    expect_decision(action, Decision::done);
     ASSERT_TRUE(machine.grant().has_value());
     EXPECT_EQ(machine.grant()->fencing_token, last_fence + 1);
     EXPECT_EQ(machine.grant()->ttl, 3s);
@@ -52,7 +52,7 @@ void expect_grant(const AcquireMachine& machine, AcquireMachine::Action action,
     EXPECT_EQ(machine.grant()->since, since);
 }
 void expect_look(const AcquireMachine& machine, AcquireMachine::Action action) {
-    expect_step(action, Step::acquire);
+    expect_decision(action, Decision::acquire);
     EXPECT_FALSE(machine.grant().has_value());
 }
 
@@ -114,7 +114,7 @@ TEST(AcquireQueueMachine, NobodyLetsHisPlaceDie) {
     for (const bool first : {true, false}) {
         for (const bool told : {true, false}) {
             const auto action = waiting(queued(first, told), with_delay(1h)).woke(begin);
-            expect_step(action, Step::acquire);
+            expect_decision(action, Decision::acquire);
             AcquireMachine machine{with_delay(1h)};
             (void)machine.start(begin);
             EXPECT_LE(machine.replied(queued(first, told), begin, begin).until, begin + 1s);
@@ -128,7 +128,7 @@ TEST(AcquireQueueMachine, LooksWhenTheLeaseOfTheHolderEnds) {
         (void)machine.start(begin);
         Reply reply = queued(first);
         reply.remaining = 20ms;
-        expect_step(machine.replied(reply, begin, begin), Step::sleep, begin + 20ms);
+        expect_decision(machine.replied(reply, begin, begin), Decision::sleep, begin + 20ms);
     }
 }
 
@@ -166,7 +166,7 @@ TEST(AcquireQueueMachine, MessageOfAnOlderGrantIsNotBelievedBehindALookThatSawAL
 TEST(AcquireQueueMachine, MessageIsForgottenOnceItWasLookedAt) {
     AcquireMachine machine = waiting();
     expect_look(machine, heard(machine, message(last_fence), begin + 10ms));
-    expect_step(machine.replied(queued(), begin + 10ms, begin + 10ms), Step::sleep);
+    expect_decision(machine.replied(queued(), begin + 10ms, begin + 10ms), Decision::sleep);
 }
 
 TEST(AcquireQueueMachine, MessageBeforeTheFirstAnswerWaitsForIt) {
@@ -212,7 +212,7 @@ TEST(AcquireQueueMachine, GrantThatItLooksForIsTheWholeLease) {
     plan.prolongs = true;
     AcquireMachine machine = waiting(queued(), plan);
     expect_look(machine, heard(machine, message(), begin + 10ms));
-    expect_step(machine.replied(granted(), begin + 10ms, begin + 20ms), Step::done);
+    expect_decision(machine.replied(granted(), begin + 10ms, begin + 20ms), Decision::done);
     ASSERT_TRUE(machine.grant().has_value());
     EXPECT_EQ(machine.grant()->ttl, patient.ttl);
     EXPECT_EQ(machine.grant()->sent, begin + 10ms);

@@ -8,7 +8,7 @@ namespace leaselock::detail {
 namespace {
 
 using namespace std::chrono_literals;
-using Step = HoldMachine::Step;
+using Duty = HoldMachine::Duty;
 using Verdict = HoldMachine::Verdict;
 
 constexpr Clock::time_point at_first{std::chrono::hours{1}};
@@ -30,24 +30,24 @@ TEST(HoldMachine, IsBelievedFromBeforeTheSendLessTheMargin) {
 TEST(HoldMachine, RenewsAtAThirdOfTheTtlAndAgainWhenHalfOfTheRestIsOverWithoutAnAnswer) {
     HoldMachine machine = of(30s);
     EXPECT_EQ(machine.due(), at_first + 10s);
-    EXPECT_EQ(machine.step(at_first + 10s - 1ns), Step::none);
-    EXPECT_EQ(machine.step(at_first + 10s), Step::renew);
-    EXPECT_EQ(machine.step(at_first + 11s), Step::none);
+    EXPECT_EQ(machine.next_duty(at_first + 10s - 1ns), Duty::none);
+    EXPECT_EQ(machine.next_duty(at_first + 10s), Duty::renew);
+    EXPECT_EQ(machine.next_duty(at_first + 11s), Duty::none);
     const Clock::time_point half = at_first + 10s + (end_of_30s - at_first - 10s) / 2;
     EXPECT_EQ(machine.due(), half);
-    EXPECT_EQ(machine.step(half), Step::renew);
+    EXPECT_EQ(machine.next_duty(half), Duty::renew);
     EXPECT_EQ(machine.due(), half + (end_of_30s - half) / 2);
 }
 
 TEST(HoldMachine, DoesNotRenewAgainAndAgainJustBeforeTheEnd) {
     HoldMachine machine = of(30s);
-    EXPECT_EQ(machine.step(end_of_30s - 15ms), Step::renew);
+    EXPECT_EQ(machine.next_duty(end_of_30s - 15ms), Duty::renew);
     EXPECT_EQ(machine.due(), end_of_30s);
 }
 
 TEST(HoldMachine, DeadlineCountsFromBeforeTheSendOfTheRenewal) {
     HoldMachine machine = of(30s);
-    (void)machine.step(at_first + 10s);
+    (void)machine.next_duty(at_first + 10s);
     EXPECT_EQ(machine.replied(renewed(), at_first + 10s, 30s, at_first + 25s), Verdict::renewed);
     EXPECT_EQ(machine.deadline(), end_of_30s + 10s);
     EXPECT_EQ(machine.due(), at_first + 20s);
@@ -56,19 +56,19 @@ TEST(HoldMachine, DeadlineCountsFromBeforeTheSendOfTheRenewal) {
 TEST(HoldMachine, RenewalIsOffIfAskedAndTheEndIsSeen) {
     HoldMachine machine = of(30s, false);
     EXPECT_EQ(machine.due(), end_of_30s);
-    EXPECT_EQ(machine.step(end_of_30s - 1ns), Step::none);
-    EXPECT_EQ(machine.step(end_of_30s), Step::lose);
+    EXPECT_EQ(machine.next_duty(end_of_30s - 1ns), Duty::none);
+    EXPECT_EQ(machine.next_duty(end_of_30s), Duty::lose);
 }
 
 TEST(HoldMachine, NoIsALossAtOnce) {
     HoldMachine machine = of(30s);
-    (void)machine.step(at_first + 10s);
+    (void)machine.next_duty(at_first + 10s);
     EXPECT_EQ(machine.replied(no(), at_first + 10s, 30s, at_first + 10s), Verdict::lost);
 }
 
 TEST(HoldMachine, SomethingElseUnderTheKeyIsALoss) {
     HoldMachine machine = of(30s);
-    (void)machine.step(at_first + 10s);
+    (void)machine.next_duty(at_first + 10s);
     EXPECT_EQ(machine.replied(failed(Errc::corrupt), at_first + 10s, 30s, at_first + 10s),
               Verdict::lost);
 }
@@ -80,8 +80,8 @@ TEST_P(RenewalTrouble, ProvesNothingAndIsTriedAgainUntilTheDeadline) {
     HoldMachine machine = of(30s);
     Clock::time_point now = at_first + 10s;
     int tries = 0;
-    for (Step step = machine.step(now); step != Step::lose; step = machine.step(now)) {
-        ASSERT_EQ(step, Step::renew);
+    for (Duty duty = machine.next_duty(now); duty != Duty::lose; duty = machine.next_duty(now)) {
+        ASSERT_EQ(duty, Duty::renew);
         ++tries;
         ASSERT_EQ(machine.replied(failed(GetParam()), now, 30s, now), Verdict::unknown);
         EXPECT_EQ(machine.deadline(), end_of_30s) << "nothing was prolonged";
@@ -102,17 +102,17 @@ INSTANTIATE_TEST_SUITE_P(All, RenewalTrouble,
 
 TEST(HoldMachine, YesBehindTheDeadlineIsTooLate) {
     HoldMachine machine = of(30s);
-    (void)machine.step(at_first + 29s);
+    (void)machine.next_duty(at_first + 29s);
     EXPECT_EQ(machine.replied(renewed(), at_first + 29s, 30s, end_of_30s), Verdict::lost);
 }
 
 TEST(HoldMachine, MaxHoldCapsTheDeadlineAndEndsRenewal) {
     HoldMachine machine = of(30s, true, at_first + 35s);
-    (void)machine.step(at_first + 10s);
+    (void)machine.next_duty(at_first + 10s);
     EXPECT_EQ(machine.replied(renewed(), at_first + 10s, 30s, at_first + 10s), Verdict::renewed);
     EXPECT_EQ(machine.deadline(), at_first + 35s);
     EXPECT_EQ(machine.due(), at_first + 35s) << "renewing could prolong nothing";
-    EXPECT_EQ(machine.step(at_first + 35s), Step::lose);
+    EXPECT_EQ(machine.next_duty(at_first + 35s), Duty::lose);
 }
 
 TEST(HoldMachine, MaxHoldBelowTheTtlEndsTheLeaseToo) {
@@ -122,7 +122,7 @@ TEST(HoldMachine, MaxHoldBelowTheTtlEndsTheLeaseToo) {
 
 TEST(HoldMachine, ShorterIsDoneWithoutTheStoreAndStaysShorter) {
     HoldMachine machine = of(30s);
-    (void)machine.step(at_first + 10s);
+    (void)machine.next_duty(at_first + 10s);
     EXPECT_TRUE(machine.shorten(5s, at_first + 10s));
     EXPECT_EQ(machine.deadline(), at_first + 15s - 52ms);
     // The renewal that was under way for the longer ttl does not bring it back.
@@ -149,7 +149,7 @@ Reply renewed_for(std::chrono::milliseconds ttl) {
 
 TEST(HoldMachine, RenewalForLessMovesTheDeadlineBySoMuch) {
     HoldMachine machine = of(30s);
-    (void)machine.step(at_first + 10s);
+    (void)machine.next_duty(at_first + 10s);
     EXPECT_EQ(machine.replied(renewed_for(25s), at_first + 10s, 30s, at_first + 10s),
               Verdict::renewed);
     EXPECT_EQ(machine.deadline(), at_first + 35s - safety_margin(25s));
@@ -159,7 +159,7 @@ TEST(HoldMachine, RenewalForLessMovesTheDeadlineBySoMuch) {
 
 TEST(HoldMachine, RenewalForMoreIsWhatWasAsked) {
     HoldMachine machine = of(30s);
-    (void)machine.step(at_first + 10s);
+    (void)machine.next_duty(at_first + 10s);
     EXPECT_EQ(machine.replied(renewed_for(1h), at_first + 10s, 30s, at_first + 10s),
               Verdict::renewed);
     EXPECT_EQ(machine.deadline(), end_of_30s + 10s);
@@ -168,7 +168,7 @@ TEST(HoldMachine, RenewalForMoreIsWhatWasAsked) {
 TEST(HoldMachine, RenewalsForNextToNothingShortenNothingAndAreNoStorm) {
     HoldMachine machine = of(30s);
     int tries = 0;
-    for (auto now = machine.due(); machine.step(now) == Step::renew; now = machine.due()) {
+    for (auto now = machine.due(); machine.next_duty(now) == Duty::renew; now = machine.due()) {
         EXPECT_EQ(machine.replied(renewed_for(1ms), now, 30s, now), Verdict::renewed);
         EXPECT_EQ(machine.deadline(), end_of_30s);
         ASSERT_LT(++tries, 10);
@@ -194,7 +194,7 @@ TEST(HoldMachine, HandOffIsRenewedAtAThirdOfItsOwnTimeForTheWholeTtl) {
     HoldMachine machine = handed_over();
     EXPECT_EQ(machine.ttl(), 30s);
     EXPECT_EQ(machine.due(), at_first + 1s);
-    EXPECT_EQ(machine.step(at_first + 1s), Step::renew);
+    EXPECT_EQ(machine.next_duty(at_first + 1s), Duty::renew);
     EXPECT_EQ(machine.replied(renewed(), at_first + 1s, 30s, at_first + 1s), Verdict::renewed);
     EXPECT_EQ(machine.deadline(), end_of_30s + 1s);
     EXPECT_EQ(machine.due(), at_first + 11s);
@@ -204,7 +204,7 @@ TEST(HoldMachine, RenewalOfAHandOffHasTimeForSeveralTries) {
     HoldMachine machine = handed_over();
     auto now = machine.due();
     int tries = 0;
-    for (; machine.step(now) == Step::renew; now = machine.due()) {
+    for (; machine.next_duty(now) == Duty::renew; now = machine.due()) {
         EXPECT_EQ(machine.replied(failed(Errc::loading), now, 30s, now), Verdict::unknown);
         ++tries;
     }

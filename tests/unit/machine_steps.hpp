@@ -9,7 +9,7 @@
 namespace leaselock::detail {
 
 using namespace std::chrono_literals;
-using Step = AcquireMachine::Step;
+using Decision = AcquireMachine::Decision;
 
 inline constexpr Clock::time_point begin{1h};
 inline constexpr auto never = Clock::time_point::max();
@@ -25,15 +25,16 @@ inline Reply held(std::chrono::milliseconds remaining = 1min) {
 inline Reply failed(Errc error) { return {.outcome = Outcome::failed, .error = error}; }
 
 // Expectations of one step, so that a failure shows where it was.
-inline void expect_step(AcquireMachine::Action action, Step step) {
-    EXPECT_EQ(static_cast<int>(action.step), static_cast<int>(step));
+inline void expect_decision(AcquireMachine::Action action, Decision decision) {
+    EXPECT_EQ(static_cast<int>(action.decision), static_cast<int>(decision));
 }
-inline void expect_step(AcquireMachine::Action action, Step step, Clock::time_point until) {
-    expect_step(action, step);
+inline void expect_decision(AcquireMachine::Action action, Decision decision,
+                            Clock::time_point until) {
+    expect_decision(action, decision);
     EXPECT_EQ((action.until - begin).count(), (until - begin).count());
 }
 inline void expect_end(const AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
-    expect_step(action, Step::done);
+    expect_decision(action, Decision::done);
     EXPECT_FALSE(machine.grant().has_value());
     EXPECT_EQ(machine.error(), error);
 }

@@ -38,13 +38,13 @@
 #include <utility>
 
 #include <leaselock/testing/backend_fixture.hpp>
+#include <leaselock/testing/detail/conformance_admin.hpp>
 #include <leaselock/testing/detail/conformance_delay.hpp>
 #include <leaselock/testing/detail/conformance_faces.hpp>
 #include <leaselock/testing/detail/conformance_latch.hpp>
 #include <leaselock/testing/detail/conformance_lease.hpp>
 #include <leaselock/testing/detail/conformance_link.hpp>
 #include <leaselock/testing/detail/conformance_manager.hpp>
-#include <leaselock/testing/detail/conformance_overview.hpp>
 #include <leaselock/testing/detail/conformance_promises.hpp>
 #include <leaselock/testing/detail/conformance_queue.hpp>
 #include <leaselock/testing/detail/conformance_share.hpp>
@@ -123,7 +123,7 @@ inline bool register_suite(const char* name, const char* file, int line,
     suite.add(lease_cases);
     suite.add(delay_cases);
     suite.add(promise_cases);
-    suite.add(overview_cases);
+    suite.add(admin_cases);
     suite.add(face_cases);
     suite.add(queue_cases, queueing);
     suite.add(share_cases, sharing);

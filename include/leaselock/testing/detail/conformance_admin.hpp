@@ -22,7 +22,7 @@ inline std::string listed(LockManager& manager, std::string_view pattern) {
     return ec ? ec.message() : text;
 }
 
-inline constexpr Case<BackendFixture> overview_cases[] = {
+inline constexpr Case<BackendFixture> admin_cases[] = {
     {"ListTellsTheLocksThatMatch",
      [](BackendFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
