@@ -23,6 +23,10 @@ constexpr std::string_view node_of_a_cluster =
     "; it is a node of a Redis Cluster, whose URL begins with redis+cluster:// or "
     "rediss+cluster://";
 
+// Without it the node sends the command back to the one that has sent it here.
+constexpr std::string_view needs_asking =
+    "its slot moves here, and this user has no right to ASKING: give it +asking";
+
 constexpr std::string_view asking_command = "*1\r\n$6\r\nASKING\r\n";
 
 // So many callers that wait are enough for the writer to let others run once before it writes.
@@ -208,7 +212,10 @@ void CommandChannel::take_output(std::string& out) noexcept {
 // when memory is out is unknown.
 void CommandChannel::settle(wire::RespView answer) {
     if (wait_is_due_) return acknowledge(answer);
-    if (queue_[answered_].asking && !std::exchange(queue_[answered_].was_let_in, true)) return;
+    if (queue_[answered_].asking && !std::exchange(queue_[answered_].was_let_in, true)) {
+        queue_[answered_].is_shut_out = never_ran(answer);
+        return;
+    }
     const Pending pending = queue_[answered_];
     if (pending.operation == nullptr) {
         (void)is_settled();
@@ -238,7 +245,10 @@ void CommandChannel::settle(wire::RespView answer) {
     }
     if (operation.reply.outcome == Outcome::failed) {
         retire_ = retire_ || operation.reply.error == Errc::read_only;
-        if (!settings_.in_cluster && is_redirect(operation.reply.detail)) {
+        if (pending.is_shut_out && is_redirect(operation.reply.detail)) {
+            operation.reply.error = Errc::access_denied;
+            operation.reply.detail = needs_asking;
+        } else if (!settings_.in_cluster && is_redirect(operation.reply.detail)) {
             operation.reply.detail += node_of_a_cluster;
         }
         operation.reply.detail.insert(0, settings_.name + ": ");

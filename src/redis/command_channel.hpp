@@ -87,7 +87,8 @@ class CommandChannel final : private engine::Channel {
         bool was_denied = false;  // on the connection before
         Form form = Form::common;
         bool asking = false;
-        bool was_let_in = false;    // ASKING is answered
+        bool was_let_in = false;    // ASKING is answered,
+        bool is_shut_out = false;   // and our user has no right to it
         bool is_batched = false;    // it is completed when the WAIT after its batch is answered,
         bool wait_follows = false;  // and that comes next
     };

@@ -75,13 +75,14 @@ struct Question {
 };
 
 // EVAL is asked for by itself, since the self-check does not need it where somebody else has given
-// the server the scripts already, and the channel, since nothing fails without it. SUBSCRIBE comes
-// last: the connection can do nothing else after it.
-std::vector<Question> questions(std::string_view channel) {
+// the server the scripts already; ASKING, since it is needed only while a slot moves; and the
+// channel, since nothing fails without it. SUBSCRIBE comes last: the connection can do nothing else
+// after it.
+std::vector<Question> questions(std::string_view channel, bool in_cluster) {
     constexpr std::string_view telling =
         "give this user +subscribe, +publish, +pubsub|numsub and &leaselock:*; without, waiters "
         "find out by looking that a lock was handed over to them, which takes longer";
-    return {
+    std::vector<Question> all{
         {{"INFO"},
          Type::string,
          Severity::hint,
@@ -95,12 +96,21 @@ std::vector<Question> questions(std::string_view channel) {
         {{"PUBLISH", channel, ""}, Type::integer, Severity::hint, "publish", telling},
         {{"PUBSUB", "NUMSUB", channel}, Type::array, Severity::hint, "pubsub", telling},
         {{"SUBSCRIBE", channel}, Type::array, Severity::hint, "subscribe", telling}};
+    if (in_cluster) {
+        all.insert(all.begin(), {{"ASKING"},
+                                 Type::status,
+                                 Severity::problem,
+                                 "asking",
+                                 "give this user +asking: without, locks of a slot that moves are "
+                                 "refused"});
+    }
+    return all;
 }
 
 void ask(wire::Connection& connection, const ConnectionSettings& settings, Clock::time_point until,
          std::vector<Finding>& findings) {
     const std::string channel = new_channel();
-    const std::vector<Question> all = questions(channel);
+    const std::vector<Question> all = questions(channel, settings.in_cluster);
     std::string out;
     for (const Question& question : all) wire::append_command(out, question.words);
     (void)connection.send(out, until);  // if that fails, so does the first answer

@@ -2,6 +2,7 @@
 // to node and back; a fail-over loses none that the replica has, and no fence falls over it.
 // Method: a real cluster, whose slots are moved step by step and whose master is killed, under
 // load; the history checker.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <gtest/gtest.h>
@@ -128,6 +129,29 @@ TEST_F(ClusterFaultTest, WaiterGetsTheLockThatWasReleasedAfterItsSlotHadMoved) {
     EXPECT_EQ(held->release(), ReleaseResult::released);
     EXPECT_TRUE(poll_until([&] { return granted.load(); }, 30s));
     waiter.join();
+    move_back();
+}
+
+TEST_F(ClusterFaultTest, MissingRightToAskIsNamedWhereASlotMovesAndByTheCheck) {
+    cluster().on_all(
+        {"ACL", "SETUSER", "mute", "reset", "on", ">word", "~*", "&*", "+@all", "-asking"});
+    LockManager locks;
+    locks.register_backend("redis", make_redis_backend({.url = RedisCluster::of_tests().url(),
+                                                        .username = "mute",
+                                                        .password = "word",
+                                                        .command_timeout = 10s}));
+    locks.set_default_backend("redis");
+    const std::vector<Finding> findings = locks.check();
+    const auto is_asking = [](const Finding& each) { return each.subject == "asking"; };
+    EXPECT_EQ(std::count_if(findings.begin(), findings.end(), is_asking), 3) << "one a master";
+    cluster().begin_move(slot_, from_, to_);
+    std::error_code error;
+    const auto refused = locks.acquire(key("new"), {}, error);
+    EXPECT_FALSE(refused.has_value());
+    EXPECT_EQ(error, Errc::access_denied);
+    cluster().end_move(slot_, from_, to_);
+    const auto granted = locks.acquire(key("new"));
+    EXPECT_TRUE(granted.has_value());
     move_back();
 }
 

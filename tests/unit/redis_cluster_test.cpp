@@ -39,7 +39,7 @@ class LyingNode {
             }
             if (word == "ASKING") {
                 ++asked_;
-                return Answer::reply("+OK\r\n");
+                return Answer::reply(may_ask_ ? "+OK\r\n" : "-NOPERM no permissions\r\n");
             }
             if (word != "CLUSTER") {
                 ++calls_;
@@ -64,6 +64,7 @@ class LyingNode {
     void has_table(std::string table) { table_ = std::move(table); }
     // Of the number of the command, from 1 on.
     void answers(std::function<std::string(int)> answer) { answer_ = std::move(answer); }
+    void refuses_asking() { may_ask_ = false; }
     void is_another() { identity_ = std::string(40, 'f'); }
     [[nodiscard]] int calls() const { return calls_; }
     [[nodiscard]] int asked() const { return asked_; }
@@ -85,6 +86,7 @@ class LyingNode {
     std::atomic<int> calls_{0};
     std::atomic<int> asked_{0};
     std::atomic<int> tables_{0};
+    std::atomic<bool> may_ask_{true};
     ScriptedPeer peer_;
 };
 
@@ -163,6 +165,23 @@ TEST_F(RedisClusterTest, ScriptThatANodeDoesNotKnowIsSentWithAskingToo) {
     const auto backend = make();
     EXPECT_EQ(acquire(*backend).outcome, Outcome::granted);
     EXPECT_EQ(second.asked(), 2);
+}
+
+// Without ASKING the node sends the command back, in a circle.
+TEST_F(RedisClusterTest, MissingRightToAskIsNamed) {
+    first.answers([&](int) { return redirect("ASK", second); });
+    second.answers([&](int) { return redirect("MOVED", first); });
+    second.refuses_asking();
+    const auto backend = make();
+    expect_error(acquire(*backend), Errc::access_denied, "+asking");
+    EXPECT_EQ(first.calls() + second.calls(), 2);
+}
+
+TEST_F(RedisClusterTest, MissingRightToAskDoesNoHarmOnceTheSlotHasMoved) {
+    first.answers([&](int) { return redirect("ASK", second); });
+    second.refuses_asking();
+    const auto backend = make();
+    EXPECT_EQ(acquire(*backend).outcome, Outcome::granted);
 }
 
 TEST_F(RedisClusterTest, RedirectsInACircleEndInAnError) {
