@@ -27,7 +27,7 @@ _leaselock() {
     case $previous in
         --config | --metrics-file) mapfile -t COMPREPLY < <(compgen -f -- "$word") && return ;;
         --group) mapfile -t COMPREPLY < <(compgen -g -- "$word") && return ;;
-        --url) mapfile -t COMPREPLY < <(compgen -W 'redis:// rediss:// redis+unix:// redis+sentinel:// redis+cluster:// hazelcast:// file:/' -- "$word") && return ;;
+        --url) mapfile -t COMPREPLY < <(compgen -W 'redis:// rediss:// redis+unix:// redis+sentinel:// redis+cluster:// hazelcast:// hazelcasts:// file:/' -- "$word") && return ;;
         --prefix | --owner | --ttl | --wait | -w | --slots | --min-hold | --conflict-exit-code | -E | --grace | --token | --interval | --count | --time) return ;;
     esac
     local words

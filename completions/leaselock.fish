@@ -43,7 +43,7 @@ complete -c leaselock -n $none -a init -d 'Make a directory in which users share
 complete -c leaselock -n $none -l version -d 'The version'
 
 set -l ours 'not __leaselock_in_command'
-complete -c leaselock -n $ours -l url -x -a 'redis:// rediss:// redis+unix:// redis+sentinel:// redis+cluster:// hazelcast:// file:/' -d 'Where the locks are'
+complete -c leaselock -n $ours -l url -x -a 'redis:// rediss:// redis+unix:// redis+sentinel:// redis+cluster:// hazelcast:// hazelcasts:// file:/' -d 'Where the locks are'
 complete -c leaselock -n $ours -l prefix -x -d 'Put before every key'
 complete -c leaselock -n $ours -l owner -x -d 'Who we are, for those who look'
 complete -c leaselock -n $ours -l config -r -F -d 'A TOML file with options'

@@ -24,6 +24,7 @@
 // Thread-safety: a backend may be used from all threads at once.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,14 +37,16 @@
 #include <leaselock/detail/export.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
+#include <leaselock/tls.hpp>
 
 namespace leaselock {
 
 // What is said here goes before what the URL says, which goes before the default.
 struct HazelcastOptions {
-    // hazelcast://[user[:password]@]host[:port][,host[:port]...][/cluster[/group]], port 5701,
-    // cluster `dev` and group `default` if nothing is said, with
-    // ?connect_timeout=2s&command_timeout=5s&max_in_flight=1000. Percent-encoded where need be.
+    // hazelcast://[user[:password]@]host[:port][,host[:port]...][/cluster[/group]], the same with
+    // hazelcasts:// for TLS, port 5701, cluster `dev` and group `default` if nothing is said, with
+    // ?connect_timeout=2s&command_timeout=5s&max_in_flight=1000, the fields of TlsOptions
+    // (verify=on, verify=off) and member_addresses. Percent-encoded where need be.
     std::string url = "hazelcast://127.0.0.1:5701/dev/default";
     std::string username{};
     std::string password{};
@@ -57,6 +60,13 @@ struct HazelcastOptions {
     // How many commands may wait for their answers at once. What comes beyond is answered with
     // Errc::too_many_in_flight, and nothing of it is sent. 1 to 1'000'000; default 65'536.
     std::optional<int> max_in_flight{};
+    // For hazelcasts:// alone. It holds for all members, those that the URL names and those that
+    // the cluster tells of; none is ever spoken to without TLS.
+    TlsOptions tls{};
+    // Members that this host reaches by another address than the one that they announce, as behind
+    // a NAT or a proxy: announced -> real, host:port each. As a URL option
+    // member_addresses=10.0.0.1:5701=hz1:7001,10.0.0.2:5701=hz2:7001.
+    std::map<std::string, std::string> member_addresses{};
     // The clock of the managers that use the backend. Never null.
     std::shared_ptr<Clock> clock = boot_clock();
 };
@@ -78,7 +88,8 @@ namespace detail {
 #pragma clang diagnostic ignored "-Wglobal-constructors"
 #endif
 inline const bool knows_hazelcast =
-    register_scheme("hazelcast:", "hazelcast", hazelcast_backend_of);
+    register_scheme("hazelcast:", "hazelcast", hazelcast_backend_of) &&
+    register_scheme("hazelcasts:", "hazelcast", hazelcast_backend_of);
 #if defined(__clang__)
 #pragma clang diagnostic pop
 #endif

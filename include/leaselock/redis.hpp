@@ -31,26 +31,9 @@
 #include <leaselock/connect.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/lock_options.hpp>
+#include <leaselock/tls.hpp>
 
 namespace leaselock {
-
-// How rediss:// is to be trusted. Files are PEM, and are read when the backend is made. Needs a
-// build with OpenSSL (LEASELOCK_WITH_TLS). For rediss alone: a field that is set beside another
-// scheme is refused.
-struct TlsOptions {
-    // Whether the server's certificate must lead to a trusted authority, be valid now, and be for
-    // the host of the URL. Unset: yes. Without it anybody in between can read and change all.
-    std::optional<bool> verify{};
-    // The trusted authorities; a directory has them under their hashes (openssl rehash). Both
-    // empty: those of the system.
-    std::string ca_file{};
-    std::string ca_dir{};
-    // Our own certificate and its key, for a server that asks for one. Both or neither.
-    std::string cert_file{};
-    std::string key_file{};
-    // The name or address that the certificate must be for, if not the host of the URL.
-    std::string server_name{};
-};
 
 // Who we are to the server.
 struct RedisCredentials {

@@ -9,7 +9,7 @@ namespace leaselock::cli {
 
 std::shared_ptr<Backend> server_backend(const std::string& url,
                                         const std::vector<std::string>& /*words*/) {
-    if (!url.starts_with("hazelcast://")) return make_redis_backend({.url = url});
+    if (!url.starts_with("hazelcast")) return make_redis_backend({.url = url});
 #ifdef LEASELOCK_HAS_HAZELCAST
     return make_hazelcast_backend({.url = url});
 #else

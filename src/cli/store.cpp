@@ -45,7 +45,8 @@ bool is_known(std::string_view url) {
                                           "rediss+sentinel://",
                                           "redis+cluster://",
                                           "rediss+cluster://",
-                                          "hazelcast://"};
+                                          "hazelcast://",
+                                          "hazelcasts://"};
     return std::any_of(std::begin(known), std::end(known),
                        [&](std::string_view each) { return url.starts_with(each); });
 }

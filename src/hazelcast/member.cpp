@@ -43,6 +43,17 @@ std::string refusal(const Authenticated& answer, const Settings& settings) {
     return "the member's cluster does not let clients in";
 }
 
+// Of a connection that was closed at our authentication.
+std::error_code reason_of_end(MemberStream& stream, const wire::Endpoint& endpoint,
+                              Clock::time_point until, std::string& why) {
+    const bool may_speak_tls = endpoint.tls == nullptr && !stream.has_heard();
+    if (may_speak_tls) (void)stream.finds_tls(endpoint, until);
+    why = stream.tls_fault();
+    if (!why.empty()) return Errc::tls_failed;
+    why = "the connection was closed at our authentication: is it a Hazelcast of 4.0 or later?";
+    return Errc::connect_failed;
+}
+
 std::error_code judge(const Message& message, const Settings& settings, Greeted& greeted,
                       std::string& why) {
     if (is_error(message)) {
@@ -70,7 +81,8 @@ std::error_code judge(const Message& message, const Settings& settings, Greeted&
 std::error_code greet(MemberStream& stream, const MemberAddress& member, const Settings& settings,
                       const Clock& clock, Clock::time_point until, Greeted& greeted,
                       std::string& why) {
-    const wire::Endpoint endpoint{.host = member.host, .port = member.port, .unix_path = {}};
+    const wire::Endpoint endpoint{
+        .host = member.host, .port = member.port, .unix_path = {}, .tls = settings.tls};
     if (const std::error_code error = stream.open(endpoint, until, why)) return error;
     std::error_code error = Errc::connect_failed;
     if (stream.send(hello(settings), until).error) {
@@ -90,10 +102,8 @@ std::error_code greet(MemberStream& stream, const MemberAddress& member, const S
             why = "what answers there does not speak Hazelcast's protocol";
         } else if (left == Clock::duration::zero()) {
             why = "no answer to our authentication";
-        } else if (stream.read(left) == wire::Received::closed) {
-            why =
-                "the connection was closed at our authentication: is it a Hazelcast of 4.0 or "
-                "later?";
+        } else if (stream.has_ended() || stream.read(left) == wire::Received::closed) {
+            error = reason_of_end(stream, endpoint, until, why);
         }
     }
     if (!why.empty()) why = fmt::format("{}: {}", wire::describe(endpoint), why);

@@ -131,6 +131,9 @@ void MemberChannel::read() noexcept {
         if (result == Assembler::Result::malformed) {
             return drop(Errc::protocol_error, "what came cannot be read");
         }
+        if (stream_.has_ended()) {
+            return drop(Errc::connection_lost, "the member ended its TLS session");
+        }
         if (received == wire::Received::timed_out) return;
     }
 }
@@ -147,6 +150,14 @@ void MemberChannel::go_on() noexcept {
 std::vector<MemberAddress> MemberChannel::members() {
     const detail::MutexLock lock{mutex_};
     std::vector<MemberAddress> all = client_.members();
+    for (MemberAddress& member : all) {
+        for (const auto& [announced, real] : settings_.addresses) {
+            if (member == announced) {
+                member = real;
+                break;
+            }
+        }
+    }
     for (const MemberAddress& member : settings_.members) {
         if (std::find(all.begin(), all.end(), member) == all.end()) all.push_back(member);
     }

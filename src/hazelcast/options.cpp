@@ -11,6 +11,7 @@
 
 #include "base/percent.hpp"
 #include "wire/stream.hpp"
+#include "wire/tls_options.hpp"
 #include "wire/url.hpp"
 
 namespace leaselock::hazelcast {
@@ -19,7 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 using wire::cut;
 
-constexpr std::string_view scheme = "hazelcast://";
 constexpr std::uint16_t default_port = 5701;
 constexpr milliseconds longest_timeout = std::chrono::hours{1};
 constexpr int most_in_flight = 1'000'000;
@@ -73,6 +73,26 @@ MemberAddress member_of(std::string_view text) {
             port ? static_cast<std::uint16_t>(number("port", *port, 65'535)) : default_port};
 }
 
+void take_option(std::string_view name, const std::string& value, HazelcastOptions& options) {
+    if (wire::take_tls_option(std::string{name}, value, options.tls)) return;
+    if (name == "max_in_flight") {
+        const int most = number("option max_in_flight", value, most_in_flight);
+        if (!options.max_in_flight) options.max_in_flight = most;
+    } else if (name == "member_addresses") {
+        auto addresses = wire::parse_address_pairs(name, value);
+        if (options.member_addresses.empty()) options.member_addresses = std::move(addresses);
+    } else if (name == "connect_timeout" || name == "command_timeout") {
+        const auto time = wire::parse_duration(value);
+        if (!time) fail(fmt::format("option {} is wrong", name), "1ms to 1h, as in 250ms or 2s");
+        auto& field = name == "connect_timeout" ? options.connect_timeout : options.command_timeout;
+        if (!field) field = *time;
+    } else {
+        fail("option is not known",
+             "connect_timeout, command_timeout, max_in_flight, member_addresses, verify, ca_file, "
+             "ca_dir, cert_file, key_file and server_name");
+    }
+}
+
 void read_options(std::string_view text, HazelcastOptions& options) {
     std::vector<std::string_view> seen;
     for (std::optional<std::string_view> rest = text; rest;) {
@@ -84,18 +104,7 @@ void read_options(std::string_view text, HazelcastOptions& options) {
             fail("option is given twice", "each option once");
         }
         seen.push_back(name);
-        if (name == "max_in_flight") {
-            const int most = number("option max_in_flight", *value, most_in_flight);
-            if (!options.max_in_flight) options.max_in_flight = most;
-            continue;
-        }
-        if (name != "connect_timeout" && name != "command_timeout") {
-            fail("option is not known", "connect_timeout, command_timeout and max_in_flight");
-        }
-        const auto time = wire::parse_duration(*value);
-        if (!time) fail(fmt::format("option {} is wrong", name), "1ms to 1h, as in 250ms or 2s");
-        auto& field = name == "connect_timeout" ? options.connect_timeout : options.command_timeout;
-        if (!field) field = *time;
+        take_option(name, decode("option", *value), options);
     }
 }
 
@@ -133,7 +142,8 @@ void read_rest(std::string_view rest, HazelcastOptions& options, Settings& setti
 }
 
 std::string shown(const Settings& settings) {
-    std::string out{scheme};
+    std::string out{settings.tls == nullptr ? plain_scheme : secure_scheme};
+    out += "://";
     if (!settings.username.empty()) out += "***@";
     for (const MemberAddress& member : settings.members) {
         if (&member != &settings.members.front()) out += ',';
@@ -150,6 +160,16 @@ milliseconds checked(std::string_view name, const std::optional<Duration>& given
                                                       value.count(), longest_timeout.count()));
 }
 
+MemberAddress address_of(const std::string& text) {
+    try {
+        return member_of(text);
+    } catch (const LockError&) {
+        throw LockError(Errc::invalid_option,
+                        "member_addresses has what is no address; allowed: host, host:port, "
+                        "[IPv6]:port");
+    }
+}
+
 void append_private(std::string& out, char byte) {
     const unsigned low = static_cast<unsigned char>(byte);
     out += '\xEF';  // U+F700 and the byte, as UTF-8
@@ -164,10 +184,21 @@ Settings settings_of(const HazelcastOptions& given) {
         throw LockError(Errc::invalid_option, "clock = null, allowed is any Clock");
     }
     const std::string_view url = given.url;
-    if (!url.starts_with(scheme)) fail("has another scheme", "hazelcast://...");
+    const std::string_view scheme = url.substr(0, url.find("://"));
+    if (scheme == url || (scheme != plain_scheme && scheme != secure_scheme)) {
+        fail("has another scheme", "hazelcast://... or hazelcasts://...");
+    }
     HazelcastOptions options = given;
     Settings settings;
-    read_rest(url.substr(scheme.size()), options, settings);
+    read_rest(url.substr(scheme.size() + 3), options, settings);
+    for (const auto& [announced, real] : options.member_addresses) {
+        settings.addresses.emplace_back(address_of(announced), address_of(real));
+    }
+    if (scheme == secure_scheme) {
+        settings.tls = wire::tls_context_of(options.tls, plain_scheme);
+    } else {
+        wire::refuse_tls_options(options.tls, secure_scheme);
+    }
     const int in_flight = options.max_in_flight.value_or(default_in_flight);
     if (in_flight < 1 || in_flight > most_in_flight) {
         throw LockError(Errc::invalid_option, fmt::format("max_in_flight = {}, allowed are 1 to {}",

@@ -5,18 +5,27 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <leaselock/hazelcast.hpp>
 
 #include "hazelcast/message.hpp"
+#include "wire/tls.hpp"
 
 namespace leaselock::hazelcast {
 
+inline constexpr std::string_view plain_scheme = "hazelcast";
+inline constexpr std::string_view secure_scheme = "hazelcasts";  // by TLS
+
 struct Settings {
     std::vector<MemberAddress> members;  // those that the URL names
+    // The address that a member announces, and the one by which we reach it.
+    std::vector<std::pair<MemberAddress, MemberAddress>> addresses{};
+    std::shared_ptr<const wire::TlsContext> tls{};  // null: plain
     std::string cluster;
     std::string group;
     std::string username;

@@ -106,16 +106,4 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
     return Errc::connect_failed;
 }
 
-bool speaks_tls(wire::Connection& connection, const wire::Endpoint& endpoint,
-                Clock::time_point until) {
-    constexpr std::string_view hello{"\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9};
-    std::string unused;
-    wire::RespValue reply;
-    if (connection.open(endpoint, until, unused) || connection.send(hello, until).error) {
-        return false;
-    }
-    return connection.receive(reply, until) == wire::Received::malformed &&
-           !connection.tls_fault().empty();
-}
-
 }  // namespace leaselock::redis

@@ -24,10 +24,4 @@ struct Credentials {
                                      Clock::time_point until, std::int64_t& server_time,
                                      std::string& why);
 
-// Whether the server there answers in TLS, where it hung up on a plain login without a word: it is
-// connected to again and sent a hello that is too short, which TLS answers with an alert. Blocks
-// until the deadline at most; the connection is of no use afterwards.
-[[nodiscard]] bool speaks_tls(wire::Connection& connection, const wire::Endpoint& endpoint,
-                              Clock::time_point until);
-
 }  // namespace leaselock::redis

@@ -1,12 +1,12 @@
 #include "redis/options.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <fmt/core.h>
 #include <map>
 
 #include "redis/sentinels.hpp"
+#include "wire/tls_options.hpp"
 #include "wire/url.hpp"
 
 namespace leaselock::redis {
@@ -96,102 +96,17 @@ NodeAddress parsed_address(const std::string& text) {
                     "node_addresses has what is no address; allowed: host, host:port, [IPv6]:port");
 }
 
-// "announced:port=real:port,..."
-std::map<std::string, std::string> parsed_addresses(std::string_view text) {
-    std::map<std::string, std::string> addresses;
-    std::optional<std::string_view> rest = text;
-    while (rest) {
-        std::string_view announced = *rest;
-        rest = wire::cut(announced, ',');
-        const auto real = wire::cut(announced, '=');
-        if (!real || announced.empty() ||
-            !addresses.emplace(std::string(announced), std::string(*real)).second) {
-            throw LockError(Errc::invalid_url,
-                            "URL option node_addresses is wrong, allowed is "
-                            "announced:port=real:port, each announced one once, with ',' between");
-        }
-    }
-    return addresses;
-}
-
 // The URL speaks where the field is silent.
 template <class Field, class Value>
 void fill(std::optional<Field>& field, Value value) {
     if (!field) field = value;
 }
 
-struct TlsText {
-    std::string_view name;
-    std::string TlsOptions::*field;
-};
-constexpr std::array tls_texts{
-    TlsText{"ca_file", &TlsOptions::ca_file}, TlsText{"ca_dir", &TlsOptions::ca_dir},
-    TlsText{"cert_file", &TlsOptions::cert_file}, TlsText{"key_file", &TlsOptions::key_file},
-    TlsText{"server_name", &TlsOptions::server_name}};
-
-// Fills in what the options do not say already. False: TLS has no option of that name.
-bool take_tls_option(const std::pair<std::string, std::string>& option, TlsOptions& tls) {
-    const std::string& name = option.first;
-    const std::string& value = option.second;
-    if (name == "verify") {
-        if (value != "on" && value != "off") {
-            throw LockError(Errc::invalid_url,
-                            "URL option verify is wrong, allowed are on and off");
-        }
-        if (!tls.verify) tls.verify = value == "on";
-        return true;
-    }
-    const auto known = std::find_if(tls_texts.begin(), tls_texts.end(),
-                                    [&](const TlsText& text) { return text.name == name; });
-    if (known == tls_texts.end()) return false;
-    if (value.empty()) {
-        throw LockError(Errc::invalid_url,
-                        fmt::format("URL option {} is empty, allowed is 1 byte or more", name));
-    }
-    if ((tls.*known->field).empty()) tls.*known->field = value;
-    return true;
-}
-
-// OpenSSL reads a text as far as the first NUL.
-void check_tls_texts(const TlsOptions& tls) {
-    for (const auto& [name, field] : tls_texts) {
-        if ((tls.*field).find('\0') == std::string::npos) continue;
-        throw LockError(Errc::invalid_option,
-                        fmt::format("{} has a NUL byte, allowed is any other", name));
-    }
-    constexpr std::size_t longest = 255;
-    if (tls.server_name.size() <= longest) return;
-    throw LockError(Errc::invalid_option,
-                    fmt::format("server_name has {} bytes, allowed are 1 to {}",
-                                tls.server_name.size(), longest));
-}
-
 // Null without TLS.
 std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const TlsOptions& tls) {
-    if (!url.tls) {
-        for (const auto& [name, field] : tls_texts) {
-            if ((tls.*field).empty() && (name != "ca_file" || !tls.verify)) continue;
-            throw LockError(Errc::invalid_option,
-                            fmt::format("{} is set, allowed with rediss only",
-                                        (tls.*field).empty() ? "verify" : name));
-        }
-        return nullptr;
-    }
-    check_tls_texts(tls);
-    if (tls.cert_file.empty() != tls.key_file.empty()) {
-        throw LockError(Errc::invalid_option,
-                        fmt::format("cert_file = '{}' and key_file = '{}', allowed are both or "
-                                    "neither",
-                                    tls.cert_file, tls.key_file));
-    }
-    return std::make_shared<wire::TlsContext>(wire::TlsSettings{
-        .verify = tls.verify.value_or(true),
-        .ca_file = tls.ca_file,
-        .ca_dir = tls.ca_dir,
-        .cert_file = tls.cert_file,
-        .key_file = tls.key_file,
-        .server_name = tls.server_name,
-    });
+    if (url.tls) return wire::tls_context_of(tls, "redis");
+    wire::refuse_tls_options(tls, "rediss");
+    return nullptr;
 }
 
 // False: there is no option of that name for this URL.
@@ -210,7 +125,7 @@ bool take_sentinel_option(const wire::Url& url, const std::pair<std::string, std
 RedisOptions merged(const wire::Url& url, RedisOptions options) {
     for (const auto& option : url.options) {
         const auto& [name, value] = option;
-        if (take_tls_option(option, options.tls)) continue;
+        if (wire::take_tls_option(name, value, options.tls)) continue;
         if (take_sentinel_option(url, option, options)) continue;
         if (name == "connect_timeout") {
             fill(options.connect_timeout, parsed_time(name, value, "1ms to 1h, as in 250ms or 2s"));
@@ -219,7 +134,8 @@ RedisOptions merged(const wire::Url& url, RedisOptions options) {
         } else if (name == "spin") {
             fill(options.spin, parsed_time(name, value, "0us to 1ms, as in 20us"));
         } else if (name == "node_addresses" && url.cluster) {
-            if (options.node_addresses.empty()) options.node_addresses = parsed_addresses(value);
+            if (options.node_addresses.empty())
+                options.node_addresses = wire::parse_address_pairs(name, value);
         } else if (name == "max_in_flight") {
             fill(options.max_in_flight, parsed_number(name, value, 1, most_in_flight));
         } else if (name == "wait_replicas") {

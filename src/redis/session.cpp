@@ -37,7 +37,7 @@ std::error_code open_session(wire::Connection& connection, const ConnectionSetti
     }
     const bool no_word = where.tls == nullptr && !connection.has_heard();
     if (error != Errc::connect_failed || !no_word) return error;
-    if (!speaks_tls(connection, where, until)) return error;
+    if (!connection.finds_tls(where, until)) return error;
     why = connection.tls_fault();
     return Errc::tls_failed;
 }

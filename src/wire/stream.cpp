@@ -13,7 +13,8 @@
 
 namespace leaselock::wire {
 
-Stream::Stream(std::shared_ptr<const Clock> clock) noexcept : clock_(std::move(clock)) {}
+Stream::Stream(std::shared_ptr<const Clock> clock, std::string_view tls_scheme) noexcept
+    : clock_(std::move(clock)), tls_scheme_(tls_scheme) {}
 
 Stream::~Stream() { close(); }
 
@@ -132,7 +133,9 @@ bool Stream::has_news() noexcept {
 }
 
 std::string Stream::tls_fault() const {
-    if (got_tls_) return "the server speaks TLS; it is reached by rediss://";
+    if (got_tls_) {
+        return "the server speaks TLS; it is reached by " + std::string(tls_scheme_) + "://";
+    }
     return tls_ == nullptr ? std::string{} : tls_->fault();
 }
 

@@ -76,6 +76,9 @@ class Stream {
     [[nodiscard]] bool has_ended() const noexcept { return has_ended_; }
     // Whether anything came since a plain open().
     [[nodiscard]] bool has_heard() const noexcept { return got_any_; }
+    // For a server that has closed a plain connection without a word: connects again, and asks
+    // whether it speaks TLS, by the head of a hello that is too short. Then tls_fault() says so.
+    [[nodiscard]] bool finds_tls(const Endpoint& endpoint, Clock::time_point until);
     // Why read() answered Received::closed, if TLS is the reason; else empty.
     [[nodiscard]] std::string tls_fault() const;
 
@@ -90,7 +93,8 @@ class Stream {
     void close() noexcept;
 
   protected:
-    explicit Stream(std::shared_ptr<const Clock> clock) noexcept;
+    // `tls_scheme` is that of URLs by which a server with TLS is reached, for messages.
+    Stream(std::shared_ptr<const Clock> clock, std::string_view tls_scheme) noexcept;
 
     // To whom what comes over a new connection goes. It stays until the next one is opened.
     [[nodiscard]] virtual Sink& begin() = 0;
@@ -115,6 +119,7 @@ class Stream {
     [[nodiscard]] bool limit_blocking(Clock::duration left) noexcept;
 
     const std::shared_ptr<const Clock> clock_;
+    const std::string_view tls_scheme_;
     std::mutex mutex_;  // interrupt() against those that change fd_; the others read it without
     int fd_ = -1;
     bool is_interrupted_ = false;

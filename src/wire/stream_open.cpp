@@ -120,6 +120,15 @@ std::error_code Stream::open(const Endpoint& endpoint, Clock::time_point until, 
     return worst;
 }
 
+bool Stream::finds_tls(const Endpoint& endpoint, Clock::time_point until) {
+    constexpr std::string_view hello{"\x16\x03\x01\x00\x04\x01\x00\x00\x00", 9};
+    std::string unused;
+    if (open(endpoint, until, unused) || send(hello, until).error) return false;
+    while (!got_any_ && read(time_left(*clock_, until)) == Received::reply) {
+    }
+    return got_tls_;
+}
+
 bool Stream::try_open(const Address& address, Clock::time_point until, std::string& why) {
     const int family = address.storage.ss_family;
     const int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -149,6 +158,7 @@ std::error_code Stream::shake_hands(const Endpoint& endpoint, Clock::time_point 
     Clock::time_point probe = until - time_left(*clock_, until) / 4;
     tls_ = std::make_unique<Tls>(endpoint.tls, endpoint.host);
     std::string_view came;
+    bool has_heard = false;
     for (;;) {
         const Tls::Handshake step = tls_->handshake(came, why);
         const bool was_sent = !send_raw(tls_->take_output(), until).error;
@@ -164,9 +174,13 @@ std::error_code Stream::shake_hands(const Endpoint& endpoint, Clock::time_point 
             (void)send_raw(std::string(too_long_a_line, '\n'), until);
         } else if (received != Received::reply) {
             const bool late = received == Received::timed_out;
-            why = late ? "no answer to the TLS handshake" : "the TLS handshake was cut off";
+            why = late ? "no answer to the TLS handshake"
+                  : has_heard
+                      ? "the TLS handshake was cut off"
+                      : "the connection was closed at our hello: does the server speak TLS?";
             return Errc::connect_failed;
         }
+        has_heard = has_heard || !came.empty();
     }
 }
 

@@ -107,7 +107,10 @@ std::string certificate_fault(SSL* raw, const std::string& host) {
     }
 }
 
-constexpr const char* no_tls = "the server does not speak TLS; a plain one is reached by redis://";
+std::string no_tls(const TlsSettings& settings) {
+    return "the server does not speak TLS; a plain one is reached by " +
+           std::string(settings.plain_scheme) + "://";
+}
 
 // Of the types of records, a handshake has two.
 bool begins_record(char byte) noexcept {
@@ -116,11 +119,11 @@ bool begins_record(char byte) noexcept {
     return byte == alert || byte == handshake;
 }
 
-std::string handshake_fault(unsigned long error) {
+std::string handshake_fault(unsigned long error, const TlsSettings& settings) {
     switch (ERR_GET_REASON(error)) {
         case SSL_R_WRONG_VERSION_NUMBER:
         case SSL_R_HTTP_REQUEST:
-        case SSL_R_PACKET_LENGTH_TOO_LONG: return no_tls;
+        case SSL_R_PACKET_LENGTH_TOO_LONG: return no_tls(settings);
         case SSL_R_UNSUPPORTED_PROTOCOL:
         case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
             return "the server does not speak TLS 1.2 or later";
@@ -189,7 +192,7 @@ Tls::Handshake Tls::handshake(std::string_view came, std::string& why) {
     ERR_clear_error();
     if (!came.empty()) {
         if (!std::exchange(has_begun_, true) && !begins_record(came.front())) {
-            why = no_tls;
+            why = no_tls(context_->settings());
             return Handshake::failed;
         }
         BIO_write(in_, came.data(), length(came));
@@ -206,7 +209,7 @@ Tls::Handshake Tls::handshake(std::string_view came, std::string& why) {
     const unsigned long error = take_error();
     why = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED
               ? certificate_fault(raw_.get(), name_)
-              : handshake_fault(error);
+              : handshake_fault(error, context_->settings());
     return Handshake::failed;
 }
 
@@ -265,7 +268,7 @@ std::string Tls::take_output() {
 
 std::string Tls::fault() {
     const std::lock_guard lock{mutex_};
-    return fault_ == 0 ? std::string{} : handshake_fault(fault_);
+    return fault_ == 0 ? std::string{} : handshake_fault(fault_, context_->settings());
 }
 
 }  // namespace leaselock::wire

@@ -28,7 +28,8 @@ struct TlsSettings {
     std::string ca_dir{};
     std::string cert_file{};  // the client's certificate, with those that signed it; PEM
     std::string key_file{};
-    std::string server_name{};  // to be verified instead of the endpoint's host
+    std::string server_name{};                // to be verified instead of the endpoint's host
+    std::string_view plain_scheme = "redis";  // by which a server without TLS is reached
 };
 
 // What all connections of a backend share.

@@ -1,4 +1,6 @@
 // Stands in for tls.cpp in a build without OpenSSL. No context can be made, so no session either.
+#include <utility>
+
 #include <leaselock/error.hpp>
 
 #include "wire/tls.hpp"
@@ -8,10 +10,12 @@ namespace leaselock::wire {
 void TlsContext::Free::operator()(ssl_ctx_st* /*raw*/) const noexcept {}
 void Tls::Free::operator()(ssl_st* /*raw*/) const noexcept {}
 
-TlsContext::TlsContext(TlsSettings /*settings*/) {
+TlsContext::TlsContext(TlsSettings settings) : settings_{std::move(settings)} {
     throw LockError(Errc::invalid_url,
-                    "URL scheme 'rediss' needs TLS, which is not built in; build leaselock with "
-                    "-DLEASELOCK_WITH_TLS=ON; allowed: redis://... or redis+unix://...");
+                    "URL scheme '" + std::string(settings_.plain_scheme) +
+                        "s' needs TLS, which is not built in; build leaselock with "
+                        "-DLEASELOCK_WITH_TLS=ON; allowed: " +
+                        std::string(settings_.plain_scheme) + "://...");
 }
 
 Tls::Tls(std::shared_ptr<const TlsContext> context, const std::string& /*host*/)

@@ -284,6 +284,25 @@ std::string masked(const Url& url) {
     return out + '/' + encode(url.master, "-._") + '/' + database;
 }
 
+std::map<std::string, std::string> parse_address_pairs(std::string_view option,
+                                                       std::string_view text) {
+    std::map<std::string, std::string> addresses;
+    std::optional<std::string_view> rest = text;
+    while (rest) {
+        std::string_view announced = *rest;
+        rest = cut(announced, ',');
+        const auto real = cut(announced, '=');
+        if (!real || announced.empty() ||
+            !addresses.emplace(std::string(announced), std::string(*real)).second) {
+            throw LockError(Errc::invalid_url,
+                            fmt::format("URL option {} is wrong, allowed is announced:port="
+                                        "real:port, each announced one once, with ',' between",
+                                        option));
+        }
+    }
+    return addresses;
+}
+
 std::optional<std::chrono::microseconds> parse_duration(std::string_view text) {
     using std::chrono::microseconds;
     constexpr std::array<std::pair<std::string_view, microseconds>, 5> units{

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +53,11 @@ struct Url {
 
 // What follows the first `separator`, which is cut off `text`; nothing if there is none.
 [[nodiscard]] std::optional<std::string_view> cut(std::string_view& text, char separator) noexcept;
+
+// "announced:port=real:port,...", each announced one once. Throws LockError: invalid_url, which
+// names the option; what is in a pair is not looked at.
+[[nodiscard]] std::map<std::string, std::string> parse_address_pairs(std::string_view option,
+                                                                     std::string_view text);
 
 // "250ms", "2s", "1m", "2h": digits and a unit, nothing else. Empty if it is not that, or too
 // large.

@@ -1,6 +1,7 @@
 #include "support/tls_peer.hpp"
 
 #include <array>
+#include <openssl/err.h>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,7 +47,10 @@ void TlsEnd::take_in(std::string_view came) {
 
 bool TlsEnd::handshake(std::string_view came) {
     take_in(came);
-    return SSL_do_handshake(raw_.get()) == 1;
+    const int result = SSL_do_handshake(raw_.get());
+    has_failed_ = result != 1 && SSL_get_error(raw_.get(), result) != SSL_ERROR_WANT_READ;
+    ERR_clear_error();
+    return result == 1;
 }
 
 void TlsEnd::answer_hello(std::string_view came, std::string_view plain) {
@@ -107,7 +111,7 @@ void TlsPeer::Talk::handshake() {
         const std::string came = receive();
         const bool is_done = end_.handshake(came);
         send_output();
-        if (is_done || came.empty()) return;
+        if (is_done || came.empty() || end_.has_failed()) return;
     }
 }
 

@@ -24,6 +24,8 @@ class TlsEnd {
 
     // Takes in what the client sent and goes on with the handshake. True: it is done.
     bool handshake(std::string_view came);
+    // What came last is no handshake that it could go on with.
+    [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
     // Answers the client's hello, and adds `plain` before the client's part of the handshake came,
     // as TLS 1.3 allows.
     void answer_hello(std::string_view came, std::string_view plain);
@@ -48,6 +50,7 @@ class TlsEnd {
     std::unique_ptr<SSL, Free> raw_;
     BIO* in_ = nullptr;   // of raw_
     BIO* out_ = nullptr;  // of raw_
+    bool has_failed_ = false;
 };
 
 class TlsPeer {
@@ -57,6 +60,7 @@ class TlsPeer {
       public:
         Talk(int fd, const std::string& certificate) : fd_{fd}, end_{certificate} {}
         [[nodiscard]] TlsEnd& end() noexcept { return end_; }
+        [[nodiscard]] int fd() const noexcept { return fd_; }
         // Waits until the client has sent something; empty: it has closed.
         std::string receive() const;
         void send(std::string_view bytes) const;

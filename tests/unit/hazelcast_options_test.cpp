@@ -39,6 +39,18 @@ TEST(HazelcastOptions, UrlNamesMembersClusterAndGroup) {
     }
 }
 
+TEST(HazelcastOptions, MemberHasTheAddressByWhichItIsReached) {
+    const Settings all =
+        settings("hazelcast://h?member_addresses=10.0.0.1%3A5701=hz1:7001,[::1]:5702=hz2");
+    using Pairs = std::vector<std::pair<MemberAddress, MemberAddress>>;
+    EXPECT_EQ(all.addresses,
+              (Pairs{{{"10.0.0.1", 5701}, {"hz1", 7001}}, {{"::1", 5702}, {"hz2", 5701}}}));
+    EXPECT_EQ(all.tls, nullptr);
+    const Settings fields = settings_of(
+        {.url = "hazelcast://h?member_addresses=a=b", .member_addresses = {{"c", "d"}}});
+    EXPECT_EQ(fields.addresses, (Pairs{{{"c", 5701}, {"d", 5701}}})) << "the field goes before";
+}
+
 TEST(HazelcastOptions, FieldsGoBeforeTheUrl) {
     const Settings both = settings_of({.url = "hazelcast://a:b@h/c?command_timeout=1s",
                                        .username = "other",
@@ -70,6 +82,12 @@ TEST(HazelcastOptions, WrongUrlIsRefusedWithoutItsSecrets) {
                             "hazelcast://h?connect_timeout",
                             "hazelcast://h?connect_timeout=secret",
                             "hazelcast://h?max_in_flight=0",
+                            "hazelcast://h?member_addresses=secret",
+                            "hazelcast://h?member_addresses=a:1=b:1,a:1=c:1",
+                            "hazelcasts://h?verify=secret",
+                            "hazelcasts://h?ca_file=",
+                            "hazelcasts:/h",
+                            "hazelcastss://h",
                             "hazelcast://h?connect_timeout=1s&connect_timeout=1s"}) {
         try {
             (void)settings(url);
@@ -91,7 +109,11 @@ TEST(HazelcastOptions, ValuesOutOfRangeAreRefused) {
     EXPECT_TRUE(refused({.command_timeout = 2h}));
     EXPECT_TRUE(refused({.max_in_flight = 0}));
     EXPECT_TRUE(refused({.max_in_flight = 1'000'001}));
+    EXPECT_TRUE(refused({.member_addresses = {{"a:1", "b:1:2"}}}));
     EXPECT_TRUE(refused({.clock = nullptr}));
+    // What is said of TLS is never left aside.
+    EXPECT_TRUE(refused({.tls = {.verify = true}}));
+    EXPECT_TRUE(refused({.url = "hazelcast://h?ca_file=ca.pem"}));
     std::error_code ec;
     EXPECT_EQ(connect("hazelcast://h:0", {}, ec), std::nullopt);
     EXPECT_EQ(ec, Errc::invalid_url);
