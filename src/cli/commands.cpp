@@ -95,13 +95,14 @@ CLI::Option* add_wait(const Command& command) {
 
 // How a lock is acquired.
 void add_acquisition(const Command& command) {
-    auto& [app, options] = command;
+    CLI::App& app = command.app;
+    Options& options = command.options;
     RunOptions& run = options.run;
     add_duration(app, "--ttl", "How long the lock outlives a holder that died (default: 30s)",
                  [&run](milliseconds d) { run.ttl = d; });
     CLI::Option* const wait = add_wait(command);
     app.add_flag_callback(
-           "-n,--nonblock", [&options = command.options] { options.wait = milliseconds{0}; },
+           "-n,--nonblock", [&options] { options.wait = milliseconds{0}; },
            "Do not wait for a held lock")
         ->excludes(wait);
     CLI::Option* const shared = app.add_flag_callback(

@@ -105,9 +105,10 @@ std::vector<TopRow> TopModel::rows(const TopOrder& order) const {
                              seen.info.owner.find(order.filter) != std::string::npos;
         if (is_there(seen) && matches) result.push_back(row(key, seen));
     }
-    // They come by their keys, and stay so where they are equal.
-    std::stable_sort(result.begin(), result.end(), [&order](const TopRow& a, const TopRow& b) {
-        return order.reversed ? goes_before(order.column, b, a) : goes_before(order.column, a, b);
+    std::sort(result.begin(), result.end(), [&order](const TopRow& a, const TopRow& b) {
+        if (goes_before(order.column, a, b)) return !order.reversed;
+        if (goes_before(order.column, b, a)) return order.reversed;
+        return a.key < b.key;
     });
     return result;
 }

@@ -90,10 +90,8 @@ std::vector<NodeAddress> Cluster::candidates() {
         if (std::find(nodes.begin(), nodes.end(), seed) == nodes.end()) nodes.push_back(seed);
     }
     if (suspect_) {
-        const auto is_trusted = [last = *suspect_](const NodeAddress& each) {
-            return each != last;
-        };
-        std::stable_partition(nodes.begin(), nodes.end(), is_trusted);
+        const auto at = std::find(nodes.begin(), nodes.end(), *suspect_);
+        if (at != nodes.end()) std::rotate(at, at + 1, nodes.end());
     }
     return nodes;
 }

@@ -86,9 +86,10 @@ Sentinels::Poll Sentinels::ask_most(Clock::time_point until) {
         }
     }
     const detail::MutexLock lock{mutex_};
-    std::stable_partition(order_.begin(), order_.end(), [&](std::size_t each) {
-        return std::find(failed.begin(), failed.end(), each) == failed.end();
-    });
+    for (const std::size_t each : failed) {
+        const auto at = std::find(order_.begin(), order_.end(), each);
+        std::rotate(at, at + 1, order_.end());
+    }
     return poll;
 }
 
