@@ -94,6 +94,10 @@
 
 namespace leaselock {
 
+namespace detail {
+class InstantStore;
+}
+
 enum class Verb : std::uint8_t { acquire, renew, release, inspect };
 
 // Before the token of a holder that has released, while the key is kept for its min_hold.
@@ -270,13 +274,15 @@ class Operation {
 
 class LEASELOCK_EXPORT Backend {
   public:
-    Backend() = default;
+    Backend() noexcept : Backend{nullptr} {}
     Backend(const Backend&) = delete;
     Backend& operator=(const Backend&) = delete;
     virtual ~Backend() = default;
 
     // Whether it was made before this process was copied: see leaselock/copies.hpp.
     [[nodiscard]] bool is_copied() const noexcept { return origin_.is_copied(); }
+    // Of a store of the library's own that is in the memory of this process; else null.
+    [[nodiscard]] detail::InstantStore* instant() const noexcept { return instant_; }
 
     // What the store promises beyond what every backend must guarantee, as it is configured: plain
     // values, the same at each call. Does not block, and asks nobody. Without it that is nothing.
@@ -340,6 +346,8 @@ class LEASELOCK_EXPORT Backend {
     }
 
   protected:
+    explicit Backend(detail::InstantStore* instant) noexcept : instant_{instant} {}
+
     // Whether it was made by another process than this one, and nothing of it may be touched.
     [[nodiscard]] bool is_in_child() const noexcept { return origin_.is_in_child(); }
     // What a copy does: nothing, and it says so.
@@ -354,6 +362,7 @@ class LEASELOCK_EXPORT Backend {
 
   private:
     const detail::Origin origin_{};
+    detail::InstantStore* const instant_;
 };
 
 }  // namespace leaselock

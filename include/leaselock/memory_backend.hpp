@@ -25,6 +25,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/instant_store.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/detail/origin.hpp>
@@ -34,9 +35,11 @@
 
 namespace leaselock {
 
-class LEASELOCK_EXPORT MemoryBackend final : public Backend {
+class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::InstantStore {
   public:
     using Backend::submit;
+
+    MemoryBackend() noexcept : Backend{static_cast<detail::InstantStore*>(this)} {}
 
     // No server is there to fail, and nothing to be notified of: the end of the process is that of
     // the store.
@@ -117,6 +120,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         Map entries LEASELOCK_GUARDED_BY(mutex);
         std::uint64_t last_fence LEASELOCK_GUARDED_BY(mutex) = 0;
         std::size_t sweep_at LEASELOCK_GUARDED_BY(mutex) = 64;
+        std::uint32_t sweeps LEASELOCK_GUARDED_BY(mutex) = 0;
     };
     static constexpr std::size_t shard_count = 64;
 
@@ -125,7 +129,39 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
         return {key, detail::text_hash(key, reinterpret_cast<std::uintptr_t>(this))};
     }
     // The top bits choose the shard: the map in it uses the others.
-    Shard& shard_of(const Key& key) noexcept { return (*shards_)[(key.hash >> 48U) % shard_count]; }
+    static std::size_t index_of(const Key& key) noexcept { return (key.hash >> 48U) % shard_count; }
+    Shard& shard_of(const Key& key) noexcept { return (*shards_)[index_of(key)]; }
+
+    // Of a manager, which uses no copy of a backend.
+    std::uint64_t grant(const Wanted& wanted, Where& where) noexcept override {
+        const Key key = hashed(wanted.key);
+        Shard& shard = shard_of(key);
+        const detail::MutexLock lock{shard.mutex};
+        try {
+            const auto found = shard.entries.find(key);
+            Entry& entry =
+                found != shard.entries.end() ? found->second : add(shard, key, wanted.now);
+            if (!entry.is_plain() || entry.expires > wanted.now) return 0;
+            entry.hold(wanted.token, Claim{}, detail::saturating_add(wanted.now, wanted.ttl), {});
+            where = {&entry, static_cast<std::uint32_t>(index_of(key)), shard.sweeps};
+            detail::Fences fences = fences_of(shard, wanted.now);
+            shard.last_fence = entry.fencing_token = fences.next();
+            return entry.fencing_token;
+        } catch (const std::bad_alloc&) {
+            return 0;
+        }
+    }
+    bool free(const Where& where, std::string_view token, Clock::time_point now) noexcept override {
+        Shard& shard = (*shards_)[where.shard];
+        const detail::MutexLock lock{shard.mutex};
+        if (shard.sweeps != where.sweeps) return false;  // the entry may be gone
+        Entry& entry = *where.entry;
+        if (!entry.is_plain() || entry.kept || entry.expires <= now || entry.token != token) {
+            return false;
+        }
+        entry.expires = Clock::time_point::min();
+        return true;
+    }
 
     void run(Operation& operation) {
         const Request& request = operation.request;
@@ -146,11 +182,16 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.
     static void answer(Shard& shard, Entry& entry, Operation& operation,
                        detail::PlaceQueue::Winners& winners) LEASELOCK_REQUIRES(shard.mutex) {
-        const auto now = operation.request.submitted.time_since_epoch();
-        const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-        detail::Fences fences{shard.last_fence, static_cast<std::uint64_t>(us)};
+        detail::Fences fences = fences_of(shard, operation.request.submitted);
         detail::LockVerbs{entry, operation.request, operation.reply, fences}.run(winners);
         shard.last_fence = fences.last;
+    }
+
+    static detail::Fences fences_of(const Shard& shard, Clock::time_point now)
+        LEASELOCK_REQUIRES(shard.mutex) {
+        const auto us =
+            std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+        return {shard.last_fence, static_cast<std::uint64_t>(us)};
     }
 
     static Entry& add(Shard& shard, const Key& key, Clock::time_point now)
@@ -160,6 +201,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend {
     }
 
     static void sweep(Shard& shard, Clock::time_point now) LEASELOCK_REQUIRES(shard.mutex) {
+        ++shard.sweeps;
         std::erase_if(shard.entries, [now](const auto& item) { return item.second.is_over(now); });
         shard.sweep_at = std::max<std::size_t>(64, 2 * shard.entries.size());
     }

@@ -47,6 +47,15 @@ void end_latch_call(LeasePtr lease, const AcquireMachine& machine) noexcept {
 
 }  // namespace
 
+void begin_hold(Lease& lease, const Grant& grant, std::chrono::milliseconds ttl,
+                const LockOptions& options, Span span, bool handed_over) {
+    Runtime& runtime = lease.runtime();
+    const auto waited = span.end - span.begin;
+    lease.granted(grant, ttl, options);
+    runtime.lease_task().table().add(lease, waited, handed_over);
+    tell(runtime.notifier(), &Observer::on_acquired, lease, {}, span.end, waited);
+}
+
 bool conclude(LeasePtr& lease, const AcquireMachine& machine, const LockOptions& options, Span span,
               Failure& failure) {
     Runtime& runtime = lease->runtime();
@@ -60,9 +69,8 @@ bool conclude(LeasePtr& lease, const AcquireMachine& machine, const LockOptions&
         return true;
     }
     if (machine.grant()) {
-        lease->granted(*machine.grant(), machine.plan().ttl, options);
-        runtime.lease_task().table().add(*lease, waited, machine.was_handed_over());
-        tell(runtime.notifier(), &Observer::on_acquired, *lease, {}, span.end, waited);
+        begin_hold(*lease, *machine.grant(), machine.plan().ttl, options, span,
+                   machine.was_handed_over());
         return true;
     }
     failure.error = reason(machine, lease->claim());

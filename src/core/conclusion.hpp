@@ -18,6 +18,11 @@ struct Span {
     Clock::time_point end;
 };
 
+// The lease is held from now on, by that grant; renewals ask for `ttl`. May throw bad_alloc: then
+// it is not, and its token owes a release.
+void begin_hold(Lease& lease, const Grant& grant, std::chrono::milliseconds ttl,
+                const LockOptions& options, Span span, bool handed_over = false);
+
 // Whether it was granted, and if not, why. A lock's lease is held then; else it is empty: a latch
 // that was counted, or is open, gives none. May throw bad_alloc, and has changed nothing then.
 [[nodiscard]] bool conclude(LeasePtr& lease, const AcquireMachine& machine,

@@ -91,6 +91,7 @@ bool Core::acquire(const std::shared_ptr<Core>& self, std::string_view key, Clai
 bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_token& stop,
                    Failure& failure) {
     const Clock::time_point begin = clock().now();
+    if (acquire_at_once(lease, options, begin)) return true;
     const AcquireMachine::Plan how = plan(options_, options, lease->seed(), begin);
     std::optional<ThreadWaiter> waiter;
     if (how.wait) waiter.emplace(lease->backend(), lease->full_key(), lease->token());
@@ -104,6 +105,22 @@ bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_
     } catch (...) {
         acquisition.end();
         if (lease != nullptr) settle_debt(std::move(lease), acquisition.machine());
+        throw;
+    }
+}
+
+// Those of this manager that wait are not passed by one that may wait, too.
+bool Core::acquire_at_once(LeasePtr& lease, const LockOptions& options, Clock::time_point now) {
+    if (options.min_hold.value().count() > 0) return false;
+    if (runtime_.local_queue().busy() && patience(options)) return false;
+    const std::chrono::milliseconds ttl = ttl_of(options_, options).value();
+    const std::uint64_t fencing_token = lease->grant_at_once(now, ttl);
+    if (fencing_token == 0) return false;
+    try {
+        begin_hold(*lease, {fencing_token, ttl, now, now, true}, ttl, options, {now, now});
+        return true;
+    } catch (...) {
+        runtime_.lease_task().post(std::move(lease));
         throw;
     }
 }

@@ -72,6 +72,9 @@ class Core {
     [[nodiscard]] bool ready(Failure& failure);
     [[nodiscard]] bool acquire(LeasePtr& lease, const LockOptions& options,
                                const std::stop_token& stop, Failure& failure);
+    // Without an Operation, where the store can do that. False: nothing was done.
+    [[nodiscard]] bool acquire_at_once(LeasePtr& lease, const LockOptions& options,
+                                       Clock::time_point now);
     Clock::time_point drive(Acquisition& acquisition, const Lease& lease,
                             std::optional<ThreadWaiter>& waiter, const std::stop_token& stop,
                             Clock::time_point now);

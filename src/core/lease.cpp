@@ -46,6 +46,16 @@ std::uint32_t Lease::seed() const noexcept {
     return seed;
 }
 
+std::uint64_t Lease::grant_at_once(Clock::time_point now, milliseconds ttl) noexcept {
+    InstantStore* const store = backend_->instant();
+    if (store == nullptr || !claim_.is_exclusive()) return 0;
+    return store->grant({full_key(), token(), now, ttl}, where_);
+}
+
+bool Lease::free_at_once(Clock::time_point now) noexcept {
+    return where_.entry != nullptr && backend_->instant()->free(where_, token(), now);
+}
+
 void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& options) noexcept {
     fencing_token_ = grant.fencing_token;
     unqueued_ = grant.unqueued;

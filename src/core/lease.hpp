@@ -21,6 +21,7 @@
 
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/instant_store.hpp>
 #include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/error.hpp>
@@ -102,6 +103,13 @@ class Lease {
     void lose(Clock::time_point now, Errc reason) noexcept;
     // Of a lease that is held no more: why, and since when.
     [[nodiscard]] LockLost loss() const;
+
+    // An acquire that the store does at once, of an exclusive claim without min_hold: its fencing
+    // token. 0: nothing was done.
+    [[nodiscard]] std::uint64_t grant_at_once(Clock::time_point now,
+                                              std::chrono::milliseconds ttl) noexcept;
+    // The release of such a one, the same way. False: nothing was done.
+    [[nodiscard]] bool free_at_once(Clock::time_point now) noexcept;
 
     // It is held from now on; `ttl` is what renewals ask for.
     void granted(const Grant& grant, std::chrono::milliseconds ttl,
@@ -200,6 +208,7 @@ class Lease {
     const Clock* clock_;
     Backend* backend_;
     const Origin origin_;
+    InstantStore::Where where_{};
     Claim claim_;
     std::atomic<bool> is_reader_{false};
     std::uint64_t fencing_token_ = 0;

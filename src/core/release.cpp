@@ -26,11 +26,27 @@ bool end_hold(Lease& lease, Clock::time_point now) noexcept {
     return true;
 }
 
+// The release was sent, or is done.
+void tell_those_who_wait(Lease& lease) noexcept {
+    LocalQueue& queue = lease.runtime().local_queue();
+    if (queue.busy()) queue.released(lease.backend(), lease.full_key());
+}
+
+bool free_at_once(Lease& lease, Clock::time_point now) noexcept {
+    if (!lease.free_at_once(now)) return false;
+    tell_those_who_wait(lease);
+    return true;
+}
+
 }  // namespace
 
 bool Release::begin(Clock::time_point now) noexcept {
     const Origin& origin = lease_.origin();
     if (origin.is_in_child() || !end_hold(lease_, now) || origin.is_copied()) return false;
+    if (free_at_once(lease_, now)) {
+        result_ = ReleaseResult::released;
+        return false;
+    }
     operation_.emplace(lease_.release_request(now));
     return true;
 }
@@ -74,12 +90,10 @@ void Release::judge(const Reply& reply) noexcept {
 }
 
 void Release::finish(bool settled) noexcept {
-    Runtime& runtime = lease_.runtime();
-    LocalQueue& queue = runtime.local_queue();
-    if (queue.busy()) queue.released(lease_.backend(), lease_.full_key());
+    tell_those_who_wait(lease_);
     if (settled) return;
     lease_.add_owner();
-    runtime.lease_task().take_over(LeasePtr{&lease_}, error_);
+    lease_.runtime().lease_task().take_over(LeasePtr{&lease_}, error_);
 }
 
 ReleaseResult release(Lease& lease, Errc& error) noexcept {
@@ -93,7 +107,7 @@ void let_go(LeasePtr lease) noexcept {
     if (lease->origin().is_in_child() || lease->is_released()) return;
     Runtime& runtime = lease->runtime();
     const Clock::time_point now = runtime.clock().now();
-    if (!end_hold(*lease, now) || lease->origin().is_copied()) return;
+    if (!end_hold(*lease, now) || lease->origin().is_copied() || free_at_once(*lease, now)) return;
     if (!runtime.local_queue().busy()) {
         runtime.lease_task().post(std::move(lease));
         return;
@@ -101,7 +115,7 @@ void let_go(LeasePtr lease) noexcept {
     lease->add_owner();
     const LeasePtr held = LeasePtr{lease.get()};
     runtime.lease_task().post(std::move(lease));
-    runtime.local_queue().released(held->backend(), held->full_key());
+    tell_those_who_wait(*held);
 }
 
 }  // namespace leaselock::detail

@@ -29,6 +29,9 @@ struct LockEntry {
     std::unique_ptr<PlaceQueue> queue{};     // null: nobody waits
     std::unique_ptr<ShareHolders> shares{};  // null: none is taken
 
+    // Whether there is a holder at most: nobody waits, and no share is taken.
+    [[nodiscard]] bool is_plain() const noexcept { return queue == nullptr && shares == nullptr; }
+
     // The leases of shares that have ended; the key is free when none is left. A latch ends as a
     // whole.
     void expire_shares(Clock::time_point now) noexcept {
