@@ -56,7 +56,7 @@ std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_
 
 namespace {
 
-// Memory in production is the first mistake of those who come from decorators.
+// Memory in production is the first mistake of users that come from decorators.
 std::vector<Finding> checked(detail::Core& core, std::string_view backend, CheckDepth depth) {
     const bool is_process_local = core.is_process_local();
     std::vector<Finding> findings = detail::check(core, backend, depth);

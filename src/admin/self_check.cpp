@@ -28,8 +28,8 @@ struct CheckStep {
 };
 constexpr Claim part = Claim::permits(1, 2);
 constexpr Claim whole = Claim::permits(2, 2);
-// Longer at the renewal, since one that prolongs nothing may need fewer rights. The holder lets go
-// while somebody waits, who may get the lock by that or not; and once more, since to release what
+// Longer at the renewal, since one that prolongs nothing may need fewer rights. The holder releases
+// while a waiter waits, which may get the lock by that or not; and once more, since to release what
 // is not ours may need other rights.
 constexpr std::array steps{
     CheckStep{Verb::acquire, "acquire", Who::holder, 10s, Outcome::granted},

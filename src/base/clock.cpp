@@ -17,8 +17,8 @@ class BootClock final : public Clock {
         return time_point{std::chrono::seconds{ts.tv_sec} + std::chrono::nanoseconds{ts.tv_nsec}};
     }
 
-    // A Waker counts on the steady clock, which stands still in suspend, so the time is asked again
-    // after each nap. Naps of a second, so that who sleeps through a suspend is not late by more
+    // A Waker counts on the steady clock, which stops in suspend, so the time is asked again
+    // after each nap. Naps of a second, so that a sleep through a suspend is not late by more
     // than that.
     void sleep_until(time_point until, Waker& waker) override {
         const duration nap = until == time_point::max() ? duration::max() : std::chrono::seconds{1};

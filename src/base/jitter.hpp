@@ -1,4 +1,4 @@
-// Random pauses, so that many who wait do not march in step.
+// Random pauses, so that many waiters do not poll in step.
 //
 // Thread-safety: one thread at a time.
 #pragma once

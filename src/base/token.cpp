@@ -44,7 +44,7 @@ bool draw(unsigned char* out, std::size_t bytes) noexcept {
 
 class Generator {
   public:
-    // The next token's bytes, to be wiped by who takes them.
+    // The next token's bytes, to be wiped by the code that takes them.
     unsigned char* next() noexcept {
         const std::uint64_t mark = process_mark();
         if (seeded_in_ != mark) {

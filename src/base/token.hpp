@@ -10,7 +10,7 @@ inline constexpr std::size_t token_digits = 32;
 // Writes 32 hexadecimal digits, 128 random bits, at `out`. Each thread has a generator of its own:
 // ChaCha8 with a key from getrandom(2), into which the kernel mixes new randomness for every block.
 // So nothing that was given can be computed later, and two copies of a process, as two restored
-// images of a machine, part with their next blocks, though nobody has told them that they are
+// images of a machine, part with their next blocks, though nothing has shown them that they are
 // copies. Where that is known, in a child and after invalidate_copies(), the key is drawn again,
 // and no token is given twice. Does not block once the kernel's pool is ready. Aborts if the kernel
 // refuses: a lock with a guessable token is none.

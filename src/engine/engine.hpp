@@ -112,7 +112,7 @@ class LEASELOCK_EXPORT Engine {
     void step_next(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     void forget_time(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
     void set_timer(Clock::time_point due) noexcept LEASELOCK_REQUIRES(mutex_);
-    // Whether its thread sleeps and has to be woken by the caller, who does that unlocked.
+    // Whether its thread sleeps and has to be woken by the caller, which does that unlocked.
     [[nodiscard]] bool must_wake() noexcept LEASELOCK_REQUIRES(mutex_);
     void wake() noexcept;
 

@@ -10,7 +10,7 @@ Reactor::Continuation continuation(const AsyncNext& next) noexcept {
     return {next.run, next.context, next.what};
 }
 
-// The task may be gone before this returns, and with it the last but one who knows the reactor.
+// The task may be gone before this returns, and with it the last but one that knows the reactor.
 template <class Task>
 void abandon(Task* task) noexcept {
     if (task == nullptr) return;

@@ -23,7 +23,7 @@ AcquireTask::~AcquireTask() {
     if (lease_ != nullptr) let_go(std::move(lease_));
 }
 
-// The task may be done, and gone, before add() returns, and with it the last but one who knows the
+// The task may be done, and gone, before add() returns, and with it the last but one that knows the
 // reactor.
 bool AcquireTask::start(Failure& failure) {
     if (!core_->runtime().of_this_process(failure)) return false;

@@ -23,7 +23,7 @@
 namespace leaselock::file {
 namespace {
 
-// Of those who may write to the directory, and of nobody else.
+// Of users that may write to the directory, and of no others.
 mode_t mode_of_files(mode_t directory) noexcept {
     const bool group = (directory & S_IWGRP) != 0;
     const bool others = (directory & S_IWOTH) != 0;
@@ -41,7 +41,7 @@ const char* kind_of(mode_t mode) noexcept {
     }
 }
 
-// Files that have their rights and not their name yet. Whoever is killed then leaves one.
+// Files that have their rights and not their name yet. A process that is killed then leaves one.
 constexpr auto same_user = static_cast<uid_t>(-1);
 constexpr auto same_group = static_cast<gid_t>(-1);
 constexpr std::string_view draft_mark = ".new-";
@@ -119,7 +119,7 @@ bool Directory::look_at_name(const std::string& name, struct statx& found) const
     raise("cannot look at", path_of(name));
 }
 
-// Where nobody else may enter, one who is ourselves may have made it under a umask that takes even
+// Where no other user may enter, our own may have made it under a umask that takes even
 // our rights away.
 bool Directory::mend_own(const std::string& name) const noexcept {
     struct stat found {};

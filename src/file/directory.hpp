@@ -27,8 +27,8 @@ class Directory {
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
-    // The rights of files in it: whoever may not write there has none, since a lock of the kernel's
-    // on a file that is only read holds up those who write.
+    // The rights of files in it: a user that may not write there has none, since a lock of the
+    // kernel's on a file that is only read holds up those that write.
     [[nodiscard]] mode_t file_mode() const noexcept { return file_mode_; }
     [[nodiscard]] bool is_removed() const noexcept;
 
@@ -45,8 +45,8 @@ class Directory {
     [[nodiscard]] Descriptor open_or_make_file(const std::string& name,
                                                std::string_view content = {}) const;
 
-    // A new FIFO has the rights of a file from now on. Not before it had its name: nobody opens it
-    // who was not given that. False: errno says why.
+    // A new FIFO has the rights of a file from now on. Not before it had its name: it is opened
+    // only by those that were given that. False: errno says why.
     [[nodiscard]] bool make_fifo(const std::string& name) const noexcept;
 
     // The names in it that are those of locks, of files that we may read. Throws FileError.

@@ -1,4 +1,4 @@
-// What a failed system call means for who wants a lock.
+// What a failed system call means for a call that wants a lock.
 #pragma once
 
 #include <cerrno>
@@ -45,7 +45,7 @@ class FileError : public std::runtime_error {
                     fmt::format("{} '{}': {}", what, name, std::generic_category().message(error)));
 }
 
-// Of the file that the one who reads it has opened.
+// Of the file that the reader has opened.
 [[noreturn]] inline void raise(std::string_view what) {
     const int error = errno;
     throw FileError(errc_of(error),

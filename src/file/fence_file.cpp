@@ -23,7 +23,7 @@ using std::chrono::microseconds;
 constexpr const char* fence_name = ".fence";
 constexpr std::uint64_t largest_token =
     (std::uint64_t{1} << 53U) - 1;  // that JSON and Lua know exactly
-// How far the wall clock may be ahead before the base is raised, and how far behind what was given
+// How far the wall clock may be ahead before the base is raised, and how far below what was given
 // before that is not believed.
 constexpr std::uint64_t slack = 1'000'000;
 constexpr std::uint64_t farthest = std::uint64_t{24} * 3600 * 1'000'000;
@@ -55,7 +55,7 @@ void nap() {
     clock->sleep_until(clock->now() + microseconds{50}, nobody);
 }
 
-// One process changes the base at a time. One that is stopped there holds up only those for whom
+// One process changes the base at a time. One that is stopped there holds up only those for which
 // the base is too low, which it is at the first use since a boot.
 class Turn {
   public:

@@ -93,7 +93,7 @@ void FileBackend::submit(std::span<Operation* const> operations) noexcept {
     for (Operation* const operation : operations) {
         const bool goes_on = operation->submitter == Submitter::goes_on;
         if (!goes_on && run(*operation)) continue;
-        // How long a process may stand still inside the file is a matter of real time.
+        // How long a process may be paused inside the file is a matter of real time.
         operation->since = real_->now();
         if (operation->submitter == Submitter::helps) continue;
         if (!background_->add(*operation)) fail(*operation, Errc::no_thread, "no thread for it");
@@ -196,7 +196,7 @@ void FileBackend::fill_spares() noexcept {
     }
 }
 
-// Whoever wants to hold or to wait is refused instead.
+// A request that would hold or wait is refused instead.
 bool FileBackend::run_with_spares(Operation& operation) {
     const Verb verb = operation.request.verb;
     try {

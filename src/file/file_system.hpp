@@ -1,5 +1,5 @@
-// Whether a file is on this machine alone, so that the kernel's locks on it are those of all who
-// use it.
+// Whether a file is on this machine alone, so that the kernel's locks on it are those of all
+// processes that use it.
 //
 // Thread-safety: functions without state.
 #pragma once

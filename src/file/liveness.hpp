@@ -18,7 +18,7 @@ namespace leaselock::file {
 // with it, as PR_SET_PDEATHSIG does, which needs a moment.
 inline constexpr std::chrono::milliseconds last_breath{100};
 
-// Calls visit(token, tie) for those who hold, and whose end would end it: not for what is kept, nor
+// Calls visit(token, tie) for each holder whose end would end its hold: not for what is kept, nor
 // for what has counted a latch down.
 template <class Visit>
 void for_each_holder(const detail::LockEntry& entry, const Visit& visit) {

@@ -72,7 +72,7 @@ void LockFile::swap(LockFile& other) noexcept {
     std::swap(limit_, other.limit_);
 }
 
-// Whom a lock on a file without a name holds up opens another one.
+// A process that is held up by a lock on a file without a name opens another one.
 void LockFile::close() noexcept {
     if (is_inside_ && !is_removed_) (void)leave();
     fd_.close();
@@ -92,8 +92,8 @@ bool LockFile::leave() noexcept {
     return ::fcntl(fd_.get(), F_OFD_SETLK, &inside) == 0;
 }
 
-// Whoever unlinks it is inside, so a look from inside tells what stays so. A file that was open all
-// the time may have lost its name to another, if somebody has moved it.
+// It is unlinked from inside alone, so what is seen from inside stays so. A file that was open all
+// the time may have lost its name to another, if it was moved.
 void LockFile::look() {
     struct statx found {};
     if (!id_) {
@@ -125,7 +125,7 @@ LockFile::State LockFile::load() {
     const auto got = static_cast<std::size_t>(size);
     Header header;
     std::memcpy(&header, page.data(), std::min(got, sizeof header));
-    // Left by who was killed before the first header.
+    // Left by a process that was killed before the first header.
     if (is_empty(header)) return {};
     check(header, got);
     current_ = {header.offset, header.size};

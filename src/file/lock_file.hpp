@@ -1,8 +1,9 @@
 // The file of one lock, opened once. Two processes, or two objects of this class, are in it one
-// after the other: who is inside has its byte 0 locked.
+// after the other: the one that is inside has its byte 0 locked.
 //
 // The content is a header and, somewhere after it, the state. A new state is written where the
-// former is not, and the header then in one piece: so who is killed in between leaves the former.
+// former is not, and the header then in one piece: so one that is killed in between leaves the
+// former.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -65,7 +66,7 @@ class LockFile {
 
     // Whether the state was written by a process that sees another boot id.
     [[nodiscard]] bool is_of_another_boot() const;
-    // Whether anybody but who is inside has a lock of the kernel's on it. Throws FileError.
+    // Whether a process that is not inside has a lock of the kernel's on it. Throws FileError.
     [[nodiscard]] bool has_other_locks() const;
     // Of what is written for the request that is inside.
     [[nodiscard]] SizeLimit& limit() noexcept { return limit_; }

@@ -26,7 +26,7 @@ Member::Member(std::shared_ptr<const Directory> directory) : directory_{std::mov
     }
 }
 
-// Nobody knows the name yet; but who sweeps may find it without its lock, and remove it.
+// No other process knows the name yet; but a sweep may find it without its lock, and remove it.
 bool Member::try_to_be_born() {
     id_ = random_id();
     const std::string name = fifo_of(id_);
@@ -46,7 +46,7 @@ Member::~Member() {
     if (!is_removed()) ::unlinkat(directory_->fd(), fifo_of(id_).c_str(), 0);
 }
 
-// For reading, too, since a FIFO without a reader ends who writes.
+// For reading, too, since to write into a FIFO without a reader ends the process.
 void send(const Directory& directory, MemberId to, std::string_view text) noexcept {
     try {
         const Descriptor fifo = open_fifo(directory.fd(), fifo_of(to), O_RDWR);

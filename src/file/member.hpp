@@ -1,7 +1,7 @@
 // A process that has locks in a directory, or waits for some: in truth a backend object. It has a
 // hidden FIFO of a random name there, on which it has a lock of the kernel's as long as it lives.
 // Others see by that lock whether it lives, are notified of its end by a hang-up of the FIFO, and
-// write into the FIFO what it has to know. Whoever finds the lock free may remove the FIFO.
+// write into the FIFO what it has to know. A process that finds the lock free may remove the FIFO.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -55,9 +55,9 @@ class Census {
     Census(const Directory& directory, MemberId self) noexcept
         : directory_{directory}, self_{self} {}
 
-    // Whoever cannot be looked at is taken for alive, and check() says why.
+    // One that cannot be examined is taken for alive, and check() says why.
     [[nodiscard]] bool lives(MemberId member) noexcept;
-    // Throws FileError if anybody could not be looked at.
+    // Throws FileError if one could not be examined.
     void check() const;
 
     // One that lives, and hangs up when it does not any more. Not open: it is `self`, or not known.

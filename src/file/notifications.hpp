@@ -1,4 +1,4 @@
-// Notifies those who wait for locks of files: of a hand-off, by what others write to our member,
+// Notifies the waiters for locks of files: of a hand-off, by what others write to our member,
 // and of the end of a process that stands before them, by the hang-up of that process' member. So
 // what happens to other waiters, or at other keys, wakes nobody.
 //
@@ -35,7 +35,7 @@ class Notifications {
     ~Notifications();
 
     // From now on the listener is notified of what is written to `self`, and of a hang-up of those
-    // who stand before it. False: it cannot be, and has to poll. Starts the thread.
+    // that stand before it. False: it cannot be, and has to poll. Starts the thread.
     [[nodiscard]] bool add(Listener& listener, const std::shared_ptr<const Member>& self,
                            std::vector<Descriptor> before) noexcept;
     // Waits for a call that is under way.

@@ -1,5 +1,5 @@
-// What ended processes have left in a directory, so that it does not grow: whoever comes in new
-// looks at some of it, and who lists locks, or checks, at all.
+// What ended processes have left in a directory, so that it does not grow: a new member
+// looks at some of it, and a list or a check at all.
 //
 // Thread-safety: functions without state.
 #pragma once

@@ -17,7 +17,7 @@ namespace {
 
 using detail::Tie;
 
-// A new holder that is still there prolongs its lease; one that stands still has it no longer.
+// A new holder that is still there prolongs its lease; one that is paused has it no longer.
 constexpr std::chrono::milliseconds longest_hand_off{3000};
 // More holders than these are polled for: each takes a descriptor of the one that waits first.
 constexpr std::size_t most_watched = 16;
@@ -90,7 +90,7 @@ void Visit::work() {
     store();
 }
 
-// Only those are asked for who stand in the way.
+// Only those are asked for that stand in the way.
 void Visit::look_for_the_dead() {
     const bool asks = request().verb == Verb::inspect ||
                       (request().verb == Verb::acquire && !entry().has_room(request().claim));
@@ -120,7 +120,7 @@ void Visit::run_verb() {
         may_grant ? home_.directory->fences(floor, file_.limit()) : detail::Fences{.last = floor};
     detail::PlaceQueue::Winners winners;
     detail::LockVerbs{entry(), request(), operation_.reply, fences, std::move(terms)}.run(winners);
-    // Before anybody can see it: who is killed here leaves a gap, and no token twice.
+    // Before others can see it: a process killed here leaves a gap, and no token twice.
     census_.check();
     if (fences.last != floor) home_.directory->publish(fences.last, file_.limit());
 }
@@ -132,7 +132,7 @@ void Visit::tell_who_comes_after_us() {
     if (next != nullptr) write_to(next->member, next->token, {});
 }
 
-// Whoever waits behind somebody is notified when that one's process ends; the first, when a
+// Each waiter is notified when the process of the one before it ends; the first, when a
 // holder's does.
 void Visit::wait_for_those_before_us() {
     detail::PlaceQueue& queue = *entry().queue;

@@ -1,6 +1,6 @@
-// One request inside a lock's file: the state is read, the dead are taken out of the way, the
-// request does what LockVerbs say, the new state is written; and then those are notified whom it
-// concerns.
+// One request inside a lock's file: the state is read, stale entries are removed, the
+// request does what LockVerbs say, the new state is written; and then the waiters that it concerns
+// are notified.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -21,7 +21,7 @@
 
 namespace leaselock::file {
 
-// Where requests find their files, and who asks. No member: it takes and keeps nothing.
+// Where requests find their files, and which member asks. No member: it takes and keeps nothing.
 struct Home {
     std::shared_ptr<LockDirectory> directory{};
     std::shared_ptr<const Member> self{};

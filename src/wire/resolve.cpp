@@ -31,7 +31,7 @@ int ask(const std::string& host, std::uint16_t port, int flags, std::vector<Addr
     return 0;
 }
 
-// Shared by the one who waits and the thread that asks, so that either may end first.
+// Shared by the thread that waits and the one that asks, so that either may end first.
 struct Lookup {
     std::mutex mutex;
     std::condition_variable changed;

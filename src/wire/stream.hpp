@@ -96,7 +96,7 @@ class Stream {
     // `tls_scheme` is that of URLs by which a server with TLS is reached, for messages.
     Stream(std::shared_ptr<const Clock> clock, std::string_view tls_scheme) noexcept;
 
-    // To whom what comes over a new connection goes. It stays until the next one is opened.
+    // Which sink gets what comes over a new connection. It stays until the next one is opened.
     [[nodiscard]] virtual Sink& begin() = 0;
     // Whether something came, unasked, or the connection ended. Never blocks.
     [[nodiscard]] bool has_news() noexcept;
@@ -125,13 +125,14 @@ class Stream {
     bool is_interrupted_ = false;
     std::chrono::milliseconds receive_limit_{0};       // the socket's SO_RCVTIMEO
     Sink* sink_ = nullptr;                             // of the connection that is open
-    std::array<char, std::size_t{16} * 1024> buffer_;  // of who reads
+    std::array<char, std::size_t{16} * 1024> buffer_;  // of the thread that reads
     bool got_tls_ = false;  // the first byte of a plain connection began a record of TLS
     bool got_any_ = false;
 
     std::unique_ptr<Tls> tls_;  // there while open, with TLS
     bool has_ended_ = false;    // TLS says that nothing comes any more
-    // Of who sends: the encrypted front of what is to be sent, and how much that is in plain.
+    // Of the thread that sends: the encrypted front of what is to be sent, and how much that is in
+    // plain.
     std::string sealed_;
     std::size_t sealed_sent_ = 0;
     std::size_t sealed_plain_ = 0;

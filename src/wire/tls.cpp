@@ -19,7 +19,7 @@ namespace leaselock::wire {
 namespace {
 
 // OpenSSL cleans up at the end of the process, before static objects of the program that were made
-// earlier release their locks. If nobody has used it so far it is told not to; else all that is
+// earlier release their locks. If it is unused so far it is set not to; else all that is
 // left of TLS fails from then on, and its memory is not given back.
 std::atomic<bool> has_ended{false};
 
@@ -82,7 +82,7 @@ bool is_address(const std::string& host) noexcept {
            ::inet_pton(AF_INET6, host.c_str(), unused.data()) == 1;
 }
 
-// The certificate must be for that name or address. Only a name is told to the server (SNI).
+// The certificate must be for that name or address. Only a name is sent to the server (SNI).
 bool expect_host(SSL* raw, const std::string& host) {
     if (is_address(host)) {
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(raw), host.c_str()) == 1;

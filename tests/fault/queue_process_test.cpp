@@ -28,7 +28,7 @@ TEST_F(QueueProcesses, Row57WaiterThatWasKilledAtTheHeadIsPassedByTheRelease) {
     expect_all_is_well();
 }
 
-TEST_F(QueueProcesses, Row57WaiterThatWasKilledKeepsTheHeadNoLongerThanHisPlaceLives) {
+TEST_F(QueueProcesses, Row57WaiterThatWasKilledKeepsTheHeadNoLongerThanItsEntryLives) {
     hold();
     ChildProcess& head = start_waiters("a");
     start_waiters("b");
@@ -41,7 +41,7 @@ TEST_F(QueueProcesses, Row57WaiterThatWasKilledKeepsTheHeadNoLongerThanHisPlaceL
 }
 
 // Stopped first, so that the grant goes to him for certain.
-TEST_F(QueueProcesses, Row57WaiterThatWasKilledBehindHisGrantHasTheShortGrantAlone) {
+TEST_F(QueueProcesses, Row57WaiterThatWasKilledAfterItsGrantHasTheShortGrantAlone) {
     hold();
     ChildProcess& head = start_waiters("a");
     start_waiters("b");

@@ -110,7 +110,7 @@ TEST(AcquireQueueMachine, OthersWhoAreNotToldLookAtTheRetryDelay) {
     EXPECT_LE(longest, 125ms);
 }
 
-TEST(AcquireQueueMachine, NobodyLetsHisPlaceDie) {
+TEST(AcquireQueueMachine, NoQueueEntryExpiresWhileItsWaiterWaits) {
     for (const bool first : {true, false}) {
         for (const bool told : {true, false}) {
             const auto action = waiting(queued(first, told), with_delay(1h)).woke(begin);

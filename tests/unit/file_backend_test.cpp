@@ -52,7 +52,7 @@ class FileBackends : public FileWorld {
 };
 
 // A backend that goes has its files closed, as the kernel does for a process.
-TEST_F(FileBackends, EndOfAHolderEndsHisLease) {
+TEST_F(FileBackends, EndOfAHolderEndsItsLease) {
     auto dead = make();
     const auto other = make();
     const Reply first = run(*dead, Verb::acquire, "a/1");

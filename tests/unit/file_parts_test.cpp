@@ -144,7 +144,7 @@ TEST_F(FileParts, FileDoesNotGrowWithItsUse) {
     EXPECT_LT(bytes().size(), 128U + 4 * 100);
 }
 
-TEST_F(FileParts, WhoWasKilledBeforeHisFirstHeaderLeavesNothing) {
+TEST_F(FileParts, ProcessKilledBeforeItsFirstHeaderLeavesNothing) {
     put(std::string(128, '\0') + "state");
     LockFile file = open();
     ASSERT_TRUE(file.enter());

@@ -57,7 +57,7 @@ TEST_F(ForceRelease, WhoComesBetweenLookAndReleaseIsNotHit) {
     EXPECT_EQ(second->release(), ReleaseResult::released);
 }
 
-TEST_F(ForceRelease, HolderLearnsOfItAtHisNextRenewal) {
+TEST_F(ForceRelease, HolderLearnsOfItAtItsNextRenewal) {
     auto lock = holder_.acquire("key", {.ttl = 30s});
     const std::stop_token lost = lock->lost();
     EXPECT_TRUE(other_.force_release("key").held);

@@ -55,7 +55,7 @@ TEST_F(RedisHandOffSubscriber, TellsEachOfItsHandOffInTheOrderOfTheQueue) {
     backend_->forget(second);
 }
 
-TEST_F(RedisHandOffSubscriber, WhoIsForgottenIsNotToldAndHisPlaceStays) {
+TEST_F(RedisHandOffSubscriber, WaiterThatIsForgottenIsNotNotifiedAndItsEntryStays) {
     hold("me/0");
     Ear first{lock_key, "me/1"};
     Ear second{lock_key, "me/2"};

@@ -139,7 +139,7 @@ TEST_F(RedisQueue, PlaceLivesAsLongAsItSays) {
     EXPECT_EQ(queue(), "me/2");
 }
 
-TEST_F(RedisQueue, WhoLetHisPlaceDieComesToTheEnd) {
+TEST_F(RedisQueue, WaiterWhoseEntryExpiredComesToTheEnd) {
     hold("me/0");
     join("me/1");
     join("me/2");
@@ -190,7 +190,7 @@ TEST_F(RedisQueue, WithoutAListenerTheLockIsFreeAndThePlacesStay) {
     EXPECT_EQ(acquire("me/1", 1min).outcome, Outcome::granted);
 }
 
-TEST_F(RedisQueue, WhoDoesNotListenNowKeepsHisPlaceAndTheNextIsTold) {
+TEST_F(RedisQueue, WaiterThatDoesNotListenNowKeepsItsEntryAndTheNextIsNotified) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     const wire::Endpoint nowhere{"127.0.0.1", support::free_port(), {}};
     HandOffSubscriber nobody{settings(nowhere, enough), boot_clock(), "leaselock:deaf"};
