@@ -129,11 +129,17 @@ std::size_t RedisCluster::owner(const std::string& key) {
     return owner;
 }
 
+// A master hears of it by and by.
 std::size_t RedisCluster::replica(std::size_t master) {
-    std::istringstream lines{command(master, {"CLUSTER", "REPLICAS", id(master)})};
     std::string identity;
     std::string address;
-    if (!(lines >> identity >> address)) fail_cluster("a master has no replica");
+    const bool has_one = poll_until(
+        [&] {
+            std::istringstream lines{command(master, {"CLUSTER", "REPLICAS", id(master)})};
+            return static_cast<bool>(lines >> identity >> address);
+        },
+        20s);
+    if (!has_one) fail_cluster("a master has no replica");
     const std::size_t colon = address.find(':');
     return node_at(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
 }
@@ -198,12 +204,48 @@ void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t t
     }
 }
 
-// A key that came after the others had gone is at the target already.
+// A key that came after the others had gone is at the target already. A slot that is moved back at
+// once may meet a late message from the move before, and lie nowhere then; so they are told until
+// all of them have it, each time with a higher epoch.
 void RedisCluster::end_move(std::uint16_t slot, std::size_t from, std::size_t to) {
     const std::string number = std::to_string(slot);
     const std::string to_id = id(to);
     command(to, {"CLUSTER", "SETSLOT", number, "NODE", to_id});
     command(from, {"CLUSTER", "SETSLOT", number, "NODE", to_id});
+    const auto all_agree = [&] {
+        for (std::size_t i = 0; i < nodes_.size(); ++i) {
+            if (owner_at(i, slot) != to_id) return false;
+        }
+        return true;
+    };
+    constexpr int most = 30;
+    for (int i = 0; i < most; ++i) {
+        if (poll_until(all_agree, 2s)) return;
+        for (const std::size_t each : {to, from}) {
+            command(each, {"CLUSTER", "SETSLOT", number, "NODE", to_id});
+        }
+        command(to, {"CLUSTER", "BUMPEPOCH"});
+    }
+    fail_cluster("the nodes do not agree who serves slot " + number);
+}
+
+std::string RedisCluster::owner_at(std::size_t node, std::uint16_t slot) {
+    constexpr int words_before_slots = 7;
+    std::istringstream lines{command(node, {"CLUSTER", "NODES"})};
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words{line};
+        std::string identity;
+        std::string word;
+        words >> identity;
+        for (int i = 0; i < words_before_slots; ++i) words >> word;
+        while (words >> word && !word.starts_with('[')) {
+            const std::size_t dash = word.find('-');
+            const int first = std::stoi(word);
+            const int last = dash == std::string::npos ? first : std::stoi(word.substr(dash + 1));
+            if (first <= slot && slot <= last) return identity;
+        }
+    }
+    return {};
 }
 
 }  // namespace leaselock::support

@@ -68,6 +68,8 @@ class RedisCluster {
 
   private:
     void read_nodes();
+    // The id of the node that serves the slot, as that node knows it; empty: nobody does.
+    [[nodiscard]] std::string owner_at(std::size_t node, std::uint16_t slot);
     void run_script(const std::string& word);
 
     const std::string directory_;
