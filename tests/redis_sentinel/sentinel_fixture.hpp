@@ -19,8 +19,14 @@ namespace leaselock::testing {
 
 class SentinelFixture final : public BackendFixture {
   public:
+    // So many replicas must acknowledge what is granted; 0: none.
+    explicit SentinelFixture(int replicas = 0) : replicas_{replicas} {}
+
     [[nodiscard]] std::shared_ptr<Backend> make() override {
-        return make_redis_backend({.url = group_.url()});
+        return make_redis_backend({.url = group_.url(),
+                                   .command_timeout = std::chrono::seconds{10},
+                                   .wait_replicas = replicas_,
+                                   .wait_replicas_timeout = std::chrono::seconds{5}});
     }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return boot_clock(); }
     void settle(std::chrono::milliseconds d) override {
@@ -60,6 +66,7 @@ class SentinelFixture final : public BackendFixture {
                std::chrono::microseconds{std::stoll(answer.substr(end + 1))};
     }
 
+    const int replicas_;
     const support::SentinelGroup group_ = support::SentinelGroup::of_tests();
     const std::uint16_t master_ = group_.master();
     const std::string prefix_ = new_prefix();
