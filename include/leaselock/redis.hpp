@@ -87,7 +87,8 @@ struct RedisOptions {
     // How many replicas must have acknowledged what was granted or renewed before it counts, by a
     // WAIT after each batch of commands. Else the lock is released, Errc::not_replicated; a renewal
     // that they have not acknowledged does not prolong the lease. If it is all replicas that may be
-    // promoted, no fail-over gives the lock to a second holder. 0 to 100; default 0.
+    // promoted, no fail-over gives the lock to a second holder. In a cluster: of the master that
+    // has the key. 0 to 100; default 0.
     std::optional<int> wait_replicas{};
     // How long they may take. 1 ms to 1 h, and less than command_timeout; default 100 ms, or half
     // of command_timeout if that is less.

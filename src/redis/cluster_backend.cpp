@@ -11,8 +11,8 @@ namespace {
 
 class ClusterBackend final : public PlaceBackend<Cluster> {
   public:
-    ClusterBackend(ClusterSettings settings, std::shared_ptr<Clock> clock)
-        : PlaceBackend{std::in_place, std::move(settings), clock}, clock_{std::move(clock)} {}
+    ClusterBackend(const ClusterSettings& settings, std::shared_ptr<Clock> clock)
+        : PlaceBackend{settings.common, settings, clock}, clock_{std::move(clock)} {}
 
     [[nodiscard]] std::uint64_t reconnects() const noexcept override {
         return *place().settings().common.reconnects;
@@ -37,9 +37,9 @@ class ClusterBackend final : public PlaceBackend<Cluster> {
 
 }  // namespace
 
-std::shared_ptr<Backend> make_cluster_backend(ClusterSettings settings,
+std::shared_ptr<Backend> make_cluster_backend(const ClusterSettings& settings,
                                               std::shared_ptr<Clock> clock) {
-    return std::make_shared<ClusterBackend>(std::move(settings), std::move(clock));
+    return std::make_shared<ClusterBackend>(settings, std::move(clock));
 }
 
 }  // namespace leaselock::redis

@@ -12,7 +12,7 @@
 namespace leaselock::redis {
 
 // Does no I/O.
-[[nodiscard]] std::shared_ptr<Backend> make_cluster_backend(ClusterSettings settings,
+[[nodiscard]] std::shared_ptr<Backend> make_cluster_backend(const ClusterSettings& settings,
                                                             std::shared_ptr<Clock> clock);
 
 }  // namespace leaselock::redis

@@ -82,15 +82,13 @@ void judge_acknowledgement(std::string_view info, int wait_replicas,
                            std::vector<Finding>& findings) {
     const std::string_view replicas = field(info, "connected_slaves");
     if (field(info, "role") != "master" || leading_number(replicas) <= wait_replicas) return;
-    const bool can_wait = field(info, "cluster_enabled") != "1";
     findings.push_back({Severity::hint, "wait_replicas",
                         std::to_string(wait_replicas) + ", with replicas attached (" +
                             quote(replicas) +
                             "): one that has not acknowledged a grant may become the master, and "
                             "grant the lock to a second holder",
-                        can_wait ? "set wait_replicas to the number of replicas that may be "
-                                   "promoted, or fence what the locks protect"
-                                 : "fence what the locks protect"});
+                        "set wait_replicas to the number of replicas that may be promoted, or "
+                        "fence what the locks protect"});
 }
 
 }  // namespace

@@ -240,10 +240,6 @@ ConnectionSettings settings_of(const RedisOptions& given) {
     }
     wire::Url shown_url = url;
     shown_url.password = options.password;
-    if (url.cluster && options.wait_replicas.value_or(0) > 0) {
-        throw LockError(Errc::invalid_option,
-                        "wait_replicas is set, not allowed with redis+cluster and rediss+cluster");
-    }
     const auto tls = context_of(url, options.tls);
     const milliseconds command_timeout =
         checked("command_timeout", options.command_timeout.value_or(default_timeout));

@@ -26,9 +26,10 @@ class PlaceBackend : public Backend {
     using Backend::submit;
 
     // For a user with all rights of docs/guide/redis.md. Which of them this one has only the server
-    // knows. A replica that is promoted may lack what its master had granted, queue entries too.
-    [[nodiscard]] Guarantees guarantees() const noexcept override {
-        return {.exclusion = Exclusion::until_failover,
+    // knows. A replica that is promoted may lack what its master had granted, but for what it had
+    // to acknowledge; queue entries too.
+    [[nodiscard]] Guarantees guarantees() const noexcept final {
+        return {.exclusion = acknowledged_ ? Exclusion::if_replicated : Exclusion::until_failover,
                 .fences = Fences::clock,
                 .notified = true,
                 .fair = true,
@@ -69,14 +70,16 @@ class PlaceBackend : public Backend {
     }
 
   protected:
+    // `common`: of all connections.
     template <class... Arguments>
-    explicit PlaceBackend(std::in_place_t /*place*/, Arguments&&... arguments)
-        : place_{std::forward<Arguments>(arguments)...} {}
+    explicit PlaceBackend(const ConnectionSettings& common, Arguments&&... arguments)
+        : acknowledged_{common.wait_replicas > 0}, place_{std::forward<Arguments>(arguments)...} {}
 
     [[nodiscard]] Place& place() noexcept { return *place_; }
     [[nodiscard]] const Place& place() const noexcept { return *place_; }
 
   private:
+    const bool acknowledged_;  // by replicas: what is granted counts only then
     detail::AtHome<Place> place_;
 };
 

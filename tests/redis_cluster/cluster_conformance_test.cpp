@@ -1,6 +1,7 @@
 // Goal: the backend for a Redis Cluster keeps the contract of a backend, as the least-privilege
-// user, in plain and over TLS. Method: the conformance suite, with a real cluster of six nodes that
-// all cases share.
+// user, in plain and over TLS, and so does one whose grants the replica of a master must
+// acknowledge. Method: the conformance suite, with a real cluster of six nodes that all cases
+// share.
 #include <memory>
 
 #include <leaselock/testing/conformance.hpp>
@@ -15,6 +16,8 @@ LEASELOCK_ASYNC_CONFORMANCE_SUITE(ClusterAsyncConformance,
                                   [] { return std::make_unique<ClusterFixture>(); });
 LEASELOCK_ASYNC_CONFORMANCE_SUITE(ClusterTlsConformance,
                                   [] { return std::make_unique<ClusterFixture>(true); });
+LEASELOCK_CONFORMANCE_SUITE(ClusterReplicatedConformance,
+                            [] { return std::make_unique<ClusterFixture>(false, 1); });
 
 }  // namespace
 }  // namespace leaselock::testing

@@ -25,7 +25,7 @@ namespace leaselock::testing {
 [[nodiscard]] inline std::vector<std::string> cluster_locker_acl() {
     std::vector<std::string> words = locker_acl();
     for (const char* const word :
-         {"+cluster|slots", "+cluster|shards", "+cluster|myid", "+asking"}) {
+         {"+cluster|slots", "+cluster|shards", "+cluster|myid", "+asking", "+wait"}) {
         words.emplace_back(word);
     }
     return words;
@@ -33,7 +33,9 @@ namespace leaselock::testing {
 
 class ClusterFixture : public LinkFixture {
   public:
-    explicit ClusterFixture(bool over_tls = false) : over_tls_{over_tls} {
+    // `replicas`: so many of a master must acknowledge what it grants; 0: none.
+    explicit ClusterFixture(bool over_tls = false, int replicas = 0)
+        : over_tls_{over_tls}, replicas_{replicas} {
         static const bool has_user = (cluster().on_all(cluster_locker_acl()), true);
         (void)has_user;
     }
@@ -47,6 +49,11 @@ class ClusterFixture : public LinkFixture {
         options.username = "locker";
         options.password = locker_password;
         options.command_timeout = patience();
+        if (replicas_ > 0) {
+            options.command_timeout = 10 * patience();
+            options.wait_replicas = replicas_;
+            options.wait_replicas_timeout = 5 * patience();
+        }
         return make_redis_backend(options);
     }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return boot_clock(); }
@@ -102,6 +109,7 @@ class ClusterFixture : public LinkFixture {
     }
 
     const bool over_tls_;
+    const int replicas_;
     const std::string prefix_ = new_prefix();
     bool is_broken_ = false;
 };

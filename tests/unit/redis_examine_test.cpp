@@ -57,19 +57,6 @@ TEST(ServerInfo, VersionBeforeSevenIsAProblem) {
     }
 }
 
-TEST(ServerInfo, ReplicasAreNotToBeWaitedForInACluster) {
-    const std::string alone = with("connected_slaves:0", "connected_slaves:2");
-    for (const auto& [info, names_the_option] :
-         {std::pair{alone, true}, std::pair{alone + "cluster_enabled:1\r\n", false}}) {
-        const auto findings = judged(info);
-        const auto found = std::find_if(findings.begin(), findings.end(), [](const auto& each) {
-            return each.subject == "wait_replicas";
-        });
-        ASSERT_NE(found, findings.end());
-        EXPECT_EQ(found->advice.find("wait_replicas") != std::string::npos, names_the_option);
-    }
-}
-
 TEST(ServerInfo, WhatIsNotToldIsFoundAmiss) {
     EXPECT_EQ(subjects_of(judged("")),
               (Subjects{"redis_version", "role", "maxmemory-policy", "persistence"}));
