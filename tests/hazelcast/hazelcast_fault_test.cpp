@@ -19,6 +19,7 @@
 #include "support/free_port.hpp"
 #include "support/hazelcast_cluster.hpp"
 #include "support/poll_until.hpp"
+#include "support/weather_proxy.hpp"
 
 namespace leaselock {
 namespace {
@@ -68,6 +69,48 @@ TEST_F(HazelcastFault, OtherClientsExcludeUsAndAreExcluded) {
     EXPECT_EQ(ours->release(), ReleaseResult::released);
     EXPECT_GT(client_.try_lock(name("key"), session, 7), fence);
     client_.close_session(session);
+}
+
+// A manager whose try, or the answer to it, is held up on its way for longer than it waits.
+class HazelcastLate : public HazelcastFault {
+  protected:
+    void lose_time(support::Way way) {
+        ASSERT_TRUE(kept_.has_value()) << "so the session lives on";
+        proxy_.strike(way, 1, support::WeatherProxy::Fate::late);
+        std::error_code ec;
+        const auto lock = locks_.acquire("key", {.wait_timeout = 1s}, ec);
+        ASSERT_FALSE(lock.has_value());
+        EXPECT_EQ(ec, Errc::command_timed_out);
+    }
+    void expect_free_for_others() {
+        auto next = others_.acquire("key", {.wait_timeout = 50s});
+        ASSERT_TRUE(next.has_value());
+        // What comes yet of the clean-up takes nothing from anybody.
+        proxy_.let_go();
+        EXPECT_TRUE(locks_.inspect("key").held);
+        EXPECT_EQ(client_.owner(name("key")).fence, next->fencing_token());
+        EXPECT_EQ(next->release(), ReleaseResult::released);
+    }
+
+    support::WeatherProxy proxy_{cluster_.members().front().port,
+                                 support::WeatherProxy::Splits::reads};
+    LockManager locks_ = connect("hazelcast://127.0.0.1:" + std::to_string(proxy_.port()) +
+                                     "/leaselock-test?connect_timeout=40s",
+                                 {.prefix = prefix_});
+    LockManager others_ = manager(1);
+    Acquired<ScopedDistributedLock> kept_ = locks_.acquire("kept", {.wait_timeout = 50s});
+};
+
+TEST_F(HazelcastLate, AcquireWithALateAnswerLeavesTheLockToOthers) {
+    lose_time(support::Way::replies);
+    expect_free_for_others();
+}
+
+TEST_F(HazelcastLate, AcquireThatRunsLateLeavesTheLockToOthers) {
+    lose_time(support::Way::requests);
+    EXPECT_EQ(client_.owner(name("key")).count, 0U) << "it has not run yet";
+    proxy_.let_go();
+    expect_free_for_others();
 }
 
 TEST_F(HazelcastFault, LockThatAGuardHasLeftIsFreeForTheNextCall) {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/free_port.hpp"
@@ -19,8 +20,8 @@ using Sky = WeatherProxy::Sky;
 
 class WeatherProxy::Loop {
   public:
-    explicit Loop(std::uint16_t server)
-        : server_(server), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    Loop(std::uint16_t server, Splits splits)
+        : server_(server), splits_(splits), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
         listener_ = bind_any_port(port_);
         if (wake_ < 0) fail("weather proxy");
         allow_again(listener_);
@@ -67,6 +68,7 @@ class WeatherProxy::Loop {
 
     std::uint16_t port_ = 0;
     std::uint16_t server_;
+    const Splits splits_;
     std::array<Slowness, 2> slowness_{};
     std::array<Strike, 2> strikes_{};
     std::array<std::size_t, 2> messages_{};
@@ -203,6 +205,7 @@ void WeatherProxy::Loop::read(Session& session, Way way) {
         return;
     }
     lane.in.append(buffer.data(), static_cast<std::size_t>(n));
+    if (splits_ == Splits::reads) return take(session, way, std::exchange(lane.in, {}));
     while (const auto length = resp_length(lane.in)) {
         std::string message = lane.in.substr(0, *length);
         lane.in.erase(0, *length);
@@ -257,7 +260,8 @@ void WeatherProxy::Loop::write(Session& session, Way way) {
     }
 }
 
-WeatherProxy::WeatherProxy(std::uint16_t server) : loop_(std::make_unique<Loop>(server)) {}
+WeatherProxy::WeatherProxy(std::uint16_t server, Splits splits)
+    : loop_(std::make_unique<Loop>(server, splits)) {}
 
 WeatherProxy::~WeatherProxy() = default;
 

@@ -3,8 +3,8 @@
 // can be changed while connections are open. It runs in a thread of its own, which ends with the
 // object.
 //
-// It counts and strikes whole RESP messages; bytes that are not RESP (TLS) are taken as they come,
-// each read as one message.
+// It counts and strikes whole RESP messages; bytes that are not RESP (TLS), and all if it is made
+// so, are taken as they come, each read as one message.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -39,8 +39,10 @@ class WeatherProxy {
         corrupt,    // its first byte is another one
     };
 
+    enum class Splits { messages, reads };
+
     // Forwards to that port of 127.0.0.1. Throws std::system_error.
-    explicit WeatherProxy(std::uint16_t server);
+    explicit WeatherProxy(std::uint16_t server, Splits splits = Splits::messages);
     WeatherProxy(const WeatherProxy&) = delete;
     WeatherProxy& operator=(const WeatherProxy&) = delete;
     ~WeatherProxy();
