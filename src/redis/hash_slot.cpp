@@ -56,16 +56,36 @@ static_assert(std::all_of(basis.begin(), basis.end(),
                           [](const Flip& each) { return each.slot != 0; }),
               "three letters lead to every slot");
 
+// The letters' bits that turn over what each number of so many bits says, `shift` bits up.
+constexpr int half_bits = slot_bits / 2;
+using Half = std::array<SlotLetters, 1 << half_bits>;
+constexpr Half make_half(int shift) noexcept {
+    Half half{};
+    for (std::size_t number = 0; number < half.size(); ++number) {
+        Flip flip;
+        flip.slot = static_cast<std::uint16_t>(number << shift);
+        for (int bit = slot_bits - 1; bit >= 0; --bit) {
+            if ((flip.slot >> bit & 1) != 0) combine(flip, basis[static_cast<std::size_t>(bit)]);
+        }
+        half[number] = flip.letters;
+    }
+    return half;
+}
+constexpr Half low_half = make_half(0);
+constexpr Half high_half = make_half(half_bits);
+
 }  // namespace
 
 SlotLetters letters_for(std::uint16_t head, std::uint16_t slot) noexcept {
     const std::string_view first{first_letters.data(), first_letters.size()};
-    Flip flip{first_letters, static_cast<std::uint16_t>(crc16(first, head) & last_slot)};
-    flip.slot ^= slot;
-    for (int bit = slot_bits - 1; bit >= 0; --bit) {
-        if ((flip.slot >> bit & 1) != 0) combine(flip, basis[static_cast<std::size_t>(bit)]);
+    const auto flips = static_cast<std::size_t>((crc16(first, head) & last_slot) ^ slot);
+    const SlotLetters& low = low_half[flips % low_half.size()];
+    const SlotLetters& high = high_half[flips / low_half.size()];
+    SlotLetters letters = first_letters;
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+        letters[i] = static_cast<char>(letters[i] ^ low[i] ^ high[i]);
     }
-    return flip.letters;
+    return letters;
 }
 
 }  // namespace leaselock::redis

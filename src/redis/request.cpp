@@ -90,7 +90,7 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     command.add(digits.substr(script.side_keys.size() + 1, 1));
     command.add(request.key);
     if (!script.side_keys.empty()) {
-        const SideKeys beside{request.key, request.prefix};
+        SideKeys beside{request.key, request.prefix};
         for (const SideKey which : script.side_keys) {
             command.add(beside.before(which), beside.stem(which), beside.after(which));
         }

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "lock/key_rule.hpp"
-#include "redis/hash_slot.hpp"
-
 namespace leaselock::redis {
 namespace {
 
@@ -13,31 +10,22 @@ constexpr std::string_view tagged_counter = ":ll:2C";
 
 }  // namespace
 
-SideKeys::SideKeys(std::string_view key, std::size_t prefix) noexcept
-    : key_{key}, prefix_{key.substr(0, prefix)}, tagged_{detail::has_hash_tag(key)} {
-    const bool common = detail::has_hash_tag(prefix_);
-    const std::string_view stem = common ? tagged_counter : counter_stem;
-    std::copy(stem.begin(), stem.end(), counter_.begin());
-    counter_bytes_ = stem.size();
-    if (common) return;
-    const SlotLetters letters = letters_for(crc16(stem, crc16(prefix_)), hash_slot(key));
-    std::copy(letters.begin(), letters.end(), counter_.begin() + counter_bytes_);
-    counter_bytes_ += letters.size();
-}
-
-std::string_view SideKeys::after(SideKey which) const noexcept {
-    switch (which) {
-        case SideKey::counter: return {counter_.data(), counter_bytes_};
-        case SideKey::queue: return tagged_ ? ":ll:2Q" : "}:ll:2q";
-        case SideKey::waiters: return tagged_ ? ":ll:2W" : "}:ll:2w";
-        case SideKey::holders: break;
-    }
-    return tagged_ ? ":ll:H" : "}:ll:h";
+// A prefix with a hash tag gives it to all of its keys. A key without one is hashed as a whole, and
+// begins with the prefix.
+std::string_view SideKeys::after_prefix() noexcept {
+    if (!hash_tag(prefix_).empty()) return tagged_counter;
+    const std::uint16_t head = crc16(prefix_);
+    const std::uint16_t whole =
+        is_tagged() ? crc16(tag_) : crc16(key_.substr(prefix_.size()), head);
+    const SlotLetters letters = letters_for(crc16(counter_stem, head), whole & last_slot);
+    char* const at = std::copy(counter_stem.begin(), counter_stem.end(), counter_.begin());
+    std::copy(letters.begin(), letters.end(), at);
+    return {counter_.data(), counter_.size()};
 }
 
 std::vector<std::string> counters_of(std::string_view prefix) {
     std::string stem{prefix};
-    if (detail::has_hash_tag(prefix)) return {stem.append(tagged_counter)};
+    if (!hash_tag(prefix).empty()) return {stem.append(tagged_counter)};
     stem += counter_stem;
     const std::uint16_t head = crc16(stem);
     std::vector<std::string> names;
@@ -49,7 +37,7 @@ std::vector<std::string> counters_of(std::string_view prefix) {
 }
 
 std::string side_key(std::string_view key, std::size_t prefix, SideKey which) {
-    const SideKeys names{key, prefix};
+    SideKeys names{key, prefix};
     std::string result{names.before(which)};
     result += names.stem(which);
     result += names.after(which);

@@ -21,6 +21,8 @@
 #include <string_view>
 #include <vector>
 
+#include "redis/hash_slot.hpp"
+
 namespace leaselock::redis {
 
 enum class SideKey : char {
@@ -34,26 +36,37 @@ enum class SideKey : char {
 class SideKeys {
   public:
     // The first `prefix` bytes of the key are the manager's prefix.
-    SideKeys(std::string_view key, std::size_t prefix) noexcept;
+    SideKeys(std::string_view key, std::size_t prefix) noexcept
+        : key_{key}, prefix_{key.substr(0, prefix)}, tag_{hash_tag(key)} {}
 
     // A name is before(which), stem(which), after(which).
     [[nodiscard]] std::string_view before(SideKey which) const noexcept {
-        return which == SideKey::counter || tagged_ ? "" : "{";
+        return which == SideKey::counter || is_tagged() ? "" : "{";
     }
     [[nodiscard]] std::string_view stem(SideKey which) const noexcept {
         return which == SideKey::counter ? prefix_ : key_;
     }
-    // Good for as long as this object.
-    [[nodiscard]] std::string_view after(SideKey which) const noexcept;
+    // Good for as long as this object. That of the counter has to be computed.
+    [[nodiscard]] std::string_view after(SideKey which) noexcept {
+        switch (which) {
+            case SideKey::counter: return after_prefix();
+            case SideKey::queue: return is_tagged() ? ":ll:2Q" : "}:ll:2q";
+            case SideKey::waiters: return is_tagged() ? ":ll:2W" : "}:ll:2w";
+            case SideKey::holders: break;
+        }
+        return is_tagged() ? ":ll:H" : "}:ll:h";
+    }
 
   private:
     static constexpr std::size_t counter_size = 10;
 
+    [[nodiscard]] bool is_tagged() const noexcept { return !tag_.empty(); }
+    [[nodiscard]] std::string_view after_prefix() noexcept;
+
     std::string_view key_;
     std::string_view prefix_;
-    bool tagged_;
-    std::array<char, counter_size> counter_{};  // what follows the prefix
-    std::size_t counter_bytes_ = 0;
+    std::string_view tag_;
+    std::array<char, counter_size> counter_{};  // what follows the prefix, once it is asked for
 };
 
 // All counters that keys of a prefix can have.
