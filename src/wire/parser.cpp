@@ -1,5 +1,6 @@
 #include "wire/parser.hpp"
 
+#include <cstdint>
 #include <hiredis/hiredis.h>
 #include <new>
 
@@ -34,11 +35,26 @@ void* create_string(const redisReadTask* task, char* text, std::size_t length) {
     return original().createString(task, text, length);
 }
 
-Functions* bounded() {
+// What stands for an integer that is a whole reply. Its value is kept where the reader's user says:
+// so the common reply takes no memory from the heap.
+redisReply an_integer{};
+void* create_integer(const redisReadTask* task, long long value) {
+    if (task->parent != nullptr) return original().createInteger(task, value);
+    *static_cast<std::int64_t*>(task->privdata) = value;
+    return &an_integer;
+}
+
+void free_object(void* object) {
+    if (object != &an_integer) original().freeObject(object);
+}
+
+Functions* functions_of_readers() {
     static Functions functions = [] {
         Functions changed = original();
         changed.createArray = &create_array;
         changed.createString = &create_string;
+        changed.createInteger = &create_integer;
+        changed.freeObject = &free_object;
         return changed;
     }();
     return &functions;
@@ -48,8 +64,9 @@ Functions* bounded() {
 
 void Parser::Free::operator()(redisReader* reader) const noexcept { ::redisReaderFree(reader); }
 
-Parser::Parser() : reader_(::redisReaderCreateWithFunctions(bounded())) {
+Parser::Parser() : reader_(::redisReaderCreateWithFunctions(functions_of_readers())) {
     if (!reader_) throw std::bad_alloc();
+    reader_->privdata = &integer_;
 }
 
 // A failure here (no memory) is remembered by hiredis and comes out of next().
@@ -59,11 +76,13 @@ void Parser::feed(std::string_view bytes) noexcept {
 }
 
 Parser::Result Parser::next(RespValue& out) noexcept {
+    if (is_empty()) return Result::more;
     void* raw = nullptr;
     if (::redisReaderGetReply(reader_.get(), &raw) != REDIS_OK) return Result::malformed;
     if (raw == nullptr) return unread_ > max_reply_bytes ? Result::malformed : Result::more;
 
-    RespValue reply{static_cast<redisReply*>(raw)};
+    RespValue reply =
+        raw == &an_integer ? RespValue{integer_} : RespValue{static_cast<redisReply*>(raw)};
     const std::size_t rest = reader_->len - reader_->pos;
     if (unread_ - rest > max_reply_bytes) {
         reader_->err = REDIS_ERR_OTHER;

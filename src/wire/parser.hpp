@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -45,6 +46,7 @@ class Parser final : public Sink {
         void operator()(redisReader* reader) const noexcept;
     };
 
+    std::int64_t integer_ = 0;  // of a reply that is one
     std::unique_ptr<redisReader, Free> reader_;
     std::size_t unread_ = 0;  // bytes fed since the end of the last reply
 };

@@ -3,22 +3,28 @@
 #include <hiredis/hiredis.h>
 
 namespace leaselock::wire {
+namespace {
 
-RespView::Type RespView::type() const noexcept {
-    if (raw_ == nullptr) return Type::other;
-    switch (raw_->type) {
-        case REDIS_REPLY_STRING: return Type::string;
-        case REDIS_REPLY_STATUS: return Type::status;
-        case REDIS_REPLY_ERROR: return Type::error;
-        case REDIS_REPLY_INTEGER: return Type::integer;
-        case REDIS_REPLY_NIL: return Type::nil;
-        case REDIS_REPLY_ARRAY: return Type::array;
-        default: return Type::other;
+RespView::Type type_of(const redisReply& raw) noexcept {
+    switch (raw.type) {
+        case REDIS_REPLY_STRING: return RespView::Type::string;
+        case REDIS_REPLY_STATUS: return RespView::Type::status;
+        case REDIS_REPLY_ERROR: return RespView::Type::error;
+        case REDIS_REPLY_INTEGER: return RespView::Type::integer;
+        case REDIS_REPLY_NIL: return RespView::Type::nil;
+        case REDIS_REPLY_ARRAY: return RespView::Type::array;
+        default: return RespView::Type::other;
     }
 }
 
+}  // namespace
+
+RespView::RespView(const redisReply* raw) noexcept : raw_{raw}, type_{type_of(*raw)} {
+    if (type_ == Type::integer) integer_ = raw->integer;
+}
+
 std::string_view RespView::text() const noexcept {
-    switch (type()) {
+    switch (type_) {
         case Type::string:
         case Type::status:
         case Type::error: return {raw_->str, raw_->len};
@@ -26,24 +32,12 @@ std::string_view RespView::text() const noexcept {
     }
 }
 
-std::int64_t RespView::integer() const noexcept {
-    return type() == Type::integer ? raw_->integer : 0;
-}
-
-std::size_t RespView::size() const noexcept { return type() == Type::array ? raw_->elements : 0; }
+std::size_t RespView::size() const noexcept { return type_ == Type::array ? raw_->elements : 0; }
 
 RespView RespView::at(std::size_t index) const noexcept {
     return index < size() ? RespView{raw_->element[index]} : RespView{};
 }
 
-RespValue& RespValue::operator=(RespValue&& other) noexcept {
-    std::swap(raw_, other.raw_);
-    std::swap(owned_, other.owned_);
-    return *this;
-}
-
-RespValue::~RespValue() {
-    if (owned_ != nullptr) ::freeReplyObject(owned_);
-}
+void RespValue::free() noexcept { ::freeReplyObject(owned_); }
 
 }  // namespace leaselock::wire

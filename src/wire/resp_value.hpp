@@ -18,41 +18,54 @@ namespace leaselock::wire {
 
 class RespView {
   public:
-    enum class Type { string, status, error, integer, nil, array, other };
+    enum class Type : std::uint8_t { string, status, error, integer, nil, array, other };
 
     RespView() = default;
-    explicit RespView(const redisReply* raw) noexcept : raw_(raw) {}
+    explicit RespView(const redisReply* raw) noexcept;
+    explicit RespView(std::int64_t integer) noexcept : integer_{integer}, type_{Type::integer} {}
 
     // Type::other: nothing was received, or a kind that this library never asks for.
-    [[nodiscard]] Type type() const noexcept;
-    [[nodiscard]] bool is_error() const noexcept { return type() == Type::error; }
+    [[nodiscard]] Type type() const noexcept { return type_; }
+    [[nodiscard]] bool is_error() const noexcept { return type_ == Type::error; }
 
     // Of a string, a status or an error. Lives as long as the RespValue.
     [[nodiscard]] std::string_view text() const noexcept;
-    [[nodiscard]] std::int64_t integer() const noexcept;
+    [[nodiscard]] std::int64_t integer() const noexcept { return integer_; }
 
     // Of an array. An element lives as long as the RespValue.
     [[nodiscard]] std::size_t size() const noexcept;
     [[nodiscard]] RespView at(std::size_t index) const noexcept;
 
-  protected:
-    const redisReply* raw_ = nullptr;
+  private:
+    const redisReply* raw_ = nullptr;  // of texts and arrays
+    std::int64_t integer_ = 0;
+    Type type_ = Type::other;
 };
 
 class RespValue final : public RespView {
   public:
     RespValue() = default;
     // Takes over what the parser allocated.
-    explicit RespValue(redisReply* raw) noexcept : RespView(raw), owned_(raw) {}
+    explicit RespValue(redisReply* raw) noexcept : RespView{raw}, owned_{raw} {}
+    explicit RespValue(std::int64_t integer) noexcept : RespView{integer} {}
     RespValue(const RespValue&) = delete;
     RespValue& operator=(const RespValue&) = delete;
-    RespValue(RespValue&& other) noexcept
-        : RespView(std::exchange(other.raw_, nullptr)),
-          owned_(std::exchange(other.owned_, nullptr)) {}
-    RespValue& operator=(RespValue&& other) noexcept;
-    ~RespValue();
+    RespValue(RespValue&& other) noexcept { swap(other); }
+    RespValue& operator=(RespValue&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~RespValue() {
+        if (owned_ != nullptr) free();
+    }
 
   private:
+    void swap(RespValue& other) noexcept {
+        std::swap(static_cast<RespView&>(*this), static_cast<RespView&>(other));
+        std::swap(owned_, other.owned_);
+    }
+    void free() noexcept;
+
     redisReply* owned_ = nullptr;
 };
 

@@ -93,6 +93,28 @@ TEST(RespValue, MovesItsContents) {
     EXPECT_EQ(third.text(), "first");
 }
 
+// The value of each is in its RespValue: it outlives the next one, and the parser.
+TEST(RespValue, IntegersOfOneParserAreKeptApart) {
+    RespValue first;
+    RespValue second;
+    RespValue array;
+    {
+        Parser parser;
+        parser.feed(":1\r\n:2\r\n*2\r\n:3\r\n:4\r\n:5\r\n");
+        ASSERT_EQ(parser.next(first), Result::reply);
+        ASSERT_EQ(parser.next(second), Result::reply);
+        ASSERT_EQ(parser.next(array), Result::reply);
+    }
+    EXPECT_EQ(first.integer(), 1);
+    EXPECT_EQ(second.integer(), 2);
+    EXPECT_EQ(array.at(0).integer(), 3);
+    EXPECT_EQ(array.at(1).integer(), 4);
+    array = std::move(first);
+    EXPECT_EQ(array.type(), Type::integer);
+    EXPECT_EQ(array.size(), 0U);
+    EXPECT_EQ(array.text(), "");
+}
+
 TEST(Parser, TakesRepliesInPiecesOfOneByte) {
     const std::string bytes = "*2\r\n$3\r\nabc\r\n:12\r\n+OK\r\n";
     Parser parser;
