@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::chrono::milliseconds first_backoff{50};
 constexpr std::chrono::milliseconds longest_backoff{500};
-// Between the looks of those who are told and need not look after the holder: with its jitter below
-// the longest.
+// Between the polls of waiters that are notified and need not watch the holder: with its jitter
+// below the longest.
 constexpr std::chrono::milliseconds patient_pause = longest_pause * 4 / 5;
 
 // Worth another try at once, waiting or not: a stale command did nothing and its answer brought the

@@ -2,15 +2,15 @@
 // out. It does no I/O, knows no clock and no thread, so a blocking call, a coroutine and a
 // simulated world can drive the same one.
 //
-// What it decides: how long to wait and when to look again, which failures are worth another try,
+// What it decides: how long to wait and when to poll again, which failures are worth another try,
 // which messages of a hand-off to believe, and whether the token owes a release in the end. A
 // command that may have run is treated as if it had: the retry goes out with the same token (the
 // backend answers a grant of it with the same fence). Once it is done the token is never sent in an
 // acquire again.
 //
-// A message may be late, and the lock gone again. Fences tell: it is believed if its own is above
-// the one that the newest answered look told, for the lock was handed over behind that look then;
-// and it is believed from the sending of that look on, before which the hand-off cannot have been.
+// A message may be late, and the lock gone again. Fences decide: it is believed if its own is above
+// the one in the newest answered poll, since the lock was handed over after that poll then; and it
+// is believed from the sending of that poll on, before which the hand-off cannot have been.
 // No clock but the caller's takes part.
 #pragma once
 
@@ -26,11 +26,11 @@
 
 namespace leaselock::detail {
 
-// How long a call that has a deadline may go on behind it for one look: long enough for a round
-// trip to anywhere, so that a slow answer is not an unknown outcome.
+// How long a call may go on after its deadline for one poll: long enough for a round trip to
+// anywhere, so that a slow answer is not an unknown outcome.
 inline constexpr std::chrono::milliseconds grace{250};
-// How long a place in a queue lives without another look, and how long a pause between two looks
-// may be for it: two of them may be lost.
+// How long a queue entry lives without another poll, and how long a pause between two polls may be
+// for it: two of them may be lost.
 inline constexpr std::chrono::milliseconds place_life{3000};
 inline constexpr std::chrono::milliseconds longest_pause = place_life / 3;
 
@@ -49,7 +49,7 @@ class AcquireMachine {
     // What to do now, and until when at the latest.
     struct Action {
         Decision decision;
-        bool queues = false;  // acquire: take or keep a place
+        bool queues = false;  // acquire: make or keep a queue entry
         Clock::time_point until{};
     };
 
@@ -65,16 +65,16 @@ class AcquireMachine {
                                     Clock::time_point now) noexcept;
     // The lock was handed over to the token. Counts in the next woke() or replied().
     void handed_over(const HandOff& what) noexcept;
-    // The sleep is over: by its time, by a message, or since a look is due.
+    // The sleep is over: by its time, by a message, or since a poll is due.
     [[nodiscard]] Action woke(Clock::time_point now) noexcept;
     // The sleep is over: by the caller's stop token.
     [[nodiscard]] Action stop() noexcept { return give_up(Errc::cancelled); }
 
     // At `done`: the grant; or none, and why, and whether the token may have something at the
-    // store: the lock, by an acquire that ran unseen or by a hand-off, or a place.
+    // store: the lock, by an acquire that ran unseen or by a hand-off, or an entry.
     [[nodiscard]] const std::optional<Grant>& grant() const noexcept { return grant_; }
     [[nodiscard]] Errc error() const noexcept { return error_; }
-    // Whether the grant is what a message of a hand-off told; a retry may be told a higher fence.
+    // Whether the grant is that of a hand-off's message; a retry may get a higher fence.
     [[nodiscard]] bool was_handed_over() const noexcept {
         return grant_ && told_fence_ != 0 && grant_->fencing_token >= told_fence_;
     }
@@ -83,7 +83,7 @@ class AcquireMachine {
     [[nodiscard]] bool unseen() const noexcept { return unseen_; }
 
   private:
-    // The newest answered look that told a fence and a place.
+    // The newest answered poll that had a fence and a queue entry.
     struct Answered {
         std::uint64_t fencing_token = 0;  // 0: there is none
         Clock::time_point sent{};
@@ -106,7 +106,7 @@ class AcquireMachine {
     Plan plan_;
     Jitter jitter_;
     int failures_ = 0;   // in a row
-    bool owes_ = false;  // the token may have the lock unseen, or a place
+    bool owes_ = false;  // the token may have the lock unseen, or an entry
     bool unseen_ = false;
     Answered answered_{};
     std::optional<HandOff> message_{};

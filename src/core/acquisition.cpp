@@ -29,8 +29,8 @@ bool Acquisition::stands_behind_others() noexcept {
     return queue_.busy() && queue_.join(*waiter_);
 }
 
-// A token that may have a queue entry at the store, or the lock unseen, is polled for whoever
-// contends: nobody else can take what is its turn.
+// A token that may have a queue entry at the store, or the lock unseen, is polled for
+// whichever waiter contends: no other can take what is its turn.
 bool Acquisition::polls() noexcept {
     if (!in_line()) return true;
     const bool contends = queue_.contend(*waiter_, told_);
@@ -120,9 +120,9 @@ Acquisition::Next Acquisition::judge(bool out_of_the_way, Clock::time_point now)
 
 void Acquisition::note_queue(const Reply& reply) noexcept { told_ = reply.queued && reply.told; }
 
-// A release of our own that is under way, and has not arrived, is no reason to send somebody away:
-// whoever finds it in the way sends it once more. If it is not under way any more, it may have
-// arrived after the poll. A queue entry needs none of this: that release hands over to it.
+// A release of our own that is under way, and has not arrived, is no reason to refuse an
+// acquire: one that finds it in the way sends it once more. If it is not under way any more, it may
+// have arrived after the poll. A queue entry needs none of this: that release hands over to it.
 Acquisition::Way Acquisition::way(const Reply& reply, Clock::time_point now) noexcept {
     constexpr int most = 3;
     if (reply.queued || reply.kept || owner_of(reply.holder) != owner_of(lease_.token()) ||

@@ -34,7 +34,7 @@ class Acquisition {
         bool is_notified = false;  // sleep: the backend notifies it of a hand-off
     };
 
-    // When it enters the local queue: where nobody is there, at once, or after a poll in vain.
+    // When it enters the local queue: if it is empty, at once, or after a poll in vain.
     enum class Begins : std::uint8_t { in_line, at_the_store };
 
     // `queue` and `cleanup` are those of the lease's manager. `waiter` is null if the plan does not
@@ -57,7 +57,7 @@ class Acquisition {
     // May throw bad_alloc: then what the token owes is known all the same.
     [[nodiscard]] Next answered(Clock::time_point now);
     // In the place of what answered() gave, when the caller has requested a stop: nothing more is
-    // sent or waited for, and a command that failed may have been let go of for that.
+    // sent or waited for, and a command that failed may have been cancelled for that.
     [[nodiscard]] Next stop_after(const Next& answered) noexcept;
     [[nodiscard]] Next woke(Clock::time_point now) noexcept;
     [[nodiscard]] Next stop() noexcept { return next(machine_.stop(), {}); }

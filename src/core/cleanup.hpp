@@ -1,4 +1,4 @@
-// Releases that are under way without anybody who waits for them: those of guards that were
+// Releases that are under way without a caller that waits for them: those of guards that were
 // destroyed, and those that a token owes because it may hold a lock that nobody knows of. Each is
 // the very release of the guard, repeated with back-off until it is answered after the last time
 // at which one of its acquires may still run at the store.
@@ -23,7 +23,7 @@ namespace leaselock::detail {
 
 class Cleanup {
   public:
-    // What becomes of a duty, for those who count and tell.
+    // What becomes of a duty, for those that count and report.
     using Report = std::function<void(const Lease&)>;
 
     // Takes the lease, whose release was submitted or has to be. False: closed, and the lease is
@@ -33,12 +33,12 @@ class Cleanup {
     [[nodiscard]] bool closed() noexcept;
     // Whether a release of that token is under way which will free its key.
     [[nodiscard]] bool frees(std::string_view token, Clock::time_point now) noexcept;
-    // How many it has let go of so far.
+    // How many it has dropped so far, settled or not.
     [[nodiscard]] std::uint64_t let_go() const noexcept { return let_go_.load(); }
     // How many are owed whose first release did not settle them.
     [[nodiscard]] std::size_t pending() const noexcept { return pending_.load(); }
 
-    // The release of that lease was answered: it is settled and let go of, or planned again.
+    // The release of that lease was answered: it is settled and dropped, or planned again.
     void answered(Lease& lease, Clock::time_point now, const Report& settled) noexcept;
     // Hands what is due to `send`. Answers when the next is due.
     using Send = std::function<void(Lease&)>;
@@ -52,7 +52,7 @@ class Cleanup {
     [[nodiscard]] bool close_if_empty() noexcept;
     // One that it still has; null if there is none.
     [[nodiscard]] Lease* first() noexcept;
-    // Lets go of one, settled or not.
+    // Drops one, settled or not.
     void drop(Lease& lease) noexcept;
 
   private:

@@ -81,7 +81,8 @@ class HoldMachine {
                     Clock::time_point now) noexcept;
 
     // The user asks for another ttl. Shorter than what is left is done by this alone: nothing at
-    // the store is ever shortened. False: the store has to be asked, and then extended() told.
+    // the store is ever shortened. False: the store has to be asked, and extended() gets its
+    // answer.
     [[nodiscard]] bool shorten(std::chrono::milliseconds ttl, Clock::time_point now) noexcept;
     Verdict extended(const Reply& reply, Clock::time_point sent, std::chrono::milliseconds ttl,
                      Clock::time_point now) noexcept;

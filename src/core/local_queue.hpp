@@ -1,8 +1,8 @@
-// Those of one manager who wait for the same lock, first in, first out: one of them contends at the
-// store, the others wait here and cost it nothing. Whoever is done passes the turn on, so the next
-// one stands at the store while his predecessor works.
+// The waiters of one manager for the same lock, first in, first out: one of them contends at the
+// store, the others wait here and cost it nothing. One that is done passes the turn on, so the next
+// one contends while its predecessor works.
 //
-// Nobody is here who does not wait: an acquire that finds its lock free has read one number.
+// Only waiters are here: an acquire that finds its lock free has read one number.
 //
 // Thread-safety: all calls from all threads at once; a Ticket is its owner's.
 #pragma once
@@ -19,7 +19,7 @@ namespace leaselock::detail {
 
 class LocalQueue {
   public:
-    // One who waits. Whatever he does meanwhile, sleep or be suspended, is his own affair.
+    // One that waits. Whether it sleeps or is suspended meanwhile does not matter here.
     class Ticket {
       public:
         // The key outlives it.
@@ -43,22 +43,22 @@ class LocalQueue {
         // The shard's.
         bool contends_ = false;
         bool told_ = false;         // of hand-offs, by the store
-        Ticket* next_ = nullptr;    // contends: another key's; waits: the one behind
+        Ticket* next_ = nullptr;    // contends: another key's; waits: the next one
         Ticket* before_ = nullptr;  // contends: another key's
-        Ticket* line_ = nullptr;    // contends: the first who waits
+        Ticket* line_ = nullptr;    // contends: the first that waits
         Ticket* last_ = nullptr;    // and the last, if there is one
     };
 
     // Whether it is worth to call join() or released(): whether anybody is here.
     [[nodiscard]] bool busy() const noexcept { return count_.load(std::memory_order_relaxed) != 0; }
-    // For whoever has not looked yet. True: somebody contends for that lock; wait for turn().
+    // Before its first poll. True: another one contends for that lock; wait for turn().
     [[nodiscard]] bool join(Ticket& ticket) noexcept;
-    // For whoever has looked, in vain. True: he contends; `told`: and is told of hand-offs. False:
-    // another one does; wait for turn().
+    // After a poll in vain. True: it contends; `told`: and is notified of hand-offs. False: another
+    // one does; wait for turn().
     [[nodiscard]] bool contend(Ticket& ticket, bool told) noexcept;
-    // He has the lock, or gives up: the next one's turn. Nothing if he is not here.
+    // It has the lock, or gives up: the next one's turn. Nothing if it is not here.
     void leave(Ticket& ticket) noexcept;
-    // A release of this manager was sent: where the store does not tell, he who contends looks.
+    // A release of this manager was sent: where the store does not notify, the contender polls.
     void released(const Backend& backend, std::string_view key) noexcept;
 
   private:

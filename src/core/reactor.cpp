@@ -68,7 +68,7 @@ WakeUp Reactor::ring(Task& task) noexcept {
     {
         const MutexLock lock{mutex_};
         if (task.state_ != Task::State::waiting) {
-            // The step of who was woken is still to come, and sees why.
+            // The step of the task that was woken is still to come, and sees why.
             if (task.state_ != Task::State::woken) task.rung_ = true;
             return {};
         }

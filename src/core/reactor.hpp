@@ -53,7 +53,7 @@ class Reactor {
             bool done = false;
         };
         // What it waited for has come. On the reactor's thread, with nothing locked. `give_up`:
-        // nobody is left who wants it, or the manager goes away.
+        // its caller does not want it any more, or the manager goes away.
         virtual Wait step(Clock::time_point now, bool give_up) noexcept = 0;
 
       private:
@@ -67,7 +67,7 @@ class Reactor {
         bool rung_ = false;  // while it was awake: its next wait is over at once
         bool abandoned_ = false;
         bool interrupted_ = false;
-        std::uint32_t place_ = 0;  // among those who wait for a time
+        std::uint32_t place_ = 0;  // among those that wait for a time
         Task* next_ = nullptr;
         Reactor* reactor_ = nullptr;
         // Under way.

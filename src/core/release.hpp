@@ -42,7 +42,7 @@ class Release {
 // and is 0 otherwise.
 ReleaseResult release(Lease& lease, Errc& error) noexcept;
 
-// The same without waiting: the answer is read by others. The guard lets go of the lease.
+// The same without waiting: the answer is read by others. The guard gives the lease up.
 void let_go(LeasePtr lease) noexcept;
 
 }  // namespace leaselock::detail

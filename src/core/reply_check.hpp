@@ -6,8 +6,8 @@
 namespace leaselock::detail {
 
 // Makes a reply that its request cannot have a failure, protocol_error: nobody knows what became of
-// the command. A place is for those who asked for one, each verb has outcomes of its own, no lease
-// is shorter than nothing, and a failure is one that a store can have.
+// the command. A queue entry is for those that asked for one, each verb has outcomes of its own, no
+// lease is shorter than nothing, and a failure is one that a store can have.
 void check_reply(Operation& operation) noexcept;
 
 }  // namespace leaselock::detail

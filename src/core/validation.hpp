@@ -12,7 +12,7 @@ namespace leaselock::detail {
 
 [[nodiscard]] bool check_key(std::string_view prefix, std::string_view key, Failure& failure);
 [[nodiscard]] bool check_ttl(std::string_view field, Duration value, Failure& failure);
-// Of permits, or of those who count a latch down: 1 to max_permits.
+// Of permits, or of a latch's count: 1 to max_permits.
 [[nodiscard]] bool check_number(std::string_view field, int number, Failure& failure);
 [[nodiscard]] bool check_options(const LockOptions& options, Failure& failure);
 // Whether the store of that name, the default one if it is empty, promises all that is required.

@@ -1,8 +1,8 @@
-// Whoever waits for a lock, as the backend and the local queue know him: a message of the one, his
-// turn in the other. How he is woken is the affair of the derived classes: ThreadWaiter is a thread
-// that sleeps on the clock. What comes while he is awake counts all the same, so nothing is missed.
+// A waiter for a lock, as the backend and the local queue know it: it gets messages of the one and
+// its turn in the other. The derived classes say how it is woken: ThreadWaiter is a thread that
+// sleeps on the clock. What comes while it is awake counts all the same, so nothing is missed.
 //
-// Thread-safety: take_message() and sleep() for the one who waits, the others for all.
+// Thread-safety: take_message() and sleep() for the waiter itself, the others for all.
 #pragma once
 
 #include <optional>
