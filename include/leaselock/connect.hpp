@@ -20,13 +20,14 @@
 #include <string_view>
 #include <system_error>
 
-#include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 
 namespace leaselock {
+
+class Backend;  // its contract: <leaselock/backend.hpp>
 
 namespace detail {
 

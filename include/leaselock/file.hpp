@@ -33,11 +33,12 @@
 #include <memory>
 #include <string>
 
-#include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
 
 namespace leaselock {
+
+class Backend;  // its contract: <leaselock/backend.hpp>
 
 struct FileOptions {
     // Where the locks are: an absolute path. Made, for its owner alone, if it is not there. Whoever

@@ -31,7 +31,6 @@
 #include <string_view>
 #include <system_error>
 
-#include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/connect.hpp>
 #include <leaselock/detail/export.hpp>
@@ -40,6 +39,8 @@
 #include <leaselock/tls.hpp>
 
 namespace leaselock {
+
+class Backend;  // its contract: <leaselock/backend.hpp>
 
 // What is said here goes before what the URL says, which goes before the default.
 struct HazelcastOptions {

@@ -1,14 +1,13 @@
 // All that users of locks need of the core in one include: manager, guards, mutexes, key templates,
 // locks in files. Redis is apart, in <leaselock/redis.hpp>, since it needs a library of its own; so
-// are <leaselock/memory_backend.hpp> and <leaselock/blocking_backend.hpp>, for those who make a
-// backend themselves.
+// is what those need who make a backend themselves: <leaselock/backend.hpp>, its contract,
+// <leaselock/memory_backend.hpp>, <leaselock/blocking_backend.hpp> and <leaselock/glob.hpp>.
 //
 // Thread-safety: each header says its own.
 #pragma once
 
 #include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
-#include <leaselock/backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/connect.hpp>

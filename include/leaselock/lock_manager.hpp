@@ -20,7 +20,6 @@
 #include <vector>
 
 #include <leaselock/acquired.hpp>
-#include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/requirements.hpp>
 #include <leaselock/error.hpp>
@@ -40,6 +39,7 @@ struct ManagerAccess;
 }  // namespace detail
 
 class AcquireAwaitable;
+class Backend;  // its contract: <leaselock/backend.hpp>
 class GuardAwaitable;
 
 class LEASELOCK_EXPORT LockManager {

@@ -26,7 +26,6 @@
 #include <string_view>
 #include <system_error>
 
-#include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/connect.hpp>
 #include <leaselock/detail/export.hpp>
@@ -34,6 +33,8 @@
 #include <leaselock/tls.hpp>
 
 namespace leaselock {
+
+class Backend;  // its contract: <leaselock/backend.hpp>
 
 // Who we are to the server.
 struct RedisCredentials {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <leaselock/backend.hpp>
 #include <leaselock/redis.hpp>
 
 #include "conformance/locker_acl.hpp"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <leaselock/async.hpp>
+#include <leaselock/backend.hpp>
 #include <leaselock/leaselock.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <leaselock/backend.hpp>
 #include <leaselock/redis.hpp>
 
 #include "redis/info.hpp"
