@@ -79,6 +79,8 @@ class LEASELOCK_EXPORT CountDownLatch {
     // Whether the claim was granted. `ec` null: throws LockError, but not of contention.
     [[nodiscard]] bool ask(Claim claim, const LockOptions& options, const std::stop_token& stop,
                            std::error_code* ec);
+    void end(std::error_code* ec);
+    [[nodiscard]] int left_of(const LockInfo& info, std::error_code& ec) const noexcept;
 
     LockManager& manager_;
     const std::string key_;

@@ -34,7 +34,6 @@ namespace leaselock {
 namespace detail {
 class AsyncAcquire;
 class Core;
-struct Failure;
 struct ManagerAccess;
 }  // namespace detail
 
@@ -194,8 +193,13 @@ class LEASELOCK_EXPORT LockManager {
     friend LockManager& default_manager();
     friend void set_default_manager(LockManager manager);
 
-    detail::LeasePtr acquire_lease(std::string_view key, const LockOptions& options,
-                                   const std::stop_token& stop, detail::Failure& failure);
+    // What acquire() and the guard's constructors do; `ec` null: they throw.
+    Acquired<ScopedDistributedLock> acquire_or_tell(std::string_view key,
+                                                    const LockOptions& options,
+                                                    const std::stop_token& stop,
+                                                    std::error_code* ec);
+    detail::LeasePtr lease_for_guard(std::string_view key, const LockOptions& options,
+                                     const std::stop_token& stop, std::error_code* ec);
 
     std::shared_ptr<detail::Core> core_;
 };

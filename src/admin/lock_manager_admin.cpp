@@ -2,59 +2,24 @@
 #include <leaselock/lock_manager.hpp>
 
 #include "admin/admin.hpp"
+#include "base/error_code_face.hpp"
 #include "core/core.hpp"
+#include "core/failure.hpp"
 
 namespace leaselock {
 
-using detail::Failure;
-
-LockInfo LockManager::inspect(std::string_view key, std::string_view backend) {
-    Failure failure;
-    LockInfo info;
-    if (!detail::inspect(*core_, key, backend, info, failure)) failure.raise();
-    return info;
-}
-
-LockInfo LockManager::inspect(std::string_view key, std::string_view backend, std::error_code& ec) {
-    Failure failure;
-    LockInfo info;
-    (void)detail::inspect(*core_, key, backend, info, failure);
-    ec = failure.code();
-    return info;
-}
-
-LockInfo LockManager::force_release(std::string_view key, std::string_view backend) {
-    Failure failure;
-    LockInfo freed;
-    if (!detail::force_release(*core_, key, backend, freed, failure)) failure.raise();
-    return freed;
-}
-
-LockInfo LockManager::force_release(std::string_view key, std::string_view backend,
-                                    std::error_code& ec) {
-    Failure failure;
-    LockInfo freed;
-    (void)detail::force_release(*core_, key, backend, freed, failure);
-    ec = failure.code();
-    return freed;
-}
-
-std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_view backend) {
-    return detail::list(*core_, pattern, backend);
-}
-
-std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_view backend,
-                                          std::error_code& ec) {
-    ec.clear();
-    try {
-        return detail::list(*core_, pattern, backend);
-    } catch (const LockError& error) {
-        ec = error.code();
-        return {};
-    }
-}
-
 namespace {
+
+// What `look` tells of a key; `ec`: see Failure::report.
+template <class Look>
+LockInfo told(const Look& look, detail::Core& core, std::string_view key, std::string_view backend,
+              std::error_code* ec) {
+    detail::Failure failure;
+    LockInfo info;
+    (void)look(core, key, backend, info, failure);
+    failure.report(ec);
+    return info;
+}
 
 // Memory in production is the first mistake of users that come from decorators.
 std::vector<Finding> checked(detail::Core& core, std::string_view backend, CheckDepth depth) {
@@ -71,19 +36,39 @@ std::vector<Finding> checked(detail::Core& core, std::string_view backend, Check
 
 }  // namespace
 
+LockInfo LockManager::inspect(std::string_view key, std::string_view backend) {
+    return told(detail::inspect, *core_, key, backend, nullptr);
+}
+
+LockInfo LockManager::inspect(std::string_view key, std::string_view backend, std::error_code& ec) {
+    return told(detail::inspect, *core_, key, backend, &ec);
+}
+
+LockInfo LockManager::force_release(std::string_view key, std::string_view backend) {
+    return told(detail::force_release, *core_, key, backend, nullptr);
+}
+
+LockInfo LockManager::force_release(std::string_view key, std::string_view backend,
+                                    std::error_code& ec) {
+    return told(detail::force_release, *core_, key, backend, &ec);
+}
+
+std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_view backend) {
+    return detail::list(*core_, pattern, backend);
+}
+
+std::vector<ListedLock> LockManager::list(std::string_view pattern, std::string_view backend,
+                                          std::error_code& ec) {
+    return base::caught(ec, [&] { return detail::list(*core_, pattern, backend); });
+}
+
 std::vector<Finding> LockManager::check(std::string_view backend, CheckDepth depth) {
     return checked(*core_, backend, depth);
 }
 
 std::vector<Finding> LockManager::check(std::string_view backend, std::error_code& ec,
                                         CheckDepth depth) {
-    ec.clear();
-    try {
-        return checked(*core_, backend, depth);
-    } catch (const LockError& error) {
-        ec = error.code();
-        return {};
-    }
+    return base::caught(ec, [&] { return checked(*core_, backend, depth); });
 }
 
 }  // namespace leaselock

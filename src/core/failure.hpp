@@ -35,6 +35,18 @@ struct Failure {
         if (contended()) throw LockNotAcquired(error, key, owner, remaining, waited, limit);
         throw LockError(error, detail);
     }
+    // Both faces of a call: what went wrong as a code in `ec`, or, where that is null, thrown.
+    void report(std::error_code* ec) const {
+        if (ec != nullptr) {
+            *ec = code();
+        } else if (error != Errc{}) {
+            raise();
+        }
+    }
+    // The same of a call whose empty result says that the lock is contended.
+    void report_but_contention(std::error_code* ec) const {
+        if (ec != nullptr || !contended()) report(ec);
+    }
 };
 
 // The owner label in an owner token; empty if the value under the key is not one of ours.

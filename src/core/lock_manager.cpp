@@ -22,87 +22,109 @@ LockManager& LockManager::operator=(LockManager&& other) noexcept {
 }
 LockManager::~LockManager() { detail::Core::shut_down(std::move(core_)); }
 
-void LockManager::register_backend(std::string name, std::shared_ptr<Backend> backend) {
+// Each call of which there are two, one that throws and one with an error_code, is written once,
+// with a pointer to the code: null for the one that throws.
+namespace {
+
+void add_backend(detail::Core& core, std::string name, std::shared_ptr<Backend> backend,
+                 std::error_code* ec) {
     Failure failure;
-    if (!core_->register_backend(std::move(name), std::move(backend), failure)) failure.raise();
+    (void)core.register_backend(std::move(name), std::move(backend), failure);
+    failure.report(ec);
+}
+
+void choose_backend(detail::Core& core, std::string_view name, std::error_code* ec) {
+    Failure failure;
+    (void)core.set_default_backend(name, failure);
+    failure.report(ec);
+}
+
+Guarantees guarantees_of(detail::Core& core, std::string_view backend, std::error_code* ec) {
+    Failure failure;
+    const Backend* const chosen = core.backend_for(backend, failure);
+    failure.report(ec);
+    return chosen == nullptr ? Guarantees{} : chosen->guarantees();
+}
+
+LockOptions without_waiting(LockOptions options) {
+    options.wait = false;
+    options.wait_timeout.reset();
+    return options;
+}
+
+}  // namespace
+
+void LockManager::register_backend(std::string name, std::shared_ptr<Backend> backend) {
+    add_backend(*core_, std::move(name), std::move(backend), nullptr);
 }
 
 void LockManager::register_backend(std::string name, std::shared_ptr<Backend> backend,
                                    std::error_code& ec) {
-    Failure failure;
-    (void)core_->register_backend(std::move(name), std::move(backend), failure);
-    ec = failure.code();
+    add_backend(*core_, std::move(name), std::move(backend), &ec);
 }
 
 void LockManager::set_default_backend(std::string_view name) {
-    Failure failure;
-    if (!core_->set_default_backend(name, failure)) failure.raise();
+    choose_backend(*core_, name, nullptr);
 }
 
 void LockManager::set_default_backend(std::string_view name, std::error_code& ec) {
-    Failure failure;
-    (void)core_->set_default_backend(name, failure);
-    ec = failure.code();
+    choose_backend(*core_, name, &ec);
 }
 
-detail::LeasePtr LockManager::acquire_lease(std::string_view key, const LockOptions& options,
-                                            const std::stop_token& stop, Failure& failure) {
-    return detail::Core::acquire(core_, key, options, stop, failure);
+detail::LeasePtr LockManager::lease_for_guard(std::string_view key, const LockOptions& options,
+                                              const std::stop_token& stop, std::error_code* ec) {
+    Failure failure;
+    detail::LeasePtr lease = detail::Core::acquire(core_, key, options, stop, failure);
+    failure.report(ec);
+    return lease;
 }
 
-Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
-                                                     const LockOptions& options,
-                                                     const std::stop_token& stop) {
+Acquired<ScopedDistributedLock> LockManager::acquire_or_tell(std::string_view key,
+                                                             const LockOptions& options,
+                                                             const std::stop_token& stop,
+                                                             std::error_code* ec) {
     Failure failure;
-    auto lease = acquire_lease(key, options, stop, failure);
-    if (lease != nullptr) return ScopedDistributedLock{std::move(lease)};
-    if (failure.contended()) return detail::NotAcquired{std::move(failure)};
-    failure.raise();
-}
-
-Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
-                                                     const LockOptions& options,
-                                                     const std::stop_token& stop,
-                                                     std::error_code& ec) {
-    Failure failure;
-    auto lease = acquire_lease(key, options, stop, failure);
-    ec = failure.code();
+    detail::LeasePtr lease = detail::Core::acquire(core_, key, options, stop, failure);
+    failure.report_but_contention(ec);
     if (lease == nullptr) return detail::NotAcquired{std::move(failure)};
     return ScopedDistributedLock{std::move(lease)};
 }
 
 Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
                                                      const LockOptions& options,
+                                                     const std::stop_token& stop) {
+    return acquire_or_tell(key, options, stop, nullptr);
+}
+
+Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
+                                                     const LockOptions& options,
+                                                     const std::stop_token& stop,
                                                      std::error_code& ec) {
-    return acquire(key, options, std::stop_token{}, ec);
+    return acquire_or_tell(key, options, stop, &ec);
+}
+
+Acquired<ScopedDistributedLock> LockManager::acquire(std::string_view key,
+                                                     const LockOptions& options,
+                                                     std::error_code& ec) {
+    return acquire_or_tell(key, options, {}, &ec);
 }
 
 Acquired<ScopedDistributedLock> LockManager::try_acquire(std::string_view key,
                                                          LockOptions options) {
-    options.wait = false;
-    options.wait_timeout.reset();
-    return acquire(key, options);
+    return acquire_or_tell(key, without_waiting(options), {}, nullptr);
 }
 
 Acquired<ScopedDistributedLock> LockManager::try_acquire(std::string_view key, LockOptions options,
                                                          std::error_code& ec) {
-    options.wait = false;
-    options.wait_timeout.reset();
-    return acquire(key, options, ec);
+    return acquire_or_tell(key, without_waiting(options), {}, &ec);
 }
 
 Guarantees LockManager::guarantees(std::string_view backend) {
-    Failure failure;
-    const Backend* const chosen = core_->backend_for(backend, failure);
-    if (chosen == nullptr) failure.raise();
-    return chosen->guarantees();
+    return guarantees_of(*core_, backend, nullptr);
 }
 
 Guarantees LockManager::guarantees(std::string_view backend, std::error_code& ec) {
-    Failure failure;
-    const Backend* const chosen = core_->backend_for(backend, failure);
-    ec = failure.code();
-    return chosen == nullptr ? Guarantees{} : chosen->guarantees();
+    return guarantees_of(*core_, backend, &ec);
 }
 
 LockStats LockManager::stats() const { return core_->stats(); }
@@ -130,19 +152,13 @@ LockManager& default_manager() {
 
 ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_view key,
                                              const LockOptions& options,
-                                             const std::stop_token& stop) {
-    Failure failure;
-    lease_ = manager.acquire_lease(key, options, stop, failure);
-    if (lease_ == nullptr) failure.raise();
-}
+                                             const std::stop_token& stop)
+    : lease_{manager.lease_for_guard(key, options, stop, nullptr)} {}
 
 ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_view key,
                                              const LockOptions& options,
-                                             const std::stop_token& stop, std::error_code& ec) {
-    Failure failure;
-    lease_ = manager.acquire_lease(key, options, stop, failure);
-    ec = failure.code();
-}
+                                             const std::stop_token& stop, std::error_code& ec)
+    : lease_{manager.lease_for_guard(key, options, stop, &ec)} {}
 
 ScopedDistributedLock::ScopedDistributedLock(LockManager& manager, std::string_view key,
                                              const LockOptions& options, std::error_code& ec)

@@ -58,40 +58,47 @@ std::string_view ScopedDistributedLock::owner_token() const noexcept {
     return lease_ == nullptr ? std::string_view{} : lease_->token();
 }
 
-void ScopedDistributedLock::extend(Duration ttl) {
-    Failure failure;
-    if (lease_ != nullptr && detail::extend(*lease_, ttl, failure)) return;
-    if (lease_ == nullptr) throw LockLost(key());
-    if (failure.error == Errc::lost) throw lease_->loss();
-    failure.raise();
+namespace {
+
+[[noreturn]] void throw_loss(detail::Lease* lease) {
+    if (lease == nullptr) throw LockLost("");
+    throw lease->loss();
 }
 
+// What is asked of a lock that may be held, and told as a code, or thrown where `ec` is null: then
+// a loss is LockLost.
+template <class Ask>
+void ask(detail::Lease* lease, std::error_code* ec, const Ask& what) {
+    Failure failure;
+    if (lease == nullptr) {
+        failure.error = Errc::lost;
+    } else {
+        (void)what(*lease, failure);
+    }
+    if (ec == nullptr && failure.error == Errc::lost) throw_loss(lease);
+    failure.report(ec);
+}
+
+void prolong(detail::Lease* lease, Duration ttl, std::error_code* ec) {
+    ask(lease, ec, [ttl](detail::Lease& held, Failure& failure) {
+        return detail::extend(held, ttl, failure);
+    });
+}
+
+}  // namespace
+
+void ScopedDistributedLock::extend(Duration ttl) { prolong(lease_.get(), ttl, nullptr); }
 void ScopedDistributedLock::extend(Duration ttl, std::error_code& ec) {
-    Failure failure;
-    if (lease_ == nullptr) failure.error = Errc::lost;
-    if (lease_ != nullptr) (void)detail::extend(*lease_, ttl, failure);
-    ec = failure.code();
+    prolong(lease_.get(), ttl, &ec);
 }
 
-void ScopedDistributedLock::downgrade() {
-    Failure failure;
-    if (lease_ != nullptr && detail::downgrade(*lease_, failure)) return;
-    if (lease_ == nullptr) throw LockLost(key());
-    if (failure.error == Errc::lost) throw lease_->loss();
-    failure.raise();
-}
-
+void ScopedDistributedLock::downgrade() { ask(lease_.get(), nullptr, detail::downgrade); }
 void ScopedDistributedLock::downgrade(std::error_code& ec) {
-    Failure failure;
-    if (lease_ == nullptr) failure.error = Errc::lost;
-    if (lease_ != nullptr) (void)detail::downgrade(*lease_, failure);
-    ec = failure.code();
+    ask(lease_.get(), &ec, detail::downgrade);
 }
 
 void ScopedDistributedLock::ensure() const {
-    if (owns_lock()) return;
-    if (lease_ == nullptr) throw LockLost(key());
-    throw lease_->loss();
+    if (!owns_lock()) throw_loss(lease_.get());
 }
 
 void ScopedDistributedLock::ensure(std::error_code& ec) const noexcept {
@@ -103,8 +110,8 @@ detail::AnnotatedLock::AnnotatedLock(ScopedDistributedLock lock) noexcept : lock
 }
 
 ReleaseResult ScopedDistributedLock::release() noexcept {
-    Errc ignored{};
-    return lease_ == nullptr ? ReleaseResult::not_held : detail::release(*lease_, ignored);
+    std::error_code ignored;
+    return release(ignored);
 }
 
 ReleaseResult ScopedDistributedLock::release(std::error_code& ec) noexcept {

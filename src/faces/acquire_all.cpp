@@ -7,6 +7,7 @@
 #include "core/failure.hpp"
 #include "core/settings.hpp"
 #include "core/validation.hpp"
+#include "faces/acquired_by.hpp"
 #include "faces/manager_access.hpp"
 
 namespace leaselock {
@@ -162,13 +163,23 @@ ReleaseResult ScopedLockSet::release(std::error_code& ec) noexcept {
     return worst;
 }
 
+namespace {
+
+Acquired<ScopedLockSet> acquired(LockManager& manager, ScopedLockSet::Keys keys,
+                                 const LockOptions& options, const std::stop_token& stop,
+                                 std::error_code* ec) {
+    return detail::acquired_by<ScopedLockSet>(
+        [&] {
+            return ScopedLockSet{manager, keys, options, stop};
+        },
+        ec);
+}
+
+}  // namespace
+
 Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::Keys keys,
                                     const LockOptions& options, const std::stop_token& stop) {
-    try {
-        return ScopedLockSet{manager, keys, options, stop};
-    } catch (const LockNotAcquired&) {
-        return detail::NotAcquired::by_exception();
-    }
+    return acquired(manager, keys, options, stop, nullptr);
 }
 
 Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::KeyList keys,
@@ -179,13 +190,7 @@ Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::KeyList
 Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::Keys keys,
                                     const LockOptions& options, const std::stop_token& stop,
                                     std::error_code& ec) {
-    ec.clear();
-    try {
-        return ScopedLockSet{manager, keys, options, stop};
-    } catch (const Error& error) {
-        ec = error.code();
-        return detail::NotAcquired::by_exception();
-    }
+    return acquired(manager, keys, options, stop, &ec);
 }
 
 Acquired<ScopedLockSet> acquire_all(LockManager& manager, ScopedLockSet::KeyList keys,

@@ -52,11 +52,7 @@ bool AsyncAcquire::take(LeasePtr& lease, std::error_code* ec, Failure& failure) 
     } else {
         failure = *refused_;
     }
-    if (ec != nullptr) {
-        *ec = failure.code();
-    } else if (!granted && !failure.contended()) {
-        failure.raise();
-    }
+    failure.report_but_contention(ec);
     return granted;
 }
 

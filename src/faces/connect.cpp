@@ -11,6 +11,7 @@
 #include <leaselock/memory_backend.hpp>
 #include <leaselock/printable.hpp>
 
+#include "base/error_code_face.hpp"
 #include "base/percent.hpp"
 
 namespace leaselock {
@@ -130,13 +131,8 @@ LockManager connect(std::string_view url, ManagerOptions options) {
 
 std::optional<LockManager> connect(std::string_view url, ManagerOptions options,
                                    std::error_code& ec) {
-    ec.clear();
-    try {
-        return connect(url, std::move(options));
-    } catch (const LockError& error) {
-        ec = error.code();
-        return std::nullopt;
-    }
+    return base::caught(
+        ec, [&] { return std::optional<LockManager>{connect(url, std::move(options))}; });
 }
 
 LockManager from_environment(ManagerOptions options) {

@@ -32,11 +32,7 @@ bool CountDownLatch::ask(Claim claim, const LockOptions& options, const std::sto
     detail::LeasePtr none;
     const bool granted = detail::Core::acquire(detail::ManagerAccess::core(manager_), key_, claim,
                                                options, stop, none, failure);
-    if (ec != nullptr) {
-        *ec = failure.code();
-    } else if (!granted && !failure.contended()) {
-        failure.raise();
-    }
+    failure.report_but_contention(ec);
     return granted;
 }
 
@@ -79,33 +75,33 @@ LatchAwaitable CountDownLatch::async_wait(std::stop_token stop, std::error_code&
             &ec};
 }
 
-int CountDownLatch::count(std::error_code& ec) {
-    const LockInfo info = manager_.inspect(key_, options_.value().backend, ec);
-    if (ec || !info.held) return ec ? 0 : count_;
+int CountDownLatch::left_of(const LockInfo& info, std::error_code& ec) const noexcept {
+    ec.clear();
+    if (!info.held) return count_;
     if (info.use != KeyUse::latch || info.of != count_) ec = Errc::conflicting_use;
     return ec ? 0 : info.left();
 }
 
 int CountDownLatch::count() {
     std::error_code ec;
-    const int left = count(ec);
-    if (ec) throw LockError(ec, "latch '" + key_ + "'");
+    const int left = left_of(manager_.inspect(key_, options_.value().backend), ec);
+    if (ec) throw LockError(ec, "latch '" + key_ + "': there is another use or count of it now");
     return left;
 }
 
-void CountDownLatch::reset() {
-    detail::Failure failure;
-    if (!detail::end_latch(*detail::ManagerAccess::core(manager_), key_, options_.value().backend,
-                           count_, failure)) {
-        failure.raise();
-    }
+int CountDownLatch::count(std::error_code& ec) {
+    const LockInfo info = manager_.inspect(key_, options_.value().backend, ec);
+    return ec ? 0 : left_of(info, ec);
 }
 
-void CountDownLatch::reset(std::error_code& ec) {
+void CountDownLatch::end(std::error_code* ec) {
     detail::Failure failure;
     (void)detail::end_latch(*detail::ManagerAccess::core(manager_), key_, options_.value().backend,
                             count_, failure);
-    ec = failure.code();
+    failure.report(ec);
 }
+
+void CountDownLatch::reset() { end(nullptr); }
+void CountDownLatch::reset(std::error_code& ec) { end(&ec); }
 
 }  // namespace leaselock

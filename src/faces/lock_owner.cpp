@@ -6,6 +6,7 @@
 #include "core/failure.hpp"
 #include "core/settings.hpp"
 #include "core/validation.hpp"
+#include "faces/acquired_by.hpp"
 #include "faces/manager_access.hpp"
 #include "faces/owned_keys.hpp"
 
@@ -65,22 +66,12 @@ OwnedLock LockOwner::enter(std::string_view key, const LockOptions& options,
 
 Acquired<OwnedLock> LockOwner::acquire(std::string_view key, const LockOptions& options,
                                        const std::stop_token& stop) {
-    try {
-        return enter(key, options, stop);
-    } catch (const LockNotAcquired&) {
-        return detail::NotAcquired::by_exception();
-    }
+    return detail::acquired_by<OwnedLock>([&] { return enter(key, options, stop); }, nullptr);
 }
 
 Acquired<OwnedLock> LockOwner::acquire(std::string_view key, const LockOptions& options,
                                        const std::stop_token& stop, std::error_code& ec) {
-    ec.clear();
-    try {
-        return enter(key, options, stop);
-    } catch (const Error& error) {
-        ec = error.code();
-        return detail::NotAcquired::by_exception();
-    }
+    return detail::acquired_by<OwnedLock>([&] { return enter(key, options, stop); }, &ec);
 }
 
 std::size_t LockOwner::levels(std::string_view key, std::string_view backend) const {

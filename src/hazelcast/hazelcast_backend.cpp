@@ -1,5 +1,6 @@
 #include <leaselock/hazelcast.hpp>
 
+#include "base/error_code_face.hpp"
 #include "hazelcast/member_channel.hpp"
 #include "hazelcast/options.hpp"
 
@@ -53,13 +54,7 @@ std::shared_ptr<Backend> detail::hazelcast_backend_of(std::string_view url,
 
 std::shared_ptr<Backend> make_hazelcast_backend(const HazelcastOptions& options,
                                                 std::error_code& ec) {
-    ec.clear();
-    try {
-        return make_hazelcast_backend(options);
-    } catch (const LockError& error) {
-        ec = error.code();
-        return nullptr;
-    }
+    return base::caught(ec, [&] { return make_hazelcast_backend(options); });
 }
 
 }  // namespace leaselock

@@ -40,6 +40,17 @@ TEST(CountDownLatch, WrongCountsAreRefused) {
     EXPECT_EQ(world.backend->count(), 0U);
 }
 
+TEST(CountDownLatch, CountThatCannotBeAskedSaysWhy) {
+    ManagerWorld world;
+    CountDownLatch latch{world.manager, "latch", 2, {.backend = "nowhere"}};
+    try {
+        ADD_FAILURE() << latch.count();
+    } catch (const LockError& error) {
+        EXPECT_EQ(error.code(), Errc::unknown_backend);
+        EXPECT_NE(std::string{error.what()}.find("nowhere"), std::string::npos) << error.what();
+    }
+}
+
 TEST(CountDownLatch, ContradictionsAreTypedErrors) {
     ManagerWorld world;
     CountDownLatch latch{world.manager, "latch", 2};
