@@ -177,7 +177,7 @@ Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_p
         ended_ = &lease.backend();
     }
     const MutexLock lock{shard.mutex};
-    // The answer came behind its release, or its loss: it has nothing to say any more.
+    // The answer came after its release, or its loss: it has nothing to say any more.
     if (lease.hold.state != HoldState::held) return Verdict::unknown;
     const Clock::time_point before = lease.hold.machine.deadline();
     const Verdict verdict = settle(
@@ -240,7 +240,7 @@ void HoldTable::count_cleanup(const Lease& lease) noexcept {
     ++stats_of(shard, lease).cleanups;
 }
 
-// Each part is read for itself, so that nobody who locks waits for more than that.
+// Each part is read for itself, so that no thread that locks waits for more than that.
 void HoldTable::for_each(const Visit& visit) {
     templates_.for_each([&](TemplateCounts& counts) {
         LockStats sum;

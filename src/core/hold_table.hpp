@@ -1,6 +1,6 @@
 // All leases that are held, each under the time at which something is to be done about it: a heap,
 // in shards so that threads do not meet. It decides what a lease is (held, lost, or on its way
-// back) under one mutex, so that none is renewed behind its release, and counts what happens.
+// back) under one mutex, so that none is renewed after its release, and counts what happens.
 //
 // Thread-safety: all calls from all threads at once. collect() and replied() are the LeaseTask's.
 #pragma once
@@ -25,12 +25,12 @@ namespace leaselock::detail {
 
 class HoldTable {
   public:
-    // Rings when something is due sooner than the one who collects expects.
+    // Rings when something is due sooner than the collector expects.
     explicit HoldTable(Alarm& alarm) noexcept : alarm_{alarm} {}
 
     // A lease that was granted. May throw bad_alloc; it is not in the table then.
     void add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over);
-    // The holder lets go of it at `now`. How it was until then: `over`, it was let go of before, or
+    // The holder releases it at `now`. How it was until then: `over`, it was released before, or
     // never held; `expired`, it is lost by that.
     enum class Until : std::uint8_t { over, held, expired, lost };
     [[nodiscard]] Until take_out(Lease& lease, Clock::time_point now) noexcept;

@@ -41,7 +41,7 @@ struct LossWatchDrop {
     void operator()(LossWatch* watch) const noexcept;
 };
 
-// releasing: its holder has let go of it, and believed in it until then.
+// releasing: its holder has released it, and believed in it until then.
 enum class HoldState : std::uint8_t { fresh, held, lost, releasing, over };
 
 class Lease {
@@ -81,7 +81,7 @@ class Lease {
     [[nodiscard]] Claim claim() const noexcept {
         return is_reader_.load(std::memory_order_relaxed) ? Claim::reader() : claim_;
     }
-    // What it keeps alive, for those who do something with it.
+    // What it keeps alive, for those that do something with it.
     [[nodiscard]] Runtime& runtime() const noexcept { return *runtime_; }
     // Of the process that made it, and so of its runtime.
     [[nodiscard]] const Origin& origin() const noexcept { return origin_; }
@@ -116,7 +116,7 @@ class Lease {
                  const LockOptions& options) noexcept;
     // From now on it is renewed and released as a reader's share.
     void become_reader() noexcept { is_reader_.store(true, std::memory_order_relaxed); }
-    // Its holder has let go of it: an end that is no loss.
+    // Its holder has released it: an end that is no loss.
     void released() noexcept { is_released_ = true; }
     [[nodiscard]] bool is_released() const noexcept { return is_released_; }
     // Of a function under DISTRIBUTED_LOCK: observers are notified if it ends after a loss.

@@ -52,7 +52,7 @@ class TemplateTable {
 
     TemplateCounts none_{{}};
     TemplateCounts other_{std::string{other_templates}};
-    Mutex mutex_;  // for who adds
+    Mutex mutex_;  // held to add one
     std::atomic<std::size_t> count_{0};
     // By hash, and then the next; half of them stay empty.
     std::array<Slot, 2 * max_templates> slots_{};

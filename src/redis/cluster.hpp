@@ -72,7 +72,7 @@ class Cluster final : private engine::Engine::Task, private AttemptOwner {
         int hops = 0;
         int pauses = 0;
         Clock::time_point due{};
-        std::string why{};  // what it is told when its time is over
+        std::string why{};  // its error when its time is over
     };
     using List = std::list<Parked>;
 

@@ -116,7 +116,7 @@ bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
 
 // Not granted: {0, now, holder, pttl, counter, entry}; without a holder it is another one's turn. A
 // queue entry is there if one was asked for, and only then. A user of the key by another prefix
-// mints from another counter, so what is told is the time if that is more: by a sound clock no
+// mints from another counter, so the answer is the time if that is more: by a sound clock no
 // fence that was minted before is above it.
 bool decode_held(const Request& request, bool queues, wire::RespView answer, Reply& reply) {
     const std::int64_t place = answer.at(5).integer();
@@ -234,7 +234,7 @@ bool wants_script(wire::RespView answer) noexcept {
     return answer.is_error() && answer.text().starts_with("NOSCRIPT");
 }
 
-// A script that lacks a right is told so by another text, in the midst of it.
+// A script that lacks a right gets another text for that, in the midst of it.
 bool never_ran(wire::RespView answer) noexcept {
     const std::string_view text = answer.text();
     return text.starts_with("NOAUTH") || text.starts_with("WRONGPASS") ||

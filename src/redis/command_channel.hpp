@@ -79,7 +79,7 @@ class CommandChannel final : private engine::Channel {
         sent,     // some of it may have left
     };
     struct Pending {
-        Operation* operation;  // null: its caller has let go of it
+        Operation* operation;  // null: its caller has given it up
         Clock::time_point expires;
         std::uint64_t subscription = 0;
         bool whole_script = false;
@@ -132,10 +132,10 @@ class CommandChannel final : private engine::Channel {
     [[nodiscard]] bool wants_login(wire::RespView answer) noexcept LEASELOCK_REQUIRES(mutex_);
     void complete(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void take_to_wake(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
-    // False: nobody waits who could take the driver's role.
+    // False: no thread waits that could take the driver's role.
     [[nodiscard]] bool hand_over() noexcept LEASELOCK_REQUIRES(mutex_);
     void pass_on() noexcept LEASELOCK_REQUIRES(mutex_);
-    // Wakes whom it has taken out of the slots.
+    // Wakes those that it has taken out of the slots.
     void unlock() noexcept override LEASELOCK_RELEASE(mutex_);
     void sleep(Operation& operation, Clock::duration time) noexcept LEASELOCK_RELEASE(mutex_);
     void tidy(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);

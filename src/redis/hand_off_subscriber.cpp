@@ -34,7 +34,7 @@ std::string subscribe_command(std::string_view channel) {
 }
 
 // Sleeps until there is something to be read (true), until the time, or until the waker is woken.
-// Naps of a second, since the kernel's time stands still while the machine is suspended.
+// Naps of a second, since the kernel's time stops while the machine is suspended.
 bool nap(int subscription, int bell, Clock::time_point until, Waker& waker) noexcept {
     if (!waker.begin_poll(bell)) return false;
     const Clock::duration left = std::clamp<Clock::duration>(

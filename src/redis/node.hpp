@@ -59,7 +59,7 @@ class Node {
         return subscriber_.sleep_until(until, waker);
     }
     [[nodiscard]] bool wants_driver() noexcept { return subscriber_.wants_driver(); }
-    // All who listen shall poll.
+    // All that listen shall poll.
     void look() noexcept { subscriber_.look(); }
     // The server is not to be used any more: what may have left is unknown, the rest waits for the
     // next connection.

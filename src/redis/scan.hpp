@@ -1,5 +1,5 @@
-// The walk through all keys of a database, over a connection of its own, so that no lock queues
-// behind it.
+// The walk through all keys of a database, over a connection of its own, so that no lock waits
+// for it.
 #pragma once
 
 #include <memory>

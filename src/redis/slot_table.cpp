@@ -61,7 +61,7 @@ std::optional<ClusterNode> decode_node(wire::RespView node, const AnswerOf& of) 
     return ClusterNode{*std::move(address), std::string(id)};
 }
 
-// The value of a map that is told as an array of names and values.
+// The value of a map that is written as an array of names and values.
 wire::RespView value_of(wire::RespView map, std::string_view name) noexcept {
     for (std::size_t i = 0; i + 1 < map.size(); i += 2) {
         if (map.at(i).text() == name) return map.at(i + 1);

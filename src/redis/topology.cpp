@@ -89,7 +89,7 @@ std::optional<SlotTable> Topology::ask_one(const NodeAddress& node, std::error_c
     return table;
 }
 
-// The slots have to come. Members without slots are told by Redis 7 alone, and not to each user.
+// The slots have to come. Members without slots are listed by Redis 7 alone, and not for each user.
 std::optional<SlotTable> Topology::read(const NodeAddress& node, const ConnectionSettings& there,
                                         Clock::time_point until, std::error_code& error,
                                         std::string& why) {

@@ -1,4 +1,4 @@
-// What is told as the holder of a key of which several have some, or which is a latch: a mark and a
+// What is reported as the holder of a key with several holders, or of a latch: a mark and a
 // number. Not for users.
 //
 // Thread-safety: pure functions.

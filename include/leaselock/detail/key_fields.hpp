@@ -36,7 +36,7 @@ inline constexpr auto kFields = leaselock_fields(static_cast<const T*>(nullptr))
 
 inline constexpr auto kNoField = static_cast<std::size_t>(-1);
 
-// The part of "address.city" before the first dot, and the one behind it.
+// The part of "address.city" before the first dot, and the one after it.
 [[nodiscard]] constexpr std::string_view path_head(std::string_view path) {
     return path.substr(0, position_of(path, '.'));
 }

@@ -4,7 +4,7 @@
 //
 // The template must be spelled out there, because a macro that takes its arguments whole sees only
 // their text. What is wrong with that text is found here, before the compiler looks at the types,
-// so that it is told in one sentence. Used by the lock macro through format_call_key.
+// so that one sentence says it. Used by the lock macro through format_call_key.
 //
 // Thread-safety: functions without shared state.
 #pragma once

@@ -53,7 +53,7 @@ struct KeyFinding {
 
 inline constexpr int kNoStop = -1;
 
-// Literal text and the placeholder behind it.
+// Literal text and the placeholder after it.
 struct KeyPiece {
     TextRange literal;
     TextRange name;  // empty in the last piece of a template that ends with text

@@ -43,7 +43,7 @@ struct KeyVerdict {
 };
 
 // A std::vector of pieces for the time of compiling. The first placeholder takes five characters,
-// each further one six, and there may be text behind the last.
+// each further one six, and there may be text after the last.
 template <std::size_t TemplateSize>
 struct StaticPieces {
     std::array<KeyPiece, TemplateSize / 6 + 2> items{};

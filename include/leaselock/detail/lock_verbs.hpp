@@ -191,8 +191,8 @@ class LockVerbs {
         if (entry_.queue != nullptr) reply_.waiting = static_cast<int>(entry_.queue->size());
     }
 
-    // What is free goes to those who wait first, as long as it is enough for the next one. Without
-    // memory he finds it at his next look.
+    // What is free goes to the first waiters, as long as it is enough for the next one. Without
+    // memory that one finds it at its next poll.
     void hand_over() noexcept {
         if (entry_.queue != nullptr) hand_over_to_those_who_wait();
     }
@@ -200,8 +200,8 @@ class LockVerbs {
     [[gnu::noinline]] void hand_over_to_those_who_wait() noexcept {
         const auto* first = entry_.queue->first(now());
         while (first != nullptr && may_have(first->claim)) {
-            // He counts from the newest acquire that was answered to him, which may have looked at
-            // the clock behind the one who releases now.
+            // It counts from the newest acquire that was answered to it, which may have read the
+            // clock after the one that releases now.
             const auto ttl = std::min(first->ttl, terms_.longest_hand_off);
             const auto end = saturating_add(std::max(now(), first->seen), ttl);
             try {

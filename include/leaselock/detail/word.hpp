@@ -79,7 +79,7 @@ class Word {
         return word_.fetch_and(~bits, std::memory_order_acq_rel) & bits & ~ours;
     }
 
-    // Blocks until a bit is set, or for about `at_most` on the steady clock, which stands still
+    // Blocks until a bit is set, or for about `at_most` on the steady clock, which stops
     // while the machine is suspended. May return earlier. Gives what is set.
     Bits wait(std::chrono::nanoseconds at_most) noexcept {
         Bits seen = get();

@@ -1,4 +1,4 @@
--- Ends a latch for which nobody waits. Those who counted are remembered, see latch.lua.
+-- Ends a latch without waiters. The tokens that counted are remembered, see latch.lua.
 -- KEYS: 1 the latch, 2 the counter, 3 the queue, 4 its waiters, 5 who has counted down
 -- ARGV: 1 `latch:<count>`
 -- Replies: 1 ended, 0 there is none (after a write that changes nothing, see renew.lua), {-2, now}

@@ -1,8 +1,8 @@
--- Frees the lock if it is ours and hands it over to those who wait first, or keeps it for the rest
+-- Frees the lock if it is ours and hands it over to the first waiters, or keeps it for the rest
 -- of its min_hold. Ends the queue entry of the token in any case.
 -- KEYS: 1 the lock, 2 the counter, 3 the queue, 4 its waiters, 5 who has shares; see acquire.lua and
 --       share_acquire.lua
--- ARGV: 1 owner token, 2 how long the key stays taken, in ms; 0 frees it, 3 '1' to be told the time
+-- ARGV: 1 owner token, 2 how long the key stays taken, in ms; 0 frees it, 3 '1' to get the time
 -- Replies: 1 released, 0 not ours (after a write that changes nothing, see renew.lua); with the
 -- time {1, now} and {0, now}, `now` being the server's time in us.
 -- A kept key matches no token any more, so no late command of ours can touch it. The write before

@@ -2,7 +2,7 @@
 -- those who wait first; or keeps it for the rest of its min_hold. Ends the queue entry of the token
 -- in any case.
 -- KEYS: as in share_renew.lua
--- ARGV: 1 owner token, 2 how long it stays taken, in ms; 0 frees it, 3 '1' to be told the time,
+-- ARGV: 1 owner token, 2 how long it stays taken, in ms; 0 frees it, 3 '1' to get the time,
 --       4 how many shares
 -- Replies: as release.lua.
 local call, keys, args = redis.call, KEYS, ARGV

@@ -79,7 +79,7 @@ class Client {
     }
     Reply inspect(std::string_view key) { return ask({.verb = Verb::inspect, .key = key}); }
 
-    // As a manager does it: submitted now, waited for, let go of when its time is over.
+    // As a manager does it: submitted now, waited for, cancelled when its time is over.
     Reply ask(Request request) {
         request.prefix = prefix_;
         request.submitted = clock_->now();

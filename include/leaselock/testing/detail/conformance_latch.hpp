@@ -190,7 +190,7 @@ inline constexpr Case<BackendFixture> latch_manager_cases[] = {
              const bool over = settle_until(fixture, patience_of(fixture), [&] {
                  return wait.wait_for(0ms) == std::future_status::ready;
              });
-             EXPECT_TRUE(over) << "nobody is told that it is open";
+             EXPECT_TRUE(over) << "a waiter is not notified that it is open";
              if (!over) stop.request_stop();
              EXPECT_TRUE(wait.get());
          }

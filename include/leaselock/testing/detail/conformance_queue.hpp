@@ -1,5 +1,5 @@
-// Cases of the conformance suite for backends with a queue: who waits gets the lock in his turn,
-// is told, and leaves nothing behind.
+// Cases of the conformance suite for backends with a queue: a waiter gets the lock in its turn, is
+// notified, and leaves nothing behind.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -288,7 +288,8 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          (void)next.queue_up();
          gone.forget();
          held.release();
-         // His place was alive, so the lock is his or, where nobody hears for him, the next one's.
+         // Its entry was alive, so the lock is its own or, where it is not notified, the next
+         // one's.
          (void)gone.release();
          EXPECT_GT(next.message().fencing_token, 0U);
          EXPECT_EQ(fixture.raw_holder(held.key), next.token());
@@ -344,7 +345,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          ASSERT_EQ(client.release(key, holder).outcome, Outcome::released);
          fixture.settle(fixture.term());
          EXPECT_TRUE(waiter.messages().empty());
-         // He may come back.
+         // It may come back.
          (void)waiter.release();
          EXPECT_EQ(fixture.raw_holder(key), std::nullopt);
      }},

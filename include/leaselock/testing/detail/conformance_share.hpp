@@ -1,5 +1,5 @@
 // Cases of the conformance suite for backends with shares: who may hold at the same time, that each
-// holder's lease is his own, and how all of a key becomes a share.
+// holder has a lease of its own, and how all of a key becomes a share.
 #pragma once
 
 #include <cstdint>

@@ -59,11 +59,11 @@ inline constexpr Case<BackendFixture> share_queue_cases[] = {
          const Reply reply = behind.queue_up();
          EXPECT_TRUE(reply.queued);
          EXPECT_FALSE(reply.first);
-         EXPECT_EQ(take(client, key, reader, shared), Outcome::granted) << "he has his";
+         EXPECT_EQ(take(client, key, reader, shared), Outcome::granted) << "it has its share";
          EXPECT_EQ(writer.release().outcome, Outcome::lost);
-         EXPECT_EQ(behind.ask().outcome, Outcome::granted) << "nobody is before him any more";
+         EXPECT_EQ(behind.ask().outcome, Outcome::granted) << "none is before it any more";
      }},
-    {"ReadersAreLetInBehindAWriterWhoDied",
+    {"ReadersAreLetInAfterAWriterThatDied",
      [](BackendFixture& fixture) {
          Client client{fixture};
          const std::string key = key_of(fixture);
@@ -76,7 +76,7 @@ inline constexpr Case<BackendFixture> share_queue_cases[] = {
          }
          fixture.settle(fixture.term() + 2ms);
          EXPECT_EQ(readers[0].ask().outcome, Outcome::granted);
-         EXPECT_GT(readers[1].message().fencing_token, 0U) << "with him";
+         EXPECT_GT(readers[1].message().fencing_token, 0U) << "with the first";
          EXPECT_GT(readers[2].message().fencing_token, 0U);
          EXPECT_EQ(client.inspect(key).shares, 4);
          EXPECT_TRUE(dead.messages().empty());

@@ -25,7 +25,7 @@ inline constexpr const char* held_name = "conformance";
 // Sooner than a place ends that somebody leaves behind: a manager's lives for 3 s.
 inline constexpr milliseconds place_is_left = 2s;
 
-// Until whoever began to wait for the key has his place: one who comes now is not the first.
+// Until the waiter for the key has its queue entry: one that comes now is not the first.
 [[nodiscard]] inline bool somebody_waits(BackendFixture& fixture, const HeldKey& held) {
     return settle_until(fixture, 10s, [&] {
         QueueWaiter probe{fixture, held.client, held.key};
@@ -35,7 +35,7 @@ inline constexpr milliseconds place_is_left = 2s;
     });
 }
 
-// One whose backend listens already, so that it is told of hand-offs from its first wait on.
+// One whose backend listens already, so that it is notified of hand-offs from its first wait on.
 [[nodiscard]] inline LockManager listening_manager(BackendFixture& fixture, const HeldKey& held) {
     const Client client{fixture};
     QueueWaiter first{fixture, client, held.key};

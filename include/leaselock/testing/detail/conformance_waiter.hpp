@@ -14,7 +14,7 @@
 
 namespace leaselock::testing::detail {
 
-// Somebody who waits for a key with a token of his own, and remembers what he was told.
+// A waiter for a key with a token of its own, which records the messages that it got.
 class QueueWaiter final : private Listener {
   public:
     QueueWaiter(BackendFixture& fixture, const Client& client, const std::string& key,
@@ -39,7 +39,7 @@ class QueueWaiter final : private Listener {
                                    .place = place_});
         return reply;
     }
-    // Looks until hand-offs are told to him, or he is no waiter any more; the last answer.
+    // Polls until it is notified of hand-offs, or is no waiter any more; the last answer.
     Reply queue_up() {
         Reply reply;
         const bool settled = settle_until(fixture_, 10s, [&] {

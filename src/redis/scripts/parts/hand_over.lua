@@ -5,8 +5,8 @@
 -- `limit`: how many shares there are, as text, or `L<count>` of a latch; nil: the lock is free.
 -- `used`: of them.
 -- Whether somebody listens is asked before anything is granted: PUBSUB gives 0 if nobody does, or an
--- error if we may not ask. Once it is told, the grant stays: replicas pass the message on to
--- listeners of theirs, whom the answer to PUBLISH does not count. What a script did stays when it
+-- error if we may not ask. Once it is notified, the grant stays: replicas pass the message on to
+-- listeners of theirs, which the answer to PUBLISH does not count. What a script did stays when it
 -- fails, so the lock is there before its new holders are notified. That it was freed before lets it
 -- pass when memory is out.
 -- Message to the channel of an entry: tokens with ',' between them|fence of the first, each other's
