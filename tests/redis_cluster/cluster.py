@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """A Redis Cluster for tests, on loopback: plain and TLS, nothing persisted.
 
-cluster.py start DIRECTORY [TIMEOUT]   starts six nodes, three masters with a replica each, which take a node for
+cluster.py start DIRECTORY [TIMEOUT [ADDRESS]]
+                                       starts six nodes, three masters with a replica each, which take a node for
                                        dead after TIMEOUT ms (5000), and says in DIRECTORY/nodes where they are:
-                                       "PORT TLS-PORT PID", one a line. DIRECTORY/tls.pem is their authority.
+                                       "PORT TLS-PORT PID", one a line. They announce that address (127.0.0.1).
+                                       DIRECTORY/tls.pem is their authority.
 cluster.py restart DIRECTORY PORT      starts the node of that port again
 cluster.py wait DIRECTORY              returns when all slots are served, and each replica has its master's data
 cluster.py url DIRECTORY               says its URL
@@ -23,6 +25,7 @@ from watched import QUIET, end, end_watches, free_ports, launch  # noqa: E402
 
 SERVER = "redis-server"
 NODES = 6
+HERE = "127.0.0.1"
 PATIENCE = 60  # seconds, on a busy machine
 
 
@@ -54,7 +57,8 @@ def make_certificate(directory):
 
 def begin(directory, port, tls_port):
     bus = (directory / f"{port}.bus").read_text()
-    arguments = {"port": port, "bind": "127.0.0.1", "dir": directory, "save": "", "cluster-enabled": "yes",
+    bound = " ".join(dict.fromkeys([HERE, (directory / "address").read_text()]))
+    arguments = {"port": port, "bind": bound, "protected-mode": "no", "dir": directory, "save": "", "cluster-enabled": "yes",
                  "cluster-port": bus, "cluster-config-file": f"{port}.conf",
                  "cluster-node-timeout": (directory / "timeout").read_text(), "repl-diskless-sync-delay": 0,
                  "tls-port": tls_port, "tls-cert-file": directory / "tls.pem", "tls-key-file": directory / "tls.key",
@@ -81,7 +85,8 @@ def wait_whole(known):
 
 
 def create(directory, known):
-    addresses = [f"127.0.0.1:{tls_port}" for _, tls_port, _ in known]
+    address = (directory / "address").read_text()
+    addresses = [f"{address}:{tls_port}" for _, tls_port, _ in known]
     for port, _, _ in known:
         wait(f"the node at {port}", lambda port=port: ask(port, "ping") == "PONG\n")
     done = subprocess.run(["redis-cli", "--tls", "--cacert", directory / "tls.pem", "--cluster", "create", *addresses,
@@ -101,11 +106,12 @@ def nodes(directory):
     return [tuple(map(int, line.split())) for line in (directory / "nodes").read_text().splitlines()]
 
 
-def start(directory, timeout="5000"):
+def start(directory, timeout="5000", address=HERE):
     if directory.exists():
         shutil.rmtree(directory)
     directory.mkdir(parents=True)
     (directory / "timeout").write_text(timeout)
+    (directory / "address").write_text(address)
     make_certificate(directory)
     ports = free_ports(3 * NODES)
     known = []

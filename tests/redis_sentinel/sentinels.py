@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """A Redis master with two replicas and three Sentinels for tests, on free ports of loopback.
 
-sentinels.py start DIRECTORY          starts them, and says in DIRECTORY/members where they are: "KIND PORT PID",
+sentinels.py start DIRECTORY [DOWN-AFTER [ADDRESS]]
+                                      starts them, and says in DIRECTORY/members where they are: "KIND PORT PID",
                                       one a line, three of the kind `server`, whose first is the master, and three
-                                      of the kind `sentinel`
+                                      of the kind `sentinel`; they know each other by that address (127.0.0.1),
+                                      and take one that answers nothing for DOWN-AFTER ms (5000) for dead
 sentinels.py restart DIRECTORY PORT   starts the server of that port again, without its data, as one that knows
                                       nothing of replicas: a master, until the Sentinels see to it
 sentinels.py url DIRECTORY            prints the URL of the master by way of the Sentinels
 sentinels.py stop DIRECTORY           ends them, by pid
 
 The user `locker` of the servers is that of tests/conformance/locker.acl, with what Sentinels need beside. They end by
-themselves after an hour, whatever happens to the process that started them. Their time-outs are for a busy machine:
-a server that answers nothing for 5 s is taken for dead.
+themselves after an hour, whatever happens to the process that started them. Their time-outs are for a busy machine.
 """
 import socket
 import sys
@@ -24,7 +25,8 @@ from watched import end, end_watches, free_ports, launch  # noqa: E402
 
 SERVER = "redis-server"
 NAME = "leaselock-test"
-DOWN_AFTER = 5000  # ms
+HERE = "127.0.0.1"
+DOWN_AFTER = "5000"  # ms
 PATIENCE = 60  # seconds
 ACL = Path(__file__).resolve().parent.parent / "conformance" / "locker.acl"
 PASSWORD = "a password"
@@ -40,22 +42,31 @@ def begin(directory, port, words):
         return launch(directory, [SERVER, *words], log, SERVER).pid
 
 
+def address(directory):
+    return (directory / "address").read_text()
+
+
+def bound(directory):
+    return " ".join(dict.fromkeys([HERE, address(directory)]))
+
+
 def begin_server(directory, port, master=None):
-    words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", "", "--appendonly", "no",
-             "--repl-diskless-sync-delay", "0", "--dbfilename", f"{port}.rdb"]
+    words = ["--port", str(port), "--bind", bound(directory), "--protected-mode", "no", "--dir", str(directory),
+             "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", "--dbfilename", f"{port}.rdb"]
     if master is not None:
-        words += ["--replicaof", f"127.0.0.1 {master}"]
+        words += ["--replicaof", f"{address(directory)} {master}"]
     return begin(directory, port, words)
 
 
-def begin_sentinel(directory, port, master):
+def begin_sentinel(directory, port, master, down_after):
     config = directory / f"{port}.conf"
     config.write_text(f"""port {port}
-bind 127.0.0.1
+bind {bound(directory)}
+protected-mode no
 dir {directory}
-sentinel monitor {NAME} 127.0.0.1 {master} 2
-sentinel down-after-milliseconds {NAME} {DOWN_AFTER}
-sentinel failover-timeout {NAME} 10000
+sentinel monitor {NAME} {address(directory)} {master} 2
+sentinel down-after-milliseconds {NAME} {down_after}
+sentinel failover-timeout {NAME} {2 * int(down_after)}
 sentinel parallel-syncs {NAME} 2
 """)
     return begin(directory, port, [str(config), "--sentinel"])
@@ -107,8 +118,9 @@ def knows_all(sentinel):
         fields["flags"] == "master" and replicas.count("\nmaster-link-status\nok") == 2
 
 
-def start(directory):
+def start(directory, down_after=DOWN_AFTER, where=HERE):
     directory.mkdir(parents=True, exist_ok=True)
+    (directory / "address").write_text(where)
     ports = free_ports(6)
     servers, sentinels = ports[:3], ports[3:]
     master = servers[0]
@@ -116,7 +128,7 @@ def start(directory):
     write(directory, [("server", port, pid) for port, pid in zip(servers, pids)])
     for port in servers:
         add_user(port)
-    pids += [begin_sentinel(directory, port, master) for port in sentinels]
+    pids += [begin_sentinel(directory, port, master, down_after) for port in sentinels]
     kinds = ["server"] * 3 + ["sentinel"] * 3
     write(directory, list(zip(kinds, ports, pids)))
     for port in sentinels:
@@ -154,11 +166,11 @@ def main(word, directory, *rest):
     directory = Path(directory)
     if word == "start":
         stop(directory)
-        start(directory)
+        start(directory, *rest)
     elif word == "restart":
         restart(directory, int(rest[0]))
     elif word == "url":
-        hosts = ",".join(f"127.0.0.1:{port}" for kind, port, _ in members(directory) if kind == "sentinel")
+        hosts = ",".join(f"{address(directory)}:{port}" for kind, port, _ in members(directory) if kind == "sentinel")
         print(f"redis+sentinel://{hosts}/{NAME}")
     elif word == "stop":
         stop(directory)
