@@ -111,6 +111,11 @@ class Turn {
     // How long the waiter sleeps after the lock is free.
     Seconds pass() {
         std::error_code error;
+        const auto is_answered = [&] {
+            held_->extend(patience, error);
+            return !error || error == Family::lost;
+        };
+        if (!poll_until(is_answered, patience)) throw std::runtime_error("no renewal is answered");
         (void)held_->release(error);
         const auto free = boot_clock()->now();
         const Clock::time_point granted = waiter_.get();

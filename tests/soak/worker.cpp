@@ -111,7 +111,9 @@ void Worker::run(const std::vector<std::string>& words) {
             nap(10ms);
         } while (lock->owns_lock() && boot_clock()->now() < end);
         (void)lock->lock().release(error);
-        if (error && !is_expected(error)) note(load.errors, "release: " + error.message());
+        if (error && error != Family::lost && !is_expected(error)) {
+            note(load.errors, "release: " + error.message());
+        }
     }
 }
 
