@@ -1,17 +1,13 @@
 // Goal: what a holder is promised of renewal, release and clean-up, where one careless line would
-// break it: nothing is renewed behind its release, a destructor does not wait, what is owed is
-// repeated until it is answered, a suspend counts. Method: a clock that is moved by hand and a
-// backend that keeps a record; a peer that plays the server; and a clock_gettime of our own, so
-// that the boot clock can be ahead of the steady one as it is behind a suspend.
+// break it: nothing is renewed after its release, a destructor does not wait, what is owed is
+// repeated until it is answered. Method: a clock that is moved by hand and a backend that keeps a
+// record; and a peer that plays the server.
 #include <algorithm>
 #include <atomic>
 #include <gtest/gtest.h>
 #include <optional>
 #include <string>
-#include <sys/syscall.h>
 #include <thread>
-#include <time.h>
-#include <unistd.h>
 
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/granted.hpp>
@@ -19,19 +15,6 @@
 #include "fault/lock_peer.hpp"
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
-
-namespace {
-
-std::atomic<int> suspended_seconds{0};
-
-}  // namespace
-
-// Instead of the C library's, for the whole program.
-extern "C" int clock_gettime(clockid_t clock, timespec* ts) noexcept {
-    const long result = ::syscall(SYS_clock_gettime, clock, ts);
-    if (clock == CLOCK_BOOTTIME) ts->tv_sec += suspended_seconds;
-    return static_cast<int>(result);
-}
 
 namespace leaselock {
 namespace {
@@ -141,17 +124,6 @@ TEST(PostedRelease, OfAGuardThatOutlivesItsManagerIsWaitedFor) {
     });
     lock.reset();
     EXPECT_TRUE(is_answered);
-}
-
-TEST(Suspend, EndsALeaseThatItOutlasts) {
-    LockManager locks;
-    auto lock = locks.acquire("key", {.ttl = 30s, .renewal = Renewal::off});
-    EXPECT_TRUE(lock->owns_lock());
-    suspended_seconds += 29;
-    EXPECT_TRUE(lock->owns_lock());
-    suspended_seconds += 1;
-    EXPECT_FALSE(lock->owns_lock());
-    EXPECT_TRUE(locks.acquire("key")) << "the store has slept, too";
 }
 
 }  // namespace
