@@ -91,6 +91,7 @@
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/guarantees.hpp>
+#include <leaselock/store_nodes.hpp>
 
 namespace leaselock {
 
@@ -335,6 +336,11 @@ class LEASELOCK_EXPORT Backend {
     // The same for what the store keeps for all locks of a manager's prefix.
     virtual void examine_prefix(std::string_view /*prefix*/, CheckDepth /*depth*/,
                                 std::vector<Finding>& /*findings*/) {}
+
+    // The servers that the store consists of now. Adds what could not be seen for want of a right.
+    // Blocks for a command time-out for each server at most. Throws LockError if the store cannot
+    // be asked.
+    [[nodiscard]] virtual StoreNodes nodes(std::vector<Finding>& /*findings*/) { return {}; }
 
     // The store's part of LockManager::list(): the keys that begin with `prefix` and go on with
     // what the glob `pattern` matches (<leaselock/glob.hpp> has is_listed()), in any order; more

@@ -13,6 +13,7 @@
 #include <leaselock/finding.hpp>
 #include <leaselock/guarantees.hpp>
 #include <leaselock/printable.hpp>
+#include <leaselock/store_nodes.hpp>
 
 #include "cli/exit_code.hpp"
 #include "cli/output.hpp"
@@ -57,11 +58,34 @@ bool release_by_token(Store& store, const Options& options, const LockInfo& info
     return operation.reply.outcome == Outcome::released;
 }
 
+// What could not be asked is a finding, too.
+StoreNodes nodes_of(Backend& backend, std::vector<Finding>& findings) {
+    try {
+        return backend.nodes(findings);
+    } catch (const LockError& error) {
+        findings.push_back({Finding::Severity::hint, "nodes", error.what(),
+                            "what the store consists of is not shown without"});
+        return {};
+    }
+}
+
+std::string node_text(const StoreNode& node) {
+    std::string text = node.role + ' ' + node.address;
+    if (!node.master.empty()) text += " of " + node.master;
+    if (!node.state.empty()) text += ": " + node.state;
+    if (node.lag) text += fmt::format(", {} bytes behind", *node.lag);
+    return text;
+}
+
 // A block for each finding: they are sentences, and too long for a table.
-void print_findings(const std::string& place, const Guarantees& guarantees,
+void print_findings(const std::string& place, const Guarantees& guarantees, const StoreNodes& nodes,
                     const std::vector<Finding>& findings) {
     std::string text =
         fmt::format("locks are in {}\nit promises: {}\n", printable(place), to_string(guarantees));
+    if (!nodes.topology.empty()) text += fmt::format("it is {}\n", nodes.topology);
+    for (const StoreNode& node : nodes.nodes) {
+        text += fmt::format("  {}\n", printable(node_text(node)));
+    }
     for (const Finding& finding : findings) {
         text += fmt::format("{}: {}\n  {}\n  -> {}\n",
                             finding.severity == Finding::Severity::problem ? "problem" : "hint",
@@ -75,6 +99,18 @@ Record finding_record(const Finding& finding) {
             {"subject", finding.subject},
             {"found", finding.found},
             {"advice", finding.advice}};
+}
+
+// A field that JSON alone has is left out where there is nothing to say.
+Record node_record(const StoreNode& node, Format format) {
+    Record record{
+        {"severity", "info"}, {"subject", "node"}, {"found", node_text(node)}, {"advice", ""}};
+    if (format != Format::json) return record;
+    record.push_back({"role", node.role});
+    record.push_back({"address", node.address});
+    if (!node.master.empty()) record.push_back({"master", node.master});
+    if (node.lag) record.push_back({"lag_bytes", *node.lag});
+    return record;
 }
 
 }  // namespace
@@ -144,7 +180,11 @@ int release(Store& store, const Options& options) {
 }
 
 int doctor(Store& store, const Options& options) {
-    const std::vector<Finding> findings = store.locks.check({}, CheckDepth::all);
+    // Before the check, which writes what replicas then lack for a moment.
+    std::vector<Finding> unseen;
+    const StoreNodes nodes = nodes_of(*store.backend, unseen);
+    std::vector<Finding> findings = store.locks.check({}, CheckDepth::all);
+    findings.insert(findings.end(), unseen.begin(), unseen.end());
     const Format format = choose_format(options.json);
     std::vector<Record> records;
     if (!store.directory.empty()) {
@@ -158,12 +198,19 @@ int doctor(Store& store, const Options& options) {
                        {"subject", "guarantees"},
                        {"found", to_string(guarantees)},
                        {"advice", ""}});
+    if (!nodes.topology.empty()) {
+        records.push_back({{"severity", "info"},
+                           {"subject", "topology"},
+                           {"found", nodes.topology},
+                           {"advice", ""}});
+    }
+    for (const StoreNode& node : nodes.nodes) records.push_back(node_record(node, format));
     bool problem = false;
     for (const Finding& finding : findings) {
         records.push_back(finding_record(finding));
         problem = problem || finding.severity == Finding::Severity::problem;
     }
-    format == Format::table ? print_findings(place_of(options.store), guarantees, findings)
+    format == Format::table ? print_findings(place_of(options.store), guarantees, nodes, findings)
                             : print_all(format, records);
     return problem ? exit_code::not_so : exit_code::done;
 }

@@ -24,8 +24,8 @@ struct Field {
 };
 using Record = std::vector<Field>;
 
-// An array in JSON, a line for each record otherwise. Records have the same fields. Throws
-// std::system_error if it cannot be written.
+// An array in JSON, a line for each record otherwise. Records have the same fields, but in
+// JSON. Throws std::system_error if it cannot be written.
 void print_all(Format format, const std::vector<Record>& records);
 // An array in one line of JSON.
 void print_json_line(const std::vector<Record>& records);

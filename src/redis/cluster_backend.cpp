@@ -5,6 +5,7 @@
 #include "redis/cluster.hpp"
 #include "redis/cluster_admin.hpp"
 #include "redis/place_backend.hpp"
+#include "redis/server_nodes.hpp"
 
 namespace leaselock::redis {
 namespace {
@@ -20,6 +21,10 @@ class ClusterBackend final : public PlaceBackend<Cluster> {
     void examine(std::vector<Finding>& findings) override {
         throw_if_copied();
         examine_cluster(place(), clock_, findings);
+    }
+    [[nodiscard]] StoreNodes nodes(std::vector<Finding>& findings) override {
+        throw_if_copied();
+        return cluster_nodes(place(), clock_, findings);
     }
     void examine_prefix(std::string_view prefix, CheckDepth depth,
                         std::vector<Finding>& findings) override {

@@ -23,6 +23,33 @@ std::string_view field(std::string_view info, std::string_view name) noexcept {
     return {};
 }
 
+// The value of `name` in "name=value,name=value".
+std::string_view part(std::string_view list, std::string_view name) noexcept {
+    while (!list.empty()) {
+        const std::size_t end = list.find(',');
+        const std::string_view each = list.substr(0, end);
+        list.remove_prefix(end == std::string_view::npos ? list.size() : end + 1);
+        if (each.starts_with(name) && each.substr(name.size(), 1) == "=") {
+            return each.substr(name.size() + 1);
+        }
+    }
+    return {};
+}
+
+std::string address(std::string_view host, std::string_view port) {
+    const bool is_v6 = host.find(':') != std::string_view::npos;
+    return is_v6 ? '[' + quote(host) + "]:" + quote(port) : quote(host) + ':' + quote(port);
+}
+
+Replication::Replica decode_replica(std::string_view line, std::int64_t written) {
+    Replication::Replica replica{.address = address(part(line, "ip"), part(line, "port")),
+                                 .state = quote(part(line, "state")),
+                                 .lag = {}};
+    const std::int64_t has = whole_number(part(line, "offset"));
+    if (has >= 0 && written >= has) replica.lag = static_cast<std::uint64_t>(written - has);
+    return replica;
+}
+
 std::string told(std::string_view value) { return value.empty() ? "not told" : quote(value); }
 
 void judge_version(std::string_view info, std::vector<Finding>& findings) {
@@ -100,6 +127,24 @@ void judge_info(std::string_view info, int wait_replicas, std::vector<Finding>& 
     judge_persistence(info, findings);
     judge_replicas(info, findings);
     judge_acknowledgement(info, wait_replicas, findings);
+}
+
+Replication decode_replication(std::string_view info) {
+    Replication replication{.role = quote(field(info, "role")),
+                            .master = {},
+                            .is_linked = field(info, "master_link_status") == "up",
+                            .replicas = {}};
+    if (const std::string_view host = field(info, "master_host"); !host.empty()) {
+        replication.master = address(host, field(info, "master_port"));
+    }
+    constexpr int most = 1000;
+    const std::int64_t written = whole_number(field(info, "master_repl_offset"));
+    for (int i = 0; i < most; ++i) {
+        const std::string_view line = field(info, "slave" + std::to_string(i));
+        if (line.empty()) break;
+        replication.replicas.push_back(decode_replica(line, written));
+    }
+    return replication;
 }
 
 }  // namespace leaselock::redis

@@ -8,12 +8,21 @@
 #include <functional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <leaselock/clock.hpp>
+#include <leaselock/finding.hpp>
+#include <leaselock/store_nodes.hpp>
 
 #include "wire/connection.hpp"
 
 namespace leaselock::redis {
+
+// A replica that somebody else than its master knows, by one of its addresses.
+struct KnownReplica {
+    std::vector<std::string> addresses;
+    std::string state;
+};
 
 class Locator {
   public:
@@ -32,6 +41,12 @@ class Locator {
     [[nodiscard]] virtual std::error_code confirm(wire::Connection& connection,
                                                   const wire::Endpoint& where,
                                                   Clock::time_point until, std::string& why) = 0;
+
+    // Adds those that are asked where the server is, and the replicas of it that they know, to
+    // `known`. Blocks until `until` at most. May throw bad_alloc.
+    virtual void describe(Clock::time_point /*until*/, std::vector<StoreNode>& /*nodes*/,
+                          std::vector<KnownReplica>& /*known*/,
+                          std::vector<Finding>& /*findings*/) {}
 
     // From now on `moved` is called when it becomes known that another server is meant than the one
     // that was confirmed: on any thread, with a mutex locked, so it must not block or call back.

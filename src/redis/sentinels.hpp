@@ -38,6 +38,9 @@ class Sentinels final : public Locator {
     [[nodiscard]] std::error_code confirm(wire::Connection& connection, const wire::Endpoint& where,
                                           Clock::time_point until, std::string& why) override;
 
+    void describe(Clock::time_point until, std::vector<StoreNode>& nodes,
+                  std::vector<KnownReplica>& known, std::vector<Finding>& findings) override;
+
     // While they are watched, one of them is asked twice a second from the first connection on.
     void watch(const std::function<void()>& moved) override;
     // Blocks for a look-up that is under way.

@@ -148,6 +148,31 @@ void SlotTable::add_members(wire::RespView answer, const AnswerOf& of, bool tls)
     }
 }
 
+std::vector<ShardMember> decode_shards(wire::RespView answer, std::string_view asked) {
+    std::vector<ShardMember> members;
+    for (std::size_t shard = 0; shard < answer.size(); ++shard) {
+        const wire::RespView nodes = value_of(answer.at(shard), "nodes");
+        for (std::size_t i = 0; i < nodes.size() && members.size() < most_nodes; ++i) {
+            const wire::RespView node = nodes.at(i);
+            const std::string_view told = value_of(node, "endpoint").text();
+            const std::string host{told.empty() || told == "?" ? asked : told};
+            ShardMember member{.shard = shard,
+                               .id = std::string(value_of(node, "id").text()),
+                               .addresses = {},
+                               .is_replica = value_of(node, "role").text() == "replica",
+                               .health = std::string(value_of(node, "health").text())};
+            for (const char* const name : {"port", "tls-port"}) {
+                const auto port = value_of(node, name).integer();
+                if (!is_host(host) || port < 1 || port > 65'535) continue;
+                member.addresses.push_back(
+                    to_string(NodeAddress{.host = host, .port = static_cast<std::uint16_t>(port)}));
+            }
+            if (!member.addresses.empty()) members.push_back(std::move(member));
+        }
+    }
+    return members;
+}
+
 SlotTable::Index SlotTable::add(const ClusterNode& node) {
     const Index known = find(node.address);
     if (known != nowhere) return known;

@@ -4,6 +4,7 @@
 // Thread-safety: plain values.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <compare>
 #include <cstddef>
@@ -54,6 +55,17 @@ struct Redirect {
 // By its first word.
 [[nodiscard]] bool is_redirect(std::string_view error) noexcept;
 
+// A node by CLUSTER SHARDS, which also tells of those that are not well.
+struct ShardMember {
+    std::size_t shard = 0;
+    std::string id;
+    std::vector<std::string> addresses;  // host:port, and that with the port of TLS, if it has both
+    bool is_replica = false;
+    std::string health;
+};
+// What is no such answer gives none.
+[[nodiscard]] std::vector<ShardMember> decode_shards(wire::RespView answer, std::string_view asked);
+
 class SlotTable {
   public:
     using Index = std::uint16_t;
@@ -77,6 +89,9 @@ class SlotTable {
     // Those that serve a slot, in the order of their slots.
     [[nodiscard]] std::vector<Index> masters() const;
     [[nodiscard]] std::size_t unserved() const noexcept;
+    [[nodiscard]] std::size_t served_by(Index master) const noexcept {
+        return static_cast<std::size_t>(std::count(owners_.begin(), owners_.end(), master));
+    }
     // How many replicas a master has.
     [[nodiscard]] std::size_t replicas(Index master) const noexcept { return replicas_.at(master); }
 

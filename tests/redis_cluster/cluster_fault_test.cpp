@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include <leaselock/backend.hpp>
 #include <leaselock/leaselock.hpp>
 #include <leaselock/redis.hpp>
 
@@ -154,6 +155,27 @@ TEST_F(ClusterFaultTest, MissingRightToAskIsNamedWhereASlotMovesAndByTheCheck) {
     const auto granted = locks.acquire(key("new"));
     EXPECT_TRUE(granted.has_value());
     move_back();
+}
+
+TEST_F(ClusterFaultTest, ReplicaThatEndedIsShownAsOneThatIsNotAttached) {
+    const auto backend = make_redis_backend({.url = RedisCluster::of_tests().url()});
+    const auto is_shown = [&](std::size_t replica, std::string_view state) {
+        const std::string address =
+            "127.0.0.1:" + std::to_string(cluster().nodes().at(replica).port);
+        std::vector<Finding> findings;
+        const StoreNodes all = backend->nodes(findings);
+        EXPECT_TRUE(findings.empty());
+        return std::any_of(all.nodes.begin(), all.nodes.end(), [&](const StoreNode& node) {
+            return node.role == "replica" && node.address == address && !node.master.empty() &&
+                   node.state.starts_with(state);
+        });
+    };
+    const std::size_t replica = cluster().replica(from_);
+    EXPECT_TRUE(is_shown(replica, "online"));
+    cluster().kill9(replica);
+    EXPECT_TRUE(poll_until([&] { return is_shown(replica, "not attached: "); }, 30s));
+    cluster().restart(replica);
+    EXPECT_TRUE(poll_until([&] { return is_shown(replica, "online"); }, 30s));
 }
 
 // Threads that acquire and release the keys of a slot, and note what they were granted. Every

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -46,6 +47,41 @@ class CommandInACluster(unittest.TestCase):
         done = run("doctor")
         masters = {line.split("\t")[2].split(": ")[0] for line in done.stdout.splitlines() if "persistence" in line}
         self.assertEqual(len(masters), 3, done)
+
+    def test_doctor_shows_each_master_with_its_replica(self):
+        def shows_all():
+            told = json.loads(run("doctor", "--json").stdout)
+            return {each["address"] for each in told if each["subject"] == "node"} == \
+                {"127.0.0.1:" + port for port in ports()}
+
+        # A cluster that has just been made may not have heard of all of its nodes.
+        end = time.monotonic() + 60
+        while not shows_all() and time.monotonic() < end:
+            time.sleep(0.1)
+        done = run("doctor", "--json")
+        told = json.loads(done.stdout)
+        self.assertIn("a Redis Cluster", [each["found"] for each in told if each["subject"] == "topology"])
+        nodes = [each for each in told if each["subject"] == "node"]
+        masters = {each["address"] for each in nodes if each["role"] == "master"}
+        self.assertEqual(len(masters), 3, done)
+        replicas = [each for each in nodes if each["role"] == "replica"]
+        self.assertEqual({each["master"] for each in replicas}, masters, done)
+        self.assertEqual({each["address"] for each in nodes}, {"127.0.0.1:" + port for port in ports()}, done)
+        for each in replicas:
+            self.assertIn("online", each["found"])
+            self.assertGreaterEqual(each["lag_bytes"], 0)
+        self.assertRegex(next(each["found"] for each in nodes), r"slots, 1 replica attached$")
+
+    def test_doctor_names_the_right_that_is_missing_and_goes_on(self):
+        words = "reset on >word ~* &* +@all -info -cluster|shards".split()
+        for port in ports():
+            subprocess.run(["redis-cli", "-p", port, "acl", "setuser", "blind", *words], stdout=subprocess.DEVNULL,
+                           check=True, timeout=50)
+        done = run("doctor", url=f"redis+cluster://blind:word@127.0.0.1:{ports()[0]}")
+        self.assertEqual(done.returncode, 0, done)
+        lines = done.stdout.splitlines()
+        self.assertEqual(sum(line.startswith("info\tnode\t") and "without +info" in line for line in lines), 3, done)
+        self.assertTrue(any(line.startswith("hint\tnodes\t") and "+cluster|shards" in line for line in lines), done)
 
     def test_url_of_a_single_server_is_told_apart(self):
         seen = [run("status", f"{self.key}:{number}", url="redis://127.0.0.1:" + ports()[0]) for number in range(16)]

@@ -44,6 +44,33 @@ std::string with(const std::string& before, const std::string& after) {
     return info.replace(info.find(before), before.size(), after);
 }
 
+TEST(ServerInfo, MasterTellsItsReplicasAndWhatTheyLack) {
+    const Replication told = decode_replication(
+        "# Replication\r\nrole:master\r\nconnected_slaves:3\r\n"
+        "slave0:ip=10.0.0.2,port=6379,state=online,offset=90,lag=1\r\n"
+        "slave1:ip=fe80::1,port=6380,state=wait_bgsave,offset=0,lag=0\r\n"
+        "slave2:ip=10.0.0.3,port=6379,state=online,offset=nonsense,lag=0\r\n"
+        "master_repl_offset:100\r\n");
+    EXPECT_EQ(told.role, "master");
+    EXPECT_EQ(told.master, "");
+    ASSERT_EQ(told.replicas.size(), 3U);
+    EXPECT_EQ(told.replicas[0].address, "10.0.0.2:6379");
+    EXPECT_EQ(told.replicas[0].state, "online");
+    EXPECT_EQ(told.replicas[0].lag, 10U);
+    EXPECT_EQ(told.replicas[1].address, "[fe80::1]:6380");
+    EXPECT_EQ(told.replicas[1].lag, 100U);
+    EXPECT_FALSE(told.replicas[2].lag);
+}
+
+TEST(ServerInfo, ReplicaTellsItsMasterAndWhetherTheyAreConnected) {
+    const std::string info = "role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\n";
+    const Replication cut = decode_replication(info + "master_link_status:down\r\n");
+    EXPECT_EQ(cut.master, "10.0.0.1:6379");
+    EXPECT_FALSE(cut.is_linked);
+    EXPECT_TRUE(decode_replication(info + "master_link_status:up\r\n").is_linked);
+    EXPECT_EQ(decode_replication("nonsense").role, "");
+}
+
 TEST(ServerInfo, SoundServerGivesNoCause) { EXPECT_EQ(subjects_of(judged(sound)), Subjects{}); }
 
 TEST(ServerInfo, VersionBeforeSevenIsAProblem) {

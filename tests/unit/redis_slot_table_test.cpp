@@ -42,6 +42,31 @@ std::optional<Redirect> redirect_of(std::string_view error) {
     return decode_redirect(error, {asked, as_announced});
 }
 
+TEST(ShardMembers, HaveTheirAddressesAndHowTheyAre) {
+    const auto named = [](const char* name, const std::string& value) {
+        return bulk_of(name) + value;
+    };
+    const auto member = [&](const std::string& host, int port, const char* role) {
+        return "*12\r\n" + named("id", bulk_of(id_a)) + named("port", number_of(port)) +
+               named("tls-port", number_of(7)) + named("endpoint", bulk_of(host)) +
+               named("role", bulk_of(role)) + named("health", bulk_of("failed"));
+    };
+    const std::string shard =
+        array_of(bulk_of("slots"), array_of(number_of(0), number_of(9)), bulk_of("nodes"),
+                 array_of(member("a", 1, "master"), member("", 2, "replica"),
+                          member("no host", 3, "replica"), member("b", 0, "replica")));
+    const auto members = decode_shards(read_reply(array_of(shard)), "asked");
+    ASSERT_EQ(members.size(), 3U) << "one has no address that can be";
+    EXPECT_EQ(members[0].addresses, (std::vector<std::string>{"a:1", "a:7"}));
+    EXPECT_FALSE(members[0].is_replica);
+    EXPECT_EQ(members[0].id, id_a);
+    EXPECT_EQ(members[1].addresses, (std::vector<std::string>{"asked:2", "asked:7"}));
+    EXPECT_TRUE(members[1].is_replica);
+    EXPECT_EQ(members[1].health, "failed");
+    EXPECT_EQ(members[2].addresses, (std::vector<std::string>{"b:7"}));
+    EXPECT_TRUE(decode_shards(read_reply("-ERR unknown\r\n"), "asked").empty());
+}
+
 TEST(SlotTable, HasTheOwnerOfEachSlotThatIsServed) {
     const auto table = table_of(array_of(
         array_of(number_of(0), number_of(99), node_of("a", 1, id_a), node_of("c", 3, id_b)),

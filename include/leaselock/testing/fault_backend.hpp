@@ -144,6 +144,9 @@ class FaultBackend final : public Backend {
         return inner_->reconnects();
     }
     void examine(std::vector<Finding>& findings) override { inner_->examine(findings); }
+    [[nodiscard]] StoreNodes nodes(std::vector<Finding>& findings) override {
+        return inner_->nodes(findings);
+    }
     void examine_prefix(std::string_view prefix, CheckDepth depth,
                         std::vector<Finding>& findings) override {
         inner_->examine_prefix(prefix, depth, findings);

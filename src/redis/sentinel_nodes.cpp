@@ -1,0 +1,91 @@
+// What Sentinels say of themselves and of replicas, for people.
+#include <algorithm>
+#include <array>
+#include <fmt/core.h>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <leaselock/error.hpp>
+
+#include "redis/codec.hpp"
+#include "redis/sentinels.hpp"
+#include "wire/command.hpp"
+
+namespace leaselock::redis {
+namespace {
+
+std::string value_of(wire::RespView map, std::string_view name) {
+    for (std::size_t i = 0; i + 1 < map.size(); i += 2) {
+        if (map.at(i).text() == name) return quote(map.at(i + 1).text());
+    }
+    return {};
+}
+
+// The replicas that this Sentinel knows, over a connection on which it has answered; empty if it
+// does not say.
+std::optional<std::vector<KnownReplica>> replicas_of(wire::Connection& connection,
+                                                     std::string_view master,
+                                                     Clock::time_point until,
+                                                     std::vector<Finding>& findings) {
+    std::string out;
+    wire::append_command(out, std::array<std::string_view, 3>{"SENTINEL", "REPLICAS", master});
+    (void)connection.send(out, until);  // if that fails, so does the answer
+    wire::RespValue answer;
+    if (connection.receive(answer, until) != wire::Received::reply) return std::nullopt;
+    if (answer.is_error()) {
+        findings.push_back({Finding::Severity::hint, "nodes", quote(answer.text()),
+                            "give the user of the Sentinels +sentinel|replicas; replicas that are "
+                            "not well are not seen without"});
+        return std::nullopt;
+    }
+    std::vector<KnownReplica> replicas;
+    for (std::size_t i = 0; i < answer.size(); ++i) {
+        const wire::RespView each = answer.at(i);
+        const std::int64_t port = whole_number(value_of(each, "port"));
+        if (port < 1 || port > std::numeric_limits<std::uint16_t>::max()) continue;
+        const wire::Endpoint where{.host = value_of(each, "ip"),
+                                   .port = static_cast<std::uint16_t>(port),
+                                   .unix_path = {},
+                                   .tls = {}};
+        replicas.push_back({{wire::describe(where)}, value_of(each, "flags")});
+    }
+    return replicas;
+}
+
+}  // namespace
+
+void Sentinels::describe(Clock::time_point until, std::vector<StoreNode>& nodes,
+                         std::vector<KnownReplica>& known, std::vector<Finding>& findings) {
+    std::optional<std::vector<KnownReplica>> told;
+    const std::size_t before = findings.size();
+    for (std::size_t i = 0; i < settings_.sentinels.size(); ++i) {
+        const Clock::time_point now = clock_->now();
+        const auto left = static_cast<Clock::rep>(settings_.sentinels.size() - i);
+        const Clock::time_point end = now + std::max(until - now, Clock::duration{0}) / left;
+        StoreNode node{.role = "sentinel",
+                       .address = wire::describe(endpoint_of(settings_, settings_.sentinels[i])),
+                       .master = {},
+                       .lag = {},
+                       .state = {}};
+        wire::Connection connection{clock_};
+        NamedMaster master;
+        std::string why;
+        if (ask_sentinel(connection, settings_, i, end, master, why)) {
+            node.state = why;
+        } else {
+            node.state =
+                fmt::format("names {}, epoch {}",
+                            wire::describe(endpoint_of(settings_, master.where)), master.epoch);
+            if (!told && findings.size() == before) {
+                told = replicas_of(connection, settings_.master, end, findings);
+            }
+        }
+        nodes.push_back(std::move(node));
+    }
+    if (told) known = *std::move(told);
+}
+
+}  // namespace leaselock::redis
