@@ -1,7 +1,7 @@
 // Many who want one lock, each in a process or a thread of its own, and what came of it: the time
 // from a release to the next holder, and how often each was served.
 //
-// Only the holder writes the time of release and what he saw of it, so those need no order of their
+// Only the holder writes the time of release and what it saw of it, so those need no order of their
 // own. Times are of CLOCK_MONOTONIC, which all processes of a machine share.
 #pragma once
 

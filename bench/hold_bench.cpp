@@ -195,7 +195,7 @@ void expect(bench::Pipeline& redis, int type, long long integer) {
     if (answer->type != type || answer->integer != integer) throw std::runtime_error("answer");
 }
 
-// The commands are put together anew for each renewal, as they are by whoever renews.
+// The commands are put together again for each renewal, as by a holder that renews.
 void by_hand(benchmark::State& state, std::size_t count) {
     constexpr std::size_t batch = 1000;
     const std::string ttl = "30000";
@@ -241,7 +241,7 @@ void add(const std::string& name, bool in_redis, std::size_t count, milliseconds
 }
 
 // The ttl is such that a third of it is about what it takes to acquire them, so that by themselves
-// they are due one behind the other.
+// they are due one after the other.
 const bool registered = [] {
     const milliseconds quick{1500};
     for (const std::size_t count : {std::size_t{10'000}, std::size_t{100'000}}) {

@@ -2,8 +2,8 @@
 //   memory/uncontended  each thread has keys of its own, both sides the same ones. The baseline is
 //   a
 //                       sharded unordered_map under mutexes, with one clock read for the expiry;
-//   memory/contended    all threads want one key. The baseline is a fair mutex: who waits stands in
-//                       a queue with a futex of his own, and a release hands over to the first.
+//   memory/contended    all threads want one key. The baseline is a fair mutex: each waiter stands
+//                       in a queue with a futex of its own, and a release hands over to the first.
 #include <array>
 #include <atomic>
 #include <benchmark/benchmark.h>

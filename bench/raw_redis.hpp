@@ -39,7 +39,7 @@ struct Free {
 };
 using Answer = std::unique_ptr<redisReply, Free>;
 
-// Commands that are written one behind the other, and their answers.
+// Commands that are written one after the other, and their answers.
 class Pipeline {
   public:
     Pipeline()

@@ -3,8 +3,8 @@
 //   many
 //                     who hold theirs; the baseline is the same of a whole lock, which nobody has;
 //   share/permits     the same with two of 5 000 permits, beside 1000 who have one;
-//   share/let-in-1000 so many coroutines of one manager that wait for a share behind a writer: from
-//                     his release until all are in. `messages` that the server sent for it, and
+//   share/let-in-1000 so many coroutines of one manager that wait for a share after a writer: from
+//                     its release until all are in. `messages` that the server sent for it, and
 //                     `scripts` that were run, that of the release included.
 // The server's URL comes in LEASELOCK_BENCH_REDIS.
 #include <atomic>
@@ -78,7 +78,7 @@ void let_in(benchmark::State& state) {
         std::vector<std::optional<ScopedDistributedLock>> readers(count);
         for (auto& each : readers) read(manager, each, inside, count);
         while (locks().inspect("let-in").waiting < count) std::this_thread::sleep_for(1ms);
-        // Until all know that they are told, by a look.
+        // Until all know by a poll that they are notified.
         std::this_thread::sleep_for(2s);
         const long long messages = raw.calls("publish");
         const long long scripts = raw.scripts_run();

@@ -22,7 +22,7 @@ class Documents {
     Documents& operator=(const Documents&) = delete;
     ~Documents() { sqlite3_close(database_); }
 
-    // Whether it was written. If not, a younger holder was here, and the caller's lock is lost.
+    // Whether it was written. If not, a later holder was here, and the caller's lock is lost.
     bool write(int id, const std::string& text, std::uint64_t fencing_token) {
         const Statement statement = prepare(R"(
             INSERT INTO documents (id, text, fence) VALUES (:id, :text, :fence)

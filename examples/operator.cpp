@@ -17,7 +17,7 @@ int main() {
                    leaselock::printable(info.owner), info.remaining.count() / 1000);
     }
 
-    // Who held it believes in it until his next renewal; the next grant's fencing token is higher.
+    // Its holder believes in it until the next renewal; the next grant's fencing token is higher.
     const leaselock::LockInfo freed = locks.force_release("import:7");
     auto next = locks.acquire("import:7");
     fmt::print("taken from {}: {}\n", leaselock::printable(freed.owner), freed.held);

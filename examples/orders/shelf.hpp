@@ -1,6 +1,6 @@
 // Where the stock lies: a record for each product, read and written in two steps, as a database
 // without transactions would have it. A shelf guards nothing: between a read and the write that
-// follows somebody else may write, and what he wrote is lost. That is what the lock is for.
+// follows another process may write, and what it wrote is lost. That is what the lock is for.
 //
 // Thread-safety: all calls from all threads at once; see above for what they are worth.
 #pragma once
@@ -55,7 +55,7 @@ class FileShelf final : public Shelf {
     FileShelf& operator=(const FileShelf&) = delete;
     ~FileShelf() override;
 
-    // Fills the file anew.
+    // Fills the file again.
     void stock(const std::vector<Product>& products);
 
     [[nodiscard]] std::int64_t read(std::size_t record) override { return load(record).units; }

@@ -1,5 +1,5 @@
-# Goal: a lock directory that several users reach, or in which there is what no lock put there: whoever may not
-# write cannot hinder, nobody is refused by chance, and what is in the way of one lock is told by its name and
+# Goal: a lock directory that several users reach, or in which there is what no lock put there: a user that may not
+# write cannot hinder, none is refused by chance, and what is in the way of one lock is named and
 # leaves the others alone. Method: commands as two users in directories of the test; that needs root, and a line
 # says so where the tests have other rights.
 import os

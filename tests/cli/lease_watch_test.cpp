@@ -1,5 +1,5 @@
 // Goal: a command is asked to end a grace before its lease ends and killed at that end, and one
-// whose lease is renewed is left alone. Method: the machine is told times, and no clock runs.
+// whose lease is renewed is left alone. Method: the machine gets times, and no clock runs.
 #include "cli/lease_watch.hpp"
 
 #include <chrono>

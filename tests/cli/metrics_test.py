@@ -1,4 +1,4 @@
-# Goal: a run leaves its metrics in the file that it was told, whole or not at all, and however it
+# Goal: a run leaves its metrics in the file that it was given, whole or not at all, and however it
 # went; and the file changes nothing else. Method: real commands, on a real redis-server.
 import os
 import re

@@ -1,5 +1,5 @@
 // Goal: what `leaselock top` tells is what the looks have shown: rates, waits and times, in the
-// order and with the filter that its keys ask for. Method: the model is told locks and times, and
+// order and with the filter that its keys ask for. Method: the model gets locks and times, and
 // no clock runs; keys are pressed by their bytes.
 #include "cli/top_model.hpp"
 

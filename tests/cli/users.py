@@ -75,7 +75,7 @@ class UsersTest(CliTest):
         return os.stat(path).st_mode & 0o7777
 
     def with_mounts(self, script):
-        """The output of a script that sees mounts of its own. $L is the command, which is told no place;
+        """The output of a script that sees mounts of its own. $L is the command, without a URL;
         in its /run/lock nothing is yet."""
         environment = {name: value for name, value in os.environ.items() if name != "LEASELOCK_URL"}
         setup = ("mount -t tmpfs none /run; mkdir -m 1777 /run/lock; mkdir -p /run/x/full /run/x/cwd; "

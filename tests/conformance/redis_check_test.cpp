@@ -1,4 +1,4 @@
-// Goal: the start-up check finds what is amiss with a Redis server, and each right that its user
+// Goal: the start-up check finds what is wrong with a Redis server, and each right that its user
 // lacks, and finds nothing where all is well. Method: real servers, set up wrongly one by one; each
 // right of the pages' least-privilege user is taken away in turn. docs/guide/before-you-go-live.md
 // names each finding.
@@ -72,7 +72,7 @@ void expect_named(const Finding& finding, const std::string& right) {
     EXPECT_NE(finding.found.find(named), std::string::npos) << right << ": " << finding.found;
 }
 
-// A server that keeps what it is told.
+// A server that keeps what it is sent.
 class RedisCheck : public ::testing::Test {
   protected:
     [[nodiscard]] std::vector<Finding> checked() const { return check(server_.url()); }

@@ -1,4 +1,4 @@
-// Goal: a coroutine that meets a server that is stopped, killed or cut off is told the right error
+// Goal: a coroutine that meets a server that is stopped, killed or cut off gets the right error
 // in time, no other coroutine of its manager waits longer for that, and what it may have got is
 // given back, whether it waits, acquires or releases. Method: coroutines on a real redis-server,
 // stopped and killed, and the weather machine before it. The numbers are those of the fault matrix.
@@ -96,7 +96,7 @@ TEST_F(AsyncOutage, ServerKilledDuringAWaitIsAskedAgainWhenItIsBack) {
     server_.kill9();
     EXPECT_FALSE(ends(call, 2 * short_timeout)) << "there is time left";
     server_.restart();
-    ASSERT_TRUE(ends(call)) << "it forgot the holder, and whoever waits finds the key free";
+    ASSERT_TRUE(ends(call)) << "it forgot the holder, and the waiter finds the key free";
     ASSERT_TRUE(call.lock) << call.ec.message();
     EXPECT_GT(call.lock->fencing_token(), held->fencing_token());
     EXPECT_EQ(held->release(), ReleaseResult::lost);
@@ -205,7 +205,7 @@ TEST_F(AsyncOutage, Row6ReplyBehindTheDeadlineOfAWaitIsDroppedAndGivenBack) {
     EXPECT_FALSE(call.lock);
     EXPECT_EQ(call.ec, Family::unknown) << call.ec.message();
     EXPECT_EQ(server_.cli("EXISTS", counter_key("p:", "key")), "1") << "it was granted";
-    EXPECT_TRUE(poll_until([&] { return is_free(); })) << "the release left behind it";
+    EXPECT_TRUE(poll_until([&] { return is_free(); })) << "the release left after it";
     const std::size_t before = proxy_.connections();
     proxy_.let_go();
     expect_works(patient, "key");
@@ -244,7 +244,7 @@ TEST_F(AsyncOutage, Row7ReleaseThatIsCutIsUnknownAndTheLockIsFree) {
         proxy_.strike(way, 1, Fate::reset);
         release(call);
         ASSERT_TRUE(ends(call));
-        // If the first copy never came, the second one is told for certain.
+        // If the first copy never came, the second one is answered for certain.
         const bool came = way == Way::replies;
         EXPECT_EQ(call.released, came ? ReleaseResult::unknown : ReleaseResult::released);
         EXPECT_EQ(call.ec, came ? make_error_code(Errc::connection_lost) : std::error_code{});
@@ -276,7 +276,7 @@ TEST_F(AsyncOutage, Row5ReleaseThatIsLostIsUnknownAndRepeated) {
     EXPECT_TRUE(poll_until([&] { return is_free(); })) << "in spite of its ttl";
 }
 
-// Many at once, most of whose answers are lost with the connection: each is told something, and
+// Many at once, most of whose answers are lost with the connection: each gets some outcome, and
 // none has a lock that the server does not know.
 TEST_F(AsyncOutage, ManyThatAreCutOffAtOnceAreAllToldAndLeaveNothing) {
     constexpr std::size_t count = 200;

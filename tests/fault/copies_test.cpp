@@ -95,7 +95,7 @@ TEST_P(Copies, ManagerOfTheParentIsRefusedInTheChild) {
     expect_parent_works();
 }
 
-// Counts what it is told of a lock for which it waits.
+// Counts what comes of a lock for which it waits.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
 class Place final : public Listener {
   public:

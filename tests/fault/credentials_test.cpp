@@ -1,5 +1,5 @@
-// Goal: passwords and users change while locks are in use, and nobody notices who has a callback;
-// whoever is refused is told so, and the server is not asked again and again. Method: a real
+// Goal: passwords and users change while locks are in use, and no program with a callback notices;
+// a login that is refused is reported, and the server is not asked again and again. Method: a real
 // redis-server whose users are changed live, and its own count of AUTH.
 #include <atomic>
 #include <mutex>

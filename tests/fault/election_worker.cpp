@@ -1,6 +1,6 @@
 // A candidate beside the test, to be stopped and killed. It leads, says its term in the file
 // `leads`, and acts when the file `act` is there: then it asks first, as a program should.
-// Ends with 0 if it was told that it does not lead any more, with 3 if it acted.
+// Ends with 0 if it learned that it does not lead any more, with 3 if it acted.
 #include <chrono>
 #include <filesystem>
 #include <fstream>

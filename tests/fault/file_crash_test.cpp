@@ -1,5 +1,5 @@
-// Goal: whoever is killed in the midst of a request at a lock of files leaves the state before the
-// request or the one after it, and blocks nobody; and whoever else comes in between takes nothing
+// Goal: a process killed in the midst of a request at a lock of files leaves the state before the
+// request or the one after it, and blocks no other; and another that comes in between takes nothing
 // from anybody. Method: a child that is stopped by ptrace(2) before and after each system call of a
 // request. It is killed there; or another process does something at the same key, and it goes on.
 // What it stores into memory that processes share lies between two such stops. On clocks that stand
@@ -174,7 +174,7 @@ struct Scene {
 
 class FileCrash : public ::testing::Test {
   protected:
-    // Whoever comes gets the lock, at once or when the dead have had their last breath, and leaves
+    // The next one gets the lock, at once or after the last breath of the dead, and leaves
     // nothing.
     static void expect_sound(Side& other, const std::string& directory) {
         Outcome got = other.outcome(Verb::acquire, "other/1");

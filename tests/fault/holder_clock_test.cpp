@@ -1,7 +1,8 @@
 // Goal: steps of the server's wall clock, where one Redis cannot promise exclusion, do what the
-// documentation says and no worse: overlaps are counted and told, fences stay in order, a fenced
-// resource loses nothing, and holders are told soon. Steps of the client's clock do nothing at all;
-// see holder_process_test.cpp. Method: a real redis-server with a clock that the test steps.
+// documentation says and no worse: overlaps are counted and reported, fences stay in order, a
+// fenced resource loses nothing, and holders are notified soon. Steps of the client's clock do
+// nothing at all; see holder_process_test.cpp. Method: a real redis-server with a clock that the
+// test steps.
 #include <string>
 
 #include <leaselock/testing/detail/granted.hpp>
@@ -30,7 +31,7 @@ TEST_F(ServerClock, Row33StepForwardGrantsTwiceWithAHigherFenceAndTheFirstIsTold
     server_.step_clock(60s);
     holders.overlap(other_);
     holders.tell("server clock +60 s");
-    ASSERT_TRUE(loss.fires()) << "the next renewal is told no";
+    ASSERT_TRUE(loss.fires()) << "the next renewal is answered by no";
     expect_lost(holders.first());
     EXPECT_TRUE(holders.second().owns_lock());
     EXPECT_EQ(holders.first().release(ec_), ReleaseResult::lost) << ec_.message();
@@ -78,7 +79,7 @@ TEST_F(ServerClock, Row34StepBackUnderAHolderThatIsRenewedChangesNothing) {
 }
 
 // Documented as unsafe for fences: the counter is lost, and the clock that would make up for it
-// goes back. It is told, and found by the checker.
+// goes back. It is reported, and found by the checker.
 TEST_F(ServerClock, Row34StepBackTogetherWithLostDataPutsFencesOutOfOrder) {
     const TempDir directory;
     History history{directory.file("history")};

@@ -31,7 +31,7 @@ namespace leaselock::support {
 constexpr milliseconds brief_ttl = 600ms;
 constexpr milliseconds patient_ttl = 3s;
 
-// Counts what it is told, each kind for itself.
+// Counts events, each kind for itself.
 class Told final : public Observer {
   public:
     void on_acquired(const LockEvent&) override { ++acquired; }
@@ -113,7 +113,7 @@ class LossWatch {
     return last;
 }
 
-// A holder to whom it was told in every way that it holds nothing any more.
+// A holder that was notified in every way that it holds nothing any more.
 inline void expect_lost(ScopedDistributedLock& lock) {
     EXPECT_FALSE(lock.owns_lock());
     EXPECT_EQ(lock.remaining(), 0ms);
@@ -129,8 +129,8 @@ inline void expect_lost(ScopedDistributedLock& lock) {
     return boot_clock()->now() + lock.remaining();
 }
 
-// Two holders of "key" who both believe in it, since the server gave it twice. The first read
-// before the second came, and writes behind it. How often two held at once is told, with what a
+// Two holders of "key" that both believe in it, since the server gave it twice. The first read
+// before the second came, and writes after it. How often two held at once is reported, with what a
 // store makes of it that checks fences, and one that does not.
 class TwoHolders {
   public:

@@ -152,7 +152,7 @@ TEST_F(HolderLocal, Row44ExceptionInASectionReleasesTheLock) {
     EXPECT_EQ(told_->lost, 0);
 }
 
-// Throws, or blocks while it is told to, whatever it hears.
+// Throws, or blocks while it is set to, whatever the event.
 class Troublesome final : public Observer {
   public:
     explicit Troublesome(std::function<void()> trouble) : trouble_{std::move(trouble)} {}

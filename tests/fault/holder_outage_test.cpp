@@ -170,7 +170,7 @@ TEST_F(HolderOutage, Row16KilledServerThatForgetsGrantsTwiceWithAHigherFenceAndT
     server_.restart();
     holders.overlap(other_);
     holders.tell("killed without persistence");
-    ASSERT_TRUE(loss.fires()) << "the next renewal is told no";
+    ASSERT_TRUE(loss.fires()) << "the next renewal is answered by no";
     expect_lost(holders.first());
     EXPECT_TRUE(holders.second().owns_lock());
     EXPECT_EQ(holders.first().release(ec_), ReleaseResult::lost) << ec_.message();

@@ -193,7 +193,7 @@ TEST_F(HolderProcess, Row49ChildWithAManagerOfItsOwnIsAnotherHolder) {
     }
     int status = -1;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(WEXITSTATUS(status), 2) << "it was told that the key is held";
+    EXPECT_EQ(WEXITSTATUS(status), 2) << "it learned that the key is held";
     EXPECT_TRUE(lock.owns_lock());
 }
 

@@ -1,4 +1,4 @@
-// Goal: a holder whose server is there and says no is told the truth: scripts that are flushed,
+// Goal: a holder whose server is there and says no learns the truth: scripts that are flushed,
 // full memory, a lack of replicas or of a disk and a demotion are no loss; a key that is gone,
 // foreign or evicted is one, and what is foreign is left alone. Method: a real redis-server,
 // brought into each state by its own commands. The numbers are those of the fault matrix.
@@ -27,7 +27,7 @@ class HolderRefusal : public ::testing::Test {
     void config(const std::string& name, const std::string& value) {
         EXPECT_EQ(server_.cli("CONFIG", "SET", name, value), "OK");
     }
-    // A renewal meets the trouble and is told what it is; the holder goes on, and is renewed when
+    // A renewal meets the trouble and learns what it is; the holder goes on, and is renewed when
     // the trouble is over.
     void expect_held_through(Errc what, const std::function<void()>& trouble,
                              const std::function<void()>& heal) {
@@ -43,7 +43,7 @@ class HolderRefusal : public ::testing::Test {
         EXPECT_EQ(told_->lost, 0);
         EXPECT_EQ(lock.release(ec_), ReleaseResult::released) << ec_.message();
     }
-    // Something happens to the key under a holder, who is told so by its next renewal, and not
+    // Something happens to the key under a holder, which learns it by its next renewal, and not
     // because one failed after the other until the deadline.
     void expect_lost_by(const std::function<void()>& trouble) {
         ScopedDistributedLock lock{locks_, "key", {.ttl = patient_ttl}};
@@ -73,7 +73,7 @@ class HolderRefusal : public ::testing::Test {
 };
 
 // Releases that nobody waits for meet the flush too, and are sent again before the same thread's
-// next acquire is told that its own lock is in the way.
+// next acquire finds that its own lock is in the way.
 TEST_F(HolderRefusal, Row18FlushedScriptsFailNothingAndNoThreadMeetsItsOwnLock) {
     ScopedDistributedLock held{locks_, "held", {.ttl = patient_ttl}};
     std::atomic<bool> is_over{false};

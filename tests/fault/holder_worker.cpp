@@ -41,8 +41,8 @@ LockManager manager_on(const std::string& url, milliseconds timeout) {
     return locks;
 }
 
-// Holds until it is told that the lock is lost, which nothing but a stop of this process causes,
-// and then goes on as a program would that has not asked: it writes.
+// Holds until it is notified that the lock is lost, which nothing but a stop of this process
+// causes, and then goes on as a program would that has not asked: it writes.
 int hold(const std::string& url, const std::string& directory, milliseconds ttl) {
     LockManager locks = manager_on(url, limit);
     History history{directory + "/history"};
@@ -115,7 +115,7 @@ struct Storm {
     std::deque<FencedStore>& stores;
 };
 
-// One section on some key, however it ends: what it reads it writes, unless it was told.
+// One section on some key, however it ends: what it reads it writes, unless it was notified.
 void storm_once(const Storm& storm, std::minstd_rand& random) {
     const std::size_t key = random() % storm.stores.size();
     const milliseconds ttl{200 << random() % 3};

@@ -52,8 +52,8 @@ class QueueProcesses : public ::testing::Test {
     }
     void release() { EXPECT_EQ(holder_->release(ec_), ReleaseResult::released) << ec_.message(); }
 
-    // A process with so many waiters. Returns when all have begun, the first has its place, and
-    // hand-offs are told.
+    // A process with so many waiters. Returns when all have begun, the first has its entry, and
+    // hand-offs are notified.
     ChildProcess& start_waiters(const std::string& name, int waiters = 1) {
         const std::int64_t before = places();
         const std::size_t listening = channels();

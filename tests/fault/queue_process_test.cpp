@@ -40,14 +40,14 @@ TEST_F(QueueProcesses, Row57WaiterThatWasKilledKeepsTheHeadNoLongerThanItsEntryL
     expect_all_is_well();
 }
 
-// Stopped first, so that the grant goes to him for certain.
+// Stopped first, so that the grant goes to it for certain.
 TEST_F(QueueProcesses, Row57WaiterThatWasKilledAfterItsGrantHasTheShortGrantAlone) {
     hold();
     ChildProcess& head = start_waiters("a");
     start_waiters("b");
     head.pause();
     release();
-    EXPECT_LE(std::stoll(server_.cli("PTTL", lock_key)), 3000) << "it is his";
+    EXPECT_LE(std::stoll(server_.cli("PTTL", lock_key)), 3000) << "it is its own";
     EXPECT_TRUE(served().empty());
     head.kill9();
     ASSERT_TRUE(are_served(1, dead_grant_bound));
@@ -62,7 +62,7 @@ TEST_F(QueueProcesses, Row57WaiterThatWasStoppedAtItsGrantDoesNotBelieveItLater)
     head.pause();
     release();
     const std::string granted = server_.cli("GET", counter_key("p:", "key"));
-    ASSERT_NE(granted, std::to_string(holder_->fencing_token())) << "it was handed over to him";
+    ASSERT_NE(granted, std::to_string(holder_->fencing_token())) << "it was handed over to it";
     ASSERT_TRUE(are_served(1, dead_grant_bound));
     EXPECT_EQ(served(), Names{"b.0"});
     std::optional<ScopedDistributedLock> third;
@@ -79,7 +79,7 @@ TEST_F(QueueProcesses, Row57WaiterThatWasStoppedAtItsGrantDoesNotBelieveItLater)
     EXPECT_EQ(served(), (Names{"b.0", "a.0"}));
     const auto all = History{directory_.file("history")}.read();
     ASSERT_EQ(all.size(), 2U);
-    EXPECT_GT(all.back().fence, third->fencing_token()) << "a later grant than the one he missed";
+    EXPECT_GT(all.back().fence, third->fencing_token()) << "a later grant than the one it missed";
     expect_all_is_well();
     expect_no_places();
 }

@@ -1,7 +1,7 @@
-// Goal: a lock that is released just when somebody begins to listen, or ceases to wait, goes to
-// whoever is next, and to nobody who does not want it; whatever else is published tells nobody that
-// he holds. Method: managers on a real redis-server, and many repetitions at moments that differ.
-// The numbers are those of the fault matrix.
+// Goal: a lock that is released just when a waiter begins to listen, or ceases to wait, goes to
+// the next one, and to none that does not want it; whatever else is published makes no waiter
+// believe that it holds. Method: managers on a real redis-server, and many repetitions at moments
+// that differ. The numbers are those of the fault matrix.
 #include <atomic>
 #include <deque>
 #include <optional>
@@ -106,7 +106,7 @@ TEST_F(QueueRace, Row54ReleaseAtAnyMomentOfTheSubscriptionIsNoLostWakeUp) {
     expect_nothing_left();
 }
 
-// Whoever can publish there knows the channel, and even a token: he can make it look, no more.
+// A client that publishes there knows the channel, and even a token: it can cause polls, no more.
 TEST_F(QueueRace, Row55FloodOfForgedMessagesTellsNobodyThatHeHolds) {
     hold();
     Waiting& waiting = waits_.emplace_back();
@@ -128,7 +128,7 @@ TEST_F(QueueRace, Row55FloodOfForgedMessagesTellsNobodyThatHeHolds) {
                                       token + "|", token + "|x|3000", token + "|-1|3000",
                                       token + "|99999999999999999999|3000", token + "|1|x"});
     const auto took = boot_clock()->now() - begin;
-    EXPECT_LE(looks, took / 75ms + 3) << "those of the first alone, and of his subscription";
+    EXPECT_LE(looks, took / 75ms + 3) << "those of the first alone, and of its subscription";
     EXPECT_LE(flood({token + "|1|3000", token + "|" + fence + "|3000"}), 1000 + 1000)
         << "a look for each at the most";
     EXPECT_FALSE(waiting.ended);
@@ -139,7 +139,7 @@ TEST_F(QueueRace, Row55FloodOfForgedMessagesTellsNobodyThatHeHolds) {
     expect_nothing_left();
 }
 
-// How the first of two ceases to wait while the lock is handed over to him.
+// How the first of two ceases to wait while the lock is handed over to it.
 enum class End { stop, deadline, destruction };
 
 class QueueCancel : public QueueRace, public testing::WithParamInterface<End> {
@@ -149,8 +149,8 @@ class QueueCancel : public QueueRace, public testing::WithParamInterface<End> {
     static Owned wait_unheard(LockManager& locks, Loop& never) {
         (void)co_await locks.async_acquire("key", {.wait_timeout = forever}).resume_on(never);
     }
-    // The first one's wait ends at about the time of the release. What was handed over to him
-    // without his having it has crossed the end.
+    // The first one's wait ends at about the time of the release. What was handed over to it
+    // without its having it has crossed the end.
     void cross() {
         const std::int64_t told = calls_of(server_, "publish");
         hold();
@@ -164,7 +164,7 @@ class QueueCancel : public QueueRace, public testing::WithParamInterface<End> {
         } else {
             wait(first_, first, GetParam() == End::deadline ? Duration{brief} : forever);
         }
-        // He whose deadline it is may have ended before he is seen there.
+        // The one whose deadline it is may have ended before it is seen there.
         const bool stays = GetParam() != End::deadline;
         EXPECT_TRUE(!stays || stand_in_line(1));
         wait(second_, second);

@@ -22,7 +22,7 @@ class QueueTrouble : public QueueProcesses {
     void start_three(int waiters = 1) {
         for (const char* name : {"a", "b", "c"}) start_waiters(name, waiters);
     }
-    // They cannot subscribe anew before they go on.
+    // They cannot subscribe again before they go on.
     void kill_subscriptions_of_the_stopped() {
         for (ChildProcess& each : processes_) each.pause();
         EXPECT_EQ(server_.cli("CLIENT", "KILL", "TYPE", "pubsub"),
@@ -97,10 +97,10 @@ TEST_F(QueueTrouble, Row53HandOffWhoseListenersWereKilledIsFoundByTheirLooks) {
     release();
     EXPECT_TRUE(is_free()) << "it was handed over to nobody";
     EXPECT_EQ(calls_of(server_, "publish"), told);
-    EXPECT_EQ(places(), 3) << "nobody lost his";
+    EXPECT_EQ(places(), 3) << "none lost its entry";
     resume_all();
     ASSERT_TRUE(are_served(3, look_bound));
-    EXPECT_EQ(served().front(), "a.0") << "behind him, who listens again first";
+    EXPECT_EQ(served().front(), "a.0") << "after the one that listens again first";
     expect_no_grant_ended();
     expect_all_is_well();
     expect_no_places();

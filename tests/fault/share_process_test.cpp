@@ -1,6 +1,6 @@
 // Goal: readers and writers of several processes never meet, and never more permits are held than
-// there are, though processes are killed and stopped; whoever lives gets his turn, and the dead
-// hold nobody up beyond their leases. Method: processes beside the test, a real redis-server, and
+// there are, though processes are killed and stopped; each that lives gets its turn, and the dead
+// hold up none beyond their leases. Method: processes beside the test, a real redis-server, and
 // the checker over the history of what all holders asserted.
 #include <algorithm>
 #include <csignal>

@@ -2,9 +2,10 @@
 //
 //     share_worker <url> <history> <threads> <rounds> <count>/<of>...
 //
-// The threads take the shares that are named, one behind another: 1/0 is all of the key, 1/r a
-// reader's. Each grant goes to the history, with what its holder says of it before he lets go. Ends
-// with 0 when all rounds are done and every lock was had, else with the number of what was wrong.
+// The threads take the shares that are named, one after another: 1/0 is all of the key, 1/r a
+// reader's. Each grant goes to the history, with what its holder says of it before the release.
+// Ends with 0 when all rounds are done and every lock was had, else with the number of what was
+// wrong.
 #include <atomic>
 #include <cstdlib>
 #include <string>

@@ -137,7 +137,7 @@ TEST(Tls, ClientCertificateIsShownToAServerThatAsks) {
     expect_works(locks);
 }
 
-// What TLS 1.3 says after the handshake, unasked, is no reason to begin anew.
+// What TLS 1.3 says after the handshake, unasked, is no reason to begin again.
 TEST(Tls, IdleConnectionIsKept) {
     TlsServer server;
     LockManager locks = manager_on(server.url());

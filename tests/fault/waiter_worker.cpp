@@ -2,8 +2,8 @@
 //
 //     waiter_worker <url> <directory> <name> <waiters>
 //
-// When they have begun there is a file <directory>/<name>.ready. Whoever is served proves by a key
-// of the server that nobody else is inside, and appends "<name>.<number> <fence>" to
+// When they have begun there is a file <directory>/<name>.ready. Each that is served proves by a
+// key of the server that no other is inside, and appends "<name>.<number> <fence>" to
 // <directory>/served; the history is <directory>/history. It ends with 0 when all were served, else
 // with the number of what was wrong.
 #include <cstdlib>
@@ -46,7 +46,7 @@ class Witness {
         const wire::RespValue reply = ask({"SET", "inside", who, "NX"});
         return reply.text() == "OK";
     }
-    // Whether it had him.
+    // Whether it was inside.
     bool leave() { return ask({"DEL", "inside"}).integer() == 1; }
 
   private:
@@ -120,8 +120,8 @@ Detached wait(Crowd& crowd, int number) {
     ++crowd.ended;
 }
 
-// The answer to what is asked behind the first one's look comes behind his: he stands in line then,
-// and the others line up behind him.
+// The answer to what is asked after the first one's poll comes after its own: it is queued then,
+// and the others are after it.
 Detached begin(Crowd& crowd, int waiters) {
     wait(crowd, 0);
     std::error_code ec;

@@ -91,7 +91,7 @@ TEST_F(BadWeather, Row4ReplyLostAfterTheGrantIsCleanedUp) {
         << "what the call may have got is given back";
 }
 
-// The retry of a waiting call has the same token, so it is told of the grant that it did not hear.
+// The retry of a waiting call has the same token, so it gets the grant whose answer was lost.
 TEST_F(BadWeather, Row4ReplyLostWhileWaitingIsAskedForAgain) {
     proxy_.strike(Way::replies, 1, Fate::lost);
     auto lock = locks_.acquire("key", {.wait_timeout = long_timeout}, ec_);
@@ -193,8 +193,8 @@ TEST_F(BadWeather, Row10CorruptReplyIsUnknownAndEndsTheConnection) {
         << "what follows may be anything";
 }
 
-// All threads at once, while replies are lost, late, cut and corrupt: every grant that is told is
-// the grant of that key to that caller. A release that is lost leaves its lock to the ttl.
+// All threads at once, while replies are lost, late, cut and corrupt: every grant that is answered
+// is the grant of that key to that caller. A release that is lost leaves its lock to the ttl.
 TEST_F(BadWeather, NoCrossTalkInAStorm) {
     std::atomic<bool> over{false};
     std::atomic<int> sections{0};
@@ -226,7 +226,7 @@ TEST_F(BadWeather, NoCrossTalkInAStorm) {
     for (std::thread& each : callers) each.join();
 }
 
-// A proxy that leads to another server, which cannot be told from one that was restarted empty.
+// A proxy that leads to another server, which looks like one that was restarted empty.
 class Row69AnotherServer : public BadWeather {
   protected:
     void SetUp() override {

@@ -29,7 +29,7 @@ bool says_one(wire::RespView answer) {
     return answer.type() == Type::integer && answer.integer() == 1;
 }
 
-// With the server's time behind it, if that was asked for.
+// With the server's time after it, if that was asked for.
 bool says_released(wire::RespView answer) {
     return says_one(answer) || (answer.type() == Type::array && answer.size() == 2 &&
                                 says_one(answer.at(0)) && answer.at(1).type() == Type::integer);
@@ -81,7 +81,7 @@ void check(const Request& request, wire::RespView answer, const Reply& reply) {
             promise(verb == Verb::acquire || verb == Verb::inspect, "held is for who asks");
             promise(reply.fencing_token < fence_limit, "fence in range");
             promise(reply.remaining.count() >= 0, "time that remains is not negative");
-            promise(!reply.told, "the server does not know who is told");
+            promise(!reply.told, "the server does not know which waiters are notified");
             promise(!reply.queued || (verb == Verb::acquire && answer.size() == 6 &&
                                       request.listener != nullptr),
                     "a place is for an acquire that asked for one");

@@ -100,7 +100,7 @@ void Steps::note_fence(State& state, int index) const {
     if (held && is_whole) state.floor = std::max(state.floor, client.fence);
 }
 
-// In one process one waiter contends at the store; the others stand in line behind it.
+// In one process one waiter contends at the store; the others stand in line after it.
 void Steps::line_up(State& state, int index) {
     Client& client = state.clients[index];
     Small last = 0;
@@ -213,7 +213,7 @@ void Steps::send_renewal(const State& before, int index, Ticks ttl, bool as_shar
     add(state, [&] { return name_of(index) + words; });
 }
 
-// From before the sending on he is a reader, whatever becomes of it.
+// From before the sending on it is a reader, whatever becomes of it.
 void Steps::downgrade(const State& before, int index) {
     State state = before;
     state.debts[token(before, index)].is_reader = keeps(Rule::reader_from_the_send);

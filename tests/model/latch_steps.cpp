@@ -71,8 +71,8 @@ Property Steps::judge_latch(const State& after, Claim claim, const AcquireAnswer
     return all_counted && somebody_stays ? Property::all_are_notified : Property::none;
 }
 
-// It is counted, or open. Whoever waited owes a release if a poll of his may still run, which would
-// take a place for nobody.
+// It is counted, or open. A waiter owes a release if a poll of it may still run, which would
+// make an entry without a waiter.
 void Steps::end_latch_call(State& state, int index) {
     const Token token = this->token(state, index);
     const bool may_queue = setup_.wants[index].want == to_wait && state.debts[token].unseen;

@@ -13,7 +13,7 @@ void Steps::receive(const State& before, int index) {
     receive_one(before, state, message);
 }
 
-// Those whom one message tells wake each in his own time.
+// Those that one message notifies wake each in its own time.
 void Steps::receive_each(const State& before, int index) {
     const Message& whole_message = before.messages[index];
     for (Token token = whole_message.token; token < max_tokens; ++token) {
@@ -53,7 +53,7 @@ void Steps::receive_one(const State& before, State state, const Message& message
             const Client& now = state.clients[client];
             const bool is_new = before.clients[client].phase != Phase::holding;
             const bool holds = now.phase == Phase::holding;
-            return name_of(client) + " is told: " + name(message) +
+            return name_of(client) + " is notified: " + name(message) +
                    (holds ? fmt::format(", {} for {} more", is_new ? "believes it" : "holds",
                                         now.belief)
                           : "");
@@ -70,7 +70,7 @@ void Steps::receive_renewed(State& state, const Message& message) {
     debt.is_reader = debt.is_reader || (message.live && wanted == whole);
 }
 
-// That the whole is not his proves nothing to who is a reader by now.
+// That the whole is not its own proves nothing to one that is a reader by now.
 void Steps::receive_not_yours(State& state, const Message& message, Property& broken) {
     const bool is_void = !message.live && state.debts[message.token].is_reader;
     if (is_void && keeps(Rule::no_of_before_is_none)) return;
@@ -107,7 +107,7 @@ bool Steps::is_own_release(const State& state, int index, Token holder) const {
            !is_current(setup_, state, holder, without_);
 }
 
-// The release is sent once more, and the next look goes right behind it.
+// The release is sent once more, and the next poll goes right after it.
 bool Steps::clear_way(State& state, int index, Token in_the_way) {
     if (state.debts[in_the_way].owed && !name_all_keys(state, in_the_way)) return false;
     if (!send_acquire(state, index)) return false;
@@ -149,7 +149,7 @@ bool Steps::receive_hand_off(State& state, const Message& message) {
         end_latch_call(state, index);
         return true;
     }
-    // Where nobody renews, or min_hold is asked for, a short grant is not enough: he acquires once
+    // Without renewal, or with a min_hold, a short grant is not enough: it acquires once
     // more, and the store answers with the same fence and a whole ttl.
     if (!setup_.short_is_enough && keeps(Rule::winner_asks_for_all))
         return send_acquire(state, index);

@@ -109,8 +109,8 @@ class Check {
         return false;
     }
 
-    // Nobody but he does anything from now on, every message is lost, and he looks at each tick: he
-    // has the lock when what is there now, a lock and places, has ended.
+    // No other does anything from now on, every message is lost, and it polls at each tick: it has
+    // the lock when what is there now, a lock and queue entries, has ended.
     [[nodiscard]] bool waits_too_long(int client) const {
         const Claim wanted = setup_.wants[client];
         Store store = state_.store;
@@ -126,7 +126,7 @@ class Check {
         return true;
     }
 
-    // Whoever waits for a latch that is open finds that by the next poll. How long it takes until
+    // A waiter for a latch that is open finds that by the next poll. How long it takes until
     // all have counted is their affair.
     [[nodiscard]] bool finds_it_open(Store& store, int client) const {
         const Claim wanted = setup_.wants[client];
@@ -142,7 +142,7 @@ class Check {
         const int client = setup_.client_of(token);
         const Phase phase = state_.clients[client].phase;
         if (phase == Phase::dead || state_.debts[token].owed) return true;
-        // A late acquire of who became a reader takes a place, and his release ends it.
+        // A late acquire of one that became a reader makes an entry, and its release ends it.
         const bool may_hold = !as_place || state_.debts[token].is_reader;
         const bool is_at_it = phase == Phase::waiting || (phase == Phase::holding && may_hold);
         return is_at_it && this->token(client) == token;
@@ -174,7 +174,7 @@ std::string_view complaint(Property property) {
     switch (property) {
         case Property::none: return "nothing";
         case Property::one_holder: return "two believe that they hold the lock";
-        case Property::lock_behind_belief: return "a holder believes in a lock that is not his";
+        case Property::lock_behind_belief: return "a holder believes in a lock that is not its own";
         case Property::fence_was_minted: return "a holder has a fence that a later grant may have";
         case Property::fences_rise: return "a later grant has no higher fence";
         case Property::nothing_left: return "something is left that nobody will take away";
@@ -183,7 +183,7 @@ std::string_view complaint(Property property) {
         case Property::line_moves: return "a local queue stands still";
         case Property::min_hold_lasts: return "min_hold is cut short";
         case Property::min_hold_ends: return "a kept lock outlasts its min_hold";
-        case Property::no_false_loss: return "a holder is told a loss that is none";
+        case Property::no_false_loss: return "a holder learns of a loss that is none";
         case Property::waiter_gets_what_is_freed: return "a release passes over who waits";
         case Property::own_release_never_in_the_way:
             return "a process is sent away by its own release";

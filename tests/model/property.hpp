@@ -39,7 +39,7 @@ enum class Property : std::uint8_t {
 // What is wrong when it is broken.
 [[nodiscard]] std::string_view complaint(Property property);
 
-// The first that does not hold in this state. Those of a step are told by the step.
+// The first that does not hold in this state. Those of a step are reported by the step.
 [[nodiscard]] Property broken_in(const Setup& setup, const State& state, Rule without);
 
 }  // namespace leaselock::model

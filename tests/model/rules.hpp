@@ -13,12 +13,12 @@ enum class Rule : std::uint8_t {
     // 2. No command shortens a lock's life, and none but acquire makes a lock.
     life_only_grows,
     renewal_makes_no_lock,
-    // 3. An acquire that arrives behind its not-after does nothing.
+    // 3. An acquire that arrives after its not-after does nothing.
     not_after,
-    // 4. A token owes a release until one was answered behind the last not-after of its acquires.
+    // 4. A token owes a release until one was answered after the last not-after of its acquires.
     clean_up,
     clean_up_outlasts_acquires,
-    // 5. A fence is above the one before it, whatever the clock says. A retry is told one that is
+    // 5. A fence is above the one before it, whatever the clock says. A retry gets one that is
     //    minted for it: the counter that it names may be another than that of its grant.
     fence_from_counter,
     retry_mints,
@@ -62,9 +62,9 @@ enum class Rule : std::uint8_t {
     release_goes_first,
     own_release_is_repeated,
     // Shares. Of a lease: it ends by itself, alone, and the lock lasts as long as the longest one;
-    // a retry takes no second one; a release gives back what is its own; whoever comes waits behind
-    // those who wait; a lock that becomes one of shares begins with an empty table; of those who
-    // are handed theirs at once each has a fence of his own.
+    // a retry takes no second one; a release gives back what is its own; a newcomer waits after
+    // those that wait; a lock that becomes one of shares begins with an empty table; of those who
+    // are handed theirs at once each has a fence of its own.
     dead_share_ends,
     lock_outlasts_leases,
     retry_takes_nothing,

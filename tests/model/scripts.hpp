@@ -42,7 +42,7 @@ struct RenewArguments {
     Small prefix = 0;
 };
 struct RenewAnswer {
-    bool renewed;  // false: not his
+    bool renewed;  // false: not its own
     Winners winners{};
 };
 struct ReleaseArguments {

@@ -144,11 +144,11 @@ void Steps::run_renew(const State& before, State& state, const Message& command,
                          .value = reply.renewed ? command.value : small(0),
                          .live = command.live};
     say(state, command,
-        {answer, reply.winners, reply.renewed ? "prolonged" : "not his",
+        {answer, reply.winners, reply.renewed ? "prolonged" : "not its own",
          judge(before, state, command, reply.winners)});
 }
 
-// What it answers settles a debt if none of the token's acquires can run behind it.
+// What it answers settles a debt if none of the token's acquires can run after it.
 Message Steps::answer_to_release(const State& state, Token token) const {
     const bool settles =
         state.debts[token].not_after < 0 || !keeps(Rule::clean_up_outlasts_acquires);
@@ -169,7 +169,7 @@ void Steps::run_release(const State& before, State& state, const Message& comman
         reply.released && what.keep == 0 && deaf != 0 && !keeps(Rule::only_grants_are_told);
     const Property broken = judge(before, state, command, reply.winners);
     if (overheard) tell_deaf(taken, state, deaf);
-    const char* const words = !reply.released ? "not his"
+    const char* const words = !reply.released ? "not its own"
                               : overheard     ? "released, PUBLISH counts nobody"
                                               : "released";
     say(state, command, {answer_to_release(state, command.token), reply.winners, words, broken});
@@ -299,7 +299,7 @@ void Steps::answer_not_his(const State& before, int index, const char* who) {
     post(state, {.kind = is_renew ? Kind::not_yours : Kind::released,
                  .token = command.token,
                  .value = small(is_renew ? 0 : 1)});
-    add(state, [&] { return fmt::format("{} answers {}: not his", who, name(command)); });
+    add(state, [&] { return fmt::format("{} answers {}: not its own", who, name(command)); });
 }
 
 }  // namespace leaselock::model

@@ -28,7 +28,7 @@ struct Setup {
     Ticks first_ttl = 0;   // of the first client; 0: as all
     Ticks short_ttl = 2;   // of a hand-off
     Ticks place_life = 2;  // a waiter's place in the queue
-    Ticks not_after = 1;   // how long an acquire may run behind its sending
+    Ticks not_after = 1;   // how long an acquire may run after its sending
     Ticks min_hold = 0;
     Ticks longer = 0;   // extend() asks for so much; 0: nobody does
     Ticks shorter = 0;  // and for so little; where rule 2 holds that never reaches the store
@@ -60,7 +60,7 @@ struct Setup {
     [[nodiscard]] Small prefix_of(Token token) const {
         return small(other_prefix && client_of(token) == 0 ? 1 : 0);
     }
-    // Those who want shares may have them at the same time: each takes a place of his own.
+    // Those that want shares may have them at the same time: each has a queue entry of its own.
     [[nodiscard]] bool stands_in_line(int client) const {
         return waits[client] && wants[client] == whole;
     }

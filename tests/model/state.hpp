@@ -22,7 +22,7 @@ struct Client {
     Phase phase = Phase::idle;
     Small session = 0;  // which of its locks; all of them: it has ended
     Small turn = 0;     // in the local queue
-    // The newest poll that was answered by `held`: when it was sent, and the fence that was told.
+    // The newest poll that was answered by `held`: when it was sent, and the fence in that answer.
     Ticks poll_age = 0;
     Fence poll_fence = -1;  // -1: there is none
     bool asked = false;     // a poll is out whose answer would still be read

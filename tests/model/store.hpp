@@ -20,8 +20,8 @@ using Fence = Small;
 constexpr Small small(int value) { return static_cast<Small>(value); }
 
 inline constexpr Token nobody = -1;
-inline constexpr Token somebody_else = 100;  // whoever locks by SET NX PX, with a token of his own
-inline constexpr Token several = 101;        // whoever has a lease in the table of shares
+inline constexpr Token somebody_else = 100;  // others that lock by SET NX PX, with their own tokens
+inline constexpr Token several = 101;        // those with a lease in the table of shares
 inline constexpr Token a_latch = 102;        // nobody: the key is a latch
 [[nodiscard]] constexpr bool is_token(Token holder) {
     return holder >= 0 && holder < somebody_else;

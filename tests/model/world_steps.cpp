@@ -74,7 +74,7 @@ void Steps::move_clock(State& state, int ticks) {
     for (Client& each : state.clients) each.open = small(each.open - ticks);
 }
 
-// A clock that steps forward under a holder frees his lock, and no rule can help: one Redis gives
+// A clock that steps forward under a holder frees its lock, and no rule can help: one Redis gives
 // exclusion only while its clock is sound. So it steps while nobody alive has the lock.
 void Steps::step_clocks(const State& before) {
     if (setup_.clock_back > 0 && !before.stepped_back) {

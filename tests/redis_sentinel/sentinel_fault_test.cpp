@@ -1,6 +1,6 @@
 // Goal: where Sentinels make another server the master, holders whose locks it has keep them,
 // waiters get their turn, fences rise, and the former master grants nothing more that counts.
-// Method: the group of servers that all tests share, which fails over: as it is told to, and
+// Method: the group of servers that all tests share, which fails over: on demand, and
 // because its master was killed.
 #include <algorithm>
 #include <atomic>

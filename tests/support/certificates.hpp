@@ -34,7 +34,7 @@ class Certificates {
     TempDir directory_;
 };
 
-// What a redis-server is told to speak TLS on that port, with the certificate of that name.
+// The arguments of a redis-server to speak TLS on that port, with the certificate of that name.
 [[nodiscard]] inline std::vector<std::string> tls_arguments(std::uint16_t port,
                                                             const std::string& certificate) {
     return {"--tls-port",         std::to_string(port),

@@ -9,7 +9,7 @@
 
 namespace leaselock::support {
 
-// CRC-16/XMODEM over the part between the first '{' and the first '}' behind it, or over all of the
+// CRC-16/XMODEM over the part between the first '{' and the first '}' after it, or over all of the
 // key if there is no such part or it is empty.
 [[nodiscard]] inline std::uint16_t cluster_slot(std::string_view key) noexcept {
     const std::size_t open = key.find('{');

@@ -15,7 +15,7 @@ namespace leaselock::support {
 namespace {
 
 // An event begins with the end of a line and ends with this, so that one that was cut off when its
-// process was killed is told from the others, and does not hurt the next.
+// process was killed differs from the others, and does not hurt the next.
 constexpr std::string_view end_of_event = " .";
 
 std::int64_t count(Clock::time_point time) { return time.time_since_epoch().count(); }

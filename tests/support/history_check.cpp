@@ -88,7 +88,7 @@ class Together {
     int used_ = 0;
 };
 
-// By their start. Two that touch may have been one behind the other.
+// By their start. Two that touch may have been one after the other.
 void find_overlaps(std::vector<Span> spans, std::vector<std::string>& found) {
     std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) {
         return std::tie(a.start, a.end) < std::tie(b.start, b.end);

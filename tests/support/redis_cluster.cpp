@@ -205,7 +205,7 @@ void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t t
 }
 
 // A key that came after the others had gone is at the target already. A slot that is moved back at
-// once may meet a late message from the move before, and lie nowhere then; so they are told until
+// once may meet a late message from the move before, and lie nowhere then; so they are asked until
 // all of them have it, each time with a higher epoch.
 void RedisCluster::end_move(std::uint16_t slot, std::size_t from, std::size_t to) {
     const std::string number = std::to_string(slot);

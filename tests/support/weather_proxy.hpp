@@ -32,7 +32,7 @@ class WeatherProxy {
     // What becomes of one message.
     enum class Fate {
         lost,       // neither it nor what follows on its connection is forwarded: TCP has no gaps
-        late,       // it is forwarded after let_go(), those behind it wait
+        late,       // it is forwarded after let_go(), those after it wait
         closed,     // both sides get an orderly end (FIN) instead of it
         reset,      // the client gets a RST instead of it
         truncated,  // the first half is forwarded, then both sides are closed

@@ -47,7 +47,7 @@ struct Piece {
     SteadyClock::time_point due;
     milliseconds drip{0};
     bool is_held = false;
-    bool is_last = false;  // the session ends behind it
+    bool is_last = false;  // the session ends after it
 };
 
 // One way of a session.

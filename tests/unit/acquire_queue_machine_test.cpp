@@ -1,5 +1,5 @@
-// Goal: who waits in a queue looks as seldom as he may, believes a hand-off exactly when nothing
-// speaks against it, and knows what he owes. Method: the machine alone, without I/O and without a
+// Goal: a waiter in a queue polls as seldom as it may, believes a hand-off exactly when nothing
+// speaks against it, and knows what it owes. Method: the machine alone, without I/O and without a
 // clock; each test hands it replies, messages and times, and looks at its next step.
 #include <gtest/gtest.h>
 #include <set>

@@ -1,4 +1,4 @@
-// Goal: whoever waits by a coroutine or a callback hears of the end of its manager, in time, and
+// Goal: a coroutine or a callback that waits is notified of the end of its manager, in time, and
 // however the two meet. Method: the manager goes away at moments that are hard to meet, on a clock
 // that stands still; and at any moment, many times.
 #include <atomic>

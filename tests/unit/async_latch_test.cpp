@@ -1,6 +1,6 @@
 // Goal: a coroutine that waits for a latch gets what CountDownLatch::wait returns, and no lock;
 // nothing is left of one that is stopped, or destroyed. Method: coroutines that begin at once, on a
-// memory store that fails as it is told.
+// memory store that fails on demand.
 #include <atomic>
 #include <gtest/gtest.h>
 #include <optional>

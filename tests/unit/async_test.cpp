@@ -1,5 +1,5 @@
 // Goal: a coroutine and a callback get what a blocking call gets, and no thread waits for it; they
-// go on where they are told to; nothing is left of one that is stopped, or destroyed. Method:
+// go on where they are asked to; nothing is left of one that is stopped, or destroyed. Method:
 // coroutines that begin at once and say when they are done, on a memory store that fails as it is
 // told.
 #include <atomic>

@@ -1,4 +1,4 @@
-// Goal: whoever has four functions that block has a backend: a call that hangs holds up nobody of
+// Goal: four functions that block make a backend: a call that hangs holds up no call of
 // another key, the calls of one key keep their order, what is cancelled is over at once and its
 // late answer harms nobody, and whatever is thrown is an answer. Method: a store in a map, whose
 // calls hang and throw as the test says; and a manager on top of it.

@@ -1,7 +1,7 @@
 // Goal: what all channels stand on holds without any of their protocols: a connect that blocks
 // holds up nobody, one that fails is not tried in a storm, what the socket does not take arrives
 // whole, and a channel ends at any time. Method: an owner that sends what it is given and keeps
-// what it is told, and a peer that counts.
+// what comes, and a peer that counts.
 #include "engine/channel.hpp"
 
 #include <algorithm>

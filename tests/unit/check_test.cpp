@@ -1,6 +1,6 @@
 // Goal: the start-up check tries each verb on a lock of its own, names those that fail, and does
 // not take a backend that cannot be asked for a sound one. Method: a memory backend that fails as
-// it is told and keeps a record, on a clock that the tests move.
+// the test says and keeps a record, on a clock that the tests move.
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <string>

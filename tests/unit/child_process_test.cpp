@@ -1,4 +1,4 @@
-// Goal: a program that a test runs beside itself does what it is told, and ends with the test.
+// Goal: a program that a test runs beside itself does what it is asked for, and ends with the test.
 // Method: sh and sleep, stopped, continued, ended and killed; what /proc says of them.
 #include "support/child_process.hpp"
 

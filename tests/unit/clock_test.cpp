@@ -1,5 +1,5 @@
-// Goal: the real clock goes on and can be stopped; the manual one moves only when it is told to.
-// Method: both are asked; real times are bounded by ten times their value.
+// Goal: the real clock goes on and can be stopped; the manual one moves only when the test moves
+// it. Method: both are asked; real times are bounded by ten times their value.
 #include <future>
 #include <gtest/gtest.h>
 #include <stop_token>

@@ -76,7 +76,7 @@ TEST(CopiesByPid, ChildIsKnownWhereTheSystemSaysYesToWhateverItIsAsked) {
     EXPECT_EQ(in_copy(Copying::fork, look_from_children), "");
 }
 
-// It is told that the page will be wiped, which is not true: the child takes itself for its parent.
+// It learns that the page will be wiped, which is not true: the child takes itself for its parent.
 std::string compare_with_a_copy_that_nobody_knows() {
     constexpr std::size_t draws = 200;
     constexpr std::size_t of_one_block = 64;  // at most

@@ -1,5 +1,5 @@
 // Goal: a CountDownLatch takes no wrong number, says why it does not go on, counts once what is
-// said twice, and leaves no lock behind. Method: a memory backend that fails as it is told and
+// said twice, and leaves no lock behind. Method: a memory backend that fails on demand and
 // keeps a record, on a clock that the tests move.
 #include <algorithm>
 #include <future>
@@ -174,7 +174,7 @@ TEST(CountDownLatch, HoldsAndOwesNothing) {
     EXPECT_EQ(stats.cleanups_now, 0U);
     EXPECT_EQ(world.backend->count(), 2U) << "no release";
     world.clock->advance(25h);
-    EXPECT_EQ(latch.count(), 1) << "it is forgotten behind its ttl";
+    EXPECT_EQ(latch.count(), 1) << "it is forgotten after its ttl";
 }
 
 // The poll may run when the latch has been reset, and would take a queue entry for nobody.

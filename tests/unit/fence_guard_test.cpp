@@ -85,7 +85,7 @@ TEST(FenceGuard, FunctionThatThrowsLeavesItsTokenAdmittedAndTheGuardFree) {
     EXPECT_TRUE(fence.admit(5));
 }
 
-// The older holder's function is under way when the younger one comes. Were the younger one
+// The older holder's function is under way when the later one comes. Were the later one
 // admitted meanwhile, the older one's write would be the last.
 TEST(FenceGuard, YoungerHolderWaitsUntilTheWriteOfTheOlderIsDone) {
     FenceGuard fence;

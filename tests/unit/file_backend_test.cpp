@@ -43,7 +43,7 @@ class Deaf final : public Listener {
 class FileBackends : public FileWorld {
   protected:
     // Whether somebody has seen that the holder is dead, and written it down.
-    [[nodiscard]] bool is_buried() const {
+    [[nodiscard]] bool is_removed() const {
         const file::Directory directory{home_.path().string()};
         file::LockFile lock{directory, "key", file::LockFile::Access::exists};
         return lock.enter() &&
@@ -60,7 +60,7 @@ TEST_F(FileBackends, EndOfAHolderEndsItsLease) {
     const Reply held = run(*other, Verb::acquire, "b/1");
     ASSERT_EQ(held.outcome, Outcome::held);
     EXPECT_EQ(held.holder, "a/1");
-    EXPECT_EQ(held.remaining, 100ms) << "for what ends with him";
+    EXPECT_EQ(held.remaining, 100ms) << "for what ends with it";
     clock_->advance(99ms);
     EXPECT_EQ(run(*other, Verb::acquire, "b/1").remaining, 1ms) << "from its first sight on";
     clock_->advance(1ms);
@@ -132,7 +132,7 @@ TEST_F(FileBackends, WaiterIsToldOfAHoldersEnd) {
     auto second = wait_for_key(waiter);
     ASSERT_TRUE(poll_until([&] { return waiter.inspect("key").waiting == 1; }));
     dead.reset();
-    ASSERT_TRUE(poll_until([&] { return is_buried(); })) << "he looked";
+    ASSERT_TRUE(poll_until([&] { return is_removed(); })) << "it polled";
     clock_->advance(100ms);
     EXPECT_TRUE(second.get());
 }
@@ -153,7 +153,7 @@ TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
     ASSERT_TRUE(poll_until([&] { return waiter.inspect("key").waiting == 2; }));
     dead->forget(deaf);
     dead.reset();
-    ASSERT_TRUE(poll_until([&] { return is_buried(); })) << "he looked";
+    ASSERT_TRUE(poll_until([&] { return is_removed(); })) << "it polled";
     clock_->advance(100ms);
     EXPECT_TRUE(second.get());
 }

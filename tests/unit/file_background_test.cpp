@@ -1,5 +1,5 @@
 // Goal: the thread of the file backend keeps the order of each key, and forgets a request that was
-// taken out. Method: a worker that stands still inside a request until it is told to go on; what is
+// taken out. Method: a worker that stands still inside a request until it may go on; what is
 // used after its end is for the address sanitizer to see.
 #include <functional>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// Goal: a forced release hits the holder that was seen and nobody else, hands over, is told to
-// everybody whom it concerns, and says what is not known. Method: a memory backend whose commands
+// Goal: a forced release hits the holder that was seen and no other, hands over, is reported to
+// all that it concerns, and says what is not known. Method: a memory backend whose commands
 // are held up and fail as told, on a clock that is moved by hand.
 #include <future>
 #include <gtest/gtest.h>
@@ -62,7 +62,7 @@ TEST_F(ForceRelease, HolderLearnsOfItAtItsNextRenewal) {
     const std::stop_token lost = lock->lost();
     EXPECT_TRUE(other_.force_release("key").held);
     world_.clock->wait_for_background();
-    EXPECT_TRUE(lock->owns_lock()) << "nobody has told him yet";
+    EXPECT_TRUE(lock->owns_lock()) << "it is not notified yet";
     world_.clock->advance(10s);
     EXPECT_TRUE(poll_until([&] { return lost.stop_requested(); }));
     EXPECT_FALSE(lock->owns_lock());

@@ -163,7 +163,7 @@ TEST(LastOwner, CoroutineLeavesItsManagerAloneAfterItHasHandedItselfOver) {
         auto manager = std::make_unique<LockManager>();
         std::atomic<bool> done{false};
         const auto meanwhile = [&] {
-            // Its thread goes round, whoever has woken it.
+            // Its thread goes round, whatever has woken it.
             manager->async_acquire("another", {}, {}, [](auto, auto) {});
             (void)poll_until([&] { return done.load(); }, 500ms);
             if (done) manager.reset();

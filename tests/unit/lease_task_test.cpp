@@ -1,6 +1,6 @@
-// Goal: what is held is renewed and nothing else is; a loss is told once; a release that is owed is
-// delivered. Method: a clock that stands still until it is moved, a store that fails as it is told,
-// and questions that are asked when the manager's threads have done all there was to do.
+// Goal: what is held is renewed and nothing else is; a loss is reported once; a release that is
+// owed is delivered. Method: a clock that stands still until it is moved, a store that fails on
+// demand, and questions that are asked when the manager's threads have done all there was to do.
 #include <atomic>
 #include <gtest/gtest.h>
 #include <stop_token>

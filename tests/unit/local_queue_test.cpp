@@ -106,7 +106,7 @@ TEST_F(LocalQueueTest, ReleaseIsForAContenderWhoIsNotTold) {
     queue_.released(backend_, "key");
     EXPECT_EQ(a_.turns, 1);
     EXPECT_EQ(b_.turns, 0);
-    // The heir has not looked yet, so nothing was told to him.
+    // The next one has not polled yet, so it was not notified.
     (void)queue_.contend(b_, true);
     queue_.leave(a_);
     queue_.released(backend_, "key");

@@ -24,7 +24,7 @@ using Kind = QueueStore::Kind;
 
 const LockOptions patient{.ttl = 1h, .wait_timeout = forever, .retry_delay = 100ms};
 
-// Threads that take the lock one behind the other, and note in which order they had it.
+// Threads that take the lock one after the other, and note in which order they had it.
 class Line {
   public:
     Line(WaitingWorld& world, int count) {
@@ -257,7 +257,7 @@ TEST(LocalWaiters, HandOffThatCrossesACancelGoesOnToTheNext) {
         } else {
             EXPECT_EQ(first.error(), Errc::cancelled);
         }
-        // He may have looked before the first one's place was left, and then looks again soon.
+        // It may have polled before the first one's entry was left, and then polls again soon.
         world.pass_time_until_done(second.call());
         ASSERT_TRUE(granted(second.get()));
     }

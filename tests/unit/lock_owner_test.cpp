@@ -1,4 +1,4 @@
-// Goal: an owner enters a key again without a command, lets go of it at the last level, and never
+// Goal: an owner enters a key again without a command, releases it at the last level, and never
 // has two levels with different leases, however many threads it has. Method: a memory backend that
 // keeps a record and fails as told, on a clock that is moved by hand; threads by chance.
 #include <array>

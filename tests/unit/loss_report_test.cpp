@@ -1,6 +1,6 @@
 // Goal: a holder that may have lost its lock is notified, and why and since when; one that waited
-// in vain is told how long and by which option. Method: a clock that the tests move, an observer
-// that counts, on a memory backend that fails as it is told.
+// in vain learns how long and by which option. Method: a clock that the tests move, an observer
+// that counts, on a memory backend that fails on demand.
 #include <atomic>
 #include <gtest/gtest.h>
 #include <memory>

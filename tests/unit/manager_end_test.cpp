@@ -1,6 +1,6 @@
 // Goal: the end of a manager delivers what is owed, tells what is lost, and keeps nobody waiting
 // for longer than it says. Method: a clock that stands still until it is moved, and stores that
-// fail or answer as they are told.
+// fail or answer on demand.
 #include <future>
 #include <gtest/gtest.h>
 #include <latch>

@@ -1,5 +1,5 @@
 // What tests of the manager layer stand on: a clock that they move, a memory backend that fails as
-// it is told and keeps a record, and a manager on top of both.
+// the test says and keeps a record, and a manager on top of both.
 #pragma once
 
 #include <memory>

@@ -113,7 +113,7 @@ TEST(MemoryBackend, ServesTenThousandWaitersInOrder) {
     EXPECT_EQ(acquire(backend, key, begin + 1s).outcome, Outcome::granted);
 }
 
-// Who releases may have been stopped between his look at the clock and the release.
+// The one that releases may have been stopped between its look at the clock and the release.
 TEST(MemoryBackend, HandOffLastsItsTtlFromTheWinnersNewestAcquire) {
     MemoryBackend backend;
     const std::string key = numbered(0);

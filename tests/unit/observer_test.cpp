@@ -1,5 +1,5 @@
 // Goal: an observer hears each event with what it is about, and its trouble is its own.
-// Method: one that writes down what it is told, on a clock that is moved by hand.
+// Method: one that writes down each event, on a clock that is moved by hand.
 #include <gtest/gtest.h>
 #include <mutex>
 #include <string>

@@ -1,6 +1,6 @@
 // Goal: operations that nobody waits for are completed as soon as their answers are there, or their
-// time is over, whatever callers are at; each once. Method: channels to a peer that answers as it
-// is told, and operations with a completion and without a caller.
+// time is over, whatever callers are at; each once. Method: channels to a peer that answers on
+// demand, and operations with a completion and without a caller.
 #include <atomic>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// A backend on a real server, and somebody who waits and counts what he is told.
+// A backend on a real server, and a waiter that counts what it is notified of.
 //
 // Thread-safety: the fixture is for the thread of its test; an Ear is for all.
 #pragma once
@@ -121,7 +121,7 @@ class RedisHandOffSubscriber : public ::testing::Test {
                                .submitted = boot_clock()->now()})
             .outcome;
     }
-    // The first that listens: he looks once, and is told from then on.
+    // The first that listens: it polls once, and is notified from then on.
     void open(Ear& ear) {
         ASSERT_TRUE(acquire(ear).queued);
         ASSERT_TRUE(support::poll_until([&] { return ear.looks() == 1; }));

@@ -1,4 +1,4 @@
-// Goal: who waits is told of a hand-off in time and in order, is asked to look whenever a message
+// Goal: a waiter is notified of a hand-off in time and in order, is asked to poll when a message
 // may have been missed, and costs nothing that stays behind. Method: a backend on a real server;
 // the subscription is killed, refused, stopped and restarted.
 #include <gtest/gtest.h>

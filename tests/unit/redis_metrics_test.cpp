@@ -43,7 +43,7 @@ class RedisMetrics : public ::testing::Test {
 };
 
 // A waiter whose look crosses the message on its way finds the lock by that look, and it does not
-// count then: so again, until it has been told.
+// count then: so again, until it has been notified.
 TEST_F(RedisMetrics, TellWhatAReleaseHandedOver) {
     LockManager one = manager();
     LockManager other = manager();

@@ -27,7 +27,7 @@ inline constexpr const char* queue_key = "{hazel:lock:key}:ll:2q";
 inline constexpr const char* waiters_key = "{hazel:lock:key}:ll:2w";
 inline constexpr const char* our_channel = "leaselock:ours";
 
-// The redis layer alone: nobody is told anything.
+// The redis layer alone: nothing is notified.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
 class DeafListener final : public Listener {
   public:

@@ -79,7 +79,7 @@ TEST(SentinelTalk, WhatNamesNoMasterIsAnErrorInItsFamily) {
     }
 }
 
-// It may say again what it was told.
+// It may repeat what it was sent.
 TEST(SentinelTalk, RefusedLoginTellsNoPassword) {
     const Credentials who{.username = {}, .password = "s3cret"};
     const SentinelAnswers answers = after("-WRONGPASS invalid s3cret\r\n", who);

@@ -1,6 +1,6 @@
 // Goal: shares keep the promises of locks at each face: wrong numbers are refused before any I/O, a
-// reader is no writer for his owner either, a lost reply costs nothing, a renewal that crosses a
-// downgrade is no loss. Method: a memory backend that fails as it is told and keeps a record, on a
+// reader is no writer for its owner either, a lost reply costs nothing, a renewal that crosses a
+// downgrade is no loss. Method: a memory backend that fails on demand and keeps a record, on a
 // clock that the tests move.
 #include <gtest/gtest.h>
 #include <string>

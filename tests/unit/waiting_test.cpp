@@ -77,7 +77,7 @@ TEST(Waiting, DoesNotBelieveTheLateMessageOfAGrantThatIsOver) {
     holder->release();
     const std::uint64_t missed = world.other.inspect("key").fencing_token;
     ASSERT_GT(missed, holder->fencing_token());
-    world.clock->advance(30ms);  // the hand-off is over, and he does not know
+    world.clock->advance(30ms);  // the hand-off is over, and its waiter does not know
     auto next = world.other.acquire("key", {.ttl = 1h});
     ASSERT_TRUE(next);
     world.clock->advance(100ms);

@@ -24,17 +24,17 @@ class QueueStore final : public Backend {
   public:
     enum class Kind {
         telling,      // as it is
-        subscribing,  // hand-offs are told from the second poll on
-        silent,       // there is a queue, and nothing is told
+        subscribing,  // hand-offs are notified from the second poll on
+        silent,       // there is a queue, and nothing is notified
         queueless,    // there is no queue
     };
     using Hook = std::function<void()>;
 
     explicit QueueStore(Kind kind = Kind::telling) : kind_{kind} {}
 
-    // Once, when the next waiter's look has been done and he does not know its answer yet.
+    // Once, when the next waiter's poll has been done and it does not know the answer yet.
     void behind_next_look(Hook hook) { put(behind_look_, std::move(hook)); }
-    // Once, when the next poll was answered by a place at which nothing is told.
+    // Once, when the next poll was answered by an entry that is not notified.
     void before_silence(Hook hook) { put(before_silence_, std::move(hook)); }
     // Once, when the next waiter is to be forgotten.
     void before_forget(Hook hook) { put(before_forget_, std::move(hook)); }

@@ -1,5 +1,5 @@
-// Goal: the weather machine makes the weather that it is told to, and no other. Method: a real
-// redis-server behind it, a plain connection in front, which says ECHO and looks at what comes.
+// Goal: the weather machine makes the weather that the test asks for, and no other. Method: a real
+// redis-server after it, a plain connection before it, which says ECHO and looks at what comes.
 #include "support/weather_proxy.hpp"
 
 #include <array>
