@@ -67,5 +67,5 @@ complete -c leaselock -n '__leaselock_in init' -F
 complete -c leaselock -n '__leaselock_in run hold' -s v -l verbose -d 'Say where the locks are and for whom it waits'
 complete -c leaselock -n '__leaselock_in run hold' -l metrics-file -r -F -d 'Write metrics to this file at the end'
 complete -c leaselock -n '__leaselock_in release' -l token -x -d 'Free it if this token holds it'
-complete -c leaselock -n '__leaselock_in release' -l force -d 'Free it whoever holds it'
+complete -c leaselock -n '__leaselock_in release' -l force -d 'Free it, whichever owner holds it'
 complete -c leaselock -n __leaselock_in_command -F -a '(__fish_complete_command)'

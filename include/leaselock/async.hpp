@@ -6,9 +6,9 @@
 //
 // A coroutine goes on where resume_on() says: `loop` is anything that can be called with a
 // std::coroutine_handle<>, and sees to it that it is resumed. Without it, and for callbacks, that
-// is a thread which the manager keeps for this, one for all of its coroutines: whoever blocks there
-// holds up the others, though no renewal and no loss. Never DISTRIBUTED_LOCK or another call that
-// waits for a lock there.
+// is a thread which the manager keeps for this, one for all of its coroutines: one that blocks
+// there holds up the others, though no renewal and no loss. Never DISTRIBUTED_LOCK or another call
+// that waits for a lock there.
 //
 // A wait is ended by its stop token within 50 ms, also while a command is not answered. A coroutine
 // that waits may be destroyed: what it waited for is given up, and a lock that is granted meanwhile

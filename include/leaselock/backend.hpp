@@ -56,7 +56,7 @@
 //   - a failure is `unavailable` only if the command did not run; when in doubt it is `unknown`.
 //   - a copy of a backend in a child process (leaselock/copies.hpp) shares the connections of the
 //     parent: it does nothing, answers Errc::forked, and its destructor touches nothing. A manager
-//     uses none; is_copied() is for whoever else does.
+//     uses none; is_copied() is for other users of it.
 // and one with a queue, too:
 //   - a lock goes to places in the order in which they were taken, but for those that are dead: a
 //     place lives until `Request::place` after the last acquire that was for it. One whose listener

@@ -1,5 +1,5 @@
-// A store whose client blocks for each answer, as a backend: a SQL library, a vendor's SDK. Whoever
-// has such a client writes a BlockingStore, four functions that ask and return, and is done:
+// A store whose client blocks for each answer, as a backend: a SQL library, a vendor's SDK. For
+// such a client write a BlockingStore, four functions that ask and return:
 //
 //     class MyStore final : public leaselock::BlockingStore {
 //         leaselock::Reply acquire(const leaselock::Request& what) override;

@@ -3,7 +3,7 @@
 // them, and is what backends are asked for; a Share is one that gives a lock, and is what
 // LockOptions take.
 //
-// One key has one use at a time: the first who takes some of it says which, and whoever says
+// One key has one use at a time: the first claim to some of it says which, and a claim to
 // another one meanwhile, another number of permits say, is refused with Errc::conflicting_use.
 // A claim to all of a lock waits until no share of it is taken.
 //
@@ -41,7 +41,7 @@ class Claim {
 
     [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
     // How many it takes or counts: 1 for a reader and for who counts down, 0 for all of the lock
-    // and for who waits.
+    // and for one that waits.
     [[nodiscard]] constexpr int count() const noexcept { return count_; }
     // How many permits there are, or must count the latch down; 0 where there is no such number.
     [[nodiscard]] constexpr int of() const noexcept { return of_; }

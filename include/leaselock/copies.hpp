@@ -7,8 +7,8 @@
 // The parent goes on undisturbed. A child makes a backend and a manager of its own.
 //
 // A restored image (a snapshot of a virtual machine, CRIU) cannot be recognised from inside. Each
-// of two copies would believe in the same locks, with the same owner tokens. Whoever restores one
-// calls invalidate_copies() in it.
+// of two copies would believe in the same locks, with the same owner tokens. After a restore call
+// invalidate_copies() in it.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once

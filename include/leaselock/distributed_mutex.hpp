@@ -75,10 +75,10 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     void unlock() noexcept LEASELOCK_RELEASE();
 
     // Whether this thread holds the lock: throws LockLost if the lock is lost, and on a thread that
-    // does not hold the mutex, whoever else does. Do not block.
+    // does not hold the mutex, whichever thread does. Do not block.
     void ensure() const;
     // Of the lock that this thread holds; 0 on a thread that does not hold the mutex, so a
-    // FenceGuard refuses whoever writes after unlock().
+    // FenceGuard refuses what is written after unlock().
     [[nodiscard]] std::uint64_t fencing_token() const noexcept;
     // How long it may still be believed; 0 on a thread that does not hold the mutex.
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;

@@ -6,11 +6,11 @@
 //
 // What is acquired is a lock as any other, whose fencing token is its id: it has a lease, which is
 // renewed, may be lost, and ends by itself when its holder dies, whatever others hold. Permits are
-// given in the order in which they were asked for: whoever wants many is not passed by those who
-// want few.
+// given in the order in which they were asked for: a request for many is not passed by requests
+// for few.
 //
-// The number of permits is what the first holder says, for as long as somebody holds one; whoever
-// says another number meanwhile is refused with Errc::conflicting_use. So the number can be changed
+// The number of permits is what the first holder says, for as long as one is held; a call with
+// another number meanwhile is refused with Errc::conflicting_use. So the number can be changed
 // when nobody holds any, and never while it counts.
 //
 // Thread-safety: all calls from all threads at once.

@@ -41,8 +41,8 @@ namespace leaselock {
 class Backend;  // its contract: <leaselock/backend.hpp>
 
 struct FileOptions {
-    // Where the locks are: an absolute path. Made, for its owner alone, if it is not there. Whoever
-    // may write there may lock; files in it can be opened by nobody else. Empty:
+    // Where the locks are: an absolute path. Made, for its owner alone, if it is not there. A user
+    // that may write there may lock; files in it can be opened by nobody else. Empty:
     // default_lock_directory().
     std::string directory{};
     // The clock of the managers that use the backend. Never null.

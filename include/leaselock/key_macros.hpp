@@ -1,5 +1,5 @@
 // Keys from templates that are checked while compiling: LEASELOCK_KEY makes one, LEASELOCK_FIELDS
-// registers the fields of a struct, arg<"name"> names an expression. For whoever acquires a lock
+// registers the fields of a struct, arg<"name"> names an expression. For locks
 // whose name has a value in it. A template that comes from a configuration file is a KeyTemplate.
 //
 //   LEASELOCK_KEY("stock-{{productId}}-{{body.id}}", productId, body.id)

@@ -8,8 +8,8 @@
 // Candidates lead in the order in which they came. A leader that dies is followed by the next
 // candidate when its lease ends: within its ttl, and a poll of the candidate, which comes then, or
 // where a poll fails within a second. One that is stopped, or cut off, finds leads() and ensure()
-// say no before others can lead, whoever runs. The term is the fencing token: each leader's is
-// higher than all before, so let what it does carry it, and refuse lower ones.
+// say no before others can lead, even if no thread of ours runs. The term is the fencing token:
+// each leader's is higher than all before, so let what it does carry it, and refuse lower ones.
 //
 // The election is a lock: its key is the name. Options, observers and errors are those of locks.
 //

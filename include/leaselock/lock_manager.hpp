@@ -131,14 +131,14 @@ class LEASELOCK_EXPORT LockManager {
     [[nodiscard]] LockInfo inspect(std::string_view key, std::string_view backend,
                                    std::error_code& ec);
 
-    // For operators: frees a key, whoever holds it, also one that is kept for its min_hold, and
-    // hands it over to the next waiter, as any release does. The result is who held it; not `held`:
-    // nobody did, or the holder released it meanwhile, and nothing was done. A holder that came
-    // meanwhile is not affected. The old holder believes in its lock until its next renewal, or the
-    // end of its lease if it does not renew, and is not alone until then: only fencing tokens help,
-    // for that of the next grant is higher. Observers are notified.
-    // Blocks for two commands, each at most the command time-out; two round trips. Throws
-    // LockError; Family::unknown means that it may have been done, and that it may be tried again.
+    // For operators: frees a key, whichever owner holds it, also one that is kept for its min_hold,
+    // and hands it over to the next waiter, as any release does. The result is who held it; not
+    // `held`: nobody did, or the holder released it meanwhile, and nothing was done. A holder that
+    // came meanwhile is not affected. The old holder believes in its lock until its next renewal,
+    // or the end of its lease if it does not renew, and is not alone until then: only fencing
+    // tokens help, for that of the next grant is higher. Observers are notified. Blocks for two
+    // commands, each at most the command time-out; two round trips. Throws LockError;
+    // Family::unknown means that it may have been done, and that it may be tried again.
     LockInfo force_release(std::string_view key, std::string_view backend = {});
     LockInfo force_release(std::string_view key, std::string_view backend, std::error_code& ec);
 

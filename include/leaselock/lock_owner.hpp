@@ -1,6 +1,6 @@
 // Locks that may be entered again: an owner that holds a key acquires it once more without asking
 // the store, and releases it with its last level. Ownership is this object, which is
-// handed to whoever may enter, and never a thread.
+// handed to code that may enter, and never a thread.
 //
 //     leaselock::LockOwner owner{locks};
 //     auto outer = owner.acquire("account:1", {.wait = true});

@@ -4,7 +4,7 @@
 //     auto collector = std::make_shared<leaselock::PrometheusCollector>(locks);
 //     exposer.RegisterCollectable(collector);  // keeps no owner: `collector` has to live
 //
-// The library needs no prometheus-cpp: whoever includes this links prometheus-cpp::core.
+// The library needs no prometheus-cpp: a program that includes this links prometheus-cpp::core.
 //
 // Thread-safety: as LockManager.
 #pragma once

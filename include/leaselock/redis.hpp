@@ -10,7 +10,7 @@
 // `SET key token NX PX ttl` and a compare-and-delete excludes leaselock and is excluded by it.
 //
 // All callers and managers share one connection, which is opened at the first command and replaced
-// when it breaks; who waits for a lock is notified over a second one. One thread reads for all
+// when it breaks; a waiter for a lock is notified over a second one. One thread reads for all
 // Redis backends of the process what no caller blocks for, and each connection is made by a thread
 // of its own. The destructor of a backend blocks for a look-up, at most for the connect time-out,
 // and for a credentials callback that are under way.
@@ -67,7 +67,7 @@ struct RedisOptions {
     // `username` and `password`, here and in the URL, are not used. Runs on the thread that makes
     // the connection, no lock of ours held: one of the library's, or that of the caller of check()
     // or list(). Its time is a part of connect_timeout. Commands and messages have a connection
-    // each, so two calls may come at once. Whoever destroys the backend waits for it. It must not
+    // each, so two calls may come at once. The destructor of the backend waits for it. It must not
     // use this backend, which would wait for itself. If it throws: connect_failed, and what it
     // threw is dropped. A command that the server refuses for want of a right
     // (authentication_failed, access_denied) has the connection replaced, so that this is asked

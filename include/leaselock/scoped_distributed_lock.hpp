@@ -4,8 +4,8 @@
 //
 // The lease is renewed while the guard lives (LockOptions::renewal), and may be lost all the same:
 // the store is away for longer than the ttl, somebody removes the key, this process is stopped.
-// From the deadline on, whoever runs, owns_lock(), remaining() and ensure() answer that it is lost,
-// and it stays lost; lost() fires.
+// From the deadline on, even if no thread of ours runs, owns_lock(), remaining() and ensure()
+// answer that it is lost, and it stays lost; lost() fires.
 //
 // A guard shares what it needs with its manager, which may be destroyed first: then the lock counts
 // as lost, and the guard still releases. In a forked child the copy of a guard holds nothing and
@@ -102,8 +102,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // The key without the manager's prefix; empty if this guard never held one.
     [[nodiscard]] std::string_view key() const noexcept;
 
-    // What the store keeps under the key: `<owner>/<32 hex digits>`. Whoever knows it can release
-    // the lock, so it is for those who may, and for no log. Empty if this guard never held one.
+    // What the store keeps under the key: `<owner>/<32 hex digits>`. Code that knows it can release
+    // the lock, so it is for code that may, and for no log. Empty if this guard never held one.
     [[nodiscard]] std::string_view owner_token() const noexcept;
 
     // From now on the lease has `ttl` to run, 10 ms to 24 h, and is renewed with it. Longer than

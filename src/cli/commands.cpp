@@ -180,7 +180,7 @@ void add_release(CLI::App& app, Choice& choice) {
     CLI::Option* const token =
         sub.add_option("--token", options.token, "Free it if it is held by this owner token")
             ->type_name("TOKEN");
-    sub.add_flag("--force", options.force, "Free it whoever holds it")->excludes(token);
+    sub.add_flag("--force", options.force, "Free it, whichever owner holds it")->excludes(token);
 }
 
 void add_init(CLI::App& app, Choice& choice) {

@@ -60,7 +60,7 @@ struct Options {
     std::string pattern = "*";
     std::optional<std::chrono::milliseconds> wait{};  // nothing: for ever
     std::string token{};                              // whose holder is to lose the lock
-    bool force = false;                               // whoever holds it
+    bool force = false;                               // whichever owner holds it
     std::chrono::milliseconds bench_time = std::chrono::seconds{1};  // for each measurement
     RunOptions run{};
     TopOptions top{};

@@ -20,9 +20,9 @@ struct Signal {
 
 class Signals {
   public:
-    // A signal that whoever started us ignores (nohup) stays ignored. With `keep_job_control` those
-    // that stop and continue a job do what they always do. `also`: further ones that are read.
-    // Throws std::system_error.
+    // A signal that was ignored when we started (nohup) stays ignored. With `keep_job_control`
+    // those that stop and continue a job do what they always do. `also`: further ones that are
+    // read. Throws std::system_error.
     explicit Signals(bool keep_job_control, std::initializer_list<int> also = {});
     Signals(const Signals&) = delete;
     Signals& operator=(const Signals&) = delete;

@@ -30,7 +30,7 @@ std::optional<std::string> directory_of(std::string_view url) {
     return std::string(url);
 }
 
-// Whoever names none has the locks of this machine. Empty: they are on a server.
+// Without a URL the locks are of this machine. Empty: they are on a server.
 std::string directory_for(const std::string& url) {
     return url.empty() ? default_lock_directory() : directory_of(url).value_or("");
 }

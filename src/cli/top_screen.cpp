@@ -258,7 +258,7 @@ void TopScreen::renew() const {
     if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
         resizeterm(size.ws_row, size.ws_col);
     }
-    // Whoever was in front meanwhile may have left other settings.
+    // What was in front meanwhile may have left other settings.
     reset_prog_mode();
     clearok(curscr, TRUE);
 }

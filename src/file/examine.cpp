@@ -136,7 +136,7 @@ void look_at_rights(const Directory& directory, Findings& findings) {
         tell(findings, hint,
              fmt::format("{} has a default access list, which may let read who may not write",
                          directory.path()),
-             "take it away (setfacl -k): whoever may read a file can hold up its lock");
+             "take it away (setfacl -k): a user that may read a file can hold up its lock");
     }
 }
 
@@ -153,7 +153,7 @@ void look_at_files(const Directory& directory, Findings& findings) {
         if (!is_of_lock(name) || good.contains(name)) continue;
         tell(findings, hint,
              fmt::format("'{}/{}' is no file, or one that we may not read", directory.path(), name),
-             "remove it: whoever wants the lock of that name is refused");
+             "remove it: every call for the lock of that name is refused");
     }
     for (const std::string& name : names) {
         const LockFile file{directory, name, LockFile::Access::exists};

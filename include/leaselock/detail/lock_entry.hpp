@@ -1,4 +1,4 @@
-// The state of one key: who has it, or shares of it, and who waits for it. Not for users.
+// The state of one key: its holder, or holders of shares, and its waiters. Not for users.
 //
 // Thread-safety: one thread at a time.
 #pragma once
@@ -25,7 +25,7 @@ struct LockEntry {
     Clock::time_point expires = Clock::time_point::min();
     std::uint64_t fencing_token = 0;
     bool kept = false;
-    Tie tie{};                               // of who holds all of it
+    Tie tie{};                               // of the holder of all of it
     std::unique_ptr<PlaceQueue> queue{};     // null: nobody waits
     std::unique_ptr<ShareHolders> shares{};  // null: none is taken
 
@@ -59,7 +59,7 @@ struct LockEntry {
         if (shares != nullptr) return token == name;
         return kept && name.starts_with(kept_mark) && name.substr(kept_mark.size()) == token;
     }
-    // Whoever wants all of a lock waits for the shares that are taken; all else that differs is a
+    // A claim to all of a lock waits for the shares that are taken; all else that differs is a
     // contradiction.
     [[nodiscard]] bool in_conflict(Claim claim) const noexcept {
         if (shares == nullptr) return claim.is_latch();

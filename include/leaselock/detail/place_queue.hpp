@@ -40,7 +40,7 @@ class PlaceQueue {
         Clock::time_point seen;  // the newest acquire that was for it
         Clock::time_point end;
         std::uint64_t member = 0;  // see Tie
-        WakeUp wake_up{};          // of whoever waited here, when the turn has come
+        WakeUp wake_up{};          // of the waiter here, when its turn has come
     };
     // Whether the process of a place lives; never throws.
     using Lives = std::function<bool(const Place&)>;

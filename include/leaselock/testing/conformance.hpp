@@ -1,4 +1,4 @@
-// The contract of a Backend (leaselock/backend.hpp) as a GoogleTest suite. For whoever writes a
+// The contract of a Backend (leaselock/backend.hpp) as a GoogleTest suite. For authors of a
 // backend; component `testing`, target leaselock::testing. In a test program of yours:
 //
 //     class MyFixture : public leaselock::testing::BackendFixture { ... };

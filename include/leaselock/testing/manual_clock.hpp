@@ -82,7 +82,7 @@ class ManualClock final : public Clock {
         changed_.notify_all();
     }
 
-    // Moves the time on and wakes whoever sleeps until then. `d` is not negative.
+    // Moves the time on and wakes all that sleep until then. `d` is not negative.
     void advance(duration d) { set(now() + d); }
     // The same to a point in time. Time never goes back: an earlier point changes nothing.
     void set(time_point to) {

@@ -50,7 +50,7 @@ local life, entry = tonumber(args[4]), nil
 if life then
   entry = string.format('%d|%d|', now + life * 1000, life) .. args[2] .. '|' .. args[5]
 end
--- The common case of who waits begins the queue. Without a time it would be there for ever.
+-- The first waiter, the common case, begins the queue. Without a time it would be there for ever.
 if there == 1 and life and holder and not ours and left >= 0 then
   local longest = string.format('%d', 4 * life)
   call('HSET', keys[4], token, entry)
