@@ -24,7 +24,7 @@ std::string_view field(std::string_view info, std::string_view name) noexcept {
 }
 
 // The value of `name` in "name=value,name=value".
-std::string_view part(std::string_view list, std::string_view name) noexcept {
+std::string_view part_of_line(std::string_view list, std::string_view name) noexcept {
     while (!list.empty()) {
         const std::size_t end = list.find(',');
         const std::string_view each = list.substr(0, end);
@@ -36,16 +36,17 @@ std::string_view part(std::string_view list, std::string_view name) noexcept {
     return {};
 }
 
-std::string address(std::string_view host, std::string_view port) {
+std::string address_text(std::string_view host, std::string_view port) {
     const bool is_v6 = host.find(':') != std::string_view::npos;
     return is_v6 ? '[' + quote(host) + "]:" + quote(port) : quote(host) + ':' + quote(port);
 }
 
 Replication::Replica decode_replica(std::string_view line, std::int64_t written) {
-    Replication::Replica replica{.address = address(part(line, "ip"), part(line, "port")),
-                                 .state = quote(part(line, "state")),
-                                 .lag = {}};
-    const std::int64_t has = whole_number(part(line, "offset"));
+    Replication::Replica replica{
+        .address = address_text(part_of_line(line, "ip"), part_of_line(line, "port")),
+        .state = quote(part_of_line(line, "state")),
+        .lag = {}};
+    const std::int64_t has = whole_number(part_of_line(line, "offset"));
     if (has >= 0 && written >= has) replica.lag = static_cast<std::uint64_t>(written - has);
     return replica;
 }
@@ -135,7 +136,7 @@ Replication decode_replication(std::string_view info) {
                             .is_linked = field(info, "master_link_status") == "up",
                             .replicas = {}};
     if (const std::string_view host = field(info, "master_host"); !host.empty()) {
-        replication.master = address(host, field(info, "master_port"));
+        replication.master = address_text(host, field(info, "master_port"));
     }
     constexpr int most = 1000;
     const std::int64_t written = whole_number(field(info, "master_repl_offset"));

@@ -17,7 +17,7 @@
 namespace leaselock::redis {
 namespace {
 
-std::string value_of(wire::RespView map, std::string_view name) {
+std::string named_value(wire::RespView map, std::string_view name) {
     for (std::size_t i = 0; i + 1 < map.size(); i += 2) {
         if (map.at(i).text() == name) return quote(map.at(i + 1).text());
     }
@@ -26,10 +26,10 @@ std::string value_of(wire::RespView map, std::string_view name) {
 
 // The replicas that this Sentinel knows, over a connection on which it has answered; empty if it
 // does not say.
-std::optional<std::vector<KnownReplica>> replicas_of(wire::Connection& connection,
-                                                     std::string_view master,
-                                                     Clock::time_point until,
-                                                     std::vector<Finding>& findings) {
+std::optional<std::vector<KnownReplica>> replicas_known_to(wire::Connection& connection,
+                                                           std::string_view master,
+                                                           Clock::time_point until,
+                                                           std::vector<Finding>& findings) {
     std::string out;
     wire::append_command(out, std::array<std::string_view, 3>{"SENTINEL", "REPLICAS", master});
     (void)connection.send(out, until);  // if that fails, so does the answer
@@ -44,13 +44,13 @@ std::optional<std::vector<KnownReplica>> replicas_of(wire::Connection& connectio
     std::vector<KnownReplica> replicas;
     for (std::size_t i = 0; i < answer.size(); ++i) {
         const wire::RespView each = answer.at(i);
-        const std::int64_t port = whole_number(value_of(each, "port"));
+        const std::int64_t port = whole_number(named_value(each, "port"));
         if (port < 1 || port > std::numeric_limits<std::uint16_t>::max()) continue;
-        const wire::Endpoint where{.host = value_of(each, "ip"),
+        const wire::Endpoint where{.host = named_value(each, "ip"),
                                    .port = static_cast<std::uint16_t>(port),
                                    .unix_path = {},
                                    .tls = {}};
-        replicas.push_back({{wire::describe(where)}, value_of(each, "flags")});
+        replicas.push_back({{wire::describe(where)}, named_value(each, "flags")});
     }
     return replicas;
 }
@@ -80,7 +80,7 @@ void Sentinels::describe(Clock::time_point until, std::vector<StoreNode>& nodes,
                 fmt::format("names {}, epoch {}",
                             wire::describe(endpoint_of(settings_, master.where)), master.epoch);
             if (!told && findings.size() == before) {
-                told = replicas_of(connection, settings_.master, end, findings);
+                told = replicas_known_to(connection, settings_.master, end, findings);
             }
         }
         nodes.push_back(std::move(node));
