@@ -174,6 +174,20 @@ TEST_F(RedisSentinels, ThoseThatDoNotAnswerAreDoneWithout) {
     expect_works(locks);
 }
 
+TEST_F(RedisSentinels, OneThatFailedIsAskedLastTheNextTime) {
+    sentinels_[0].name_master(0, 0);
+    LockManager locks = manager_on(url());
+    expect_works(locks);
+    // The watch has left it, too.
+    ASSERT_TRUE(poll_until([&] { return sentinels_[1].has_subscriber(); }));
+    const int asked = sentinels_[0].questions();
+    const int answered = sentinels_[2].questions();
+    first_.cli("CLIENT", "KILL", "TYPE", "normal");
+    ASSERT_TRUE(poll_until([&] { return refusal(locks) == Errc{}; }, long_timeout));
+    EXPECT_GT(sentinels_[2].questions(), answered) << "there was another connect";
+    EXPECT_EQ(sentinels_[0].questions(), asked) << "the others are more than half";
+}
+
 TEST_F(RedisSentinels, NameThatNobodyKnowsIsRefused) {
     LockManager locks = manager_on(url("/another"));
     EXPECT_EQ(refusal(locks), Errc::unknown_master);
