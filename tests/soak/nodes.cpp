@@ -3,6 +3,11 @@
 #include <chrono>
 #include <cstdint>
 #include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <leaselock/clock.hpp>
 
 #include "redis_sentinel/sentinel_group.hpp"
 #include "support/cluster_slot.hpp"
@@ -18,6 +23,12 @@ using support::RedisCluster;
 using support::SentinelGroup;
 
 constexpr auto patience = 120s;
+// So long replicas lag behind: they are stopped, and what their master has for them goes nowhere.
+// They are not taken for dead.
+constexpr auto lag = 300ms;
+const std::vector<std::string> kill_links{"CLIENT", "KILL", "TYPE", "replica"};
+
+void let_lag() { boot_clock()->sleep_until(boot_clock()->now() + lag, std::stop_token{}); }
 
 class ClusterNodes final : public Nodes {
   public:
@@ -41,7 +52,13 @@ class ClusterNodes final : public Nodes {
         way_ = way;
         master_ = cluster_.owner(key);
         const std::size_t replica = cluster_.replica(master_);
-        if (way == Way::killed) cluster_.kill9(master_);
+        if (way == Way::killed) {
+            cluster_.pause(replica);
+            cluster_.command(master_, kill_links);
+            let_lag();
+            cluster_.kill9(master_);
+            cluster_.resume(replica);
+        }
         if (way == Way::stopped) cluster_.pause(master_);
         if (way == Way::asked_to_yield) cluster_.command(replica, {"CLUSTER", "FAILOVER"});
         const auto is_promoted = [&] {
@@ -73,7 +90,7 @@ class SentinelNodes final : public Nodes {
     void fail_over(Way way, const std::string& /*key*/) override {
         way_ = way;
         former_ = group_.master();
-        if (way == Way::killed) group_.kill(former_);
+        if (way == Way::killed) kill_ahead_of_replicas();
         if (way == Way::stopped) group_.pause(former_);
         if (way == Way::asked_to_yield) {
             (void)group_.fail_over();
@@ -88,6 +105,19 @@ class SentinelNodes final : public Nodes {
     }
 
   private:
+    void kill_ahead_of_replicas() {
+        const auto on_replicas = [this](auto what) {
+            for (const auto& each : group_.servers()) {
+                if (each.port != former_) (group_.*what)(each.port);
+            }
+        };
+        on_replicas(&SentinelGroup::pause);
+        (void)SentinelGroup::ask(former_, kill_links);
+        let_lag();
+        group_.kill(former_);
+        on_replicas(&SentinelGroup::resume);
+    }
+
     SentinelGroup group_;
     Way way_{};
     std::uint16_t former_ = 0;

@@ -27,6 +27,7 @@ class Nodes {
     // replicas have all that its master has.
     virtual void move(const std::string& key) = 0;
     // The master of the key fails, if it does not yield; returns when another one is the master.
+    // One that is killed has granted for some time what no replica has.
     virtual void fail_over(Way way, const std::string& key) = 0;
     // The former master is there again, as a replica; returns when all replicas are in step.
     virtual void heal() = 0;

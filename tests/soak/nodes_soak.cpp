@@ -4,7 +4,8 @@
 // where all replicas have acknowledged what was granted, no two hold one lock. Where they have not,
 // that is counted and printed. Method: a Redis Cluster, or a master with Sentinels, whose masters
 // are killed, stopped and asked to yield in turn, in a Cluster after a slot has moved there and
-// back; two kinds of workers beside each other; the history checker.
+// back; when one is killed its replicas lag behind; two kinds of workers beside each other; the
+// history checker.
 //
 // nodes_soak cluster|sentinel DIRECTORY ROUNDS [ADDRESS]
 //     DIRECTORY is where tests/redis_cluster/cluster.py, or tests/redis_sentinel/sentinels.py, has
@@ -63,7 +64,7 @@ class Field {
     void end() {
         for (auto& each : workers_) each.reset();
     }
-    // One is stopped, one is killed and one is cut off.
+    // One is stopped, one is killed and one is cut off; the last one goes on.
     void trouble() {
         workers_[0]->process().pause();
         workers_[1]->process().kill9();
@@ -91,7 +92,7 @@ class Field {
     const std::string program_;
     const Load load_;
     const std::string address_;
-    std::array<std::unique_ptr<Worker>, 3> workers_;
+    std::array<std::unique_ptr<Worker>, 4> workers_;
 };
 
 // Somebody who holds a lock over a fail-over, and somebody who waits for it.
@@ -148,7 +149,7 @@ Seconds longest_overlap(std::vector<support::Holding> history) {
 
 class Soak {
   public:
-    Soak(std::string program, std::unique_ptr<Nodes> nodes, const std::string& address)
+    Soak(const std::string& program, std::unique_ptr<Nodes> nodes, const std::string& address)
         : nodes_{std::move(nodes)},
           plain_{program, load("plain", 0, address), address},
           acknowledged_{program, load("acknowledged", nodes_->replicas(), address), address} {}
@@ -193,7 +194,7 @@ class Soak {
     void round(Way way, const std::string& key) {
         constexpr std::array<const char*, 3> names{"killed", "stopped", "asked to yield"};
         const std::string full_key = plain_.load().prefix + key;
-        nodes_->move(full_key);
+        for (int i = 0; i < 5; ++i) nodes_->move(full_key);
         Turn turn{plain_.load(), key + "turn"};
         const auto begin = std::chrono::steady_clock::now();
         const auto passed = [&] { return Seconds(std::chrono::steady_clock::now() - begin); };

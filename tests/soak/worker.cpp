@@ -104,9 +104,9 @@ void Worker::run(const std::vector<std::string>& words) {
             if (!is_expected(error)) note(load.errors, error.message());
             continue;
         }
-        const bool is_long = random() % 200 == 0;
+        const bool is_long = random() % 30 == 0;
         const auto end =
-            boot_clock()->now() + (is_long ? 2 * ttl : std::chrono::milliseconds{random() % 20});
+            boot_clock()->now() + (is_long ? ttl : std::chrono::milliseconds{random() % 20});
         do {
             nap(10ms);
         } while (lock->owns_lock() && boot_clock()->now() < end);

@@ -15,8 +15,9 @@
 
 namespace leaselock::soak {
 
-constexpr std::chrono::milliseconds ttl{3000};
-constexpr int keys = 4;
+// Longer than a fail-over takes: who holds a lock when its master fails may go on.
+constexpr std::chrono::milliseconds ttl{6000};
+constexpr int keys = 8;
 
 // What a worker works at.
 struct Load {
