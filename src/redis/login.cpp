@@ -13,6 +13,9 @@ namespace {
 
 enum class LoginStep { auth, select, time };
 
+constexpr std::string_view maybe_a_sentinel =
+    "; if it is a Sentinel, its URL begins with redis+sentinel:// or rediss+sentinel://";
+
 std::vector<LoginStep> write_steps(std::string& out, const Credentials& who) {
     std::vector<LoginStep> steps;
     if (!who.password.empty()) {
@@ -93,7 +96,9 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
         }
         if (answer.is_error()) {
             why = shown(step, answer.text(), credentials.password);
-            return meaning(step, answer.text());
+            const Errc error = meaning(step, answer.text());
+            if (step == LoginStep::time && error == Errc::not_supported) why += maybe_a_sentinel;
+            return error;
         }
         if (step != LoginStep::time && !is_ok(answer)) {
             why = "the server does not answer a login as a Redis does";

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <fmt/core.h>
 #include <limits>
+#include <strings.h>
 
 #include <leaselock/error.hpp>
 
@@ -138,7 +139,11 @@ class UrlParser {
             std::string_view item = *rest;
             rest = cut(item, ',');
             HostPort where = host_and_port_of(item, default_port);
-            if (std::find(url_.hosts.begin(), url_.hosts.end(), where) != url_.hosts.end()) {
+            const auto is_same = [&](const HostPort& other) {
+                return other.port == where.port &&
+                       ::strcasecmp(other.host.c_str(), where.host.c_str()) == 0;
+            };
+            if (std::any_of(url_.hosts.begin(), url_.hosts.end(), is_same)) {
                 fail("host is given twice", "each host and port once");
             }
             url_.hosts.push_back(std::move(where));

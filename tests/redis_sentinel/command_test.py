@@ -93,5 +93,39 @@ class CommandAtSentinels(unittest.TestCase):
         self.assertIn("'nobody'", done.stderr)
         self.assertIn("knows no master of this name", done.stderr)
 
+    def test_url_for_another_kind_of_server_is_told_apart(self):
+        server, sentinel = ports("server")[0], ports("sentinel")[0]
+        for url, words in ((url_of([server]), "it is no Sentinel"),
+                           (f"redis://127.0.0.1:{sentinel}", "its URL begins with redis+sentinel://"),
+                           (f"redis+cluster://127.0.0.1:{sentinel}", "its URL begins with redis+sentinel://"),
+                           (f"redis+cluster://127.0.0.1:{server}", "its URL begins with redis://")):
+            done = run("status", self.key, url=url)
+            self.assertEqual(done.returncode, 69, done)
+            self.assertIn(words, done.stderr)
+
+    def test_sentinels_that_disagree_are_named_with_what_they_say(self):
+        others = "other" + str(os.getpid())
+        first, second, _ = ports("sentinel")
+        for sentinel, server in ((first, ports("server")[0]), (second, ports("server")[1])):
+            ask(sentinel, "sentinel", "monitor", others, "127.0.0.1", server, "2")
+        try:
+            done = run("status", self.key, url=url_of([first, second], name=others))
+            self.assertEqual(done.returncode, 69, done)
+            self.assertIn(f"the Sentinels disagree where the master '{others}' is: 127.0.0.1:", done.stderr)
+        finally:
+            for sentinel in (first, second):
+                ask(sentinel, "sentinel", "remove", others)
+
+    def test_url_that_names_no_host_or_one_twice_is_wrong(self):
+        for hosts, words in (("", "host is empty"), ("a,,b", "host is empty"), ("a,a", "given twice"),
+                             ("a:26379,a", "given twice"), ("a,A", "given twice")):
+            done = run("status", self.key, url=f"redis+sentinel://{hosts}/name")
+            self.assertEqual(done.returncode, 64, done)
+            self.assertIn(words, done.stderr)
+        for hosts, words in (("", "host is empty"), ("a,,b", "host is empty"), ("a:6379,A", "given twice")):
+            done = run("status", self.key, url=f"redis+cluster://{hosts}")
+            self.assertEqual(done.returncode, 64, done)
+            self.assertIn(words, done.stderr)
+
 
 unittest.main(verbosity=2)
