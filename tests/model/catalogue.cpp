@@ -278,7 +278,7 @@ constexpr Hole all_holes[] = {
      Property::all_are_notified, latch_waiters},
     {"reset-under-a-waiter", "latches: none is reset while somebody waits",
      Rule::reset_spares_waiters, Property::waited_latch_lives, latch_reset},
-    {"lock-in-the-queue-of-a-latch", "latches: whoever wants a lock of its key is refused",
+    {"lock-in-the-queue-of-a-latch", "latches: a claim to a lock of its key is refused",
      Rule::latch_refuses_locks, Property::latch_is_no_lock, latch_and_lock},
     {"count-that-was-none", "latches: a count that may have run is never said to be none",
      Rule::unseen_count_is_unknown, Property::no_is_no, latch_and_lock},

@@ -53,7 +53,7 @@ void Steps::receive_one(const State& before, State state, const Message& message
             const Client& now = state.clients[client];
             const bool is_new = before.clients[client].phase != Phase::holding;
             const bool holds = now.phase == Phase::holding;
-            return name_of(client) + " is notified: " + name(message) +
+            return name_of(client) + " gets: " + name(message) +
                    (holds ? fmt::format(", {} for {} more", is_new ? "believes it" : "holds",
                                         now.belief)
                           : "");
