@@ -31,6 +31,7 @@
 #include <leaselock/detail/origin.hpp>
 #include <leaselock/detail/text_hash.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/detail/word_mutex.hpp>
 #include <leaselock/glob.hpp>
 
 namespace leaselock {
@@ -71,7 +72,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
         if (is_in_child()) return;
         const Key key = hashed(listener.key());
         Shard& shard = shard_of(key);
-        const detail::MutexLock lock{shard.mutex};
+        const detail::WordMutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         if (found == shard.entries.end() || found->second.queue == nullptr) return;
         found->second.queue->forget(listener);
@@ -81,7 +82,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
         throw_if_copied();
         std::vector<std::string> keys;
         for (Shard& shard : *shards_) {
-            const detail::MutexLock lock{shard.mutex};
+            const detail::WordMutexLock lock{shard.mutex};
             for (const auto& [key, entry] : shard.entries) {
                 if (is_listed(key.text, prefix, pattern)) keys.push_back(key.text);
             }
@@ -108,7 +109,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
         using is_transparent = void;
         template <class A, class B>
         bool operator()(const Hashed<A>& a, const Hashed<B>& b) const noexcept {
-            return a.hash == b.hash && a.text == b.text;
+            return a.hash == b.hash && detail::is_same_text(a.text, b.text);
         }
     };
     using Key = Hashed<std::string_view>;
@@ -116,7 +117,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
 
     // On cache lines of its own.
     struct alignas(128) Shard {
-        detail::Mutex mutex;
+        detail::WordMutex mutex;
         Map entries LEASELOCK_GUARDED_BY(mutex);
         std::uint64_t last_fence LEASELOCK_GUARDED_BY(mutex) = 0;
         std::size_t sweep_at LEASELOCK_GUARDED_BY(mutex) = 64;
@@ -136,7 +137,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
     std::uint64_t grant(const Wanted& wanted, Where& where) noexcept override {
         const Key key = hashed(wanted.key);
         Shard& shard = shard_of(key);
-        const detail::MutexLock lock{shard.mutex};
+        const detail::WordMutexLock lock{shard.mutex};
         try {
             const auto found = shard.entries.find(key);
             Entry& entry =
@@ -153,12 +154,11 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
     }
     bool free(const Where& where, std::string_view token, Clock::time_point now) noexcept override {
         Shard& shard = (*shards_)[where.shard];
-        const detail::MutexLock lock{shard.mutex};
+        const detail::WordMutexLock lock{shard.mutex};
         if (shard.sweeps != where.sweeps) return false;  // the entry may be gone
         Entry& entry = *where.entry;
-        if (!entry.is_plain() || entry.kept || entry.expires <= now || entry.token != token) {
-            return false;
-        }
+        if (!entry.is_plain() || entry.kept || entry.expires <= now) return false;
+        if (!detail::is_same_text(entry.token, token)) return false;
         entry.expires = Clock::time_point::min();
         return true;
     }
@@ -168,7 +168,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
         const Key key = hashed(request.key);
         Shard& shard = shard_of(key);
         detail::PlaceQueue::Winners winners;  // go on when the mutex is unlocked
-        const detail::MutexLock lock{shard.mutex};
+        const detail::WordMutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         if (found != shard.entries.end()) {
             answer(shard, found->second, operation, winners);

@@ -16,7 +16,10 @@
 namespace leaselock::detail {
 
 Core::Core(ManagerOptions options)
-    : options_{checked(std::move(options))}, runtime_{options_}, registry_{options_.backend} {}
+    : options_{checked(std::move(options))},
+      runtime_{options_},
+      registry_{options_.backend},
+      lifeline_{{&runtime_, &runtime_.clock(), runtime_.origin()}} {}
 
 bool Core::register_backend(std::string name, std::shared_ptr<Backend> backend, Failure& failure) {
     return runtime_.of_this_process(failure) &&
@@ -60,10 +63,10 @@ LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view ke
         return nullptr;
     }
     TemplateCounts& counts = runtime.lease_task().table().counts_of(options.key_template);
-    LeasePtr lease = Lease::make({self, &runtime}, runtime.clock(), runtime.origin(), *backend,
+    LeasePtr lease = Lease::make(self->lifeline_.add(self), *backend,
                                  {manager.prefix, key, manager.owner, options.key_template}, claim);
     lease->hold.counts = &counts;
-    if (unset_default() == nullptr && self->is_process_local()) note_unset_default(*lease);
+    if (self->is_process_local() && unset_default() == nullptr) note_unset_default(*lease);
     return lease;
 }
 
@@ -156,6 +159,8 @@ void Core::shut_down(std::shared_ptr<Core> core) noexcept {
         return;
     }
     core->runtime_.stop(core->options_.shutdown_timeout.value());
+    Core& its = *core;
+    its.lifeline_.end(std::move(core));
 }
 
 bool Core::is_process_local() const { return is_stopgap_ && registry_.is_untouched(); }

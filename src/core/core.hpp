@@ -19,6 +19,7 @@
 #include "core/acquisition.hpp"
 #include "core/backend_registry.hpp"
 #include "core/failure.hpp"
+#include "core/lifeline.hpp"
 #include "core/runtime.hpp"
 #include "core/waiter.hpp"
 
@@ -82,6 +83,7 @@ class Core {
     const ManagerOptions options_;
     Runtime runtime_;
     BackendRegistry registry_;
+    Lifeline lifeline_;
     bool is_stopgap_ = false;
 };
 

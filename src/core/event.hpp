@@ -14,11 +14,11 @@
 
 namespace leaselock::detail {
 
-// Costs nothing if nobody observes. Without memory the event is one without texts.
-inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Errc error,
-                 Clock::time_point now, std::chrono::nanoseconds waited = {},
-                 const std::string* holder = nullptr) noexcept {
-    if (!notifier.observed()) return;
+// Without memory the event is one without texts.
+[[gnu::noinline]] inline void tell_observer(Notifier& notifier, Notifier::Tell what,
+                                            const Lease& lease, Errc error, Clock::time_point now,
+                                            std::chrono::nanoseconds waited,
+                                            const std::string* holder) noexcept {
     LockEvent event{};
     try {
         event.key = lease.key();
@@ -33,6 +33,13 @@ inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Er
     event.error = error;
     event.attempts = lease.duty.attempts;
     notifier.tell(what, std::move(event));
+}
+
+// Costs nothing if nobody observes.
+inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Errc error,
+                 Clock::time_point now, std::chrono::nanoseconds waited = {},
+                 const std::string* holder = nullptr) noexcept {
+    if (notifier.observed()) tell_observer(notifier, what, lease, error, now, waited, holder);
 }
 
 // For the end of a holder whose lease was lost: a function under DISTRIBUTED_LOCK, or another.

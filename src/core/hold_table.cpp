@@ -13,12 +13,6 @@ constexpr std::size_t most_lost = 1024;  // of one round
 
 }  // namespace
 
-std::size_t HoldTable::own_shard() noexcept {
-    static std::atomic<std::size_t> threads{0};
-    thread_local const std::size_t own = threads.fetch_add(1, std::memory_order_relaxed);
-    return own % shard_count;
-}
-
 void HoldTable::ring_for(Clock::time_point due) noexcept {
     if (due.time_since_epoch().count() < next_look_.load()) alarm_.ring();
 }
@@ -29,7 +23,7 @@ void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_o
     lease.hold.shard = static_cast<std::uint8_t>(own);
     const Clock::time_point due = lease.hold.machine.due();
     {
-        const MutexLock lock{shard.mutex};
+        const WordMutexLock lock{shard.mutex};
         shard.heap.add(lease, due);
         lease.hold.state = HoldState::held;
         LockStats& stats = stats_of(shard, lease);
@@ -43,7 +37,7 @@ void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_o
 
 HoldTable::Until HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
     Shard& shard = shards_[lease.hold.shard];
-    const MutexLock lock{shard.mutex};
+    const WordMutexLock lock{shard.mutex};
     const HoldState before = lease.hold.state;
     if (before != HoldState::held && before != HoldState::lost) return Until::over;
     LockStats& stats = stats_of(shard, lease);
@@ -67,7 +61,7 @@ bool HoldTable::lost_before(Lease& lease, const Reply& release, Clock::time_poin
     if (release.outcome != Outcome::lost && release.error != Errc::corrupt) return false;
     if (reason_of_loss(release) == Errc::session_expired) hurry(lease.backend(), now);
     Shard& shard = shards_[lease.hold.shard];
-    const MutexLock lock{shard.mutex};
+    const WordMutexLock lock{shard.mutex};
     const HoldState before = std::exchange(lease.hold.state, HoldState::over);
     if (before != HoldState::releasing || now >= lease.hold.machine.deadline()) return false;
     ++stats_of(shard, lease).lost;
@@ -89,7 +83,7 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
     due.lost.reserve(most_lost);
     if (ended_ != nullptr) hurry(*std::exchange(ended_, nullptr), now);
     for (Shard& shard : shards_) {
-        const MutexLock lock{shard.mutex};
+        const WordMutexLock lock{shard.mutex};
         while (!shard.heap.empty() && due.lost.size() < most_lost) {
             if (now < shard.heap.due()) break;
             Lease& lease = shard.heap.first();
@@ -115,7 +109,7 @@ void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)
 }
 
 Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
-    const MutexLock lock{shard.mutex};
+    const WordMutexLock lock{shard.mutex};
     if (shard.heap.empty()) return nullptr;
     Lease& lease = shard.heap.last();
     lease.add_owner();
@@ -125,7 +119,7 @@ Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
 
 void HoldTable::hurry(const Backend& backend, Clock::time_point now) noexcept {
     for (Shard& shard : shards_) {
-        const MutexLock lock{shard.mutex};
+        const WordMutexLock lock{shard.mutex};
         for (std::size_t i = 0; i < shard.heap.size(); ++i) {
             Lease& lease = shard.heap.at(i);
             if (&lease.backend() != &backend) continue;
@@ -138,7 +132,7 @@ void HoldTable::hurry(const Backend& backend, Clock::time_point now) noexcept {
 
 std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
     Shard& shard = shards_[lease.hold.shard];
-    const MutexLock lock{shard.mutex};
+    const WordMutexLock lock{shard.mutex};
     return lease.hold.machine.ttl();
 }
 
@@ -147,7 +141,7 @@ Clock::time_point HoldTable::plan_look() noexcept {
     next_look_.store(Clock::time_point::max().time_since_epoch().count());
     Clock::time_point next = Clock::time_point::max();
     for (Shard& shard : shards_) {
-        const MutexLock lock{shard.mutex};
+        const WordMutexLock lock{shard.mutex};
         next = std::min(next, shard.heap.due());
     }
     next_look_.store(next.time_since_epoch().count());
@@ -176,7 +170,7 @@ Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_p
         if (ended_ != nullptr && ended_ != &lease.backend()) hurry(*ended_, now);
         ended_ = &lease.backend();
     }
-    const MutexLock lock{shard.mutex};
+    const WordMutexLock lock{shard.mutex};
     // The answer came after its release, or its loss: it has nothing to say any more.
     if (lease.hold.state != HoldState::held) return Verdict::unknown;
     const Clock::time_point before = lease.hold.machine.deadline();
@@ -193,7 +187,7 @@ bool HoldTable::shorten(Lease& lease, std::chrono::milliseconds ttl,
     Shard& shard = shards_[lease.hold.shard];
     Clock::time_point due;
     {
-        const MutexLock lock{shard.mutex};
+        const WordMutexLock lock{shard.mutex};
         if (lease.hold.state != HoldState::held) return false;
         const Clock::time_point before = lease.hold.machine.deadline();
         if (!lease.hold.machine.shorten(ttl, now)) return false;
@@ -212,7 +206,7 @@ std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewa
     Clock::time_point due;
     Verdict verdict = Verdict::lost;
     {
-        const MutexLock lock{shard.mutex};
+        const WordMutexLock lock{shard.mutex};
         if (lease.hold.state != HoldState::held) return std::nullopt;
         const Clock::time_point before = lease.hold.machine.deadline();
         verdict =
@@ -229,14 +223,14 @@ std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewa
 
 void HoldTable::count_failure(const Lease& lease, bool contended) noexcept {
     Shard& shard = shards_[own_shard()];
-    const MutexLock lock{shard.mutex};
+    const WordMutexLock lock{shard.mutex};
     LockStats& stats = stats_of(shard, lease);
     ++(contended ? stats.contended : stats.failed);
 }
 
 void HoldTable::count_cleanup(const Lease& lease) noexcept {
     Shard& shard = shards_[own_shard()];
-    const MutexLock lock{shard.mutex};
+    const WordMutexLock lock{shard.mutex};
     ++stats_of(shard, lease).cleanups;
 }
 
@@ -245,7 +239,7 @@ void HoldTable::for_each(const Visit& visit) {
     templates_.for_each([&](TemplateCounts& counts) {
         LockStats sum;
         for (std::size_t i = 0; i < shard_count; ++i) {
-            const MutexLock lock{shards_[i].mutex};
+            const WordMutexLock lock{shards_[i].mutex};
             sum += counts.parts[i].stats;
         }
         visit(counts.key_template, sum);

@@ -15,10 +15,12 @@
 
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
+#include <leaselock/detail/word_mutex.hpp>
 #include <leaselock/observer.hpp>
 
 #include "base/due_heap.hpp"
 #include "core/lease.hpp"
+#include "core/shard.hpp"
 #include "core/template_counts.hpp"
 
 namespace leaselock::detail {
@@ -77,10 +79,9 @@ class HoldTable {
     [[nodiscard]] static std::uint32_t& place_of(Lease& lease) noexcept { return lease.hold.place; }
     // On cache lines of its own.
     struct alignas(128) Shard {
-        Mutex mutex;
+        WordMutex mutex;
         DueHeap<Lease, place_of> heap LEASELOCK_GUARDED_BY(mutex);
     };
-    [[nodiscard]] static std::size_t own_shard() noexcept;
     [[nodiscard]] LockStats& stats_of(Shard& shard, const Lease& lease) noexcept
         LEASELOCK_REQUIRES(shard.mutex) {
         return lease.hold.counts->parts[static_cast<std::size_t>(&shard - shards_.data())].stats;

@@ -13,19 +13,20 @@ void LeaseDrop::operator()(Lease* lease) const noexcept {
     if (!lease->origin().is_in_child()) lease->drop_owner();
 }
 
-LeasePtr Lease::make(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
-                     Backend& backend, const Texts& texts, Claim claim) {
+LeasePtr Lease::make(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim claim) {
     const std::size_t bytes = texts.prefix.size() + texts.key.size() + texts.owner.size() + 1 +
                               token_digits + texts.key_template.size();
-    return LeasePtr{new (bytes) Lease{std::move(runtime), clock, origin, backend, texts, claim}};
+    try {
+        return LeasePtr{new (bytes) Lease{life, backend, texts, claim}};
+    } catch (...) {
+        life.drop();
+        throw;
+    }
 }
 
-Lease::Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
-             Backend& backend, const Texts& texts, Claim claim) noexcept
-    : runtime_{std::move(runtime)},
-      clock_{&clock},
+Lease::Lease(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim claim) noexcept
+    : life_{&life},
       backend_{&backend},
-      origin_{origin},
       claim_{claim},
       template_bytes_{static_cast<std::uint32_t>(texts.key_template.size())},
       prefix_bytes_{static_cast<std::uint16_t>(texts.prefix.size())},
@@ -76,8 +77,8 @@ void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& opt
 // An end that somebody has seen is final: a renewal that is answered at this moment comes too late.
 Clock::duration Lease::left() const noexcept {
     Clock::rep until = deadline_.load(std::memory_order_acquire);
-    if (until == over || origin_.is_copied()) return {};
-    const Clock::rep now = clock_->now().time_since_epoch().count();
+    if (until == over || origin().is_copied()) return {};
+    const Clock::rep now = life_->clock().now().time_since_epoch().count();
     while (until != over && until <= now) {
         if (!deadline_.compare_exchange_weak(until, over)) continue;
         lost_at_.store(until, std::memory_order_relaxed);
@@ -100,14 +101,14 @@ void Lease::lose(Clock::time_point now, Errc reason) noexcept {
 
 LockLost Lease::loss() const {
     const Clock::rep at = lost_at_.load(std::memory_order_relaxed);
-    if (at == 0 || is_released_ || origin_.is_copied()) return LockLost{key()};
+    if (at == 0 || is_released_ || origin().is_copied()) return LockLost{key()};
     const Clock::time_point when{Clock::duration{std::abs(at)}};
     LockLost::Cause cause = LockLost::Cause::expired;
     if (at < 0) {
         cause = session_expired_.load(std::memory_order_relaxed) ? LockLost::Cause::session_expired
                                                                  : LockLost::Cause::taken;
     }
-    return {key(), cause, std::chrono::floor<milliseconds>(clock_->now() - when)};
+    return {key(), cause, std::chrono::floor<milliseconds>(life_->clock().now() - when)};
 }
 
 bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept {

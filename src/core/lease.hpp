@@ -29,6 +29,7 @@
 
 #include "core/answers.hpp"
 #include "core/hold_machine.hpp"
+#include "core/lifeline.hpp"
 
 namespace leaselock::detail {
 
@@ -53,9 +54,8 @@ class Lease {
         std::string_view owner;
         std::string_view key_template;
     };
-    // `clock` belongs to the runtime, and `origin` is the runtime's.
-    [[nodiscard]] static LeasePtr make(std::shared_ptr<Runtime> runtime, const Clock& clock,
-                                       const Origin& origin, Backend& backend, const Texts& texts,
+    // It is counted in `life` already, and leaves that with its last owner, or by bad_alloc.
+    [[nodiscard]] static LeasePtr make(Lifeline::Part& life, Backend& backend, const Texts& texts,
                                        Claim claim);
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
@@ -82,9 +82,9 @@ class Lease {
         return is_reader_.load(std::memory_order_relaxed) ? Claim::reader() : claim_;
     }
     // What it keeps alive, for those that do something with it.
-    [[nodiscard]] Runtime& runtime() const noexcept { return *runtime_; }
+    [[nodiscard]] Runtime& runtime() const noexcept { return life_->runtime(); }
     // Of the process that made it, and so of its runtime.
-    [[nodiscard]] const Origin& origin() const noexcept { return origin_; }
+    [[nodiscard]] const Origin& origin() const noexcept { return life_->origin(); }
     // Random bits for jitter.
     [[nodiscard]] std::uint32_t seed() const noexcept;
 
@@ -187,10 +187,12 @@ class Lease {
   private:
     static constexpr Clock::rep over = 0;
 
-    Lease(std::shared_ptr<Runtime> runtime, const Clock& clock, const Origin& origin,
-          Backend& backend, const Texts& texts, Claim claim) noexcept;
+    Lease(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim claim) noexcept;
     // Before the runtime goes, and with it the Notifier that forgets the watch.
-    ~Lease() { watch.reset(); }
+    ~Lease() {
+        watch.reset();
+        life_->drop();
+    }
     static void* operator new(std::size_t size, std::size_t text_bytes) {
         return ::operator new(size + text_bytes);
     }
@@ -204,29 +206,27 @@ class Lease {
     }
     [[nodiscard]] Clock::duration left() const noexcept;
 
-    std::shared_ptr<Runtime> runtime_;
-    const Clock* clock_;
+    Lifeline::Part* life_;
     Backend* backend_;
-    const Origin origin_;
     InstantStore::Where where_{};
-    Claim claim_;
-    std::atomic<bool> is_reader_{false};
     std::uint64_t fencing_token_ = 0;
     mutable std::atomic<Clock::rep> deadline_{over};
     // When it was lost: by its deadline, or, negative, before that. 0: it was not.
     mutable std::atomic<Clock::rep> lost_at_{0};
-    std::atomic<bool> session_expired_{false};  // it was lost by that
     Clock::time_point granted_at_{};
     Clock::time_point keep_until_{};
     std::int64_t owed_until_ = 0;
-    bool is_released_ = false;
-    bool is_annotated_ = false;
-    bool unqueued_ = false;
+    Claim claim_;
     std::atomic<std::uint32_t> owners_{1};
     std::uint32_t template_bytes_;
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;
     std::uint16_t token_bytes_;
+    std::atomic<bool> is_reader_{false};
+    std::atomic<bool> session_expired_{false};  // it was lost by that
+    bool is_released_ = false;
+    bool is_annotated_ = false;
+    bool unqueued_ = false;
 };
 
 }  // namespace leaselock::detail

@@ -16,9 +16,9 @@
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/observer.hpp>
 
-namespace leaselock::detail {
+#include "core/shard.hpp"
 
-inline constexpr std::size_t shard_count = 16;
+namespace leaselock::detail {
 
 struct TemplateCounts {
     // On cache lines of its own.

@@ -22,12 +22,18 @@ bool owner_byte(char c) noexcept {
            std::string_view{"._:@-"}.find(c) != std::string_view::npos;
 }
 
-bool in_range(std::string_view field, Duration value, milliseconds low, milliseconds high,
-              Failure& failure) {
-    if (value.value() >= low && value.value() <= high) return true;
+[[gnu::cold, gnu::noinline]] void out_of_range(std::string_view field, Duration value,
+                                               milliseconds low, milliseconds high,
+                                               Failure& failure) {
     failure.set(Errc::invalid_option,
                 fmt::format("{} = {} ms, allowed are {} to {} ms", field, value.value().count(),
                             low.count(), high.count()));
+}
+
+inline bool in_range(std::string_view field, Duration value, milliseconds low, milliseconds high,
+                     Failure& failure) {
+    if (value.value() >= low && value.value() <= high) return true;
+    out_of_range(field, value, low, high, failure);
     return false;
 }
 
@@ -133,6 +139,7 @@ bool check_number(std::string_view field, int number, Failure& failure) {
 
 bool check_key(std::string_view prefix, std::string_view key, Failure& failure) {
     const std::size_t bytes = prefix.size() + key.size();
+    if (bytes <= max_key_bytes && is_beyond_doubt(prefix, key)) return true;
     if (key.empty() || bytes > max_key_bytes) {
         failure.set(Errc::invalid_key,
                     fmt::format("key has {} bytes with its prefix of {}, allowed are {} to {}",

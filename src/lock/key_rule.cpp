@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include <leaselock/detail/text_hash.hpp>
 
@@ -9,8 +10,25 @@ namespace leaselock::detail {
 namespace {
 
 constexpr std::string_view separator = ":ll:";
-constexpr std::string_view reserved = "cfqwhCFQWH";
 constexpr std::string_view digits = "0123456789";
+constexpr std::uint64_t ones = 0x0101010101010101U;
+
+// Of cfqwhCFQWH.
+bool is_reserved(char letter) noexcept {
+    switch (letter) {
+        case 'c':
+        case 'f':
+        case 'q':
+        case 'w':
+        case 'h':
+        case 'C':
+        case 'F':
+        case 'Q':
+        case 'W':
+        case 'H': return true;
+        default: return false;
+    }
+}
 
 // Seen by the last bytes alone.
 bool may_end_like_a_side_key(std::string_view key) noexcept {
@@ -18,19 +36,44 @@ bool may_end_like_a_side_key(std::string_view key) noexcept {
     if (size < 2) return false;
     const char before = key[size - 2];
     const bool may_be_letter = before == ':' || (before >= '0' && before <= '9');
-    return (may_be_letter && reserved.find(key.back()) != std::string_view::npos) ||
+    return (may_be_letter && is_reserved(key.back())) ||
            (size >= 5 && key[size - 5] == 'c' && key[size - 4] == ':');
+}
+
+// The highest bit of one of eight bytes is set if it is a '{' or a '}'; others, of bytes after it,
+// may be.
+std::uint64_t braces(std::uint64_t word) noexcept {
+    constexpr auto zeros = [](std::uint64_t bytes) { return (bytes - ones) & ~bytes; };
+    return zeros(word ^ ('{' * ones)) | zeros(word ^ ('}' * ones));
 }
 
 // Whether the text has a '{' or a '}'.
 bool has_brace(std::string_view text) noexcept {
-    constexpr std::uint64_t ones = 0x0101010101010101U;
-    constexpr auto zeros = [](std::uint64_t word) { return (word - ones) & ~word; };
     std::uint64_t found = 0;
-    each_word(text, [&](std::uint64_t word) {
-        found |= zeros(word ^ ('{' * ones)) | zeros(word ^ ('}' * ones));
-    });
+    each_word(text, [&](std::uint64_t word) { found |= braces(word); });
     return (found & (128 * ones)) != 0;
+}
+
+// Whether it has a brace, or a byte below 14: 16 bytes at a time, of which the last may have been
+// there before.
+bool has_doubtful_byte(std::string_view text) noexcept {
+    using Bytes = unsigned char __attribute__((vector_size(16)));
+    using Halves = std::uint64_t __attribute__((vector_size(16)));
+    Bytes found{};
+    const auto look = [&found](const char* at, std::size_t size) {
+        Bytes bytes = Bytes{} + 'a';
+        std::memcpy(&bytes, at, size);
+        found |= Bytes((bytes == '{') | (bytes == '}') | (bytes < 14));
+    };
+    if (text.size() < sizeof found) {
+        look(text.data(), text.size());
+    } else {
+        const char* const last = text.data() + text.size() - sizeof found;
+        for (const char* at = text.data(); at < last; at += sizeof found) look(at, sizeof found);
+        look(last, sizeof found);
+    }
+    const auto halves = Halves(found);
+    return (halves[0] | halves[1]) != 0;
 }
 
 // As the names of what a store keeps beside locks do: `:ll:`, the number of a version if it has
@@ -41,7 +84,7 @@ bool ends_like_a_side_key(std::string_view key) noexcept {
     if (at == std::string_view::npos) return false;
     std::string_view tail = key.substr(at + separator.size());
     tail.remove_prefix(std::min(tail.find_first_not_of(digits), tail.size()));
-    if (tail.empty() || reserved.find(tail.front()) == std::string_view::npos) return false;
+    if (tail.empty() || !is_reserved(tail.front())) return false;
     return tail.size() == 1 || (tail.size() == 5 && tail.starts_with("c:"));
 }
 
@@ -52,6 +95,13 @@ bool has_hash_tag(std::string_view key) noexcept {
     if (open == std::string_view::npos) return false;
     const std::size_t close = key.find('}', open);
     return close != std::string_view::npos && close > open + 1;
+}
+
+// With a key that is shorter the prefix would be a part of how it ends.
+bool is_beyond_doubt(std::string_view prefix, std::string_view key) noexcept {
+    constexpr std::size_t longest_side_end = 5;
+    if (key.size() < longest_side_end || may_end_like_a_side_key(key)) return false;
+    return !has_doubtful_byte(prefix) && !has_doubtful_byte(key);
 }
 
 std::string_view key_fault(std::string_view key) noexcept {

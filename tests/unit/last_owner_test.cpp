@@ -147,7 +147,7 @@ TEST(LastOwner, GuardLeavesItsManagerAloneAfterItHasHandedItsReleaseOver) {
     }
     EXPECT_FALSE(touched) << "after unlock " << nth - 1;
     EXPECT_FALSE(more);
-    EXPECT_GT(nth, 4);
+    EXPECT_GT(nth, 3);
 }
 
 support::Detached acquire(LockManager& manager, std::atomic<bool>& done) {

@@ -1,0 +1,83 @@
+// What keeps a Core alive for its leases. While its manager is there they need only be counted,
+// each in the part of the thread that made it, so that threads do not meet at one counter. When the
+// manager ends, all parts together hold one share of the Core, until the last lease of the last
+// part has gone. A lease that is made later has a share of its own.
+//
+// Thread-safety: all calls from all threads at once.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <leaselock/clock.hpp>
+#include <leaselock/detail/origin.hpp>
+
+#include "core/shard.hpp"
+
+namespace leaselock::detail {
+
+class Core;
+class Runtime;
+
+class Lifeline {
+  public:
+    struct Of {
+        Runtime* runtime = nullptr;
+        const Clock* clock = nullptr;
+        Origin origin{};
+    };
+    class Part {
+      public:
+        [[nodiscard]] Runtime& runtime() const noexcept { return *of_.runtime; }
+        // The runtime's.
+        [[nodiscard]] const Clock& clock() const noexcept { return *of_.clock; }
+        [[nodiscard]] const Origin& origin() const noexcept { return of_.origin; }
+        // One lease less: the Core, and this, may be gone when it returns.
+        void drop() noexcept {
+            if (leases_.fetch_sub(1, std::memory_order_acq_rel) == (ended | 1U)) last_one();
+        }
+
+      private:
+        friend class Lifeline;
+
+        // The highest bit: its manager has ended.
+        static constexpr std::uint64_t ended = std::uint64_t{1} << 63U;
+
+        // False: it has ended.
+        [[nodiscard]] bool add() noexcept;
+        void last_one() noexcept;
+
+        std::atomic<std::uint64_t> leases_{0};
+        Of of_{};
+        Lifeline* whole_ = nullptr;      // null: of one lease
+        std::shared_ptr<Core> share_{};  // of that one
+    };
+
+    explicit Lifeline(const Of& what) noexcept;
+    Lifeline(const Lifeline&) = delete;
+    Lifeline& operator=(const Lifeline&) = delete;
+    ~Lifeline() = default;
+
+    // One lease more, to be dropped once. `self` has this object. May throw bad_alloc.
+    [[nodiscard]] Part& add(const std::shared_ptr<Core>& self);
+    // The manager has ended. Again changes nothing.
+    void end(std::shared_ptr<Core> self) noexcept;
+
+  private:
+    // On cache lines of its own.
+    struct alignas(128) OwnLine {
+        Part part;
+    };
+
+    void part_ended() noexcept;
+
+    std::array<OwnLine, shard_count> parts_{};
+    std::atomic<std::size_t> open_{shard_count + 1};  // and end() itself
+    std::atomic<bool> has_ended_{false};
+    std::shared_ptr<Core> keeper_{};
+};
+
+}  // namespace leaselock::detail
