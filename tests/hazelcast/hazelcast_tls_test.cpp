@@ -45,13 +45,13 @@ class HazelcastTls : public ::testing::Test {
             addresses_[host_of(member.port, "127.0.0.1")] = host_of(fronts_.back()->port());
         }
     }
-    static LockManager manager_of(const HazelcastOptions& options) {
-        LockManager locks{{.prefix = "tls:", .backend = "store"}};
+    [[nodiscard]] LockManager manager_of(const HazelcastOptions& options) const {
+        LockManager locks{{.prefix = prefix_, .backend = "store"}};
         locks.register_backend("store", make_hazelcast_backend(options));
         return locks;
     }
-    static void expect_refused(const HazelcastOptions& options, Errc expected,
-                               const std::string& words) {
+    void expect_refused(const HazelcastOptions& options, Errc expected,
+                        const std::string& words) const {
         LockManager locks = manager_of(options);
         try {
             (void)locks.inspect("key");
@@ -64,6 +64,8 @@ class HazelcastTls : public ::testing::Test {
     [[nodiscard]] std::uint16_t member_port() const { return cluster_.members().front().port; }
 
     const HazelcastCluster cluster_ = HazelcastCluster::of_tests();
+    const std::string prefix_ =
+        "tls:" + std::to_string(boot_clock()->now().time_since_epoch().count()) + ':';
     std::vector<std::unique_ptr<TlsFront>> fronts_;
     std::map<std::string, std::string> addresses_;
 };
@@ -72,14 +74,14 @@ TEST_F(HazelcastTls, LockOverTlsIsTheOneThatOthersSee) {
     open_fronts();
     LockManager locks = connect("hazelcasts://" + host_of(fronts_[0]->port()) + path +
                                     "&ca_file=" + Certificates::file("ca.pem"),
-                                {.prefix = "tls:"});
+                                {.prefix = prefix_});
     auto lock = locks.acquire("key");
     ASSERT_TRUE(lock.has_value());
     EXPECT_EQ(fronts_[0]->connections(), 1);
     HazelcastClient plain{cluster_};
-    EXPECT_EQ(plain.owner("tls:key").fence, lock->fencing_token());
+    EXPECT_EQ(plain.owner(prefix_ + "key").fence, lock->fencing_token());
     EXPECT_EQ(lock->release(), ReleaseResult::released);
-    EXPECT_EQ(plain.owner("tls:key").count, 0U);
+    EXPECT_EQ(plain.owner(prefix_ + "key").count, 0U);
 }
 
 TEST_F(HazelcastTls, MemberThatTheClusterTellsOfIsReachedByTlsAtItsRealAddress) {
@@ -104,8 +106,9 @@ TEST_F(HazelcastTls, MembersThatAreKnownAsPlainAreNotSpokenTo) {
     open_fronts();
     LockManager locks = manager_of(options(host_of(fronts_[0]->port())));
     {
-        const auto lock = locks.acquire("key");
+        auto lock = locks.acquire("key");
         ASSERT_TRUE(lock.has_value());
+        EXPECT_EQ(lock->release(), ReleaseResult::released);
     }
     fronts_[0]->stop();
     std::string text;
