@@ -31,8 +31,8 @@ Lifeline::Part& Lifeline::add(const std::shared_ptr<Core>& self) {
     return *single.release();
 }
 
-// Whoever takes the last lease out of a part that has ended is the only one who touches it: the
-// whole waits for that part.
+// The thread that takes the last lease out of a part that has ended is the only one that touches
+// it: the whole waits for that part.
 void Lifeline::Part::last_one() noexcept {
     if (whole_ != nullptr) return whole_->part_ended();
     const std::shared_ptr<Core> share = std::move(share_);

@@ -17,6 +17,7 @@ class LEASELOCK_CAPABILITY("mutex") WordMutex {
     WordMutex() = default;
     WordMutex(const WordMutex&) = delete;
     WordMutex& operator=(const WordMutex&) = delete;
+    ~WordMutex() = default;
 
     void lock() noexcept LEASELOCK_ACQUIRE() {
         int expected = unlocked;
@@ -34,7 +35,7 @@ class LEASELOCK_CAPABILITY("mutex") WordMutex {
     static constexpr int locked = 1;
     static constexpr int waited_for = 2;
 
-    // Whoever has waited leaves the mark, since others may wait as well.
+    // A thread that has waited leaves the mark, since others may wait as well.
     [[gnu::noinline]] void wait() noexcept {
         while (word_.exchange(waited_for, std::memory_order_acquire) != unlocked) {
             word_.wait(waited_for, std::memory_order_relaxed);
