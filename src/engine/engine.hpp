@@ -93,7 +93,7 @@ class LEASELOCK_EXPORT Engine {
   private:
     struct Slot {
         Task* task = nullptr;
-        std::uint32_t uses = 0;  // tells an event of the task before from one of this
+        std::uint32_t uses = 0;  // distinguishes an event of the task before from one of this
     };
 
     [[nodiscard]] static std::uint32_t& place_of(Task& task) noexcept { return task.place_; }

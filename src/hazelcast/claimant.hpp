@@ -89,7 +89,7 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
 // 64 bits of the random half of a token.
 [[nodiscard]] std::uint64_t thread_of(std::string_view token) noexcept;
 
-// Who holds a lock, where it is no token of ours: a text of the form of a token.
+// The holder of a lock, where it is no token of ours: a text of the form of a token.
 [[nodiscard]] std::string stranger(std::uint64_t session, std::uint64_t thread);
 // What such a text says; false: it is none.
 [[nodiscard]] bool read_stranger(std::string_view token, std::uint64_t& session,

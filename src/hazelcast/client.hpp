@@ -84,7 +84,7 @@ class Client {
     [[nodiscard]] const std::string& out() const noexcept { return out_; }
     [[nodiscard]] Errc error() const noexcept { return error_; }
     [[nodiscard]] const std::string& why() const noexcept { return why_; }
-    // Of the cluster, as it tells; empty: not told.
+    // Of the cluster, as it names them; empty: it did not.
     [[nodiscard]] const std::vector<MemberAddress>& members() const noexcept { return members_; }
     // The next operation that is to be completed; null: none.
     [[nodiscard]] Operation* take_done() noexcept;

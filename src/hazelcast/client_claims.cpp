@@ -134,7 +134,7 @@ void Client::tend_sessions(Time now) {
     }
 }
 
-// All that hung on it is free, and all who waited by it have no entry in a queue any more.
+// All that hung on it is free, and all that waited by it have no entry in a queue any more.
 void Client::end_session(const SessionPtr& session, Time /*now*/) noexcept {
     session->is_dead = true;
     sessions_.remove(session);

@@ -1,4 +1,4 @@
-// A socket to a member, and who we are to it.
+// A socket to a member, and the login there.
 //
 // Thread-safety: that of wire::Stream.
 #pragma once

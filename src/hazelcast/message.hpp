@@ -52,7 +52,7 @@ struct Group {
     friend bool operator==(const Group&, const Group&) noexcept = default;
 };
 
-// Who asks for a lock: a thread of a session. Within it a call is known by its uid, so that a copy
+// What asks for a lock: a thread of a session. Within it a call is known by its uid, so that a copy
 // of it does not run twice.
 struct Caller {
     std::uint64_t session = 0;

@@ -55,7 +55,7 @@ class Cluster final : private engine::Engine::Task, private AttemptOwner {
     void forget(Listener& listener) noexcept;
     bool sleep_until(Clock::time_point until, Waker& waker) noexcept;
 
-    // The table as a node tells it now. Blocks: for each node that does not answer for the connect
+    // The table as a node has it now. Blocks: for each node that does not answer for the connect
     // or the command time-out. Throws LockError.
     [[nodiscard]] SlotTable topology();
     [[nodiscard]] const ClusterSettings& settings() const noexcept { return settings_; }

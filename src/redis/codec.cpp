@@ -72,8 +72,8 @@ void fail_conflict(Reply& reply) {
     fail(reply, Errc::conflicting_use, "it is of another number or kind now, or waited for");
 }
 
-// Who holds the key, from `answer`'s element `at` and the pttl after it. False if that is not what
-// they are.
+// The holder of the key, from `answer`'s element `at` and the pttl after it. False if that is not
+// what they are.
 bool decode_holder(wire::RespView answer, std::size_t at, Reply& reply) {
     if (answer.at(at).type() != Type::string || answer.at(at + 1).type() != Type::integer) {
         return false;

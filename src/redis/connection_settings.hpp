@@ -36,7 +36,7 @@ struct ConnectionSettings {
     int wait_replicas = 0;
     std::chrono::milliseconds wait_timeout{0};  // how long they may take
     std::size_t max_in_flight = 65'536;  // commands without an answer, on the connection or for it
-    // Connections in the place of one that was there before, of all who have a copy of this.
+    // Connections in the place of one that was there before, of all that have a copy of this.
     std::shared_ptr<std::atomic<std::uint64_t>> reconnects =
         std::make_shared<std::atomic<std::uint64_t>>(0);
 };

@@ -29,7 +29,7 @@ microseconds wall_clock() {
         std::chrono::system_clock::now().time_since_epoch());
 }
 
-// The server told its time between `before` and `after`, so only what lies outside is certain.
+// The server read its clock between `before` and `after`, so only what lies outside is certain.
 void judge_clock(microseconds server, microseconds before, microseconds after,
                  std::vector<Finding>& findings) {
     constexpr std::chrono::seconds worth_a_word{5};

@@ -33,7 +33,7 @@
 
 namespace leaselock::redis {
 
-// A name that nobody else has and nobody can guess: who knows it can publish there, too.
+// A name that no other has and that cannot be guessed: a client that knows it can publish there.
 [[nodiscard]] std::string new_channel();
 
 class HandOffSubscriber final : private engine::Channel {
@@ -125,7 +125,7 @@ class HandOffSubscriber final : private engine::Channel {
     std::string out_ LEASELOCK_GUARDED_BY(mutex_);  // to be sent
     std::uint64_t subscriptions_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     base::Descriptor bell_ LEASELOCK_GUARDED_BY(mutex_);  // an eventfd, from the first driver on
-    const Waker* driver_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;  // who has the role
+    const Waker* driver_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;  // the one that has the role
     bool reading_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::atomic<std::uint64_t> subscription_{0};  // 0: not confirmed; written under the mutex
     // Of the thread that connects, and of the one that is reading while it is open.

@@ -1,4 +1,4 @@
-// What a server's INFO tells, and gives cause to say about it. Text in, values out, without a
+// What a server's INFO has, and gives cause to say about it. Text in, values out, without a
 // socket.
 #pragma once
 
@@ -23,7 +23,7 @@ struct Replication {
         std::optional<std::uint64_t> lag;  // in bytes
     };
 
-    std::string role;               // as the server calls it; empty: not told
+    std::string role;               // as the server calls it; empty: not given
     std::string master;             // of a replica: where that is
     bool is_linked = false;         // and whether they are connected
     std::vector<Replica> replicas;  // that are attached

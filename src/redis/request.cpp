@@ -45,7 +45,7 @@ bool frees(const Request& request) noexcept {
     return request.verb == Verb::release && !has_share(request) && request.keep.count() == 0;
 }
 
-// Whether the release of two keys is tried first. It tells no time, and its no is to be read.
+// Whether the release of two keys is tried first. Its answer has no time, and its no is to be read.
 bool is_uncontended(const Request& request) noexcept {
     return frees(request) && request.unqueued && !request.ask_time && !request.unread;
 }

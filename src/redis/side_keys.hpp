@@ -29,7 +29,7 @@ enum class SideKey : char {
     counter = 'c',  // the last fencing token of the slot
     queue = 'q',    // the tokens that wait, in order; a list
     waiters = 'w',  // what is known of each; a hash
-    holders = 'h',  // who has shares, by the end of the lease; a sorted set
+    holders = 'h',  // of shares, by the end of the lease; a sorted set
 };
 
 // What the names of the side keys of a key without a fault are made of.

@@ -37,7 +37,7 @@ struct ClusterNode {
     friend bool operator==(const ClusterNode&, const ClusterNode&) = default;
 };
 
-// Whom a node's answer is read for.
+// Which node answered, and how its answer is read.
 struct AnswerOf {
     const NodeAddress& asked;  // a node that does not know its own address leaves it out
     // Where a node is that announces the first address. Others are where they say.
@@ -55,7 +55,7 @@ struct Redirect {
 // By its first word.
 [[nodiscard]] bool is_redirect(std::string_view error) noexcept;
 
-// A node by CLUSTER SHARDS, which also tells of those that are not well.
+// A node by CLUSTER SHARDS, which also lists those that are not well.
 struct ShardMember {
     std::size_t shard = 0;
     std::string id;

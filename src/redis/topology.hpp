@@ -1,4 +1,4 @@
-// Asks the nodes of a Redis Cluster who serves which slot, over a connection of its own that is
+// Asks the nodes of a Redis Cluster which serves which slot, over a connection of its own that is
 // closed again. Blocks, so it is for a thread that may.
 //
 // Thread-safety: one thread at a time, but for interrupt(), which is for all.
