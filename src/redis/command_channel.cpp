@@ -212,11 +212,11 @@ void CommandChannel::take_output(std::string& out) noexcept {
 // when memory is out is unknown.
 void CommandChannel::settle(wire::RespView answer) {
     if (wait_is_due_) return acknowledge(answer);
-    if (queue_[answered_].asking && !std::exchange(queue_[answered_].was_let_in, true)) {
-        queue_[answered_].is_shut_out = never_ran(answer);
+    Pending& pending = queue_[answered_];
+    if (pending.asking && !std::exchange(pending.was_let_in, true)) {
+        pending.is_shut_out = never_ran(answer);
         return;
     }
-    const Pending pending = queue_[answered_];
     if (pending.operation == nullptr) {
         (void)is_settled();
         return;

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <span>
 #include <string>
@@ -35,15 +36,17 @@ class CommandWriter {
         std::array<char, longest_number> digits;
         const char* const end = std::to_chars(digits.begin(), digits.end(), number).ptr;
         char* const at = begin(static_cast<std::size_t>(end - digits.data()));
-        std::copy(digits.begin(), digits.end(), at);
+        std::memcpy(at, digits.data(), longest_number);
         at_ = put_end(at + (end - digits.data()));
     }
 
     // So many arguments that were written before.
-    void add_written(std::string_view arguments, std::size_t count) {
-        make_room(arguments.size());
+    template <std::size_t Size>
+    void add_written(const std::array<char, Size>& arguments, std::size_t count) {
+        make_room(Size);
         arguments_ += count;
-        at_ = put(at_, arguments);
+        std::memcpy(at_, arguments.data(), Size);
+        at_ += Size;
     }
 
     // Once, after at least one argument. Throws std::bad_alloc, and then leaves `out` as it was.
