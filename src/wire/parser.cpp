@@ -1,8 +1,11 @@
 #include "wire/parser.hpp"
 
+#include <charconv>
 #include <cstdint>
 #include <hiredis/hiredis.h>
 #include <new>
+#include <system_error>
+#include <utility>
 
 namespace leaselock::wire {
 namespace {
@@ -69,14 +72,31 @@ Parser::Parser() : reader_(::redisReaderCreateWithFunctions(functions_of_readers
     reader_->privdata = &integer_;
 }
 
+// What answers the common command is an integer and comes alone. It needs no reader. One that this
+// does not take is left to hiredis: with a sign, or with a zero in front.
+bool Parser::take_integer(std::string_view bytes) noexcept {
+    constexpr std::size_t shortest = 4;
+    if (bytes.size() < shortest || bytes[0] != ':' || bytes[1] < '1' || bytes[1] > '9')
+        return false;
+    const char* const end = bytes.data() + bytes.size() - 2;
+    const auto [stop, error] = std::from_chars(bytes.data() + 1, end, integer_);
+    has_integer_ = error == std::errc{} && stop == end && end[0] == '\r' && end[1] == '\n';
+    return has_integer_;
+}
+
 // A failure here (no memory) is remembered by hiredis and comes out of next().
 void Parser::feed(std::string_view bytes) noexcept {
+    if (is_empty() && take_integer(bytes)) return;
     ::redisReaderFeed(reader_.get(), bytes.data(), bytes.size());
     unread_ += bytes.size();
 }
 
 Parser::Result Parser::next(RespValue& out) noexcept {
-    if (is_empty()) return Result::more;
+    if (std::exchange(has_integer_, false)) {
+        out = RespValue{integer_};
+        return Result::reply;
+    }
+    if (unread_ == 0) return Result::more;
     void* raw = nullptr;
     if (::redisReaderGetReply(reader_.get(), &raw) != REDIS_OK) return Result::malformed;
     if (raw == nullptr) return unread_ > max_reply_bytes ? Result::malformed : Result::more;

@@ -39,16 +39,19 @@ class Parser final : public Sink {
     [[nodiscard]] Result next(RespValue& out) noexcept;
 
     // Whether nothing is left of what was fed.
-    [[nodiscard]] bool is_empty() const noexcept { return unread_ == 0; }
+    [[nodiscard]] bool is_empty() const noexcept { return unread_ == 0 && !has_integer_; }
 
   private:
     struct Free {
         void operator()(redisReader* reader) const noexcept;
     };
 
+    [[nodiscard]] bool take_integer(std::string_view bytes) noexcept;
+
     std::int64_t integer_ = 0;  // of a reply that is one
+    bool has_integer_ = false;  // and comes before what the reader has
     std::unique_ptr<redisReader, Free> reader_;
-    std::size_t unread_ = 0;  // bytes fed since the end of the last reply
+    std::size_t unread_ = 0;  // bytes that the reader was fed since the end of its last reply
 };
 
 }  // namespace leaselock::wire

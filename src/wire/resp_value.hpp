@@ -30,15 +30,20 @@ class RespView {
 
     // Of a string, a status or an error. Lives as long as the RespValue.
     [[nodiscard]] std::string_view text() const noexcept;
-    [[nodiscard]] std::int64_t integer() const noexcept { return integer_; }
+    [[nodiscard]] std::int64_t integer() const noexcept {
+        return type_ == Type::integer ? integer_ : 0;
+    }
 
     // Of an array. An element lives as long as the RespValue.
     [[nodiscard]] std::size_t size() const noexcept;
     [[nodiscard]] RespView at(std::size_t index) const noexcept;
 
   private:
-    const redisReply* raw_ = nullptr;  // of texts and arrays
-    std::int64_t integer_ = 0;
+    // As small as what is passed in registers.
+    union {
+        const redisReply* raw_ = nullptr;
+        std::int64_t integer_;  // of an integer
+    };
     Type type_ = Type::other;
 };
 

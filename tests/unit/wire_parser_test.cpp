@@ -129,6 +129,55 @@ TEST(Parser, TakesRepliesInPiecesOfOneByte) {
     EXPECT_TRUE(parser.is_empty());
 }
 
+// An integer that comes alone goes another way than one that comes in pieces.
+TEST(Parser, TakesAnIntegerAsItDoesInPieces) {
+    for (const std::string text :
+         {"1", "0", "-1", "+1", "-0", "01", "007", "10", "1 ", " 1", "1:", "1a", "",
+          "9007199254740992", "999999999999999999", "9223372036854775807", "9223372036854775808",
+          "-9223372036854775808", "99999999999999999999999999"}) {
+        for (const std::string_view end :
+             {"\r\n", "\r", "\n", "\n\n", "\r\r", "", "\r\n\r\n", "\r\n:2\r\n"}) {
+            const std::string bytes = ":" + text + std::string{end};
+            const auto read = [&](std::size_t step) {
+                Parser parser;
+                std::vector<std::string> seen;
+                for (std::size_t at = 0; at < bytes.size(); at += step) {
+                    parser.feed(std::string_view{bytes}.substr(at, step));
+                }
+                for (int i = 0; i < 3; ++i) {
+                    RespValue reply;
+                    const Result result = parser.next(reply);
+                    seen.push_back(std::to_string(static_cast<int>(result)) + " " +
+                                   std::to_string(static_cast<int>(reply.type())) + " " +
+                                   std::to_string(reply.integer()) +
+                                   (parser.is_empty() ? "" : " and more"));
+                }
+                return seen;
+            };
+            EXPECT_EQ(read(bytes.size()), read(1)) << bytes;
+        }
+    }
+}
+
+TEST(Parser, AnIntegerThatComesAloneIsBeforeWhatComesAfterIt) {
+    Parser parser;
+    parser.feed(":17\r\n");
+    EXPECT_FALSE(parser.is_empty());
+    parser.feed(":18\r\n:19");
+    parser.feed("\r\n");
+    for (const std::int64_t expected : {17, 18, 19}) {
+        RespValue reply;
+        ASSERT_EQ(parser.next(reply), Result::reply);
+        EXPECT_EQ(reply.integer(), expected);
+    }
+    EXPECT_TRUE(parser.is_empty());
+    parser.feed(":2");
+    RespValue reply;
+    EXPECT_EQ(parser.next(reply), Result::more);
+    parser.feed(":3\r\n");
+    EXPECT_EQ(parser.next(reply), Result::malformed);
+}
+
 TEST(Parser, GivesPipelinedRepliesOneByOne) {
     Parser parser;
     parser.feed("+a\r\n+b\r\n+c");
