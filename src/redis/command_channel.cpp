@@ -99,17 +99,24 @@ void CommandChannel::append(Operation& operation, std::uint64_t subscription, bo
         return;
     }
     // An answer that nobody reads cannot ask for the script.
-    queue_.push_back(
+    Pending& pending = enqueue(
         {&operation, now + settings_.command_timeout, subscription, operation.request.unread});
-    queue_.back().asking = asking;
+    pending.asking = asking;
     last_use_ = now;
     if (!is_open() || retire_) return;
     try {
-        write(queue_.back());
+        write(pending);
     } catch (...) {
         queue_.pop_back();
         throw;
     }
+}
+
+CommandChannel::Pending& CommandChannel::enqueue(const Pending& pending) {
+    queue_.push_back(pending);
+    queue_.back().number = ++last_;
+    if (pending.operation->submitter == Submitter::goes_on) last_urgent_ = last_;
+    return queue_.back();
 }
 
 bool CommandChannel::help(Operation& operation, Clock::time_point until) noexcept {
@@ -236,6 +243,7 @@ void CommandChannel::settle(wire::RespView answer) {
     Operation& operation = *pending.operation;
     const std::int64_t server_time =
         decode(operation.request, message_channel(), answer, operation.reply, pending.form);
+    if (was_overtaken(pending)) return look_again(pending);
     if (operation.reply.queued && subscriber_ != nullptr) {
         operation.reply.told = subscriber_->lasts(pending.subscription);
         if (!operation.reply.told) subscriber_->listen(*operation.request.listener);
@@ -262,12 +270,12 @@ void CommandChannel::settle(wire::RespView answer) {
 
 // What was answered just now has to be sent once more.
 CommandChannel::Pending& CommandChannel::queue_again(const Pending& pending) {
-    queue_.push_back(pending);
+    Pending& again = enqueue(pending);
     queue_[answered_].operation = nullptr;
     (void)is_settled();
-    queue_.back().state = State::waiting;
-    queue_.back().is_batched = queue_.back().wait_follows = false;
-    return queue_.back();
+    again.state = State::waiting;
+    again.is_batched = again.wait_follows = false;
+    return again;
 }
 
 // In another way.
@@ -276,9 +284,26 @@ void CommandChannel::send_again(bool whole_script, Form form) {
     Pending& pending = queue_again(before);
     pending.whole_script = whole_script;
     pending.form = form;
+    if (pending.operation->request.verb == Verb::release) last_repeat_ = pending.number;
     if (retire_) return;
     write(pending);
     send();
+}
+
+// A release that was to come first was sent once more after this acquire, so what held the lock may
+// have been that of the release. It has changed nothing.
+bool CommandChannel::was_overtaken(const Pending& pending) const noexcept {
+    const Operation& operation = *pending.operation;
+    return pending.number < last_repeat_ && operation.request.verb == Verb::acquire &&
+           operation.reply.outcome == Outcome::held && !operation.reply.queued && !retire_;
+}
+
+void CommandChannel::look_again(const Pending& pending) {
+    Reply& reply = pending.operation->reply;
+    const std::int64_t not_after = reply.not_after;
+    reply = {};
+    reply.not_after = not_after;
+    send_again(pending.whole_script, pending.form);
 }
 
 // Our user may have been replaced by another, or have a new password; a new connection asks who we

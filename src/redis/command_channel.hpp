@@ -91,6 +91,7 @@ class CommandChannel final : private engine::Channel {
         bool is_shut_out = false;   // and our user has no right to it
         bool is_batched = false;    // it is completed when the WAIT after its batch is answered,
         bool wait_follows = false;  // and that comes next
+        std::uint64_t number = 0;   // in the order in which they were put into the queue
     };
     using Deadline = Clock::time_point;
 
@@ -111,6 +112,11 @@ class CommandChannel final : private engine::Channel {
     // command_channel.cpp: the queue.
     void append(Operation& operation, std::uint64_t subscription, bool asking)
         LEASELOCK_REQUIRES(mutex_);
+    Pending& enqueue(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
+    Pending& queue_again(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
+    [[nodiscard]] bool was_overtaken(const Pending& pending) const noexcept
+        LEASELOCK_REQUIRES(mutex_);
+    void look_again(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
     // By which waiters are notified of hand-offs; empty: by none.
     [[nodiscard]] std::string_view message_channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);
@@ -121,7 +127,6 @@ class CommandChannel final : private engine::Channel {
     void take_output(std::string& out) noexcept override LEASELOCK_REQUIRES(mutex_);
     void settle(wire::RespView answer) LEASELOCK_REQUIRES(mutex_);
     // command_channel_wait.cpp: replicas that acknowledge.
-    Pending& queue_again(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] static std::string wait_command(const ConnectionSettings& settings);
     void wait_for_replicas(std::string& out) noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool is_settled() noexcept LEASELOCK_REQUIRES(mutex_);
@@ -171,6 +176,11 @@ class CommandChannel final : private engine::Channel {
     // Nothing more is written; close when nothing is in flight.
     bool retire_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::deque<Pending> queue_ LEASELOCK_GUARDED_BY(mutex_);
+    // Numbers of commands: the last one, the last one whose caller goes on, and the last release
+    // that was sent once more.
+    std::uint64_t last_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    std::uint64_t last_urgent_ LEASELOCK_GUARDED_BY(mutex_) = 0;
+    std::uint64_t last_repeat_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     std::string out_ LEASELOCK_GUARDED_BY(mutex_);  // to be sent
     const std::string wait_;                        // the WAIT after a batch; empty: there is none
     std::size_t answered_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // the first ones, which are batched

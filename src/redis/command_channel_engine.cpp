@@ -29,10 +29,7 @@ void CommandChannel::attend() noexcept {
 void CommandChannel::leave_to_engine() noexcept {
     if (queue_.empty() || driving_ || is_ending()) return;
     if (!is_open()) return connect_if_due();
-    const bool is_urgent = std::any_of(queue_.begin(), queue_.end(), [](const Pending& pending) {
-        return pending.operation != nullptr && pending.operation->submitter == Submitter::goes_on;
-    });
-    if (is_urgent || has_unsent()) {
+    if (queue_.front().number <= last_urgent_ || has_unsent()) {
         await();
         attend_at(queue_.front().expires);
     } else {

@@ -35,12 +35,14 @@ void CommandChannel::wait_for_replicas(std::string& out) noexcept {
     const auto wants = [&](const Pending& each) {
         return is_written(each) && is_believed(each.operation);
     };
-    if (std::none_of(queue_.begin(), queue_.end(), wants)) return;
+    const auto is_sent = [](const Pending& each) { return each.state == State::sent; };
+    const auto first = std::find_if(queue_.rbegin(), queue_.rend(), is_sent).base();
+    if (std::none_of(first, queue_.end(), wants)) return;
     Pending* last = nullptr;
-    for (Pending& each : queue_) {
-        if (!is_written(each)) continue;
-        each.is_batched = true;
-        last = &each;
+    for (auto each = first; each != queue_.end(); ++each) {
+        if (!is_written(*each)) continue;
+        each->is_batched = true;
+        last = &*each;
     }
     last->wait_follows = true;
     out.append(wait_);

@@ -63,6 +63,13 @@ inline void expect_granted(const Call& call) {
     EXPECT_EQ("me/" + std::to_string(call.reply().fencing_token), call.token) << "not its answer";
 }
 
+// An acquire that is made and granted.
+inline void expect_granted(CommandChannel& channel, int number) {
+    Call call{number};
+    run(channel, call);
+    expect_granted(call);
+}
+
 inline void expect_failed(const Call& call, Errc error) {
     ASSERT_TRUE(call.operation.done());
     EXPECT_EQ(call.reply().outcome, Outcome::failed);

@@ -3,10 +3,17 @@
 // does not read, stops reading, hangs up or sends everybody away, and hundreds to thousands of
 // commands.
 #include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <gtest/gtest.h>
+#include <memory>
+#include <new>
 #include <string>
+#include <sys/mman.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "fault/channel_call.hpp"
@@ -92,6 +99,83 @@ TEST_F(RedisCommandChannelLoad, PeerThatStopsReadingHoldsNobodyLongerThanTheTime
     Call next{9};
     run(channel, next);
     expect_granted(next);
+}
+
+// Memory of operations, each in pages of its own. What is read or written of one while it is
+// locked is counted, by the signal that this raises, and unlocks it.
+class WatchedPages {
+  public:
+    explicit WatchedPages(std::size_t count) : bytes_{count * page()} {
+        void* const memory =
+            ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memory_ = memory == MAP_FAILED ? nullptr : static_cast<char*>(memory);
+        struct sigaction action {};
+        action.sa_sigaction = &WatchedPages::touched;
+        action.sa_flags = SA_SIGINFO;
+        ::sigaction(SIGSEGV, &action, &before_);
+    }
+    WatchedPages(const WatchedPages&) = delete;
+    WatchedPages& operator=(const WatchedPages&) = delete;
+    ~WatchedPages() {
+        ::sigaction(SIGSEGV, &before_, nullptr);
+        ::munmap(memory_, bytes_);
+    }
+
+    [[nodiscard]] void* at(std::size_t index) const { return memory_ + index * page(); }
+    void lock() const { ASSERT_EQ(::mprotect(memory_, bytes_, PROT_NONE), 0); }
+    // Gives how many of them were touched.
+    [[nodiscard]] int unlock() const {
+        EXPECT_EQ(::mprotect(memory_, bytes_, PROT_READ | PROT_WRITE), 0);
+        return touched_.exchange(0);
+    }
+
+  private:
+    static std::size_t page() {
+        static const auto size = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+        return size;
+    }
+    static void touched(int /*signal*/, siginfo_t* info, void* /*context*/) {
+        ++touched_;
+        const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+        void* const begin = reinterpret_cast<void*>(address / page() * page());
+        if (::mprotect(begin, page(), PROT_READ | PROT_WRITE) != 0) std::abort();
+    }
+
+    static inline std::atomic<int> touched_{0};
+
+    const std::size_t bytes_;
+    char* memory_;
+    struct sigaction before_ {};
+};
+
+// Thousands of releases may be posted before the first is answered, so none may look through them.
+TEST_F(RedisCommandChannelLoad, PostedReleaseLooksAtNoneOfThoseBeforeIt) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
+    expect_granted(channel, 1);
+    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    constexpr std::size_t count = 50;
+    WatchedPages pages{count};
+    std::vector<Operation*> posted;
+    const auto post = [&](Operation& operation) {
+        operation.submitter = Submitter::passes_by;
+        channel.submit(operation);
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+        posted.push_back(new (pages.at(i)) Operation{{.verb = Verb::release,
+                                                      .key = "key",
+                                                      .token = "me/1",
+                                                      .submitted = boot_clock()->now()}});
+        post(*posted.back());
+    }
+    Call last{1, Verb::release};
+    pages.lock();
+    post(last.operation);
+    EXPECT_EQ(pages.unlock(), 0);
+    for (Operation* const operation : posted) {
+        channel.cancel(*operation);
+        std::destroy_at(operation);
+    }
+    channel.cancel(last.operation);
 }
 
 // The first caller waits alone when the connection is there, so it reads for both. Its answer comes

@@ -26,6 +26,10 @@ using support::poll_until;
 
 class RedisCommandChannel : public ::testing::Test {
   protected:
+    void fall_silent() {
+        lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    }
+
     LockPeer lock_peer_;
     support::ScriptedPeer& peer_ = lock_peer_.peer();
 };
@@ -49,6 +53,44 @@ TEST_F(RedisCommandChannel, NoscriptIsAnsweredWithTheWholeScriptInTheSameTry) {
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
+// The server knows the script of an acquire and not that of a release, which was posted before.
+TEST_F(RedisCommandChannel, AcquireFindsFreeWhatAReleaseBeforeItFreesInItsSecondTry) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([is_held = true](const Heard& call) mutable {
+        if (call.verb == Verb::acquire) {
+            return is_held ? Answer::reply(support::held_by("other/1", 1'000)) : support::yes(call);
+        }
+        if (!call.whole_script) return Answer::reply("-NOSCRIPT No matching script.\r\n");
+        is_held = false;
+        return support::yes(call);
+    });
+    Call release{1, Verb::release};
+    release.operation.submitter = Submitter::passes_by;
+    Call acquire{2};
+    channel.submit(release.operation);
+    run(channel, acquire);
+    expect_granted(acquire);
+    EXPECT_EQ(release.reply().outcome, Outcome::released);
+    EXPECT_EQ(lock_peer_.calls().size(), 4U);
+}
+
+// One look more is enough.
+TEST_F(RedisCommandChannel, AcquireOfALockThatStaysHeldIsSaidToBeHeldAfterASecondTryOfARelease) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([](const Heard& call) {
+        if (call.verb == Verb::acquire) return Answer::reply(support::held_by("other/1", 1'000));
+        return call.whole_script ? support::yes(call) : Answer::reply("-NOSCRIPT\r\n");
+    });
+    Call release{1, Verb::release};
+    release.operation.submitter = Submitter::passes_by;
+    Call acquire{2};
+    channel.submit(release.operation);
+    run(channel, acquire);
+    EXPECT_EQ(acquire.reply().outcome, Outcome::held);
+    EXPECT_EQ(acquire.reply().holder, "other/1");
+    EXPECT_EQ(lock_peer_.calls().size(), 4U);
+}
+
 TEST_F(RedisCommandChannel, NoscriptToAWholeScriptIsAnErrorAndNoLoop) {
     CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.on_call([](const Heard&) { return Answer::reply("-NOSCRIPT never\r\n"); });
@@ -66,9 +108,7 @@ TEST_F(RedisCommandChannel, LostReplyIsUnknownAndTheConnectionIsReplaced) {
         Call lost{1};
         run(channel, lost);
         expect_failed(lost, Errc::connection_lost);
-        Call next{2};
-        run(channel, next);
-        expect_granted(next);
+        expect_granted(channel, 2);
         EXPECT_LE(peer_.connections(), before + 2);
     }
 }
@@ -82,9 +122,7 @@ TEST_F(RedisCommandChannel, HalfAReplyAndSilenceTimesOutAndIsNotTheNextOnesAnswe
     run(channel, half);
     EXPECT_LT(boot_clock()->now() - start, 50 * soon);
     expect_failed(half, Errc::command_timed_out);
-    Call next{2};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 2);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
@@ -94,21 +132,15 @@ TEST_F(RedisCommandChannel, GarbageIsAProtocolErrorAndEndsTheConnection) {
     Call garbage{1};
     run(channel, garbage);
     expect_failed(garbage, Errc::protocol_error);
-    Call next{2};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 2);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
 TEST_F(RedisCommandChannel, ReplyTooManyEndsTheConnection) {
     CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.script({Answer::reply(support::granted("1") + support::granted("9"))});
-    Call first{1};
-    run(channel, first);
-    expect_granted(first);
-    Call second{2};
-    run(channel, second);
-    expect_granted(second);
+    expect_granted(channel, 1);
+    expect_granted(channel, 2);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
@@ -126,18 +158,14 @@ TEST_F(RedisCommandChannel, WhatNobodyAskedForEndsAnIdleConnection) {
     ASSERT_EQ(witness.receive(reply, boot_clock()->now() + enough), wire::Received::reply);
     ASSERT_TRUE(
         poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
-    Call second{2};
-    run(channel, second);
-    expect_granted(second);
+    expect_granted(channel, 2);
     EXPECT_EQ(peer_.connections(), 3U);
 }
 
 TEST_F(RedisCommandChannel, IdleConnectionThatWasClosedIsReplacedUnseen) {
     CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     for (int i = 1; i <= 3; ++i) {
-        Call call{i};
-        run(channel, call);
-        expect_granted(call);
+        expect_granted(channel, i);
         peer_.drop_all();
         ASSERT_TRUE(poll_until([&] { return peer_.open_connections() == 0; }));
         ASSERT_TRUE(poll_until(
@@ -149,9 +177,7 @@ TEST_F(RedisCommandChannel, IdleConnectionThatWasClosedIsReplacedUnseen) {
 // As the release of a destructor, whose answer is left to the next caller.
 TEST_F(RedisCommandChannel, IdleConnectionWithAnUnreadAnswerThatWasClosedIsReplacedUnseen) {
     CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
-    Call first{1};
-    run(channel, first);
-    expect_granted(first);
+    expect_granted(channel, 1);
     Call posted{1, Verb::release};
     channel.submit(posted.operation);
     ASSERT_TRUE(poll_until([&] { return lock_peer_.calls().size() == 2; }));
@@ -159,9 +185,7 @@ TEST_F(RedisCommandChannel, IdleConnectionWithAnUnreadAnswerThatWasClosedIsRepla
     ASSERT_TRUE(poll_until([&] { return peer_.open_connections() == 0; }));
     ASSERT_TRUE(
         poll_until([until = boot_clock()->now() + soon] { return boot_clock()->now() > until; }));
-    Call next{2};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 2);
     EXPECT_TRUE(posted.operation.done());
     EXPECT_EQ(posted.reply().outcome, Outcome::released);
     EXPECT_EQ(peer_.connections(), 2U);
@@ -170,9 +194,8 @@ TEST_F(RedisCommandChannel, IdleConnectionWithAnUnreadAnswerThatWasClosedIsRepla
 TEST_F(RedisCommandChannel, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp) {
     // Long enough for a slow machine to connect, and to answer the last one.
     CommandChannel channel{settings(peer_.endpoint(), 20 * soon), boot_clock()};
-    Call first{10};
-    run(channel, first);
-    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    expect_granted(channel, 10);
+    fall_silent();
     std::deque<Call> calls;
     for (int i = 1; i <= 8; ++i) channel.submit(calls.emplace_back(i).operation);
     {
@@ -182,17 +205,14 @@ TEST_F(RedisCommandChannel, WhenOneTimesOutAllInFlightAreUnknownAndNoneIsMixedUp
     }
     for (const Call& call : calls) expect_failed(call, Errc::command_timed_out);
     lock_peer_.on_call(support::yes);
-    Call next{9};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 9);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
 TEST_F(RedisCommandChannel, CallerInAHurryIsLetGoAndTheOthersGetTheirAnswers) {
     CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
-    Call first{1};
-    run(channel, first);
-    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    expect_granted(channel, 1);
+    fall_silent();
     Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
     Call patient{3};
     channel.submit(hurried.operation);
@@ -237,33 +257,27 @@ TEST_F(RedisCommandChannel, ConnectingGoesOnWhenTheCallerThatBeganItLeaves) {
 
 TEST_F(RedisCommandChannel, OverdueAnswerOfACallerThatLeftIsNotWaitedForOnceMore) {
     CommandChannel channel{settings(peer_.endpoint(), 10 * soon), boot_clock()};
-    Call first{1};
-    run(channel, first);
-    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    expect_granted(channel, 1);
+    fall_silent();
     Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
     run(channel, hurried);
     const auto overdue = hurried.operation.request.submitted + 10 * soon;
     ASSERT_TRUE(poll_until([&] { return boot_clock()->now() > overdue; }));
     lock_peer_.on_call(support::yes);
-    Call next{3};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 3);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
 TEST_F(RedisCommandChannel, LateAnswerOfACallerThatLeftIsNobodyElses) {
     CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
-    Call first{1};
-    run(channel, first);
-    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    expect_granted(channel, 1);
+    fall_silent();
     Call hurried{2, Verb::acquire, boot_clock()->now() + soon};
     run(channel, hurried);
     expect_failed(hurried, Errc::command_timed_out);
     lock_peer_.on_call(support::yes);
     peer_.push(support::granted("2"));
-    Call next{3};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 3);
     EXPECT_EQ(peer_.connections(), 1U);
 }
 
@@ -271,9 +285,8 @@ TEST_F(RedisCommandChannel, WhatIsBeyondMaxInFlightIsNotSent) {
     ConnectionSettings few = settings(peer_.endpoint(), enough);
     few.max_in_flight = 2;
     CommandChannel channel{few, boot_clock()};
-    Call first{1};
-    run(channel, first);
-    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    expect_granted(channel, 1);
+    fall_silent();
     Call second{2};
     Call third{3};
     Call beyond{4};
@@ -287,9 +300,7 @@ TEST_F(RedisCommandChannel, WhatIsBeyondMaxInFlightIsNotSent) {
     expect_granted(second);
     expect_granted(third);
     lock_peer_.on_call(support::yes);
-    Call next{5};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 5);
     for (const Heard& call : lock_peer_.calls()) EXPECT_NE(call.token, "me/4");
 }
 
@@ -311,11 +322,9 @@ TEST_F(RedisCommandChannel, CallerThatLooksBeforeItSleepsGetsItsAnswerAndKeepsIt
     spinning.spin = 1ms;
     CommandChannel channel{spinning, boot_clock()};
     for (int i = 1; i <= 50; ++i) {
-        Call call{i};
-        run(channel, call);
-        expect_granted(call);
+        expect_granted(channel, i);
     }
-    lock_peer_.on_call([](const Heard&) { return Answer::silence(); });
+    fall_silent();
     Call hurried{51, Verb::acquire, boot_clock()->now() + soon};
     run(channel, hurried);
     expect_failed(hurried, Errc::command_timed_out);
@@ -360,9 +369,7 @@ TEST_F(RedisCommandChannel, ReadonlyDropsTheConnection) {
     Call refused{1};
     run(channel, refused);
     expect_failed(refused, Errc::read_only);
-    Call next{2};
-    run(channel, next);
-    expect_granted(next);
+    expect_granted(channel, 2);
     EXPECT_EQ(peer_.connections(), 2U);
 }
 
