@@ -3,11 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <vector>
-
-#include <leaselock/clock.hpp>
 
 #include "redis_sentinel/sentinel_group.hpp"
 #include "support/cluster_slot.hpp"
@@ -23,12 +20,8 @@ using support::RedisCluster;
 using support::SentinelGroup;
 
 constexpr auto patience = 120s;
-// So long replicas lag behind: they are stopped, and what their master has for them goes nowhere.
-// They are not taken for dead.
-constexpr auto lag = 300ms;
+// Else what a master has for a stopped replica lies in its socket.
 const std::vector<std::string> kill_links{"CLIENT", "KILL", "TYPE", "replica"};
-
-void let_lag() { boot_clock()->sleep_until(boot_clock()->now() + lag, std::stop_token{}); }
 
 class ClusterNodes final : public Nodes {
   public:
@@ -48,21 +41,23 @@ class ClusterNodes final : public Nodes {
             throw std::runtime_error("the replica does not follow its master");
         }
     }
-    void fail_over(Way way, const std::string& key) override {
+    void prepare(Way way, const std::string& key) override {
         way_ = way;
         master_ = cluster_.owner(key);
-        const std::size_t replica = cluster_.replica(master_);
-        if (way == Way::killed) {
-            cluster_.pause(replica);
-            cluster_.command(master_, kill_links);
-            let_lag();
+        replica_ = cluster_.replica(master_);
+        if (way != Way::killed) return;
+        cluster_.pause(replica_);
+        cluster_.command(master_, kill_links);
+    }
+    void fail_over() override {
+        if (way_ == Way::killed) {
             cluster_.kill9(master_);
-            cluster_.resume(replica);
+            cluster_.resume(replica_);
         }
-        if (way == Way::stopped) cluster_.pause(master_);
-        if (way == Way::asked_to_yield) cluster_.command(replica, {"CLUSTER", "FAILOVER"});
+        if (way_ == Way::stopped) cluster_.pause(master_);
+        if (way_ == Way::asked_to_yield) cluster_.command(replica_, {"CLUSTER", "FAILOVER"});
         const auto is_promoted = [&] {
-            return cluster_.command(replica, {"ROLE"}).starts_with("master");
+            return cluster_.command(replica_, {"ROLE"}).starts_with("master");
         };
         if (!poll_until(is_promoted, patience)) throw std::runtime_error("no replica is promoted");
     }
@@ -76,6 +71,7 @@ class ClusterNodes final : public Nodes {
     RedisCluster cluster_;
     Way way_{};
     std::size_t master_ = 0;
+    std::size_t replica_ = 0;
 };
 
 class SentinelNodes final : public Nodes {
@@ -87,12 +83,20 @@ class SentinelNodes final : public Nodes {
         return static_cast<int>(group_.servers().size()) - 1;
     }
     void move(const std::string& /*key*/) override {}
-    void fail_over(Way way, const std::string& /*key*/) override {
+    void prepare(Way way, const std::string& /*key*/) override {
         way_ = way;
         former_ = group_.master();
-        if (way == Way::killed) kill_ahead_of_replicas();
-        if (way == Way::stopped) group_.pause(former_);
-        if (way == Way::asked_to_yield) {
+        if (way != Way::killed) return;
+        on_replicas(&SentinelGroup::pause);
+        (void)SentinelGroup::ask(former_, kill_links);
+    }
+    void fail_over() override {
+        if (way_ == Way::killed) {
+            group_.kill(former_);
+            on_replicas(&SentinelGroup::resume);
+        }
+        if (way_ == Way::stopped) group_.pause(former_);
+        if (way_ == Way::asked_to_yield) {
             (void)group_.fail_over();
         } else {
             (void)group_.await_master_other_than(former_);
@@ -105,17 +109,10 @@ class SentinelNodes final : public Nodes {
     }
 
   private:
-    void kill_ahead_of_replicas() {
-        const auto on_replicas = [this](auto what) {
-            for (const auto& each : group_.servers()) {
-                if (each.port != former_) (group_.*what)(each.port);
-            }
-        };
-        on_replicas(&SentinelGroup::pause);
-        (void)SentinelGroup::ask(former_, kill_links);
-        let_lag();
-        group_.kill(former_);
-        on_replicas(&SentinelGroup::resume);
+    void on_replicas(void (SentinelGroup::*what)(std::uint16_t) const) const {
+        for (const auto& each : group_.servers()) {
+            if (each.port != former_) (group_.*what)(each.port);
+        }
     }
 
     SentinelGroup group_;

@@ -26,9 +26,11 @@ class Nodes {
     // What else may happen to the key that costs no lock: its slot moves there and back. Then the
     // replicas have all that its master has.
     virtual void move(const std::string& key) = 0;
-    // The master of the key fails, if it does not yield; returns when another one is the master.
-    // One that is killed has granted for some time what no replica has.
-    virtual void fail_over(Way way, const std::string& key) = 0;
+    // It is the master of the key that is to fail. If it is to be killed, no replica has what it
+    // grants from now on: they are stopped. Not for so long that they are taken for dead.
+    virtual void prepare(Way way, const std::string& key) = 0;
+    // It fails, if it does not yield; returns when another one is the master.
+    virtual void fail_over() = 0;
     // The former master is there again, as a replica; returns when all replicas are in step.
     virtual void heal() = 0;
 };

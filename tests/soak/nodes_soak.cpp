@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ constexpr auto patience = 120s;
 // So much later than it should a thing may happen on a busy machine.
 constexpr auto slack = 3s;
 constexpr auto longest_poll = 1s;
+// So long a master grants what no replica has.
+constexpr auto lag = 500ms;
 
 // The keys of one kind, and those who work at them.
 class Field {
@@ -64,7 +67,8 @@ class Field {
     void end() {
         for (auto& each : workers_) each.reset();
     }
-    // One is stopped, one is killed and one is cut off; the last one goes on.
+    // One is stopped, one is killed and one is cut off with a lock; the last one goes on.
+    void expect_trouble() { workers_[2]->keep_next(); }
     void trouble() {
         workers_[0]->process().pause();
         workers_[1]->process().kill9();
@@ -73,8 +77,9 @@ class Field {
     void calm() {
         workers_[0]->process().resume();
         start(1);
-        workers_[2]->connect();
     }
+    // When somebody else may have the lock that it had.
+    void connect() { workers_[2]->connect(); }
     // Locks are granted again.
     void grow() const {
         const auto before = size();
@@ -131,7 +136,7 @@ class Turn {
     std::future<Clock::time_point> waiter_;
 };
 
-// For how long at most a holder said that it holds what somebody else did already.
+// For how long at most a holder said that it holds what somebody else had been granted already.
 Seconds longest_overlap(std::vector<support::Holding> history) {
     std::sort(history.begin(), history.end(),
               [](const auto& a, const auto& b) { return a.answered < b.answered; });
@@ -141,7 +146,7 @@ Seconds longest_overlap(std::vector<support::Holding> history) {
         if (!each.last_yes) continue;
         const auto [last, is_first] = last_yes.try_emplace(each.key, *each.last_yes);
         if (is_first) continue;
-        longest = std::max(longest, std::min(last->second, *each.last_yes) - each.answered);
+        longest = std::max(longest, last->second - each.answered);
         last->second = std::max(last->second, *each.last_yes);
     }
     return longest;
@@ -198,8 +203,11 @@ class Soak {
         Turn turn{plain_.load(), key + "turn"};
         const auto begin = std::chrono::steady_clock::now();
         const auto passed = [&] { return Seconds(std::chrono::steady_clock::now() - begin); };
+        nodes_->prepare(way, full_key);
+        for (Field* const each : fields_) each->expect_trouble();
+        boot_clock()->sleep_until(boot_clock()->now() + lag, std::stop_token{});
         for (Field* const each : fields_) each->trouble();
-        nodes_->fail_over(way, full_key);
+        nodes_->fail_over();
         std::printf("%s, replaced after %.1f s, ", names.at(static_cast<std::size_t>(way)),
                     passed().count());
         for (Field* const each : fields_) each->calm();
@@ -207,6 +215,7 @@ class Soak {
         const Seconds slept = turn.pass();
         longest_sleep_ = std::max(longest_sleep_, slept);
         std::printf("waiter %.2f s, ", slept.count());
+        for (Field* const each : fields_) each->connect();
         nodes_->heal();
         std::printf("whole after %.1f s", passed().count());
         for (Field* const each : fields_) each->grow();

@@ -1,5 +1,6 @@
 #include "soak/worker.hpp"
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +18,8 @@ namespace leaselock::soak {
 namespace {
 
 using namespace std::chrono_literals;
+
+volatile std::sig_atomic_t keeps_next = 0;
 
 void nap(std::chrono::milliseconds time) {
     boot_clock()->sleep_until(boot_clock()->now() + time, std::stop_token{});
@@ -82,6 +85,8 @@ void Worker::enter_network() {
                 "ip link set soak up && " + inside + "ip route add default via " + net + '1');
 }
 
+void Worker::keep_next() { (void)::kill(process_->pid(), SIGUSR1); }
+
 void Worker::cut_off() {
     if (!link_.empty()) do_in_shell("ip link set " + link_ + " down");
 }
@@ -92,6 +97,7 @@ void Worker::connect() {
 
 void Worker::run(const std::vector<std::string>& words) {
     const Load load{words.at(0), words.at(1), std::stoi(words.at(2)), words.at(3), words.at(4)};
+    (void)std::signal(SIGUSR1, [](int) { keeps_next = 1; });
     LockManager locks = manager_of(load);
     support::History history{load.history};
     std::minstd_rand random{std::random_device{}()};
@@ -104,9 +110,11 @@ void Worker::run(const std::vector<std::string>& words) {
             if (!is_expected(error)) note(load.errors, error.message());
             continue;
         }
+        const bool is_kept = keeps_next != 0;
+        if (is_kept) keeps_next = 0;
         const bool is_long = random() % 30 == 0;
-        const auto end =
-            boot_clock()->now() + (is_long ? ttl : std::chrono::milliseconds{random() % 20});
+        const std::chrono::milliseconds time{is_long ? 1000 : random() % 20};
+        const auto end = boot_clock()->now() + (is_kept ? 2 * ttl : time);
         do {
             nap(10ms);
         } while (lock->owns_lock() && boot_clock()->now() < end);

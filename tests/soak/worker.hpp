@@ -16,7 +16,7 @@
 namespace leaselock::soak {
 
 // Longer than a fail-over takes: who holds a lock when its master fails may go on.
-constexpr std::chrono::milliseconds ttl{6000};
+constexpr std::chrono::milliseconds ttl{8000};
 constexpr int keys = 8;
 
 // What a worker works at.
@@ -38,6 +38,8 @@ class Worker {
     Worker(const std::string& program, const Load& load, const std::string& address);
 
     [[nodiscard]] support::ChildProcess& process() noexcept { return *process_; }
+    // It keeps the next lock that it gets until it is lost, or for two leases.
+    void keep_next();
     // Its network, if it has one.
     void cut_off();
     void connect();
