@@ -7,7 +7,7 @@
 //     auto lock = locks.acquire("key", {.wait = true}).value();   a guard, or LockNotAcquired
 //     if (locks.acquire("key")) { ... }                           does not compile
 //
-// A temporary converts to a std::optional of the guard, for those who keep one.
+// A temporary converts to a std::optional of the guard, for code that keeps one.
 //
 // Thread-safety: as the guard: one object, one thread at a time.
 #pragma once

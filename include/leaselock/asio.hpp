@@ -17,7 +17,7 @@
 // as acquire() does. A context that is destroyed destroys the handlers that wait, as asio does with
 // its own, and what they waited for is given up: a lock that is granted meanwhile is released. One
 // that is stopped keeps its completions until it runs again or is destroyed, and with them the
-// locks in them, which are renewed. An executor that does not tell its context has to outlive its
+// locks in them, which are renewed. An executor that does not give its context has to outlive its
 // handlers.
 //
 // An executor to which a handler cannot be handed, for want of memory say, ends the program.
@@ -38,7 +38,7 @@ namespace leaselock {
 inline namespace LEASELOCK_ASIO_NAMES {
 
 // LockManager::acquire: the lock, or nothing if it is contended. All else comes by the exception, a
-// LockError that tells what was asked and what went wrong; use_awaitable and use_future throw it.
+// LockError that says what was asked and what went wrong; use_awaitable and use_future throw it.
 using AcquireSignature = void(std::exception_ptr, Acquired<ScopedDistributedLock>);
 // CountDownLatch::wait: whether it is open. All else comes by the exception, as above.
 using LatchSignature = void(std::exception_ptr, bool);

@@ -15,7 +15,7 @@
 // is released. As with everything that is awaited, it is not to be destroyed while another thread
 // resumes it.
 //
-// When the manager is destroyed, those who wait go on with Errc::cancelled.
+// When the manager is destroyed, waits end with Errc::cancelled.
 //
 // Thread-safety: an awaitable belongs to its coroutine; async_acquire may be called from all
 // threads at once.
@@ -170,7 +170,7 @@ class AcquireWait {
 }  // namespace detail
 
 // What LockManager::async_acquire gives: to be awaited at once, and only once. Its co_await gives
-// what LockManager::acquire returns, and throws what that throws, or tells it by the error code.
+// what LockManager::acquire returns, and throws what that throws, or gives it by the error code.
 // Nothing is sent before.
 class [[nodiscard]] LEASELOCK_EXPORT AcquireAwaitable : public detail::AcquireWait {
   public:
@@ -211,7 +211,7 @@ class [[nodiscard]] LEASELOCK_EXPORT GuardAwaitable : public detail::AcquireWait
 };
 
 // What CountDownLatch::async_wait gives: to be awaited at once, and only once. Its co_await gives
-// whether the latch is open, as CountDownLatch::wait does, and throws what that throws, or tells it
+// whether the latch is open, as CountDownLatch::wait does, and throws what that throws, or gives it
 // by the error code. Nothing is held, and nothing is sent before.
 class [[nodiscard]] LEASELOCK_EXPORT LatchAwaitable : public detail::AcquireWait {
   public:

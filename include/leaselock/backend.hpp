@@ -8,11 +8,11 @@
 // there for speed alone: a caller that blocks for its answer may lend its thread for the I/O, so
 // that nobody has to wake it. The caller owns the operation, and keeps it until it is completed.
 //
-// Waiting. A store may keep a queue for each key. An acquire that names a Listener takes a place in
-// it when the lock is not free, and keeps that place by being repeated; a release then hands the
-// lock over to the first place that is alive, and the backend tells its Listener. Being told is a
-// matter of speed alone: the waiter still looks now and then, and a message that was lost costs
-// time. A backend without a queue ignores the Listener, and its waiters look at the retry delay.
+// Waiting. A store may keep a queue for each key. An acquire that names a Listener makes an entry
+// in it when the lock is not free, and keeps that entry by being repeated; a release then hands the
+// lock over to the first entry that is alive, and the backend notifies its Listener. That is a
+// matter of speed alone: the waiter still polls now and then, and a message that was lost costs
+// time. A backend without a queue ignores the Listener, and its waiters poll at the retry delay.
 //
 // Every implementation must guarantee:
 //   - one token, one acquisition: acquire with the token that holds the key is a retry. It answers
@@ -26,7 +26,7 @@
 //   - the store's own clock says when a lease ends; for one in the memory of this process that is
 //     the Clock of the managers that use it, which a test may move.
 //   - fencing tokens of one key strictly rise, over all owners, and stay below 2^53. Where a reply
-//     tells one of a lock that is held, it is at least the holder's, and below that of the next
+//     has that of a lock that is held, it is at least the holder's, and below that of the next
 //     grant. Other keys may have the same numbers.
 //   - renew and release of a token that does not hold the key change nothing and answer `lost`.
 //   - a key that is kept for the rest of min_hold (Request::keep) is held by nobody: an acquire is
@@ -132,10 +132,10 @@ class LEASELOCK_EXPORT Listener {
     [[nodiscard]] std::string_view token() const noexcept { return token_; }
 
     // The lock was handed over to its token. May be late: it is to be believed only if its fencing
-    // token is above the one that the newest answered acquire told, and then for `ttl` from the
+    // token is above the one in the newest answered acquire, and then for `ttl` from the
     // sending of that acquire.
     virtual WakeUp handed_over(const HandOff& what) noexcept = 0;
-    // A message may have been missed: the next look is due now.
+    // A message may have been missed: the next poll is due now.
     virtual WakeUp look() noexcept = 0;
 
   protected:
@@ -344,8 +344,8 @@ class LEASELOCK_EXPORT Backend {
 
     // The store's part of LockManager::list(): the keys that begin with `prefix` and go on with
     // what the glob `pattern` matches (<leaselock/glob.hpp> has is_listed()), in any order; more
-    // than once, and such as hold no lock, do no harm. In pieces, so that nobody who locks is held
-    // up for longer than by a few commands. Throws LockError.
+    // than once, and such as hold no lock, do no harm. In pieces, so that no call for a lock is
+    // held up for longer than by a few commands. Throws LockError.
     [[nodiscard]] virtual std::vector<std::string> list(std::string_view /*prefix*/,
                                                         std::string_view /*pattern*/) {
         throw LockError(Errc::not_supported, "this backend does not list its keys");

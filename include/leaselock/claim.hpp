@@ -40,7 +40,7 @@ class Claim {
     [[nodiscard]] static constexpr Claim await(int of) noexcept { return {Kind::await, 0, of}; }
 
     [[nodiscard]] constexpr Kind kind() const noexcept { return kind_; }
-    // How many it takes or counts: 1 for a reader and for who counts down, 0 for all of the lock
+    // How many it takes or counts: 1 for a reader and for a count down, 0 for all of the lock
     // and for one that waits.
     [[nodiscard]] constexpr int count() const noexcept { return count_; }
     // How many permits there are, or must count the latch down; 0 where there is no such number.

@@ -52,7 +52,7 @@ class Waker {
     // For Backend::sleep_until(), whose thread sleeps in poll() instead: see Word.
     [[nodiscard]] bool begin_poll(int bell) noexcept { return word_.begin_poll(bell); }
     [[nodiscard]] bool end_poll() noexcept { return word_.end_poll(); }
-    // Whether somebody sleeps by it whom nobody has woken.
+    // Whether a thread sleeps by it that was not woken.
     [[nodiscard]] bool is_asleep() const noexcept { return word_.asleep(); }
     [[nodiscard]] Thread thread() const noexcept { return thread_; }
 
@@ -99,8 +99,8 @@ class LEASELOCK_EXPORT Clock {
     // closed lid. Does not block.
     [[nodiscard]] virtual time_point now() const noexcept = 0;
 
-    // Blocks until `until` is reached or `waker` is woken. May return earlier: who calls looks at
-    // the time again. A clock whose time is moved by hand wakes those whose time has come.
+    // Blocks until `until` is reached or `waker` is woken. May return earlier: the caller looks
+    // at the time again. A clock whose time is moved by hand wakes those whose time has come.
     virtual void sleep_until(time_point until, Waker& waker) = 0;
 
     // `alarm` rings once when `until` is reached, in the place of the time that was set before;

@@ -19,7 +19,7 @@ namespace leaselock {
 
 // From now on all that leaselock has made in this process counts as a copy, as in a child: guards
 // hold nothing, and their lost() fires when they would be renewed, or at the end of the lease; a
-// call that waits for a lock ends with Errc::forked at its next look, within a second or the
+// call that waits for a lock ends with Errc::forked at its next poll, within a second or the
 // retry_delay; managers, backends and what is made of them are refused. Owner tokens are seeded
 // again by the kernel. To be called in the process that was restored, before it goes on with its
 // work; it then makes new backends and managers. One system call at most; does not block.

@@ -47,7 +47,7 @@ class LEASELOCK_EXPORT CountDownLatch {
     // the connection breaks it is sent once more, and counts once. Throws LockError. Of
     // Family::unknown it may have been counted, and a second call would count again: ask count().
     // That is also the answer if it comes after the ttl, and, as unexpected_reply, if the server
-    // refuses the command in its midst, for a right that is missing say: the text tells which. Of
+    // refuses the command in its midst, for a right that is missing say: the text says which. Of
     // any other family it was not counted.
     void count_down();
     void count_down(std::error_code& ec);
@@ -65,8 +65,8 @@ class LEASELOCK_EXPORT CountDownLatch {
     [[nodiscard]] LatchAwaitable async_wait(std::stop_token stop = {});
     [[nodiscard]] LatchAwaitable async_wait(std::stop_token stop, std::error_code& ec);
 
-    // How many are still to come. For eyes, as LockManager::inspect, which it is. Throws LockError:
-    // conflicting_use if the key is a lock, or a latch of another count.
+    // How many are still to come. Informational, as LockManager::inspect, which it is. Throws
+    // LockError: conflicting_use if the key is a lock, or a latch of another count.
     [[nodiscard]] int count();
     [[nodiscard]] int count(std::error_code& ec);
 

@@ -87,7 +87,7 @@ class LEASELOCK_EXPORT LEASELOCK_CAPABILITY("mutex") DistributedMutex {
     [[nodiscard]] std::stop_token lost();
 
     [[nodiscard]] const std::string& key() const noexcept { return key_; }
-    // Whether anybody holds the lock, in any process. For people to look at, as
+    // Whether anybody holds the lock, in any process. Informational, as
     // LockManager::inspect, which it is: one round trip, and maybe out of date. Throws
     // LockError.
     [[nodiscard]] bool is_locked();

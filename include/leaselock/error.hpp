@@ -125,7 +125,7 @@ class LEASELOCK_EXPORT LockNotAcquired : public Error {
     [[nodiscard]] Reason reason() const noexcept;
     // The key without the manager's prefix.
     [[nodiscard]] const std::string& key() const noexcept { return holder_->key; }
-    // Who held it when it was last looked at, as the store has it: not made printable(). Empty
+    // Its holder when it was last inspected, as the store has it: not made printable(). Empty
     // where other software holds it.
     [[nodiscard]] const std::string& owner() const noexcept { return holder_->owner; }
     // How long the holder's lease had to run then; 0 where it was not seen.

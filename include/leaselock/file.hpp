@@ -51,7 +51,7 @@ struct FileOptions {
 
 // /run/lock/leaselock-<user id>, or the same in /tmp where there is no /run/lock with mode 1777: by
 // facts of the machine and not by the rights of the process, so it is one for all processes of one
-// user. One who cannot use it is refused: if it cannot be written (Errc::directory_unusable, or
+// user. One that cannot use it is refused: if it cannot be written (Errc::directory_unusable, or
 // access_denied), belongs to somebody else, others may write to it, or it would lie in the private
 // /tmp of a service of systemd (access_denied).
 [[nodiscard]] LEASELOCK_EXPORT std::string default_lock_directory();

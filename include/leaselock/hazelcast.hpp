@@ -18,7 +18,7 @@
 //
 // All callers and managers share one connection to one of the members, which is opened at the first
 // command. When it breaks, or its member is silent for a few seconds, another member is taken: of
-// those that the URL names, and those that the cluster tells of. The destructor of a backend closes
+// those that the URL names, and those that the cluster names. The destructor of a backend closes
 // the session, for which it blocks for 250 ms at most, and for a look-up or a connect under way.
 //
 // Thread-safety: a backend may be used from all threads at once.
@@ -62,7 +62,7 @@ struct HazelcastOptions {
     // Errc::too_many_in_flight, and nothing of it is sent. 1 to 1'000'000; default 65'536.
     std::optional<int> max_in_flight{};
     // For hazelcasts:// alone. It holds for all members, those that the URL names and those that
-    // the cluster tells of; none is ever spoken to without TLS.
+    // the cluster names; none is ever used without TLS.
     TlsOptions tls{};
     // Members that this host reaches by another address than the one that they announce, as behind
     // a NAT or a proxy: announced -> real, host:port each. As a URL option

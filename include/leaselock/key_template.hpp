@@ -51,7 +51,7 @@ struct NamedValue {
 
 class LEASELOCK_EXPORT KeyTemplate {
   public:
-    // Throws LockError (Errc::invalid_template); what() tells the template, the fault and the
+    // Throws LockError (Errc::invalid_template); what() has the template, the fault and the
     // place.
     [[nodiscard]] static KeyTemplate parse(std::string_view text);
     // Empty, with Errc::invalid_template in `ec`, where the other one throws. Clears `ec` else.

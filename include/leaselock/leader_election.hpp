@@ -1,4 +1,4 @@
-// One leader among all who campaign by the same name, in threads, processes and machines.
+// One leader among all that campaign by the same name, in threads, processes and machines.
 //
 //     leaselock::LeaderElection election{locks, "scheduler"};
 //     while (auto lead = election.campaign(stop)) {
@@ -81,7 +81,7 @@ class [[nodiscard]] LEASELOCK_EXPORT Leadership {
     detail::Origin origin_{};
 };
 
-// Who leads.
+// The leader.
 struct Leader {
     std::string owner;  // of its manager; empty if other software has the key
     std::uint64_t term = 0;
@@ -125,7 +125,7 @@ class LEASELOCK_EXPORT LeaderElection {
             });
     }
 
-    // Who leads now, or nobody. For eyes, as LockManager::inspect, which it is.
+    // The leader now, or none. Informational, as LockManager::inspect, which it is.
     [[nodiscard]] std::optional<Leader> leader();
     [[nodiscard]] std::optional<Leader> leader(std::error_code& ec);
 

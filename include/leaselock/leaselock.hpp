@@ -1,6 +1,6 @@
 // All that users of locks need of the core in one include: manager, guards, mutexes, key templates,
 // locks in files. Redis is apart, in <leaselock/redis.hpp>, since it needs a library of its own; so
-// is what those need who make a backend themselves: <leaselock/backend.hpp>, its contract,
+// is what programs need that make a backend themselves: <leaselock/backend.hpp>, its contract,
 // <leaselock/memory_backend.hpp>, <leaselock/blocking_backend.hpp> and <leaselock/glob.hpp>.
 //
 // Thread-safety: each header says its own.

@@ -77,7 +77,7 @@ class LEASELOCK_EXPORT LockManager {
     // that the lock may need is sent and seen to by the manager's thread. `stop` ends it within
     // 50 ms, with or without waiting, also while a command is not answered or a connection is being
     // made.
-    // Cost: one round trip if the lock is free, one for each look at a held one.
+    // Cost: one round trip if the lock is free, one for each poll of a held one.
     Acquired<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options = {},
                                             const std::stop_token& stop = {});
     // Throw nothing but bad_alloc: `ec` also says why the result is empty.
@@ -146,13 +146,13 @@ class LEASELOCK_EXPORT LockManager {
     // key. The pattern is for the key without the prefix: `*` any bytes, `?` one byte, `[a-z]` and
     // `[^a-z]` one of them, or none of them, `\` the next byte as it is; 1 to 1024 bytes. The
     // answer may be out of date when it arrives, and a lock that came or went meanwhile be missing.
-    // Cost: a walk through the whole store, by pieces that block nobody for long, and a look at
-    // each key that matches. On Redis a round trip for each 1000 keys of the database, whosever
+    // Cost: a walk through the whole store, by pieces that block nobody for long, and an inspect
+    // of each key that matches. On Redis a round trip for each 1000 keys of the database, whosever
     // they are, over a connection of its own (SCAN, never KEYS), and one for each 64 that match.
     // Blocks for that, each round trip at most the command time-out, the walk on Redis for 61 of
-    // them in all, the looks for a minute in all. Throws LockError: command_timed_out when that is
-    // over, invalid_option on Redis for more than a million keys, not_supported by a backend that
-    // cannot tell, access_denied on Redis for a user without +scan.
+    // them in all, the inspects for a minute in all. Throws LockError: command_timed_out when that
+    // is over, invalid_option on Redis for more than a million keys, not_supported by a backend
+    // that has no list, access_denied on Redis for a user without +scan.
     [[nodiscard]] std::vector<ListedLock> list(std::string_view pattern = "*",
                                                std::string_view backend = {});
     [[nodiscard]] std::vector<ListedLock> list(std::string_view pattern, std::string_view backend,
@@ -164,7 +164,7 @@ class LEASELOCK_EXPORT LockManager {
     [[nodiscard]] Guarantees guarantees(std::string_view backend, std::error_code& ec);
 
     // For the start of a program: what is wrong with the backend, each with what to do. Empty: all
-    // is well. It acquires, looks at, waits for, renews and releases a lock of its own, and a share
+    // is well. It acquires, inspects, waits for, renews and releases a lock of its own, and a share
     // of it if shares are promised, "leaselock-check:" and 32 digits behind the prefix, so a right
     // that is missing shows here and not at the first release; and the backend looks at how its
     // store is set up. What it leaves behind is what an acquire leaves (on Redis one counter).

@@ -115,7 +115,7 @@ static_assert(std::is_trivially_destructible_v<LockOptions>);
 struct ManagerOptions {
     // Put before every key. At most 256 bytes, any but NUL, CR and LF.
     std::string prefix = "hazel:lock:";
-    // Who we are, for the eyes of others: at most 128 bytes of [A-Za-z0-9._:@-], not beginning with
+    // The name by which others see us: at most 128 bytes of [A-Za-z0-9._:@-], not beginning with
     // "kept:". Empty: host:pid.
     std::string owner{};
     // The ttl of calls that do not say one. 10 ms to 24 h.
@@ -148,7 +148,7 @@ enum class KeyUse : std::uint8_t {
     latch,
 };
 
-// What a look at a key tells.
+// What is known of a key.
 struct LockInfo {
     bool held = false;  // its use is another one than `free`
     KeyUse use = KeyUse::free;
@@ -156,7 +156,7 @@ struct LockInfo {
     int taken = 0;
     // How many permits there are, or must count the latch down; 0 for the other uses.
     int of = 0;
-    // Who holds it, as the store has it: not made printable(). Empty if other software does, or if
+    // Its holder, as the store has it: not made printable(). Empty if other software does, or if
     // shares are taken.
     std::string owner{};
     // How long its lease has to run at the backend; of several holders, the longest.
@@ -166,14 +166,14 @@ struct LockInfo {
     std::uint64_t fencing_token = 0;
     // Released, and kept until its min_hold is over.
     bool kept = false;
-    // How many wait in the store's queue; one who died a moment ago may still be counted.
+    // How many wait in the store's queue; one that died a moment ago may still be counted.
     int waiting = 0;
 
     // How many permits are free, or have still to count the latch down. 0 for the other uses.
     [[nodiscard]] constexpr int left() const noexcept { return of > taken ? of - taken : 0; }
 };
 
-// One of those that LockManager::list tells of.
+// One of those that LockManager::list gives.
 struct ListedLock {
     std::string key;  // without the manager's prefix; not made printable()
     LockInfo info;

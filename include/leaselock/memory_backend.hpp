@@ -3,7 +3,7 @@
 // each other. Nothing survives the process, and a forked child does not share it: the child's copy
 // of a backend would exclude nobody of the parent, so it is refused with Errc::forked.
 //
-// Every call completes at once, without I/O. Expiry is checked when a key is looked at. A key that
+// Every call completes at once, without I/O. Expiry is checked when a key is used. A key that
 // is free keeps its place for the next time; as a shard grows its free keys are swept out, so that
 // they never outnumber the others by more than a constant, at a constant cost a call.
 //

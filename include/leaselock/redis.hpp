@@ -36,7 +36,7 @@ namespace leaselock {
 
 class Backend;  // its contract: <leaselock/backend.hpp>
 
-// Who we are to the server.
+// The login at the server.
 struct RedisCredentials {
     std::string username{};  // of the server's ACL; empty: `default`
     std::string password{};  // empty: there is no login
@@ -60,7 +60,7 @@ struct RedisOptions {
     // The user of the server's ACL, and its password.
     std::string username{};
     std::string password{};
-    // Who we are to the Sentinels, if they ask for a login; for redis+sentinel:// alone.
+    // The login at the Sentinels, if they ask for one; for redis+sentinel:// alone.
     std::string sentinel_username{};
     std::string sentinel_password{};
     // For passwords that change: asked at each new connection, before its login. If it is set,
@@ -80,7 +80,7 @@ struct RedisOptions {
     // For one command from its submission to its answer, with connecting where that is needed. 1 ms
     // to 1 h; default 1 s. If it is over, the outcome is unknown and the connection is replaced.
     std::optional<Duration> command_timeout{};
-    // How long a caller who is alone on the connection looks for its answer before it sleeps. On a
+    // How long a caller that is alone on the connection polls for its answer before it sleeps. On a
     // machine with processors to spare it saves the waking up, a fifth of a short round trip; on a
     // busy one it takes the processor from the one that is to answer. 0 to 1 ms; default 0: it
     // sleeps.

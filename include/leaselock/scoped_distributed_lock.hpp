@@ -114,7 +114,7 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     void extend(Duration ttl);
     void extend(Duration ttl, std::error_code& ec);
 
-    // All of the lock becomes a reader's share of it (`shared`): those readers who wait first get
+    // All of the lock becomes a reader's share of it (`shared`): those readers that wait first get
     // theirs at once, and nobody holds all of it in between. The lease is renewed by that. One
     // round trip; blocks until its answer is there, at most the backend's command time-out and the
     // rest of the lease. Throws LockLost if it is not held; LockError{invalid_option} if it is a

@@ -6,7 +6,7 @@
 // the time to its own end and returns at once; one without an end, and those of the library's own
 // threads, wait in any case.
 //
-// wait_for_sleepers() tells when callers are asleep, wait_for_background() when the library has
+// wait_for_sleepers() says when callers are asleep, wait_for_background() when the library has
 // done by itself all there was to do.
 //
 // Thread-safety: all calls from all threads at once.
