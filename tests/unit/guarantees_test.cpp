@@ -113,7 +113,7 @@ TEST(Guarantees, EachBackendPromisesWhatThePageSays) {
     const std::vector<std::pair<std::string, Guarantees>> stores{
         {"memory", MemoryBackend{}.guarantees()},
         {"files", make_file_backend()->guarantees()},
-        {"Redis, one or a Cluster", make_redis_backend({})->guarantees()},
+        {"Redis: one, by Sentinels, a Cluster", make_redis_backend({})->guarantees()},
         {"Hazelcast", make_hazelcast_backend({})->guarantees()},
         {"(default)", Guarantees{}},
     };
