@@ -20,7 +20,7 @@ class RespView {
   public:
     enum class Type : std::uint8_t { string, status, error, integer, nil, array, other };
 
-    RespView() = default;
+    RespView() noexcept : raw_{nullptr} {}
     explicit RespView(const redisReply* raw) noexcept;
     explicit RespView(std::int64_t integer) noexcept : integer_{integer}, type_{Type::integer} {}
 
@@ -41,7 +41,7 @@ class RespView {
   private:
     // As small as what is passed in registers.
     union {
-        const redisReply* raw_ = nullptr;
+        const redisReply* raw_;
         std::int64_t integer_;  // of an integer
     };
     Type type_ = Type::other;
