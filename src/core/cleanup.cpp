@@ -19,13 +19,12 @@ bool Cleanup::add(LeasePtr& lease) noexcept {
     const MutexLock lock{mutex_};
     if (closed_) return false;
     if (!lease->duty.posted || lease->owed_until() != 0 || lease->duty.attempts > 0) {
-        lease->duty.counted = true;
+        lease->hold.is_pending = true;
         ++pending_;
     }
     Lease* const added = lease.release();
-    added->duty.next = first_;
-    added->duty.previous = nullptr;
-    if (first_ != nullptr) first_->duty.previous = added;
+    added->duty.links = {first_, nullptr};
+    if (first_ != nullptr) first_->duty.links.previous = added;
     first_ = added;
     return true;
 }
@@ -38,18 +37,21 @@ bool Cleanup::closed() noexcept {
 void Cleanup::drop(Lease& lease) noexcept {
     {
         const MutexLock lock{mutex_};
-        Lease*& before = lease.duty.previous != nullptr ? lease.duty.previous->duty.next : first_;
-        before = lease.duty.next;
-        if (lease.duty.next != nullptr) lease.duty.next->duty.previous = lease.duty.previous;
+        Lease*& before = lease.duty.links.previous != nullptr
+                             ? lease.duty.links.previous->duty.links.next
+                             : first_;
+        before = lease.duty.links.next;
+        if (lease.duty.links.next != nullptr)
+            lease.duty.links.next->duty.links.previous = lease.duty.links.previous;
     }
-    if (lease.duty.counted) --pending_;
+    if (lease.hold.is_pending) --pending_;
     ++let_go_;
     lease.drop_owner();
 }
 
 bool Cleanup::frees(std::string_view token, Clock::time_point now) noexcept {
     const MutexLock lock{mutex_};
-    for (const Lease* each = first_; each != nullptr; each = each->duty.next) {
+    for (const Lease* each = first_; each != nullptr; each = each->duty.links.next) {
         if (each->token() == token) return each->release_request(now).keep.count() == 0;
     }
     return false;
@@ -76,7 +78,7 @@ void Cleanup::answered(Lease& lease, Clock::time_point now, const Report& settle
 
 void Cleanup::plan_again(Lease& lease, Clock::time_point now) noexcept {
     const Reply& reply = lease.duty.posted->operation.reply;
-    if (!std::exchange(lease.duty.counted, true)) ++pending_;
+    if (!std::exchange(lease.hold.is_pending, true)) ++pending_;
     if (reply.outcome != Outcome::failed) {
         // An acquire may still run: once more when it cannot.
         const std::chrono::microseconds left{lease.owed_until() - reply.store_time};
@@ -95,7 +97,7 @@ Clock::time_point Cleanup::send_due(Clock::time_point now, const Send& send) {
     if (pending() == 0) return next;
     for (Lease* each = first(); each != nullptr;) {
         Lease& lease = *each;
-        each = lease.duty.next;
+        each = lease.duty.links.next;
         if (lease.duty.posted) continue;
         if (lease.duty.next_try <= now) {
             send(lease);
@@ -107,7 +109,7 @@ Clock::time_point Cleanup::send_due(Clock::time_point now, const Send& send) {
 }
 
 void Cleanup::hurry() noexcept {
-    for (Lease* each = first(); each != nullptr; each = each->duty.next) {
+    for (Lease* each = first(); each != nullptr; each = each->duty.links.next) {
         each->duty.next_try = Clock::time_point::min();
     }
 }

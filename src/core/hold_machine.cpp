@@ -14,7 +14,11 @@ constexpr milliseconds shortest_pause{10};
 }  // namespace
 
 HoldMachine::HoldMachine(const Plan& plan, Clock::time_point sent, milliseconds term) noexcept
-    : ttl_{plan.ttl}, term_{term}, limit_{plan.limit}, jitter_{plan.seed}, renews_{plan.renews} {
+    : ttl_{short_time(plan.ttl)},
+      term_{short_time(term)},
+      limit_{plan.limit},
+      jitter_{plan.seed},
+      renews_{plan.renews} {
     deadline_ = end_of(sent, term);
     plan_renewal(sent);
 }
@@ -33,7 +37,7 @@ void HoldMachine::plan_renewal(Clock::time_point from) noexcept {
 void HoldMachine::prolong(milliseconds term, Clock::time_point sent) noexcept {
     const Clock::time_point end = end_of(sent, term);
     if (end > deadline_) {
-        term_ = term;
+        term_ = short_time(term);
         deadline_ = end;
     }
     plan_renewal(sent);
@@ -60,9 +64,10 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
         // The user may have asked for less meanwhile.
-        prolong(std::min(granted_for(reply, ttl), ttl_), sent);
+        prolong(std::min(granted_for(reply, ttl), this->ttl()), sent);
     } else if (verdict == Verdict::unknown) {
-        const milliseconds pause = std::clamp(term_ / 12, milliseconds{1}, milliseconds{1000});
+        const milliseconds pause =
+            std::clamp(milliseconds{term_} / 12, milliseconds{1}, milliseconds{1000});
         due_ = std::min(now + jitter_(pause), deadline_);
     }
     return verdict;
@@ -71,7 +76,7 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
 bool HoldMachine::shorten(milliseconds ttl, Clock::time_point now) noexcept {
     const Clock::time_point end = end_of(now, ttl);
     if (end > deadline_) return false;
-    ttl_ = term_ = ttl;
+    ttl_ = term_ = short_time(ttl);
     deadline_ = end;
     plan_renewal(now);
     return true;
@@ -81,7 +86,7 @@ HoldMachine::Verdict HoldMachine::extended(const Reply& reply, Clock::time_point
                                            milliseconds ttl, Clock::time_point now) noexcept {
     const Verdict verdict = judge(reply, now);
     if (verdict == Verdict::renewed) {
-        ttl_ = ttl;
+        ttl_ = short_time(ttl);
         prolong(granted_for(reply, ttl), sent);
     }
     return verdict;

@@ -94,8 +94,15 @@ class HoldMachine {
     void prolong(std::chrono::milliseconds term, Clock::time_point sent) noexcept;
     [[nodiscard]] Verdict judge(const Reply& reply, Clock::time_point now) const noexcept;
 
-    std::chrono::milliseconds ttl_{0};
-    std::chrono::milliseconds term_{0};  // by which the deadline was set last
+    // A ttl is a day at most.
+    using ShortTime = std::chrono::duration<std::int32_t, std::milli>;
+
+    [[nodiscard]] static constexpr ShortTime short_time(std::chrono::milliseconds time) noexcept {
+        return std::chrono::duration_cast<ShortTime>(time);
+    }
+
+    ShortTime ttl_{0};
+    ShortTime term_{0};  // by which the deadline was set last
     Clock::time_point deadline_{};
     Clock::time_point due_ = Clock::time_point::max();
     Clock::time_point limit_ = Clock::time_point::max();

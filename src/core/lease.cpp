@@ -9,6 +9,9 @@ namespace leaselock::detail {
 
 using std::chrono::milliseconds;
 
+// With its texts and its place in the hold table a held lock is limited to 320 bytes.
+static_assert(sizeof(Lease) <= 208);
+
 void LeaseDrop::operator()(Lease* lease) const noexcept {
     if (!lease->origin().is_in_child()) lease->drop_owner();
 }
@@ -31,7 +34,7 @@ Lease::Lease(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim c
       template_bytes_{static_cast<std::uint32_t>(texts.key_template.size())},
       prefix_bytes_{static_cast<std::uint16_t>(texts.prefix.size())},
       key_bytes_{static_cast<std::uint16_t>(texts.prefix.size() + texts.key.size())},
-      token_bytes_{static_cast<std::uint16_t>(texts.owner.size() + 1 + token_digits)} {
+      token_bytes_{static_cast<std::uint8_t>(texts.owner.size() + 1 + token_digits)} {
     char* out = reinterpret_cast<char*>(this + 1);
     out = std::copy(texts.prefix.begin(), texts.prefix.end(), out);
     out = std::copy(texts.key.begin(), texts.key.end(), out);
@@ -50,18 +53,20 @@ std::uint32_t Lease::seed() const noexcept {
 std::uint64_t Lease::grant_at_once(Clock::time_point now, milliseconds ttl) noexcept {
     InstantStore* const store = backend_->instant();
     if (store == nullptr || !claim_.is_exclusive()) return 0;
-    return store->grant({full_key(), token(), now, ttl}, where_);
+    return store->grant({full_key(), token(), now, ttl}, duty.granted);
 }
 
 bool Lease::free_at_once(Clock::time_point now) noexcept {
-    return where_.entry != nullptr && backend_->instant()->free(where_, token(), now);
+    InstantStore* const store = backend_->instant();
+    return store != nullptr && duty.granted.entry != nullptr &&
+           store->free(duty.granted, token(), now);
 }
 
 void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& options) noexcept {
     fencing_token_ = grant.fencing_token;
     unqueued_ = grant.unqueued;
     granted_at_ = grant.since;
-    keep_until_ = grant.since + options.min_hold.value();
+    min_hold_ms_ = static_cast<std::uint32_t>(options.min_hold.value().count());
     const Clock::time_point limit = options.max_hold
                                         ? saturating_add(grant.since, options.max_hold->value())
                                         : Clock::time_point::max();
@@ -117,12 +122,13 @@ bool Lease::move_deadline(Clock::time_point from, Clock::time_point to) noexcept
 }
 
 Request Lease::release_request(Clock::time_point now) const noexcept {
-    const bool keep = keep_until_ > now;
+    const Clock::time_point keep_until = granted_at_ + milliseconds{min_hold_ms_};
+    const bool keep = keep_until > now;
     return {.verb = Verb::release,
             .key = full_key(),
             .prefix = prefix_bytes(),
             .token = token(),
-            .keep = keep ? std::chrono::ceil<milliseconds>(keep_until_ - now) : milliseconds{0},
+            .keep = keep ? std::chrono::ceil<milliseconds>(keep_until - now) : milliseconds{0},
             .claim = claim(),
             .ask_time = owed_until_ != 0,
             .unqueued = unqueued_,

@@ -142,6 +142,7 @@ class Lease {
 
     struct Hold {
         HoldState state = HoldState::fresh;
+        bool is_pending = false;  // the Cleanup's: its release is among the pending ones
         std::uint8_t shard = 0;
         bool waits = false;                // a renewal is due, and not sent yet; the LeaseTask's
         std::uint32_t place = 0;           // in the shard's heap
@@ -174,13 +175,18 @@ class Lease {
     };
     // What it takes to owe a release, which is why it needs no memory. What sends it is made then.
     struct Duty {
-        Lease* next = nullptr;
-        Lease* previous = nullptr;
+        struct Links {
+            Lease* next;
+            Lease* previous;
+        };
+        union {
+            InstantStore::Where granted{};  // before the release: what was granted at once
+            Links links;                    // in the Cleanup
+        };
         Clock::time_point next_try{};
         std::unique_ptr<Posted> posted{};  // under way, or answered and not dealt with
         int attempts = 0;
-        Errc error{};          // of the last attempt
-        bool counted = false;  // among the pending ones
+        Errc error{};  // of the last attempt
     } duty;
     std::unique_ptr<LossWatch, LossWatchDrop> watch;
 
@@ -208,25 +214,24 @@ class Lease {
 
     Lifeline::Part* life_;
     Backend* backend_;
-    InstantStore::Where where_{};
     std::uint64_t fencing_token_ = 0;
     mutable std::atomic<Clock::rep> deadline_{over};
     // When it was lost: by its deadline, or, negative, before that. 0: it was not.
     mutable std::atomic<Clock::rep> lost_at_{0};
     Clock::time_point granted_at_{};
-    Clock::time_point keep_until_{};
     std::int64_t owed_until_ = 0;
     Claim claim_;
     std::atomic<std::uint32_t> owners_{1};
+    std::uint32_t min_hold_ms_ = 0;
     std::uint32_t template_bytes_;
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;
-    std::uint16_t token_bytes_;
+    std::uint8_t token_bytes_;
     std::atomic<bool> is_reader_{false};
     std::atomic<bool> session_expired_{false};  // it was lost by that
-    bool is_released_ = false;
-    bool is_annotated_ = false;
-    bool unqueued_ = false;
+    bool is_released_ : 1 = false;
+    bool is_annotated_ : 1 = false;
+    bool unqueued_ : 1 = false;
 };
 
 }  // namespace leaselock::detail

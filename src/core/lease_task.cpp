@@ -322,7 +322,7 @@ void LeaseTask::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexc
 }
 
 void LeaseTask::settled(const Lease& lease, Clock::time_point now) noexcept {
-    if (!lease.duty.counted) return;
+    if (!lease.hold.is_pending) return;
     table_.count_cleanup(lease);
     tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now);
 }
@@ -375,13 +375,13 @@ void LeaseTask::cancel_all() noexcept {
         empty(lane);
         for (SentRenewal& renewal : lane.renewals) lane.backend->cancel(*renewal.operation);
     }
-    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
+    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.links.next) {
         if (each->duty.posted) each->backend().cancel(each->duty.posted->operation);
     }
 }
 
 bool LeaseTask::is_under_way() noexcept {
-    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.next) {
+    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.links.next) {
         if (each->duty.posted) return true;
     }
     return std::any_of(lanes_.begin(), lanes_.end(),
