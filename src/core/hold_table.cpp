@@ -14,7 +14,9 @@ constexpr std::size_t most_lost = 1024;  // of one round
 }  // namespace
 
 void HoldTable::ring_for(Clock::time_point due) noexcept {
-    if (due.time_since_epoch().count() < next_look_.load()) alarm_.ring();
+    if (due.time_since_epoch().count() >= next_look_.load()) return;
+    rung_for_.store(due.time_since_epoch().count());
+    alarm_.ring();
 }
 
 void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over) {
@@ -137,13 +139,15 @@ std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
 }
 
 // max() first: what is added while this looks rings, and ends the next sleep at once.
-Clock::time_point HoldTable::plan_look() noexcept {
+Clock::time_point HoldTable::plan_look(Clock::time_point now) noexcept {
     next_look_.store(Clock::time_point::max().time_since_epoch().count());
     Clock::time_point next = Clock::time_point::max();
     for (Shard& shard : shards_) {
         const WordMutexLock lock{shard.mutex};
         next = std::min(next, shard.heap.due());
     }
+    const Clock::time_point rung_for{Clock::duration{rung_for_.load()}};
+    if (rung_for > now) next = std::min(next, rung_for);
     next_look_.store(next.time_since_epoch().count());
     return next;
 }

@@ -47,8 +47,9 @@ class HoldTable {
         std::vector<Lease*> lost;
     };
     void collect(Clock::time_point now, std::size_t room, Due& due);
-    // When something is due next; from then on add() rings only for what is due sooner.
-    [[nodiscard]] Clock::time_point plan_look() noexcept;
+    // When something is due next; from then on add() rings only for what is due sooner. What was
+    // rung for counts also if it has gone: else each lock that is held for a moment would ring.
+    [[nodiscard]] Clock::time_point plan_look(Clock::time_point now) noexcept;
     // All that is held is lost: each is shared, and to be unshared by `lost`.
     void lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept;
 
@@ -101,6 +102,7 @@ class HoldTable {
 
     Alarm& alarm_;
     std::atomic<Clock::rep> next_look_{Clock::time_point::max().time_since_epoch().count()};
+    std::atomic<Clock::rep> rung_for_{0};
     std::array<Shard, shard_count> shards_;
     TemplateTable templates_;
     const Backend* ended_ = nullptr;  // the LeaseTask's: whose session has ended, by a renewal

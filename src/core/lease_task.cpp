@@ -146,7 +146,7 @@ Clock::time_point LeaseTask::round(Clock::time_point now) noexcept {
     const Clock::time_point next_duty =
         cleanup_.send_due(now, [&](Lease& lease) { send_release(lease, now); });
     outbox_.send();
-    return std::min({table_.plan_look(), next_duty, linger(now, had_answers)});
+    return std::min({table_.plan_look(now), next_duty, linger(now, had_answers)});
 }
 
 // Where releases come one after the other, the first one rings, and then one in each tick; but not
