@@ -45,6 +45,7 @@ void Client::submit(Operation& operation, Time now) {
     pending.self = std::prev(pending_.end());
     pending.expires = detail::saturating_add(now, settings_.command_timeout);
     operation.slot = &pending;
+    if (operation.submitter == Submitter::passes_by) ++posted_;
     try {
         if (refuse(operation)) return finish(pending);
         if (pending_.size() > settings_.max_in_flight) {
@@ -173,6 +174,7 @@ void Client::finish(Pending& pending) noexcept {
         --pending.claimant->pending;
         tidy(*pending.claimant);
     }
+    if (pending.operation->submitter == Submitter::passes_by) --posted_;
     pending.is_done = true;
     done_.splice(done_.end(), pending_, pending.self);
 }

@@ -76,6 +76,10 @@ class Client {
     [[nodiscard]] Clock::time_point due() const noexcept;
     // Whether something is to be sent, or to be waited for.
     [[nodiscard]] bool wants_connection() const noexcept;
+    // Whether nobody waits for what is to be read: all of it answers releases that were posted.
+    [[nodiscard]] bool has_only_posted() const noexcept {
+        return pending_.size() <= posted_ && calls_.size() <= posted_;
+    }
     // Closes the sessions, at the end. May throw bad_alloc.
     void close(Clock::time_point now);
     [[nodiscard]] bool is_closed() const noexcept { return sessions_.empty() || !is_ready_; }
@@ -176,6 +180,7 @@ class Client {
     std::unordered_map<std::uint64_t, Call> calls_;
     std::list<Pending> pending_;  // in the order of their end
     std::list<Pending> done_;
+    std::size_t posted_ = 0;  // of those that are pending: by a thread that passes by
     std::vector<WakeUp> wakes_;
 
     bool is_connected_ = false;

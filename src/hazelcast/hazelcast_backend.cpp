@@ -26,6 +26,9 @@ class HazelcastBackend final : public Backend {
         if (is_copied()) return refuse_copied(operations);
         channel_->submit(operations);
     }
+    bool help(Operation& operation, Clock::time_point until) noexcept override {
+        return !is_in_child() && channel_->help(operation, until);
+    }
     void cancel(Operation& operation) noexcept override {
         if (!is_in_child()) return channel_->cancel(operation);
         operation.fail(Errc::forked, {});

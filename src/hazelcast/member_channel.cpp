@@ -19,6 +19,10 @@ constexpr milliseconds first_pause{20};
 constexpr milliseconds longest_pause{500};
 // For the answer to the end of our session.
 constexpr milliseconds farewell{250};
+// So long an answer that nobody waits for may lie in the socket, for the next caller to read it.
+constexpr milliseconds unread_for{20};
+// After which a caller that reads looks at the time, and at what is unsent.
+constexpr milliseconds longest_read{20};
 
 std::string endpoint_name() {
     std::array<char, 64> host{};
@@ -46,7 +50,7 @@ MemberChannel::~MemberChannel() {
         } catch (const std::bad_alloc&) {
             is_closing = false;
         }
-        go_on();
+        go_on(false);
     }
     if (is_closing) closed_.wait(farewell);
     leave_engine();
@@ -62,8 +66,29 @@ void MemberChannel::submit(std::span<Operation* const> operations) noexcept {
             operation->fail(Errc::connect_failed, {});  // an empty text needs no memory
         }
     }
-    go_on();
+    go_on(operations.front()->submitter == Submitter::helps || client_.has_only_posted());
     unlock();
+}
+
+bool MemberChannel::help(Operation& operation, Clock::time_point until) noexcept {
+    mutex_.lock();
+    if (is_reading_ || !is_open() || operation.slot == nullptr) {
+        mutex_.unlock();
+        return false;
+    }
+    is_reading_ = true;
+    for (Clock::time_point now = clock()->now(); now < until; now = clock()->now()) {
+        (void)read(std::min<Clock::duration>(until - now, longest_read));
+        tick();
+        flush();
+        unlock();
+        mutex_.lock();
+        if (operation.slot == nullptr || !is_open()) break;
+    }
+    is_reading_ = false;
+    go_on(client_.has_only_posted());
+    unlock();
+    return true;
 }
 
 void MemberChannel::cancel(Operation& operation) noexcept {
@@ -97,53 +122,62 @@ void MemberChannel::unlock() noexcept {
 }
 
 void MemberChannel::attend() noexcept {
-    if (is_open()) read();
+    if (is_reading_) return;
+    is_reading_ = true;
+    while (is_open() && read(Clock::duration::zero()) != wire::Received::timed_out) {
+    }
+    is_reading_ = false;
+    tick();
+    if (is_ending() && client_.is_closed()) closed_.set(1);
+    go_on(false);
+}
+
+void MemberChannel::tick() noexcept {
     try {
         if (!client_.tick(clock()->now()) && is_open()) drop(client_.error(), client_.why());
     } catch (const std::bad_alloc&) {
-        drop(Errc::connection_lost, "no memory");
+        if (is_open()) drop(Errc::connection_lost, "no memory");
     }
-    if (is_ending() && client_.is_closed()) closed_.set(1);
-    go_on();
 }
 
-void MemberChannel::read() noexcept {
-    Message message;
-    while (is_open()) {
-        wire::Received received{};
-        {
-            const detail::MutexUnlock unlocked{mutex_};
-            received = stream_.read(Clock::duration::zero());
-        }
-        if (received == wire::Received::closed) {
-            return drop(Errc::connection_lost, "the connection broke before the answer");
-        }
-        Assembler::Result result{};
-        while (is_open() && (result = stream_.next(message)) == Assembler::Result::message) {
-            try {
-                if (!client_.received(message, clock()->now())) {
-                    return drop(client_.error(), std::string{client_.why()});
-                }
-            } catch (const std::bad_alloc&) {
-                return drop(Errc::connection_lost, "no memory");
-            }
-        }
-        if (result == Assembler::Result::malformed) {
-            return drop(Errc::protocol_error, "what came cannot be read");
-        }
-        if (stream_.has_ended()) {
-            return drop(Errc::connection_lost, "the member ended its TLS session");
-        }
-        if (received == wire::Received::timed_out) return;
+wire::Received MemberChannel::read(Clock::duration left) noexcept {
+    wire::Received received{};
+    {
+        const detail::MutexUnlock unlocked{mutex_};
+        received = stream_.read(left);
     }
+    if (received == wire::Received::closed) {
+        drop(Errc::connection_lost, "the connection broke before the answer");
+        return received;
+    }
+    Message message;
+    Assembler::Result result{};
+    while (is_open() && (result = stream_.next(message)) == Assembler::Result::message) {
+        try {
+            if (!client_.received(message, clock()->now())) {
+                drop(client_.error(), std::string{client_.why()});
+            }
+        } catch (const std::bad_alloc&) {
+            drop(Errc::connection_lost, "no memory");
+        }
+    }
+    if (result == Assembler::Result::malformed) {
+        drop(Errc::protocol_error, "what came cannot be read");
+    } else if (is_open() && stream_.has_ended()) {
+        drop(Errc::connection_lost, "the member ended its TLS session");
+    }
+    return received;
 }
 
 // What is to be sent is sent, and the engine knows what is to be waited for.
-void MemberChannel::go_on() noexcept {
+void MemberChannel::go_on(bool lies) noexcept {
     flush();
     if (!is_open() && client_.wants_connection()) connect();
+    if (is_reading_) return;
     attend_at(client_.due());
-    if (is_open()) await();
+    if (!is_open()) return;
+    if (lies && !has_unsent()) return attend_at(clock()->now() + unread_for);
+    await();
 }
 
 // The one whose connection broke is the last that is tried.

@@ -1,5 +1,6 @@
-// The connection of a Client to one member of its cluster, and what moves it: the engine reads,
-// writes what the socket did not take, and keeps the time; a thread that submits writes at once; a
+// The connection of a Client to one member of its cluster, and what moves it. A thread that submits
+// writes at once. The first caller that blocks for its answer reads, for all others too; when none
+// does, the engine reads. That also writes what the socket did not take, and keeps the time. A
 // thread of its own makes each connection, since that may block.
 //
 // Thread-safety: all calls from all threads at once. Lock order: `mutex_`, then the stream's own.
@@ -33,6 +34,7 @@ class MemberChannel final : private engine::Channel {
 
     // As Backend says.
     void submit(std::span<Operation* const> operations) noexcept;
+    [[nodiscard]] bool help(Operation& operation, Clock::time_point until) noexcept;
     void cancel(Operation& operation) noexcept;
     void forget(Listener& listener) noexcept;
     [[nodiscard]] std::uint64_t reconnects() noexcept;
@@ -52,8 +54,11 @@ class MemberChannel final : private engine::Channel {
         out.swap(client_.out());
     }
 
-    void read() noexcept LEASELOCK_REQUIRES(mutex_);
-    void go_on() noexcept LEASELOCK_REQUIRES(mutex_);
+    // Reads for at most so long, and deals with what came.
+    wire::Received read(Clock::duration left) noexcept LEASELOCK_REQUIRES(mutex_);
+    void tick() noexcept LEASELOCK_REQUIRES(mutex_);
+    // With `lies` what is to be read may lie for a moment: a caller comes for it, or nobody waits.
+    void go_on(bool lies) noexcept LEASELOCK_REQUIRES(mutex_);
     void drop(Errc error, std::string_view why) noexcept LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] std::vector<MemberAddress> members();
 
@@ -61,6 +66,7 @@ class MemberChannel final : private engine::Channel {
     detail::Word closed_;  // the destructor sleeps on it until the session is closed
     Client client_ LEASELOCK_GUARDED_BY(mutex_);
     MemberStream stream_;
+    bool is_reading_ LEASELOCK_GUARDED_BY(mutex_) = false;  // a thread does, unlocked: no other may
     Greeted greeted_;  // of the thread that connects, as is `tried_`
     MemberAddress tried_{};
     MemberAddress member_ LEASELOCK_GUARDED_BY(mutex_){};  // of the newest connection

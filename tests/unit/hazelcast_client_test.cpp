@@ -100,6 +100,25 @@ TEST(HazelcastClient, AcquireWaitsForTheUnlockThatWasSentBefore) {
     EXPECT_EQ(world.ask(Ask::try_lock).thread(), 2U);
 }
 
+TEST(HazelcastClient, AnswerToAPostedReleaseMayLieUntilAnAcquireWaitsForIt) {
+    World world;
+    world.acquire_first(1, 42);
+    EXPECT_TRUE(world.client.has_only_posted()) << "nothing is under way";
+    Question release{Verb::release, 1};
+    release.submitter = Submitter::passes_by;
+    world.submit(release);
+    EXPECT_TRUE(world.client.has_only_posted());
+    Question next{Verb::acquire, 2};
+    world.submit(next);
+    EXPECT_FALSE(world.client.has_only_posted()) << "it has no call of its own yet";
+    EXPECT_TRUE(world.answer(world.ask(Ask::unlock), 0));
+    EXPECT_TRUE(world.answer(world.ask(Ask::try_lock), 43));
+    EXPECT_TRUE(world.client.has_only_posted());
+    Question look{Verb::inspect, 2};
+    world.submit(look);
+    EXPECT_FALSE(world.client.has_only_posted());
+}
+
 TEST(HazelcastClient, ReleaseThatTheClusterKnowsNothingOfIsLost) {
     World world;
     world.acquire_first(1, 42);

@@ -48,6 +48,7 @@ struct Question {
     std::string token;
     Request request{};
     std::optional<Operation> operation{};
+    Submitter submitter = Submitter::goes_on;
 
     [[nodiscard]] const Reply& reply() const { return operation->reply; }
     [[nodiscard]] bool done() const { return operation->done(); }
@@ -92,6 +93,7 @@ class World {
     void submit(Question& question) {
         question.request.submitted = now;
         question.operation.emplace(question.request);
+        question.operation->submitter = question.submitter;
         client.submit(*question.operation, now);
         complete();
     }
