@@ -101,7 +101,7 @@ std::error_code greet(MemberStream& stream, const MemberAddress& member, const S
             error = Errc::not_supported;
             why = "what answers there does not speak Hazelcast's protocol";
         } else if (left == Clock::duration::zero()) {
-            why = "no answer to our authentication";
+            why = "no answer to our authentication: is it a Hazelcast of 4.0 or later?";
         } else if (stream.has_ended() || stream.read(left) == wire::Received::closed) {
             error = reason_of_end(stream, endpoint, until, why);
         }

@@ -328,6 +328,18 @@ TEST_F(HazelcastFault, EachWrongServerIsSaidInItsOwnWords) {
     EXPECT_EQ(code_of("hazelcast://127.0.0.1:" + std::to_string(support::free_port()), text),
               Errc::connect_failed);
 
+    // One that waits for more, as a Redis does.
+    std::uint16_t silent_port = 0;
+    const int silent = support::bind_any_port(silent_port);
+    ASSERT_EQ(::listen(silent, 4), 0);
+    EXPECT_EQ(code_of("hazelcast://127.0.0.1:" + std::to_string(silent_port) +
+                          "/dev?connect_timeout=200ms",
+                      text),
+              Errc::connect_failed);
+    EXPECT_NE(text.find("no answer to our authentication: is it a Hazelcast"), std::string::npos)
+        << text;
+    ::close(silent);
+
     // A server that speaks something else.
     std::uint16_t port = 0;
     const int listening = support::bind_any_port(port);
