@@ -136,8 +136,8 @@ class WatchedPages {
     }
     static void touched(int /*signal*/, siginfo_t* info, void* /*context*/) {
         ++touched_;
-        const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
-        void* const begin = reinterpret_cast<void*>(address / page() * page());
+        auto* const at = static_cast<char*>(info->si_addr);
+        char* const begin = at - reinterpret_cast<std::uintptr_t>(at) % page();
         if (::mprotect(begin, page(), PROT_READ | PROT_WRITE) != 0) std::abort();
     }
 
