@@ -157,7 +157,7 @@ bool survives_a_leader_that_is_killed(HazelcastCluster& cluster) {
     const std::size_t leader = cluster.leader();
     std::printf("member %zu, which leads, is killed and started again\n", leader);
     LockManager locks = leaselock::connect(cluster.url(leader));
-    const auto held = locks.acquire("soak:held");
+    const auto held = locks.acquire("soak:held", {.wait_timeout = 60s});
     cluster.kill(leader);
     double took = 0;
     bool goes_on = false;
@@ -172,7 +172,8 @@ bool survives_a_leader_that_is_killed(HazelcastCluster& cluster) {
 // What follows is a cluster without a memory, but one that locks.
 bool comes_back_after_a_restart_of_all(HazelcastCluster& cluster) {
     LockManager locks = leaselock::connect(cluster.url());
-    const auto held = locks.acquire("soak:all");
+    // The group of groups may still have no leader after what came before.
+    const auto held = locks.acquire("soak:all", {.wait_timeout = 60s});
     std::puts("all members are killed and started again");
     cluster.restart_all();
     HazelcastWorkers workers{cluster, "soak:again"};
