@@ -90,7 +90,8 @@ TEST(LifelineOfAManager, BackendLivesAsLongAsTheLastGuardOfAnyThread) {
             for (int i = 0; i < threads; ++i) {
                 makers.emplace_back([&, i] {
                     for (int key = 0; key < 5; ++key) {
-                        made.at(i).emplace_back(brief, std::to_string(10 * i + key));
+                        made.at(static_cast<std::size_t>(i))
+                            .emplace_back(brief, std::to_string(10 * i + key));
                     }
                 });
             }
