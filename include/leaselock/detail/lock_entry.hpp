@@ -98,7 +98,7 @@ struct LockEntry {
     // Puts the token down as a holder until `end`. May throw bad_alloc, and changes nothing then.
     void hold(std::string_view who, Claim claim, Clock::time_point end, const Tie& its) {
         if (claim.is_exclusive()) {
-            token = who;
+            put_down(who);
             expires = end;
             tie = its;
         } else if (claim.is_latch()) {
@@ -114,6 +114,14 @@ struct LockEntry {
             expires = end;
         }
         kept = false;
+    }
+    // Mostly one of the same length was there before.
+    void put_down(std::string_view who) {
+        if (token.size() == who.size()) {
+            who.copy(token.data(), who.size());
+        } else {
+            token = who;
+        }
     }
     // A renewal or a retry never shortens a lease.
     void prolong(const Request& request, const Tie& its) {
