@@ -19,14 +19,14 @@ namespace {
 
 using detail::InstantStore;
 
-std::string token_of(int holder) {
+std::string holder_token(int holder) {
     return "tester:1/0123456789abcdef0123456789abcde" + std::to_string(holder);
 }
 
-class Deaf final : public Listener {
+class HearsNothing final : public Listener {
   public:
     using Listener::Listener;
-    virtual ~Deaf() = default;
+    virtual ~HearsNothing() = default;
     WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
     WakeUp look() noexcept override { return {}; }
 };
@@ -95,8 +95,8 @@ TEST(InstantStoreTest, DoesWhatAnOperationDoesOrNothing) {
     Clock::time_point now = begin;
     for (int step = 0; step < 40'000; ++step, now += std::chrono::milliseconds{1 + one_of(6)}) {
         const std::string key = "key " + std::to_string(one_of(3));
-        const std::string holder = token_of(one_of(4));
-        Deaf deaf{key, holder};
+        const std::string holder = holder_token(one_of(4));
+        HearsNothing listener{key, holder};
         Request what{.key = key,
                      .token = holder,
                      .ttl = std::chrono::milliseconds{10 + one_of(40)},
@@ -106,12 +106,12 @@ TEST(InstantStoreTest, DoesWhatAnOperationDoesOrNothing) {
         if (one_of(8) == 0) what.claim = Claim::reader();
         if (one_of(12) == 0 && what.verb == Verb::release) what.keep = 20ms;
         if (one_of(12) == 0 && what.verb == Verb::acquire) {
-            what.listener = &deaf;
+            what.listener = &listener;
             what.place = 30ms;
         }
         ASSERT_NO_FATAL_FAILURE(expect_same(a.ask(what), ask(b, what), step));
-        a.backend().forget(deaf);
-        b.forget(deaf);
+        a.backend().forget(listener);
+        b.forget(listener);
         const Request look{.verb = Verb::inspect, .key = key, .submitted = now};
         ASSERT_NO_FATAL_FAILURE(expect_same(ask(a.backend(), look), ask(b, look), step));
     }
@@ -139,7 +139,7 @@ TEST(InstantStoreTest, GrantThatWasSweptAndTakenAgainIsLeftToItsNewHolder) {
     InstantStore::Where where;
     ASSERT_NE(backend.instant()->grant({key, token, begin, 10ms}, where), 0U);
     make_it_sweep(backend, begin + 20ms);
-    const std::string other = token_of(1);
+    const std::string other = holder_token(1);
     const Clock::time_point now = begin + 40ms;
     InstantStore::Where its;
     ASSERT_NE(backend.instant()->grant({key, other, now, 1h}, its), 0U);
