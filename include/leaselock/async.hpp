@@ -30,9 +30,14 @@
 #include <utility>
 
 #include <leaselock/acquired.hpp>
+#include <leaselock/claim.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/detail/requirements.hpp>
+#include <leaselock/error.hpp>
 #include <leaselock/lock_manager.hpp>
+#include <leaselock/lock_options.hpp>
+#include <leaselock/scoped_distributed_lock.hpp>
 
 namespace leaselock {
 

@@ -25,6 +25,9 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/error.hpp>
+#include <leaselock/finding.hpp>
+#include <leaselock/guarantees.hpp>
 
 namespace leaselock {
 

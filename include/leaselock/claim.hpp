@@ -12,7 +12,7 @@
 
 #include <cstdint>
 
-#include <leaselock/detail/requirements.hpp>
+#include <leaselock/detail/requirements.hpp>  // IWYU pragma: keep
 
 namespace leaselock {
 

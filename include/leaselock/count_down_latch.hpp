@@ -16,11 +16,10 @@
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
-#include <optional>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 
 #include <leaselock/async.hpp>
 #include <leaselock/claim.hpp>

@@ -28,7 +28,7 @@
 #include <utility>
 
 #include <leaselock/detail/key_format.hpp>
-#include <leaselock/key_macros.hpp>
+#include <leaselock/key_macros.hpp>  // IWYU pragma: keep
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>

@@ -13,12 +13,12 @@
 // Thread-safety: all calls from all threads at once.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <list>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>

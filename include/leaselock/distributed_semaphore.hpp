@@ -23,6 +23,7 @@
 
 #include <leaselock/acquired.hpp>
 #include <leaselock/async.hpp>
+#include <leaselock/claim.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/kept_options.hpp>
 #include <leaselock/detail/requirements.hpp>

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include <leaselock/detail/requirements.hpp>
+#include <leaselock/detail/requirements.hpp>  // IWYU pragma: keep
 
 namespace leaselock {
 

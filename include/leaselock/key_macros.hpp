@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include <leaselock/detail/key_format.hpp>
+#include <leaselock/detail/key_format.hpp>  // IWYU pragma: keep
 
 namespace leaselock {
 

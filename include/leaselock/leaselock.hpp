@@ -6,6 +6,7 @@
 // Thread-safety: each header says its own.
 #pragma once
 
+// IWYU pragma: begin_exports
 #include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/claim.hpp>
@@ -36,3 +37,4 @@
 #include <leaselock/shared_distributed_mutex.hpp>
 #include <leaselock/version.hpp>
 #include <leaselock/with_lock.hpp>
+// IWYU pragma: end_exports

@@ -22,7 +22,7 @@
 #include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/requirements.hpp>
-#include <leaselock/error.hpp>
+#include <leaselock/error.hpp>  // IWYU pragma: keep
 #include <leaselock/finding.hpp>
 #include <leaselock/guarantees.hpp>
 #include <leaselock/lock_options.hpp>
@@ -32,7 +32,6 @@
 namespace leaselock {
 
 namespace detail {
-class AsyncAcquire;
 class Core;
 struct ManagerAccess;
 }  // namespace detail

@@ -75,7 +75,7 @@ LockError unknown(std::string_view url) {
     const std::string_view scheme = colon == std::string_view::npos ? "" : url.substr(0, colon);
     const bool plain =
         !scheme.empty() && scheme.size() <= 32 &&
-        scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyz+") == std::string_view::npos;
+        scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyz+-") == std::string_view::npos;
     const std::string what =
         plain ? fmt::format("the scheme {}: is not known", scheme) : "the URL has no scheme";
     return {make_error_code(Errc::invalid_url),

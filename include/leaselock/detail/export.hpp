@@ -4,6 +4,6 @@
 // all components: it says where a name may be seen, not who makes it.
 #pragma once
 
-#include <leaselock/detail/requirements.hpp>
+#include <leaselock/detail/requirements.hpp>  // IWYU pragma: keep
 
 #define LEASELOCK_EXPORT [[gnu::visibility("default")]]

@@ -5,9 +5,7 @@
 // Thread-safety: functions without shared state.
 #pragma once
 
-#include <array>
 #include <cstddef>
-#include <functional>
 #include <string_view>
 #include <tuple>
 #include <type_traits>

@@ -6,12 +6,12 @@
 // Thread-safety: functions without shared state.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <leaselock/detail/key_fields.hpp>

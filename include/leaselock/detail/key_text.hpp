@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include <leaselock/detail/requirements.hpp>
+#include <leaselock/detail/requirements.hpp>  // IWYU pragma: keep
 
 namespace leaselock::detail {
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/claim.hpp>

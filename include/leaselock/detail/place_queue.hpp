@@ -21,6 +21,7 @@
 #include <utility>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 
 namespace leaselock::detail {
