@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <deque>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <optional>
 #include <span>
 #include <string>

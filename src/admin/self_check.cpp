@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <span>
 
 #include "base/token.hpp"

@@ -1,4 +1,4 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <leaselock/error.hpp>
 #include <leaselock/printable.hpp>

@@ -1,7 +1,7 @@
 #include "cli/acquisition.hpp"
 
 #include <chrono>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <future>
 #include <signal.h>
 #include <stop_token>

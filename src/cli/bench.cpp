@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <mutex>
 #include <random>
 #include <thread>

@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <memory>
 #include <string_view>
 #include <utility>

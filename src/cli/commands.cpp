@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <chrono>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <limits>
 #include <string>
 

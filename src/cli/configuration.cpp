@@ -5,7 +5,7 @@
 #include <cctype>
 #include <cerrno>
 #include <cstdlib>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <set>
 #include <string_view>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <limits>
 #include <utility>
 

@@ -1,6 +1,6 @@
 #include "cli/hold.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <functional>
 #include <optional>
 #include <signal.h>

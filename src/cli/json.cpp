@@ -1,6 +1,6 @@
 #include "cli/json.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <leaselock/detail/utf8.hpp>
 #include <leaselock/printable.hpp>

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <system_error>

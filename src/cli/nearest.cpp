@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <numeric>
 
 namespace leaselock::cli {

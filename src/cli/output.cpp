@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <system_error>
 #include <unistd.h>

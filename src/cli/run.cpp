@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <functional>
 #include <optional>
 #include <signal.h>

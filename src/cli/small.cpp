@@ -1,6 +1,6 @@
 #include <cerrno>
 #include <filesystem>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <system_error>
 #include <unistd.h>
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fmt/chrono.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <future>
 #include <memory>
 #include <optional>

@@ -1,7 +1,7 @@
 #include "cli/top_model.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <utility>
 
 #include "cli/duration.hpp"

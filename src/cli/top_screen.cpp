@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <string>

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <ctime>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace leaselock::cli {
 namespace {

@@ -1,6 +1,6 @@
 #include "core/backend_registry.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <leaselock/memory_backend.hpp>
 

@@ -1,6 +1,6 @@
 #include "core/conclusion.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <utility>
 
 #include "core/event.hpp"

@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cstddef>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <new>
 #include <utility>
 

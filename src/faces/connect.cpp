@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <utility>
 #include <vector>
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <dirent.h>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <memory>
 #include <sys/random.h>
 #include <sys/stat.h>

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <linux/magic.h>
 #include <memory>
 #include <set>

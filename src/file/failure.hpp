@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cerrno>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>

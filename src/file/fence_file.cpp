@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string>
 #include <string_view>
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <utility>
 
 #include <leaselock/error.hpp>

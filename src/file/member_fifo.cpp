@@ -1,6 +1,6 @@
 #include "file/member_fifo.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 namespace leaselock::file {

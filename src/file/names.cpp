@@ -1,6 +1,6 @@
 #include "file/names.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "base/percent.hpp"
 

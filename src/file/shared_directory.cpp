@@ -1,7 +1,7 @@
 // The directory of locks for the users of a group.
 #include <cerrno>
 #include <charconv>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <grp.h>
 #include <sys/stat.h>
 #include <vector>

@@ -1,7 +1,7 @@
 #include "hazelcast/client.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <random>
 #include <utility>
 

@@ -1,7 +1,7 @@
 // What a member says, and what follows from that.
 #include <algorithm>
 #include <array>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <utility>
 
 #include <leaselock/error.hpp>

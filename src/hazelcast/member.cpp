@@ -1,6 +1,6 @@
 #include "hazelcast/member.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <random>
 
 #include <leaselock/error.hpp>

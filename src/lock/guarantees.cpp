@@ -1,4 +1,4 @@
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string_view>
 
 #include <leaselock/guarantees.hpp>

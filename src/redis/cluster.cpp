@@ -1,7 +1,7 @@
 #include "redis/cluster.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <new>
 #include <utility>
 

@@ -1,6 +1,6 @@
 #include "redis/cluster_admin.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <iterator>
 #include <utility>
 

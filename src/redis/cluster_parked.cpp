@@ -1,6 +1,6 @@
 // What is parked: operations without an attempt, until the engine takes them up.
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <new>
 #include <utility>
 

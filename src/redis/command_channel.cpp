@@ -1,7 +1,7 @@
 #include "redis/command_channel.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <new>
 #include <utility>
 

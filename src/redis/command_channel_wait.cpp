@@ -1,7 +1,7 @@
 // Replicas that acknowledge what was written, before anybody believes it.
 #include <algorithm>
 #include <array>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "redis/codec.hpp"
 #include "redis/command_channel.hpp"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string>
 
 #include "redis/codec.hpp"

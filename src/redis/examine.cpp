@@ -1,7 +1,7 @@
 #include "redis/examine.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string>
 #include <string_view>
 

@@ -1,6 +1,6 @@
 #include "redis/node.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <new>
 #include <string_view>
 

@@ -1,7 +1,7 @@
 // What Sentinels say of themselves and of replicas, for people.
 #include <algorithm>
 #include <array>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <limits>
 #include <optional>
 #include <string>

@@ -1,6 +1,6 @@
 #include "redis/session.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <optional>
 
 namespace leaselock::redis {

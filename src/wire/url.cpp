@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <limits>
 #include <strings.h>
 

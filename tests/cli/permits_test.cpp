@@ -2,7 +2,7 @@
 // leaves those of others. Method: semaphores of this program, in files and on a real redis-server;
 // the command as an operator runs it.
 #include <cstdlib>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>

@@ -1,7 +1,7 @@
 // Goal: whatever a server says, or something that is none, an acquire ends in time in the family
 // that fits, its message is short and clean, and the same manager works with an honest server
 // afterwards, with nothing leaked. Method: a peer that lies once in a row of ways.
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string>
 #include <utility>
 #include <vector>

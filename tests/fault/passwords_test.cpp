@@ -1,7 +1,7 @@
 // Goal: no message has a piece of a password, whatever a server says to the login and however a URL
 // is mistyped. Method: a peer that repeats the password, whole, cut or padded; URLs with one sign
 // too few or too many; each piece of four bytes is looked for.
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string>
 #include <vector>
 

@@ -8,7 +8,7 @@
 // with the number of what was wrong.
 #include <cstdlib>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <fstream>
 #include <string>
 #include <system_error>

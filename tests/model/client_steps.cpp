@@ -1,6 +1,6 @@
 // The clients: what they do of their own accord, and how their sessions go on and end.
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "model/steps.hpp"
 

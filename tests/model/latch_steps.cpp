@@ -2,7 +2,7 @@
 // reset.
 #include <algorithm>
 #include <bit>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "model/steps.hpp"
 

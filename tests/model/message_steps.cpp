@@ -1,6 +1,6 @@
 // The clients: what they make of an answer or a message.
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "model/steps.hpp"
 

@@ -1,7 +1,7 @@
 #include "model/search.hpp"
 
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <vector>
 
 #include "model/state_set.hpp"

@@ -1,6 +1,6 @@
 // The server: a command that is in flight arrives, and its script runs.
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "model/steps.hpp"
 

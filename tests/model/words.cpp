@@ -1,6 +1,6 @@
 // How states and messages read.
 #include <bit>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "model/steps.hpp"
 

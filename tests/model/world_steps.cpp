@@ -1,7 +1,7 @@
 // The rest of the world: time and clocks, losses and crashes, and others at the same store. And the
 // list of everything that may happen.
 #include <algorithm>
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "model/steps.hpp"
 

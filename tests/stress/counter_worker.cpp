@@ -3,7 +3,7 @@
 // entry behind the number. Nothing but the lock guards the file.
 #include <cstdio>
 #include <exception>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <stdexcept>
 #include <string>
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <fstream>
 #include <iomanip>
 #include <map>

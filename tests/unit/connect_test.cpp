@@ -102,6 +102,19 @@ TEST_F(Environment, SaysUrlAndPrefix) {
     EXPECT_THROW((void)from_environment(), LockError);
 }
 
+TEST(Connect, SchemeThatIsNotKnownIsNamed) {
+    for (const std::string_view scheme : {"hazelcast", "redis-sentinel", "redis+tls"}) {
+        try {
+            (void)connect(std::string{scheme} + "://host");
+            ADD_FAILURE() << scheme;
+        } catch (const LockError& error) {
+            EXPECT_NE(std::string_view{error.what()}.find("scheme " + std::string{scheme}),
+                      std::string_view::npos)
+                << error.what();
+        }
+    }
+}
+
 TEST_F(Environment, WithoutAUrlIsNoReasonForMemory) {
     EXPECT_THROW((void)from_environment(), LockError);
     ::setenv("LEASELOCK_URL", "", 1);

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <chrono>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <memory>
 #include <optional>

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
