@@ -27,8 +27,8 @@ def wish(name):
     return found.group(1) if found else None
 
 
-many = "-ferror-limit=0" if "clang" in compiler else "-fmax-errors=0"
-command = [compiler, *flags, "-std=c++20", *(wish("flags") or "").replace("HERE", path.dirname(source)).split(), "-fsyntax-only", many,
+many = ["-ferror-limit=0"] if "clang" in compiler else ["-fmax-errors=0", "-Wuseless-cast"]
+command = [compiler, *flags, "-std=c++20", *(wish("flags") or "").replace("HERE", path.dirname(source)).split(), "-fsyntax-only", *many,
            "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I" + include, source]
 run = subprocess.run(command, capture_output=True, text=True, check=False)
 output = run.stderr
