@@ -31,7 +31,8 @@ namespace leaselock::detail {
     event.waited = waited;
     if (lease.fencing_token() != 0) event.held = now - lease.granted_at();
     event.error = error;
-    event.attempts = lease.duty.attempts;
+    // Of a lease that is not the clean-up's alone, another thread may be writing it.
+    if (what == &Observer::on_cleanup) event.attempts = lease.duty.attempts;
     notifier.tell(what, std::move(event));
 }
 
