@@ -131,7 +131,8 @@ bool decode_held(const Request& request, bool queues, wire::RespView answer, Rep
     reply.first = place == 2;
     if (answer.at(2).type() != Type::nil) {
         if (!decode_holder(answer, 2, reply)) return false;
-        if (reply.outcome == Outcome::failed) return true;
+        // What has no ttl is no lock, and nobody gets an entry for it.
+        if (reply.outcome == Outcome::failed) return !reply.queued;
         return reply.queued == queues && is_in_the_way(request, reply);
     }
     reply.outcome = Outcome::held;

@@ -200,7 +200,7 @@ TEST(RedisCodec, InspectTellsFreeAndHeld) {
 }
 
 TEST(RedisCodec, KeyWithoutTtlIsCorrupt) {
-    expect_failed(Verb::acquire, held(bulk("x"), integer(-1), integer(0), integer(1)),
+    expect_failed(Verb::acquire, held(bulk("x"), integer(-1), integer(0), integer(0)),
                   Errc::corrupt);
     expect_failed(Verb::inspect,
                   array(integer(1), bulk("x"), integer(-1), integer(0), integer(0), integer(0)),
@@ -237,6 +237,7 @@ TEST(RedisCodec, AnswersThatNoScriptGivesAreProtocolErrors) {
                                      held(bulk("x"), one, one, nil),
                                      held(bulk("x"), one, one, integer(3)),
                                      held(bulk("x"), one, one, integer(-1)),
+                                     held(bulk("x"), integer(-1), one, one),
                                      array(integer(0), now, bulk("x")),
                                      array(integer(0), now, bulk("x"), one),
                                      array(integer(0), now, bulk("x"), one, one),
