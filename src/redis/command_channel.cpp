@@ -1,6 +1,7 @@
 #include "redis/command_channel.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <fmt/format.h>
 #include <new>
 #include <utility>
@@ -115,6 +116,7 @@ void CommandChannel::append(Operation& operation, std::uint64_t subscription, bo
 CommandChannel::Pending& CommandChannel::enqueue(const Pending& pending) {
     queue_.push_back(pending);
     queue_.back().number = ++last_;
+    if (queue_.back().first == 0) queue_.back().first = last_;
     if (pending.operation->submitter == Submitter::goes_on) last_urgent_ = last_;
     return queue_.back();
 }
@@ -290,12 +292,21 @@ void CommandChannel::send_again(bool whole_script, Form form) {
     send();
 }
 
-// A release that was to come first was sent once more after this acquire, so what held the lock may
-// have been that of the release. It has changed nothing.
+// A release of the lock that was to come first was sent once more after this acquire, so what held
+// the lock may have been that of the release. It has changed nothing. A release that was submitted
+// after it does not count: where one follows the other, the acquire would never be answered.
 bool CommandChannel::was_overtaken(const Pending& pending) const noexcept {
     const Operation& operation = *pending.operation;
-    return pending.number < last_repeat_ && operation.request.verb == Verb::acquire &&
-           operation.reply.outcome == Outcome::held && !operation.reply.queued && !retire_;
+    if (pending.number > last_repeat_ || operation.request.verb != Verb::acquire ||
+        operation.reply.outcome != Outcome::held || operation.reply.queued || retire_) {
+        return false;
+    }
+    const auto next = queue_.begin() + static_cast<std::ptrdiff_t>(answered_ + 1);
+    return std::any_of(next, queue_.end(), [&](const Pending& later) {
+        return later.first < pending.first && later.operation != nullptr &&
+               later.operation->request.verb == Verb::release &&
+               later.operation->request.key == operation.request.key;
+    });
 }
 
 void CommandChannel::look_again(const Pending& pending) {

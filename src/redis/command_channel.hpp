@@ -91,7 +91,8 @@ class CommandChannel final : private engine::Channel {
         bool is_shut_out = false;   // and our user has no right to it
         bool is_batched = false;    // it is completed when the WAIT after its batch is answered,
         bool wait_follows = false;  // and that comes next
-        std::uint64_t number = 0;   // in the order in which they were put into the queue
+        std::uint64_t number = 0;   // in the order in which they were put into the queue,
+        std::uint64_t first = 0;    // and when it was put there first
     };
     using Deadline = Clock::time_point;
 

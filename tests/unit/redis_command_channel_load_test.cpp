@@ -2,6 +2,7 @@
 // who cannot be served is let go in time, and nobody gets another one's answer. Method: a peer that
 // does not read, stops reading, hangs up or sends everybody away, and hundreds to thousands of
 // commands.
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdint>
@@ -99,6 +100,52 @@ TEST_F(RedisCommandChannelLoad, PeerThatStopsReadingHoldsNobodyLongerThanTheTime
     Call next{9};
     run(channel, next);
     expect_granted(next);
+}
+
+// While it is on its way another release is submitted each time, and sent once more, too.
+TEST_F(RedisCommandChannelLoad, AcquireOfAHeldLockIsAnsweredHoweverManyReleasesComeAfterIt) {
+    constexpr std::size_t most = 20;
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
+    std::deque<Call> releases;
+    const auto post = [&] {
+        Operation& operation = releases.emplace_back(1, Verb::release).operation;
+        operation.submitter = Submitter::passes_by;
+        channel.submit(operation);
+    };
+    std::atomic<std::size_t> acquires{0};
+    lock_peer_.on_call([&](const Heard& call) {
+        if (call.verb != Verb::acquire) {
+            return call.whole_script ? support::yes(call) : Answer::reply("-NOSCRIPT\r\n");
+        }
+        if (++acquires < most) post();
+        return Answer::reply(support::held_by("other/1", 1'000));
+    });
+    post();
+    Call acquire{2};
+    run(channel, acquire);
+    EXPECT_EQ(acquire.reply().outcome, Outcome::held);
+    EXPECT_TRUE(poll_until([&] {
+        return std::all_of(releases.begin(), releases.end(),
+                           [](const Call& each) { return each.operation.done(); });
+    }));
+    EXPECT_EQ(acquires, 2U);
+}
+
+// That of another lock has nothing to do with it.
+TEST_F(RedisCommandChannelLoad, AcquireIsAnsweredAtOnceWhereAReleaseOfAnotherLockIsSentOnceMore) {
+    CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
+    lock_peer_.on_call([](const Heard& call) {
+        if (call.verb == Verb::acquire) return Answer::reply(support::held_by("other/1", 1'000));
+        return call.whole_script ? support::yes(call) : Answer::reply("-NOSCRIPT\r\n");
+    });
+    Call release{1, Verb::release, Clock::time_point::max(), "another"};
+    release.operation.submitter = Submitter::passes_by;
+    Call acquire{2};
+    channel.submit(release.operation);
+    run(channel, acquire);
+    EXPECT_EQ(acquire.reply().outcome, Outcome::held);
+    EXPECT_TRUE(poll_until([&] { return release.operation.done(); }));
+    EXPECT_EQ(lock_peer_.calls().size(), 3U);
 }
 
 // Memory of operations, each in pages of its own. What is read or written of one while it is
