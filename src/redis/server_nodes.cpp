@@ -85,10 +85,12 @@ void add_server(const ConnectionSettings& settings, const std::shared_ptr<Clock>
 
 // The nodes from `first` on are a master and what is attached to it. A replica that is known by
 // another address is called by the first one of those; one that is not attached is added, unless as
-// many are attached as are known: then the addresses are those of two networks.
+// many are attached as are known: then the addresses are those of two networks. A server that did
+// not say that it is a master has not said either what is attached to it.
 void add_known(std::size_t first, const std::vector<KnownReplica>& known,
                std::vector<StoreNode>& nodes) {
     const std::size_t attached = nodes.size() - first - 1;
+    const std::string_view before = nodes[first].role == "master" ? "not attached: " : "";
     for (const KnownReplica& replica : known) {
         const auto begin = nodes.begin() + static_cast<std::ptrdiff_t>(first + 1);
         const auto end = begin + static_cast<std::ptrdiff_t>(attached);
@@ -103,7 +105,7 @@ void add_known(std::size_t first, const std::vector<KnownReplica>& known,
                              .address = replica.addresses.front(),
                              .master = nodes[first].address,
                              .lag = {},
-                             .state = "not attached: " + replica.state});
+                             .state = std::string(before) + replica.state});
         }
     }
 }

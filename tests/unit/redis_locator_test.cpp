@@ -6,11 +6,14 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "fault/channel_call.hpp"
 #include "fault/lock_peer.hpp"
 #include "redis/command_channel.hpp"
 #include "redis/locator.hpp"
+#include "redis/server_nodes.hpp"
 #include "support/poll_until.hpp"
 
 namespace leaselock::redis {
@@ -119,6 +122,47 @@ TEST_F(RedisLocator, UnknownServerIsUnavailableAndSaysWhy) {
     run(channel, call);
     expect_failed(call, Errc::connect_failed);
     EXPECT_NE(call.reply().detail.find("nobody knows where it is"), std::string::npos);
+}
+
+// Knows the server, and a replica of it.
+class KnowsAReplica final : public Locator {
+  public:
+    explicit KnowsAReplica(wire::Endpoint where) : where_{std::move(where)} {}
+
+    std::error_code locate(wire::Endpoint& where, Clock::time_point /*until*/,
+                           std::string& /*why*/) override {
+        where = where_;
+        return {};
+    }
+    std::error_code confirm(wire::Connection& /*connection*/, const wire::Endpoint& /*where*/,
+                            Clock::time_point /*until*/, std::string& /*why*/) override {
+        return {};
+    }
+    void describe(Clock::time_point /*until*/, std::vector<StoreNode>& /*nodes*/,
+                  std::vector<KnownReplica>& known, std::vector<Finding>& /*findings*/) override {
+        known.push_back({{"10.0.0.2:6379"}, "slave"});
+    }
+
+  private:
+    const wire::Endpoint where_;
+};
+
+TEST_F(RedisLocator, ReplicaIsSaidNotToBeAttachedByAMasterThatSaysWhatIs) {
+    const std::string master = "role:master\r\nconnected_slaves:0\r\n";
+    const std::string time_of_day = "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n";
+    const auto state_of_replica = [&](const std::string& info) {
+        old_.peer().on_command([&](const support::ScriptedPeer::Command& command) {
+            return Answer::reply(command.at(0) == "INFO" ? info : time_of_day);
+        });
+        std::vector<Finding> findings;
+        const auto locator = std::make_shared<KnowsAReplica>(old_.peer().endpoint());
+        const StoreNodes all = server_nodes(asking(locator), boot_clock(), findings);
+        EXPECT_EQ(all.nodes.size(), 2U);
+        return all.nodes.back().state;
+    };
+    EXPECT_EQ(state_of_replica('$' + std::to_string(master.size()) + "\r\n" + master + "\r\n"),
+              "not attached: slave");
+    EXPECT_EQ(state_of_replica("-NOPERM this user has no permissions\r\n"), "slave");
 }
 
 }  // namespace
