@@ -65,11 +65,11 @@ struct RedisOptions {
     std::string sentinel_password{};
     // For passwords that change: asked at each new connection, before its login. If it is set,
     // `username` and `password`, here and in the URL, are not used. Runs on the thread that makes
-    // the connection, no lock of ours held: one of the library's, or that of the caller of check()
-    // or list(). Its time is a part of connect_timeout. Commands and messages have a connection
-    // each, so two calls may come at once. The destructor of the backend waits for it. It must not
-    // use this backend, which would wait for itself. If it throws: connect_failed, and what it
-    // threw is dropped. A command that the server refuses for want of a right
+    // the connection, no lock of ours held: one of the library's, or that of the caller of check(),
+    // list() or Backend::nodes(). Its time is a part of connect_timeout. Commands and messages have
+    // a connection each, so two calls may come at once. The destructor of the backend waits for it.
+    // It must not use this backend, which would wait for itself. If it throws: connect_failed, and
+    // what it threw is dropped. A command that the server refuses for want of a right
     // (authentication_failed, access_denied) has the connection replaced, so that this is asked
     // again, and is sent once more; at most once a second.
     std::function<RedisCredentials()> credentials{};
