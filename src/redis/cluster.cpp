@@ -193,7 +193,8 @@ bool Cluster::goes_on(Attempt& attempt) {
     if (is_redirected) reply.error = Errc::cluster_down;
     const detail::MutexLock lock{mutex_};
     if (is_trouble(reply.error)) want_table(&attempt.member->address);
-    if (reply.error != Errc::cluster_down) return false;
+    // What was done in part, as a grant that no replica acknowledged, is its caller's to release.
+    if (reply.error != Errc::cluster_down || reply.in_part) return false;
 
     Parked next{.whole = &attempt.whole, .why = reply.detail};
     if (is_redirected) {

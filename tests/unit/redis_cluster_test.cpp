@@ -135,6 +135,20 @@ TEST_F(RedisClusterTest, CommandGoesToTheNodeThatHasTheSlot) {
     EXPECT_EQ(second.connections(), 0U);
 }
 
+// The acquire has run, whatever its WAIT is answered.
+TEST_F(RedisClusterTest, GrantWhoseWaitIsRedirectedIsOwedAReleaseAndNotAskedForElsewhere) {
+    first.answers(
+        [&](int call) { return call == 2 ? redirect("MOVED", second) : support::granted("7"); });
+    const auto backend = make_redis_backend({.url = "redis+cluster://" + first.address(),
+                                             .command_timeout = Duration{patience},
+                                             .wait_replicas = 1});
+    const Reply reply = acquire(*backend);
+    expect_error(reply, Errc::cluster_down, "MOVED");
+    EXPECT_TRUE(reply.in_part);
+    EXPECT_EQ(first.calls(), 2);
+    EXPECT_EQ(second.calls(), 0);
+}
+
 TEST_F(RedisClusterTest, NodeThatHasMovedTheSlotIsNotAskedAgain) {
     first.answers([&](int) { return redirect("MOVED", second); });
     const auto backend = make();
