@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <fmt/format.h>
 #include <string>
 #include <vector>
@@ -69,6 +70,30 @@ StoreNodes nodes_of(Backend& backend, std::vector<Finding>& findings) {
     }
 }
 
+struct Diagnosis {
+    Guarantees guarantees;
+    StoreNodes nodes;
+    std::vector<Finding> findings;
+    std::exception_ptr failure;  // of the check
+};
+
+// The servers are looked at before the check, which writes what replicas then lack for a moment;
+// and they are what one wants to see where it fails.
+Diagnosis diagnose(Store& store) {
+    Diagnosis seen{
+        .guarantees = store.locks.guarantees(), .nodes = {}, .findings = {}, .failure = nullptr};
+    std::vector<Finding> unseen;
+    seen.nodes = nodes_of(*store.backend, unseen);
+    try {
+        seen.findings = store.locks.check({}, CheckDepth::all);
+    } catch (const LockError&) {
+        if (seen.nodes.nodes.empty()) throw;
+        seen.failure = std::current_exception();
+    }
+    seen.findings.insert(seen.findings.end(), unseen.begin(), unseen.end());
+    return seen;
+}
+
 std::string node_text(const StoreNode& node) {
     std::string text = node.role + ' ' + node.address;
     if (!node.master.empty()) text += " of " + node.master;
@@ -78,20 +103,20 @@ std::string node_text(const StoreNode& node) {
 }
 
 // A block for each finding: they are sentences, and too long for a table.
-void print_findings(const std::string& place, const Guarantees& guarantees, const StoreNodes& nodes,
-                    const std::vector<Finding>& findings) {
-    std::string text =
-        fmt::format("locks are in {}\nit promises: {}\n", printable(place), to_string(guarantees));
-    if (!nodes.topology.empty()) text += fmt::format("it is {}\n", nodes.topology);
-    for (const StoreNode& node : nodes.nodes) {
+void print_diagnosis(const std::string& place, const Diagnosis& seen) {
+    std::string text = fmt::format("locks are in {}\nit promises: {}\n", printable(place),
+                                   to_string(seen.guarantees));
+    if (!seen.nodes.topology.empty()) text += fmt::format("it is {}\n", seen.nodes.topology);
+    for (const StoreNode& node : seen.nodes.nodes) {
         text += fmt::format("  {}\n", printable(node_text(node)));
     }
-    for (const Finding& finding : findings) {
+    for (const Finding& finding : seen.findings) {
         text += fmt::format("{}: {}\n  {}\n  -> {}\n",
                             finding.severity == Finding::Severity::problem ? "problem" : "hint",
                             finding.subject, finding.found, finding.advice);
     }
-    print_text(findings.empty() ? text + "all is well\n" : text);
+    if (seen.findings.empty() && seen.failure == nullptr) text += "all is well\n";
+    print_text(text);
 }
 
 Record finding_record(const Finding& finding) {
@@ -101,16 +126,32 @@ Record finding_record(const Finding& finding) {
             {"advice", finding.advice}};
 }
 
+Record info_record(const char* subject, const std::string& found) {
+    return {{"severity", "info"}, {"subject", subject}, {"found", found}, {"advice", ""}};
+}
+
 // A field that JSON alone has is left out where there is nothing to say.
 Record node_record(const StoreNode& node, Format format) {
-    Record record{
-        {"severity", "info"}, {"subject", "node"}, {"found", node_text(node)}, {"advice", ""}};
+    Record record = info_record("node", node_text(node));
     if (format != Format::json) return record;
     record.push_back({"role", node.role});
     record.push_back({"address", node.address});
     if (!node.master.empty()) record.push_back({"master", node.master});
     if (node.lag) record.push_back({"lag_bytes", *node.lag});
     return record;
+}
+
+std::vector<Record> records_of(const Diagnosis& seen, const std::string& directory, Format format) {
+    std::vector<Record> records;
+    if (!directory.empty())
+        records.push_back(info_record("directory", "locks are in " + directory));
+    records.push_back(info_record("guarantees", to_string(seen.guarantees)));
+    if (!seen.nodes.topology.empty()) {
+        records.push_back(info_record("topology", seen.nodes.topology));
+    }
+    for (const StoreNode& node : seen.nodes.nodes) records.push_back(node_record(node, format));
+    for (const Finding& finding : seen.findings) records.push_back(finding_record(finding));
+    return records;
 }
 
 }  // namespace
@@ -180,39 +221,18 @@ int release(Store& store, const Options& options) {
 }
 
 int doctor(Store& store, const Options& options) {
-    // Before the check, which writes what replicas then lack for a moment.
-    std::vector<Finding> unseen;
-    const StoreNodes nodes = nodes_of(*store.backend, unseen);
-    std::vector<Finding> findings = store.locks.check({}, CheckDepth::all);
-    findings.insert(findings.end(), unseen.begin(), unseen.end());
+    const Diagnosis seen = diagnose(store);
     const Format format = choose_format(options.json);
-    std::vector<Record> records;
-    if (!store.directory.empty()) {
-        records.push_back({{"severity", "info"},
-                           {"subject", "directory"},
-                           {"found", "locks are in " + store.directory},
-                           {"advice", ""}});
+    if (format == Format::table) {
+        print_diagnosis(place_of(options.store), seen);
+    } else {
+        print_all(format, records_of(seen, store.directory, format));
     }
-    const Guarantees guarantees = store.locks.guarantees();
-    records.push_back({{"severity", "info"},
-                       {"subject", "guarantees"},
-                       {"found", to_string(guarantees)},
-                       {"advice", ""}});
-    if (!nodes.topology.empty()) {
-        records.push_back({{"severity", "info"},
-                           {"subject", "topology"},
-                           {"found", nodes.topology},
-                           {"advice", ""}});
-    }
-    for (const StoreNode& node : nodes.nodes) records.push_back(node_record(node, format));
-    bool problem = false;
-    for (const Finding& finding : findings) {
-        records.push_back(finding_record(finding));
-        problem = problem || finding.severity == Finding::Severity::problem;
-    }
-    format == Format::table ? print_findings(place_of(options.store), guarantees, nodes, findings)
-                            : print_all(format, records);
-    return problem ? exit_code::not_so : exit_code::done;
+    if (seen.failure != nullptr) std::rethrow_exception(seen.failure);
+    const bool has_problem = std::any_of(
+        seen.findings.begin(), seen.findings.end(),
+        [](const Finding& each) { return each.severity == Finding::Severity::problem; });
+    return has_problem ? exit_code::not_so : exit_code::done;
 }
 
 }  // namespace leaselock::cli

@@ -112,6 +112,11 @@ class CommandAtSentinels(unittest.TestCase):
             done = run("status", self.key, url=url_of([first, second], name=others))
             self.assertEqual(done.returncode, 69, done)
             self.assertIn(f"the Sentinels disagree where the master '{others}' is: 127.0.0.1:", done.stderr)
+            shown = run("doctor", url=url_of([first, second], name=others))
+            self.assertEqual(shown.returncode, 69, shown)
+            self.assertIn("the Sentinels disagree", shown.stderr)
+            for sentinel, server in ((first, ports("server")[0]), (second, ports("server")[1])):
+                self.assertIn(f"sentinel 127.0.0.1:{sentinel}: names 127.0.0.1:{server}", shown.stdout)
         finally:
             for sentinel in (first, second):
                 ask(sentinel, "sentinel", "remove", others)
