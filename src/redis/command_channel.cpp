@@ -224,6 +224,7 @@ void CommandChannel::settle(wire::RespView answer) {
     Pending& pending = queue_[answered_];
     if (pending.asking && !std::exchange(pending.was_let_in, true)) {
         pending.is_shut_out = never_ran(answer);
+        pending.needs_login = wants_login(answer) && !pending.was_denied;
         return;
     }
     if (pending.operation == nullptr) {
@@ -238,7 +239,8 @@ void CommandChannel::settle(wire::RespView answer) {
         send_again(false, *form);
         return;
     }
-    if (wants_login(answer) && never_ran(answer) && !pending.was_denied) {
+    const bool is_sent_back = pending.needs_login && is_redirect(answer.text());
+    if (is_sent_back || (wants_login(answer) && never_ran(answer) && !pending.was_denied)) {
         queue_again(pending).was_denied = true;
         return;
     }

@@ -88,7 +88,8 @@ class CommandChannel final : private engine::Channel {
         Form form = Form::common;
         bool asking = false;
         bool was_let_in = false;    // ASKING is answered,
-        bool is_shut_out = false;   // and our user has no right to it
+        bool is_shut_out = false;   // and our user has no right to it,
+        bool needs_login = false;   // but may be another one by now
         bool is_batched = false;    // it is completed when the WAIT after its batch is answered,
         bool wait_follows = false;  // and that comes next
         std::uint64_t number = 0;   // in the order in which they were put into the queue,

@@ -65,6 +65,7 @@ class LyingNode {
     // Of the number of the command, from 1 on.
     void answers(std::function<std::string(int)> answer) { answer_ = std::move(answer); }
     void refuses_asking() { may_ask_ = false; }
+    void permits_asking() { may_ask_ = true; }
     void is_another() { identity_ = std::string(40, 'f'); }
     [[nodiscard]] int calls() const { return calls_; }
     [[nodiscard]] int asked() const { return asked_; }
@@ -189,6 +190,34 @@ TEST_F(RedisClusterTest, MissingRightToAskIsNamed) {
     const auto backend = make();
     expect_error(acquire(*backend), Errc::access_denied, "+asking");
     EXPECT_EQ(first.calls() + second.calls(), 2);
+}
+
+// A callback may name a user with more rights by now, so the node is asked once more by a new
+// connection; and no more often.
+TEST_F(RedisClusterTest, MissingRightToAskLeadsToANewLoginWhereACallbackNamesTheUser) {
+    for (const bool helps : {true, false}) {
+        LyingNode other;
+        first.answers([&](int) { return redirect("ASK", other); });
+        other.answers([&](int call) {
+            return helps && call > 1 ? support::granted("7") : redirect("MOVED", first);
+        });
+        other.refuses_asking();
+        first.has_table("*1\r\n*4\r\n:0\r\n:16383\r\n" + first.shown() + other.shown());
+        const auto name_user = [&] {
+            if (helps && other.asked() > 0) other.permits_asking();
+            return RedisCredentials{};
+        };
+        const auto backend = make_redis_backend({.url = "redis+cluster://" + first.address(),
+                                                 .credentials = name_user,
+                                                 .command_timeout = Duration{patience}});
+        const Reply reply = acquire(*backend);
+        if (helps) {
+            EXPECT_EQ(reply.outcome, Outcome::granted) << reply.detail;
+        } else {
+            expect_error(reply, Errc::access_denied, "+asking");
+        }
+        EXPECT_EQ(other.asked(), 2);
+    }
 }
 
 TEST_F(RedisClusterTest, MissingRightToAskDoesNoHarmOnceTheSlotHasMoved) {
