@@ -178,6 +178,22 @@ TEST_F(ClusterFaultTest, ReplicaThatEndedIsShownAsOneThatIsNotAttached) {
     EXPECT_TRUE(poll_until([&] { return is_shown(replica, "online"); }, 30s));
 }
 
+// Its links live on, so nothing says at once that it is away.
+TEST_F(ClusterFaultTest, MasterThatDoesNotAnswerIsAFindingAndNoEndOfTheCheck) {
+    const auto backend = make_redis_backend(
+        {.url = RedisCluster::of_tests().url(), .connect_timeout = 1s, .command_timeout = 1s});
+    std::vector<Finding> findings;
+    cluster().pause(from_);
+    EXPECT_NO_THROW(backend->examine(findings));
+    EXPECT_NO_THROW(backend->examine_prefix("hazel:lock:", CheckDepth::sample, findings));
+    cluster().resume(from_);
+    const std::string port = std::to_string(cluster().nodes().at(from_).port);
+    EXPECT_TRUE(std::any_of(findings.begin(), findings.end(), [&](const Finding& each) {
+        return each.subject == "node" && each.found.starts_with("127.0.0.1:" + port + ": ");
+    }));
+    cluster().wait_whole();
+}
+
 // Threads that acquire and release the keys of a slot, and note what they were granted. Every
 // second one counts only what a replica has acknowledged.
 class Load {
