@@ -59,7 +59,7 @@ inline constexpr const char* top =
     R"(Keys: q quit; s sort by the next column; r reverse; / filter by a part of the key or of the
 owner, Enter to take it, Esc to drop it; space look now. Where input or output is no terminal, and
 with --json, each look is printed after the last one, without end but for --count. What the store
-does not tell is what was seen from one look to the next: grants at least, and waits since then.
+does not know is what was seen from one look to the next: grants at least, and waits since then.
 
 Examples:
   leaselock top
@@ -76,7 +76,7 @@ inline constexpr const char* release = R"(Examples:
 
 inline constexpr const char* bench =
     R"(Round trip: a look at a free lock. Cycle: acquire and release. Hand-off: from a release to the
-lock's being with the next one, who waits. All on a key of its own, by two managers of this process.
+next holder, which waits. All on a key of its own, by two managers of this process.
 
 Examples:
   leaselock bench
