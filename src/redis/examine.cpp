@@ -87,7 +87,7 @@ std::vector<Question> questions(std::string_view channel, bool in_cluster) {
          Type::string,
          Severity::hint,
          "info",
-         "give this user +info for as long as you check; what it tells is not looked at without"},
+         "give this user +info for as long as you check; what it says is not checked without"},
         {{"EVAL", "return 1", "0"},
          Type::integer,
          Severity::problem,
