@@ -60,8 +60,10 @@ bool BackendRegistry::set_default(std::string_view name, Failure& failure) {
 }
 
 bool BackendRegistry::is_untouched() const {
+    const auto look = [this] { return backends_.size() == 1 && default_name_ == "memory"; };
+    if (frozen_.load(std::memory_order_acquire)) return look();
     const MutexLock lock{mutex_};
-    return backends_.size() == 1 && default_name_ == "memory";
+    return look();
 }
 
 bool BackendRegistry::freeze(Failure& failure) {

@@ -66,7 +66,9 @@ LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view ke
     LeasePtr lease = Lease::make(self->lifeline_.add(self), *backend,
                                  {manager.prefix, key, manager.owner, options.key_template}, claim);
     lease->hold.counts = &counts;
-    if (self->is_process_local() && unset_default() == nullptr) note_unset_default(*lease);
+    if (self->is_stopgap_ && unset_default() == nullptr && self->is_process_local()) {
+        note_unset_default(*lease);
+    }
     return lease;
 }
 
