@@ -18,7 +18,7 @@ namespace leaselock::detail {
 [[gnu::noinline]] inline void tell_observer(Notifier& notifier, Notifier::Tell what,
                                             const Lease& lease, Errc error, Clock::time_point now,
                                             std::chrono::nanoseconds waited,
-                                            const std::string* holder) noexcept {
+                                            const std::string* holder, int attempts) noexcept {
     LockEvent event{};
     try {
         event.key = lease.key();
@@ -31,16 +31,17 @@ namespace leaselock::detail {
     event.waited = waited;
     if (lease.fencing_token() != 0) event.held = now - lease.granted_at();
     event.error = error;
-    // Of a lease that is not the clean-up's alone, another thread may be writing it.
-    if (what == &Observer::on_cleanup) event.attempts = lease.duty.attempts;
+    event.attempts = attempts;
     notifier.tell(what, std::move(event));
 }
 
-// Costs nothing if nobody observes.
+// Costs nothing if nobody observes. `attempts`: of on_cleanup; another thread may be writing those
+// of a lease that is not the clean-up's alone.
 inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Errc error,
                  Clock::time_point now, std::chrono::nanoseconds waited = {},
-                 const std::string* holder = nullptr) noexcept {
-    if (notifier.observed()) tell_observer(notifier, what, lease, error, now, waited, holder);
+                 const std::string* holder = nullptr, int attempts = 0) noexcept {
+    if (!notifier.observed()) return;
+    tell_observer(notifier, what, lease, error, now, waited, holder, attempts);
 }
 
 // For the end of a holder whose lease was lost: a function under DISTRIBUTED_LOCK, or another.
