@@ -16,8 +16,7 @@ namespace leaselock::detail {
 
 // Whether it is seen at a glance that a key is right, and has no byte below 14, as it mostly is.
 // The prefix is checked, but for what it and the key make together. False says nothing.
-[[nodiscard]] LEASELOCK_EXPORT bool is_beyond_doubt(std::string_view prefix,
-                                                    std::string_view key) noexcept;
+[[nodiscard]] bool is_beyond_doubt(std::string_view prefix, std::string_view key) noexcept;
 
 // Empty if `key`, with its prefix, can be a lock's key; else why not.
 [[nodiscard]] LEASELOCK_EXPORT std::string_view key_fault(std::string_view key) noexcept;
