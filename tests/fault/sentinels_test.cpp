@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include <leaselock/fence_guard.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/fault_fixture.hpp"
@@ -132,6 +133,51 @@ TEST_F(RedisSentinels, OfSeveralAnswersTheNewestIsBelieved) {
         expect_works(locks);
     }
     EXPECT_EQ(info(first_, "commandstats", "cmdstat_evalsha"), "");
+}
+
+// Fault row 29: a master with some of the Sentinels, its replicas and some of the clients is cut
+// off from the others, who have another master by now. For a while it goes on: what it grants then
+// is granted twice, and the resource refuses the older one.
+TEST_F(RedisSentinels, Row29MasterThatIsCutOffGrantsNoLongerThanItsReplicasLagAndFencesTell) {
+    RedisServer stopped{{"--repl-diskless-sync-delay", "0"}};
+    first_.cli("CONFIG", "SET", "min-replicas-to-write", "1");
+    for (RedisServer* const each : {&second_, &stopped}) {
+        each->cli("REPLICAOF", "127.0.0.1", std::to_string(first_.port()));
+    }
+    ASSERT_TRUE(
+        poll_until([&] { return info(first_, "replication", "min_slaves_good_slaves") == "2"; },
+                   long_timeout));
+    LockManager inside = manager_on("redis+sentinel://" + sentinels_[0].host() + "/mymaster");
+    auto held = inside.acquire("key", {.ttl = 3s});
+    ASSERT_TRUE(held);
+    ASSERT_TRUE(poll_until([&] { return has_lock(second_); }));
+
+    // Its link lives on, so it counts until its silence is long enough.
+    stopped.pause();
+    second_.cli("REPLICAOF", "NO", "ONE");
+    for (const std::size_t each : {1U, 2U}) sentinels_[each].name_master(second_.port(), 2);
+    LockManager outside = manager_on("redis+sentinel://" + sentinels_[1].host() + ',' +
+                                     sentinels_[2].host() + "/mymaster");
+    const auto older = inside.acquire("twice");
+    const auto newer = outside.acquire("twice");
+    ASSERT_TRUE(older && newer);
+    FenceGuard resource;
+    EXPECT_TRUE(resource.admit(newer->fencing_token()));
+    EXPECT_FALSE(resource.admit(older->fencing_token()));
+
+    first_.cli("CONFIG", "SET", "min-replicas-max-lag", "1");
+    // The last one that is granted may stay, since its release is refused.
+    const auto is_refused = [&, n = 0]() mutable {
+        std::error_code ec;
+        (void)granted(inside.acquire("other-" + std::to_string(n++), {}, ec));
+        return ec == Errc::not_enough_replicas;
+    };
+    EXPECT_TRUE(poll_until(is_refused, long_timeout));
+    EXPECT_TRUE(poll_until([&] { return !held->owns_lock(); }, long_timeout));
+    const auto next = outside.acquire("key", {.wait_timeout = long_timeout});
+    ASSERT_TRUE(next);
+    EXPECT_GT(next->fencing_token(), held->fencing_token());
+    stopped.resume();
 }
 
 // Fault row 27: what a replica says of a lock proves nothing.
