@@ -190,6 +190,25 @@ TEST(HazelcastClient, ClusterWithoutCpSubsystemIsRefusedByName) {
     EXPECT_NE(world.client.why().find("CP subsystem"), std::string::npos);
 }
 
+// As servers from 5.5 on are without one, which know nothing of groups, or say what they lack.
+TEST(HazelcastClient, ClusterThatNeedsALicenceIsRefusedByItsWords) {
+    for (const auto& [name, text] :
+         {std::pair{"UnsupportedOperationException", "no such message"},
+          std::pair{"IllegalStateException", "CP subsystem is a licensed feature"}}) {
+        World world;
+        world.disconnect();
+        Question question{Verb::acquire, 1};
+        world.submit(question);
+        world.client.connected({2, 2}, world.now);
+        for (const Asked& each : world.asked()) {
+            if (each.what != Ask::create_group) continue;
+            EXPECT_FALSE(world.refuse(each, 1, name, text)) << "the member is left";
+        }
+        EXPECT_EQ(world.client.error(), Errc::not_supported);
+        EXPECT_NE(world.client.why().find(text), std::string::npos) << world.client.why();
+    }
+}
+
 TEST(HazelcastClient, FewMembersForTheGroupAreSaidWhenTheTimeIsOver) {
     World world;
     world.disconnect();

@@ -144,7 +144,8 @@ class World {
         return answer(to, bytes_of(fence, 8) + bytes_of(session == 0 ? 0 : 1, 4) +
                               bytes_of(session, 8) + bytes_of(thread, 8));
     }
-    bool refuse(const Asked& to, std::uint64_t code, const std::string& name = "a.Exception") {
+    bool refuse(const Asked& to, std::uint64_t code, const std::string& name = "a.Exception",
+                const std::string& text = "its text") {
         std::string bytes = first(0, to.correlation, {}, 0);
         std::string rest;
         Writer writer{rest, 0, 0};
@@ -154,7 +155,7 @@ class World {
             .frame(0)
             .number(code, 4)
             .text(name)
-            .text("its text")
+            .text(text)
             .begin()
             .end()
             .end()
