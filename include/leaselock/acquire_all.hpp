@@ -62,8 +62,9 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedLockSet {
     // Whether all are held. Does not block.
     [[nodiscard]] bool owns_lock() const noexcept;
     explicit operator bool() const& noexcept { return owns_lock(); }
-    explicit operator bool() const&& =
-        delete;  // it would be released at once: write auto lock = ...
+    // clang-format off
+    explicit operator bool() const&& = delete;  // it would be released at once: write auto lock = ...
+    // clang-format on
     // The least of all. Does not block.
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
     // Fires when the first of them is lost. Not by a release. As ScopedDistributedLock::lost().

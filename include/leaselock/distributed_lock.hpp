@@ -129,6 +129,12 @@ concept NotTheManager = std::is_same_v<Manager, const LockManager> || requires(M
 };
 // Compilers quote these lines, with their advice.
 // clang-format off
+template <CallText Call, bool Reads>
+void lock_scope() = delete;  // a lock has at least a template: ([manager,] "template" [, {options}] [, values...])
+template <CallText Call>
+void lock_body() = delete;  // a lock has at least a template: ([manager,] "template" [, {options}] [, values...])
+template <CallText Call>
+void async_lock_scope() = delete;  // a lock has at least a template: ([manager,] "template" [, {options}] [, values...])
 template <CallText Call, bool Reads, NotTheManager Manager, class... Args>
 void lock_scope(Manager& manager, const char*, const LockOptions&, const Args&...) = delete;  // the manager of a lock is a LockManager&, neither const nor a pointer: write *manager
 template <CallText Call, bool Reads, NotTheManager Manager, class... Args>

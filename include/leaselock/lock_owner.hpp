@@ -55,8 +55,9 @@ class [[nodiscard]] LEASELOCK_EXPORT OwnedLock {
     // not block.
     [[nodiscard]] bool owns_lock() const noexcept;
     explicit operator bool() const& noexcept { return owns_lock(); }
-    explicit operator bool() const&& =
-        delete;  // it would be released at once: write auto lock = ...
+    // clang-format off
+    explicit operator bool() const&& = delete;  // it would be released at once: write auto lock = ...
+    // clang-format on
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;
     [[nodiscard]] std::stop_token lost();
     void ensure() const;

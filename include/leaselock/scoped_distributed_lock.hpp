@@ -67,8 +67,9 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // has not ended. Does not block. False after a release and for a guard that was moved from.
     [[nodiscard]] bool owns_lock() const noexcept;
     explicit operator bool() const& noexcept { return owns_lock(); }
-    explicit operator bool() const&& =
-        delete;  // it would be released at once: write auto lock = ...
+    // clang-format off
+    explicit operator bool() const&& = delete;  // it would be released at once: write auto lock = ...
+    // clang-format on
 
     // How long it may still be believed; 0 if it is not held. Rounded down. Does not block.
     [[nodiscard]] std::chrono::milliseconds remaining() const noexcept;

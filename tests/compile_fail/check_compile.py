@@ -31,7 +31,8 @@ many = ["-ferror-limit=0"] if "clang" in compiler else ["-fmax-errors=0", "-Wuse
 command = [compiler, *flags, "-std=c++20", *(wish("flags") or "").replace("HERE", path.dirname(source)).split(), "-fsyntax-only", *many,
            "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I" + include, source]
 run = subprocess.run(command, capture_output=True, text=True, check=False)
-output = run.stderr
+# Compilers quote the line, and with it the words that are to be found.
+output = re.sub("// refused( by clang)?: .*", "", run.stderr)
 
 
 def fail(words):
