@@ -17,22 +17,31 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <leaselock/backend.hpp>
+#include <leaselock/claim.hpp>
+#include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/instant_store.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/place_queue.hpp>
 #include <leaselock/detail/text_hash.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word_mutex.hpp>
+#include <leaselock/error.hpp>
 #include <leaselock/glob.hpp>
+#include <leaselock/guarantees.hpp>
 
 namespace leaselock {
 

@@ -18,6 +18,7 @@
 
 #include <leaselock/detail/kept_options.hpp>
 #include <leaselock/lock_manager.hpp>
+#include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>
 
 namespace leaselock {
