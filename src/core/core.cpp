@@ -72,6 +72,13 @@ LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view ke
     return lease;
 }
 
+bool Core::may_wait(std::string_view key, Failure& failure) {
+    if (!Reactor::is_this_thread()) return true;
+    failure.set(Errc::would_deadlock,
+                fmt::format("lock '{}': co_await async_acquire, or .resume_on(an executor)", key));
+    return false;
+}
+
 LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
                        const LockOptions& options, const std::stop_token& stop, Failure& failure) {
     LeasePtr lease;
@@ -82,12 +89,8 @@ LeasePtr Core::acquire(const std::shared_ptr<Core>& self, std::string_view key,
 bool Core::acquire(const std::shared_ptr<Core>& self, std::string_view key, Claim claim,
                    const LockOptions& options, const std::stop_token& stop, LeasePtr& lease,
                    Failure& failure) {
-    if (patience(options) && Reactor::is_this_thread()) {
-        failure.set(
-            Errc::would_deadlock,
-            fmt::format("lock '{}': co_await async_acquire, or .resume_on(an executor)", key));
-        return false;
-    }
+    const auto time = patience(options);
+    if (time && time->count() > 0 && !may_wait(key, failure)) return false;
     lease = make_lease(self, key, claim, options, failure);
     // From here on the lease keeps the core alive: a wait may outlast the manager.
     return lease != nullptr && self->acquire(lease, options, stop, failure);

@@ -34,6 +34,10 @@ class Core {
                                         Failure& failure);
     [[nodiscard]] bool set_default_backend(std::string_view name, Failure& failure);
 
+    // Whether a call may wait for a lock on this thread: one that resumes coroutines may have to
+    // resume the holder. False: would_deadlock.
+    [[nodiscard]] static bool may_wait(std::string_view key, Failure& failure);
+
     // A held lease, or null and why. Blocks as LockManager::acquire says.
     [[nodiscard]] static LeasePtr acquire(const std::shared_ptr<Core>& self, std::string_view key,
                                           const LockOptions& options, const std::stop_token& stop,

@@ -4,6 +4,7 @@
 #include <leaselock/distributed_mutex.hpp>
 
 #include "core/core.hpp"
+#include "core/failure.hpp"
 #include "faces/manager_access.hpp"
 
 namespace leaselock {
@@ -55,6 +56,8 @@ void DistributedMutex::give_turn() noexcept {
 
 bool DistributedMutex::lock_within(Duration time, const std::stop_token& stop) {
     refuse_in_child();
+    detail::Failure failure;
+    if (time.value().count() > 0 && !detail::Core::may_wait(key_, failure)) failure.raise();
     Clock& clock = detail::ManagerAccess::core(manager_)->clock();
     const auto until = detail::saturating_add(clock.now(), time.value());
     if (!take_turn(clock, until, stop)) return false;

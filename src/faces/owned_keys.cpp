@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/core.hpp"
+
 namespace leaselock::detail {
 
 // Waits in slices of real time, as a DistributedMutex for its turn: how long another thread of this
@@ -43,6 +45,7 @@ OwnedKeys::Entry OwnedKeys::enter(KeyPtr& key, const Clock& clock,
                                                     : Errc::wait_timed_out;
             return Entry::refused;
         }
+        if (!Core::may_wait(key->key, failure)) return Entry::refused;
         changed_.wait_for(mutex_, std::min<Clock::duration>(left, std::chrono::hours{1}));
     }
 }

@@ -4,10 +4,15 @@
 #include <atomic>
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include <leaselock/async.hpp>
+#include <leaselock/distributed_mutex.hpp>
+#include <leaselock/lock_owner.hpp>
 
 #include "support/coroutines.hpp"
 #include "support/poll_until.hpp"
@@ -269,6 +274,42 @@ TEST(AsyncGuard, CallThatWaitsIsRefusedOnTheThreadOfCoroutines) {
         EXPECT_THROW((void)ScopedDistributedLock(locks, "other", {.wait = true}), LockError);
         const auto at_once = locks.try_acquire("other");
         EXPECT_TRUE(at_once);
+        ++done;
+    };
+    run();
+    EXPECT_TRUE(poll_until([&] { return done == 1; }));
+}
+
+// They take turns in this process before they ask the store.
+TEST(AsyncGuard, TurnAmongThreadsIsRefusedOnTheThreadOfCoroutines) {
+    LockManager locks;
+    LockOwner owner{locks};
+    DistributedMutex mutex{locks, "mutex"};
+    const std::unique_lock turn{mutex};
+    const auto holder = locks.acquire("owned").value();
+    std::jthread first{[&](const std::stop_token& stop) {
+        (void)owner.acquire("owned", {.wait_timeout = forever}, stop);
+    }};
+    ASSERT_TRUE(poll_until([&] { return locks.inspect("owned").waiting == 1; }));
+    std::atomic<int> done{0};
+    const auto run = [&]() -> Detached {
+        const auto lock = co_await locks.async_acquire("key");
+        const auto code_of = [](const auto& call) {
+            try {
+                call();
+            } catch (const LockError& error) {
+                return error.code();
+            }
+            return std::error_code{};
+        };
+        EXPECT_EQ(code_of([&] { const std::scoped_lock other{mutex}; }), Errc::would_deadlock);
+        EXPECT_EQ(code_of([&] { const std::unique_lock other{mutex, 1s}; }), Errc::would_deadlock);
+        const std::unique_lock at_once{mutex, std::try_to_lock};
+        EXPECT_FALSE(at_once.owns_lock());
+        EXPECT_EQ(code_of([&] { (void)owner.acquire("owned", {.wait_timeout = 10s}); }),
+                  Errc::would_deadlock);
+        const auto none = locks.acquire("owned", {.wait_timeout = 0ms});
+        EXPECT_FALSE(none) << "waits for nothing, so it may";
         ++done;
     };
     run();
