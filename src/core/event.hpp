@@ -35,13 +35,21 @@ namespace leaselock::detail {
     notifier.tell(what, std::move(event));
 }
 
-// Costs nothing if nobody observes. `attempts`: of on_cleanup; another thread may be writing those
-// of a lease that is not the clean-up's alone.
+// Costs nothing if nobody observes.
 inline void tell(Notifier& notifier, Notifier::Tell what, const Lease& lease, Errc error,
                  Clock::time_point now, std::chrono::nanoseconds waited = {},
-                 const std::string* holder = nullptr, int attempts = 0) noexcept {
+                 const std::string* holder = nullptr) noexcept {
     if (!notifier.observed()) return;
-    tell_observer(notifier, what, lease, error, now, waited, holder, attempts);
+    tell_observer(notifier, what, lease, error, now, waited, holder, 0);
+}
+
+// The attempts are read for this event alone: of a lease that is not the clean-up's alone another
+// thread may be writing them.
+inline void tell_cleanup(Notifier& notifier, const Lease& lease, Errc error,
+                         Clock::time_point now) noexcept {
+    if (!notifier.observed()) return;
+    tell_observer(notifier, &Observer::on_cleanup, lease, error, now, {}, nullptr,
+                  lease.duty.attempts);
 }
 
 // For the end of a holder whose lease was lost: a function under DISTRIBUTED_LOCK, or another.

@@ -324,8 +324,7 @@ void LeaseTask::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexc
 void LeaseTask::settled(const Lease& lease, Clock::time_point now) noexcept {
     if (!lease.hold.is_pending) return;
     table_.count_cleanup(lease);
-    tell(notifier_, &Observer::on_cleanup, lease, lease.duty.error, now, {}, nullptr,
-         lease.duty.attempts);
+    tell_cleanup(notifier_, lease, lease.duty.error, now);
 }
 
 LeaseTask::Lane& LeaseTask::lane_of(Backend& backend) {
@@ -393,8 +392,7 @@ void LeaseTask::give_up_cleanup() noexcept {
     while (Lease* const lease = cleanup_.first()) {
         const Errc error =
             lease->duty.error == Errc{} ? Errc::command_timed_out : lease->duty.error;
-        tell(notifier_, &Observer::on_cleanup, *lease, error, clock_.now(), {}, nullptr,
-             lease->duty.attempts);
+        tell_cleanup(notifier_, *lease, error, clock_.now());
         cleanup_.drop(*lease);
     }
 }
