@@ -52,12 +52,6 @@ inline void tell_cleanup(Notifier& notifier, const Lease& lease, Errc error,
                   lease.duty.attempts);
 }
 
-// For a lease that is the clean-up's alone.
-inline void tell_cleanup(Notifier& notifier, const Lease& lease, Errc error,
-                         Clock::time_point now) noexcept {
-    tell(notifier, &Observer::on_cleanup, lease, error, now, {}, nullptr, lease.duty.attempts);
-}
-
 // For the end of a holder whose lease was lost: a function under DISTRIBUTED_LOCK, or another.
 inline void tell_ended_after_loss(Notifier& notifier, const Lease& lease,
                                   Clock::time_point now) noexcept {
