@@ -7,6 +7,7 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,7 @@ class Liar final : public Backend {
     void submit(std::span<Operation* const> operations) noexcept override {
         for (Operation* const each : operations) {
             ++asked_;
-            each->reply = honest_ ? honest_answer(each->request.verb) : lie_;
+            each->reply = honest_ ? honest_answer(each->request.verb) : lie();
             if (each->request.listener != nullptr) listener_ = each->request.listener;
             each->complete();
         }
@@ -41,7 +42,9 @@ class Liar final : public Backend {
     }
     std::vector<std::string> list(std::string_view, std::string_view) override { return keys_; }
 
+    // The engine may ask at the same time: what the lie before this one left to release.
     void lie(const Reply& reply) {
+        const std::lock_guard lock{mutex_};
         lie_ = reply;
         honest_ = false;
     }
@@ -51,6 +54,10 @@ class Liar final : public Backend {
     [[nodiscard]] bool has_listener() const { return listener_ != nullptr; }
 
   private:
+    Reply lie() {
+        const std::lock_guard lock{mutex_};
+        return lie_;
+    }
     static Reply honest_answer(Verb verb) {
         Reply reply;
         reply.fencing_token = 1;
@@ -63,6 +70,7 @@ class Liar final : public Backend {
 
     std::atomic<bool> honest_{true};
     std::atomic<int> asked_{0};
+    std::mutex mutex_;
     Reply lie_{};
     std::vector<std::string> keys_;
     std::atomic<Listener*> listener_{nullptr};
