@@ -6,6 +6,7 @@
 #include "core/event.hpp"
 #include "core/lease.hpp"
 #include "core/runtime.hpp"
+#include "core/settings.hpp"
 
 namespace leaselock::detail {
 namespace {
@@ -17,16 +18,6 @@ Errc reason(const AcquireMachine& machine, Claim claim) noexcept {
     const Family its = family(machine.error());
     if (!may_have_counted || its == Family::unknown) return machine.error();
     return its == Family::refused ? Errc::unexpected_reply : Errc::command_timed_out;
-}
-
-// What ended a wait, in words.
-std::string limit_of(const LockOptions& options, Errc error) {
-    if (error == Errc::cancelled) return "its std::stop_token";
-    if (options.wait_timeout) {
-        return fmt::format("wait_timeout {} ms", options.wait_timeout->value().count());
-    }
-    return fmt::format("retry_count {} x retry_delay {} ms", options.retry_count,
-                       options.retry_delay.value().count());
 }
 
 void tell_failure(const Lease& lease, const Failure& failure, Clock::time_point now,

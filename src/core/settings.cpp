@@ -1,6 +1,7 @@
 #include "core/settings.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "core/failure.hpp"
 #include "core/validation.hpp"
@@ -17,6 +18,15 @@ std::optional<std::chrono::milliseconds> patience(const LockOptions& options) no
     if (options.wait_timeout) return options.wait_timeout->value();
     if (!options.wait) return std::nullopt;
     return options.retry_count * options.retry_delay.value();
+}
+
+std::string limit_of(const LockOptions& options, Errc error) {
+    if (error == Errc::cancelled) return "its std::stop_token";
+    if (options.wait_timeout) {
+        return fmt::format("wait_timeout {} ms", options.wait_timeout->value().count());
+    }
+    return fmt::format("retry_count {} x retry_delay {} ms", options.retry_count,
+                       options.retry_delay.value().count());
 }
 
 Duration ttl_of(const ManagerOptions& manager, const LockOptions& options) noexcept {

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include <leaselock/clock.hpp>
+#include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
 #include "core/acquire_machine.hpp"
@@ -20,6 +22,9 @@ namespace leaselock::detail {
 // How long a call waits; nothing: it does not. The options are checked.
 [[nodiscard]] std::optional<std::chrono::milliseconds> patience(
     const LockOptions& options) noexcept;
+
+// What ended a wait, in words: an option, or the call's stop_token.
+[[nodiscard]] std::string limit_of(const LockOptions& options, Errc error);
 
 // The store keeps the lock of a process that died for its ttl, so that covers the min_hold.
 [[nodiscard]] Duration ttl_of(const ManagerOptions& manager, const LockOptions& options) noexcept;

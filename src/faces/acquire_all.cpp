@@ -5,10 +5,10 @@
 
 #include "core/core.hpp"
 #include "core/failure.hpp"
-#include "core/settings.hpp"
 #include "core/validation.hpp"
 #include "faces/acquired_by.hpp"
 #include "faces/manager_access.hpp"
+#include "faces/whole_wait.hpp"
 
 namespace leaselock {
 namespace {
@@ -30,28 +30,6 @@ std::vector<std::string_view> checked(ScopedLockSet::Keys keys, const std::strin
     return sorted;
 }
 
-// What is left of the one wait for all.
-class Wait {
-  public:
-    Wait(const Clock& clock, const LockOptions& options)
-        : clock_{clock},
-          patience_{detail::patience(options)},
-          until_{detail::saturating_add(clock.now(), patience_.value_or(milliseconds{0}))} {}
-
-    [[nodiscard]] LockOptions rest_of(LockOptions options) const {
-        if (!patience_ || *patience_ == forever.value()) return options;
-        options.wait_timeout =
-            std::max<Clock::duration>(until_ - clock_.now(), Clock::duration::zero());
-        return options;
-    }
-
-  private:
-    using milliseconds = std::chrono::milliseconds;
-    const Clock& clock_;
-    const std::optional<milliseconds> patience_;
-    const Clock::time_point until_;
-};
-
 const ScopedDistributedLock* find_lost(std::span<const ScopedDistributedLock> locks) noexcept {
     const auto found = std::find_if(locks.begin(), locks.end(),
                                     [](const auto& lock) { return !lock.owns_lock(); });
@@ -65,17 +43,20 @@ ScopedLockSet::ScopedLockSet(LockManager& manager, Keys keys, const LockOptions&
     const detail::Core& core = *detail::ManagerAccess::core(manager);
     const std::vector<std::string_view> sorted = checked(keys, core.options().prefix);
     if (detail::Failure failure; !detail::check_options(options, failure)) failure.raise();
-    const Wait wait{core.clock(), options};
+    const detail::WholeWait wait{core.clock(), options};
     locks_.reserve(sorted.size());
     try {
         for (const std::string_view key : sorted) {
-            locks_.emplace_back(manager, key, wait.rest_of(options), stop);
+            locks_.emplace_back(manager, key, wait.rest(), stop);
         }
         if (const auto* const lost = find_lost(locks_)) {
             throw LockError(
                 Errc::granted_too_late,
                 fmt::format("lock '{}': lost while others were waited for", lost->key()));
         }
+    } catch (const LockNotAcquired& step) {
+        drop();
+        wait.raise(step);
     } catch (...) {
         drop();
         throw;

@@ -4,11 +4,11 @@
 
 #include "core/core.hpp"
 #include "core/failure.hpp"
-#include "core/settings.hpp"
 #include "core/validation.hpp"
 #include "faces/acquired_by.hpp"
 #include "faces/manager_access.hpp"
 #include "faces/owned_keys.hpp"
+#include "faces/whole_wait.hpp"
 
 namespace leaselock {
 
@@ -33,13 +33,9 @@ OwnedLock LockOwner::enter(std::string_view key, const LockOptions& options,
     }
     const Backend* const backend = core.backend_for(options.backend, failure);
     if (backend == nullptr) failure.raise();
-    LockOptions rest = options;
-    std::optional<Clock::time_point> until;
-    if (const auto patience = detail::patience(options)) {
-        until = detail::saturating_add(core.clock().now(), *patience);
-    }
+    const detail::WholeWait wait{core.clock(), options};
     auto owned = std::make_shared<detail::OwnedKey>(backend, key, options.share);
-    switch (keys_->enter(owned, core.clock(), until, stop, failure)) {
+    switch (keys_->enter(owned, core.clock(), wait.until(), stop, failure)) {
         case OwnedKeys::Entry::again: return {keys_, std::move(owned)};
         case OwnedKeys::Entry::refused:
             if (failure.error == Errc::lost) throw LockLost(key);
@@ -48,15 +44,16 @@ OwnedLock LockOwner::enter(std::string_view key, const LockOptions& options,
             }
             failure.key = key;
             failure.owner = core.options().owner;
+            failure.waited = wait.waited();
+            failure.limit = wait.limit(failure.error);
             failure.raise();
         case OwnedKeys::Entry::first: break;
     }
-    if (until && *until != Clock::time_point::max()) {
-        rest.wait_timeout =
-            std::max<Clock::duration>(*until - core.clock().now(), Clock::duration::zero());
-    }
     try {
-        keys_->acquired(owned, ScopedDistributedLock{manager_, key, rest, stop});
+        keys_->acquired(owned, ScopedDistributedLock{manager_, key, wait.rest(), stop});
+    } catch (const LockNotAcquired& step) {
+        keys_->not_acquired(owned);
+        wait.raise(step);
     } catch (...) {
         keys_->not_acquired(owned);
         throw;

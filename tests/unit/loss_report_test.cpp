@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include <leaselock/acquire_all.hpp>
 #include <leaselock/async.hpp>
 #include <leaselock/distributed_mutex.hpp>
 #include <leaselock/lock_owner.hpp>
@@ -230,6 +231,32 @@ TEST_F(LossReport, WaitThatEndsSaysHowLongAndByWhichOption) {
     } catch (const LockNotAcquired& error) {
         EXPECT_EQ(error.limit(), "its std::stop_token");
     }
+}
+
+// An owner waits for its other threads first, and a set for one key after another.
+TEST_F(LossReport, WaitInStepsIsSaidInTermsOfTheCall) {
+    const auto theirs = world_.other.acquire("key", {.ttl = 1h}).value();
+    LockOwner owner{locks_};
+    const auto refusal = [](const auto& call) {
+        try {
+            call();
+        } catch (const LockNotAcquired& error) {
+            return error;
+        }
+        throw std::logic_error{"granted twice"};
+    };
+    const auto owned = [&](const LockOptions& options) {
+        return refusal([&] { const auto lock = owner.acquire("key", options).value(); });
+    };
+    const auto both = [&](const LockOptions& options) {
+        return refusal([&] { const ScopedLockSet set{locks_, {"free", "key"}, options}; });
+    };
+    EXPECT_EQ(owned({.wait = true}).limit(), "retry_count 3 x retry_delay 100 ms");
+    EXPECT_EQ(both({.wait = true}).limit(), "retry_count 3 x retry_delay 100 ms");
+    EXPECT_EQ(both({.wait_timeout = 2s}).limit(), "wait_timeout 2000 ms");
+    EXPECT_GE(both({.wait_timeout = 2s}).waited(), 2s);
+    EXPECT_EQ(owned({}).limit(), "");
+    EXPECT_EQ(both({}).waited(), 0s);
 }
 
 TEST_F(LossReport, MinHoldAboveTheTtlIsRefused) {
