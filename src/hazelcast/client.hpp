@@ -45,8 +45,9 @@ namespace leaselock::hazelcast {
 
 // The members' time for one call (hazelcast.operation.call.timeout.millis).
 inline constexpr std::chrono::seconds call_timeout{60};
-// How many grants a session is used for.
-inline constexpr int session_grants = 10'000;
+// How many grants a session is used for. With each of them the members take a little longer for the
+// next one of the same lock.
+inline constexpr int session_grants = 500;
 
 class Client {
   public:
