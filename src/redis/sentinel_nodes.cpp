@@ -17,13 +17,6 @@
 namespace leaselock::redis {
 namespace {
 
-std::string named_value(wire::RespView map, std::string_view name) {
-    for (std::size_t i = 0; i + 1 < map.size(); i += 2) {
-        if (map.at(i).text() == name) return quote(map.at(i + 1).text());
-    }
-    return {};
-}
-
 // The replicas that this Sentinel knows, over a connection on which it has answered; empty if it
 // does not say.
 std::optional<std::vector<KnownReplica>> replicas_known_to(wire::Connection& connection,
@@ -44,13 +37,14 @@ std::optional<std::vector<KnownReplica>> replicas_known_to(wire::Connection& con
     std::vector<KnownReplica> replicas;
     for (std::size_t i = 0; i < answer.size(); ++i) {
         const wire::RespView each = answer.at(i);
-        const std::int64_t port = whole_number(named_value(each, "port"));
+        const auto said = [&](std::string_view name) { return quote(each.value_of(name).text()); };
+        const std::int64_t port = whole_number(said("port"));
         if (port < 1 || port > std::numeric_limits<std::uint16_t>::max()) continue;
-        const wire::Endpoint where{.host = named_value(each, "ip"),
+        const wire::Endpoint where{.host = said("ip"),
                                    .port = static_cast<std::uint16_t>(port),
                                    .unix_path = {},
                                    .tls = {}};
-        replicas.push_back({{wire::describe(where)}, named_value(each, "flags")});
+        replicas.push_back({{wire::describe(where)}, said("flags")});
     }
     return replicas;
 }

@@ -39,15 +39,21 @@ bool is_id(std::string_view id) noexcept {
            id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-// An empty host, nil or "?": that of the node that was asked.
-std::optional<NodeAddress> located(std::string_view host, std::int64_t port, const AnswerOf& of) {
+// What a node says of where one is. An empty host, nil or "?": that of the node that was asked.
+std::optional<NodeAddress> announced(std::string_view host, std::int64_t port,
+                                     std::string_view asked) {
     constexpr std::int64_t last_port = 65'535;
-    if (host.empty() || host == "?") host = of.asked.host;
+    if (host.empty() || host == "?") host = asked;
     if (!is_host(host) || port < 1 || port > last_port) return std::nullopt;
-    NodeAddress announced{std::string(host), static_cast<std::uint16_t>(port)};
-    const auto found = of.addresses.find(announced);
-    if (found != of.addresses.end()) return found->second;
-    return announced;
+    return NodeAddress{std::string(host), static_cast<std::uint16_t>(port)};
+}
+
+// Where that one is for us.
+std::optional<NodeAddress> located(std::string_view host, std::int64_t port, const AnswerOf& of) {
+    auto address = announced(host, port, of.asked.host);
+    if (!address) return std::nullopt;
+    const auto found = of.addresses.find(*address);
+    return found != of.addresses.end() ? found->second : address;
 }
 
 // {host, port, id [, ...]}
@@ -59,14 +65,6 @@ std::optional<ClusterNode> decode_node(wire::RespView node, const AnswerOf& of) 
     auto address = located(host.text(), node.at(1).integer(), of);
     if (!address) return std::nullopt;
     return ClusterNode{*std::move(address), std::string(id)};
-}
-
-// The value of a map that is written as an array of names and values.
-wire::RespView value_of(wire::RespView map, std::string_view name) noexcept {
-    for (std::size_t i = 0; i + 1 < map.size(); i += 2) {
-        if (map.at(i).text() == name) return map.at(i + 1);
-    }
-    return {};
 }
 
 }  // namespace
@@ -137,11 +135,11 @@ bool SlotTable::add_range(wire::RespView range, const AnswerOf& of) {
 // Each {"slots", ..., "nodes", {{"port", .., "tls-port", .., "endpoint", ..}, ...}}
 void SlotTable::add_members(wire::RespView answer, const AnswerOf& of, bool tls) {
     for (std::size_t shard = 0; shard < answer.size(); ++shard) {
-        const wire::RespView members = value_of(answer.at(shard), "nodes");
+        const wire::RespView members = answer.at(shard).value_of("nodes");
         for (std::size_t i = 0; i < members.size() && nodes_.size() < most_nodes; ++i) {
-            const wire::RespView port = value_of(members.at(i), tls ? "tls-port" : "port");
-            const wire::RespView host = value_of(members.at(i), "endpoint");
-            const std::string_view id = value_of(members.at(i), "id").text();
+            const wire::RespView port = members.at(i).value_of(tls ? "tls-port" : "port");
+            const wire::RespView host = members.at(i).value_of("endpoint");
+            const std::string_view id = members.at(i).value_of("id").text();
             auto address = located(host.text(), port.integer(), of);
             if (address && is_id(id)) add({*std::move(address), std::string(id)});
         }
@@ -151,21 +149,18 @@ void SlotTable::add_members(wire::RespView answer, const AnswerOf& of, bool tls)
 std::vector<ShardMember> decode_shards(wire::RespView answer, std::string_view asked) {
     std::vector<ShardMember> members;
     for (std::size_t shard = 0; shard < answer.size(); ++shard) {
-        const wire::RespView nodes = value_of(answer.at(shard), "nodes");
+        const wire::RespView nodes = answer.at(shard).value_of("nodes");
         for (std::size_t i = 0; i < nodes.size() && members.size() < most_nodes; ++i) {
             const wire::RespView node = nodes.at(i);
-            const std::string_view told = value_of(node, "endpoint").text();
-            const std::string host{told.empty() || told == "?" ? asked : told};
+            const std::string_view host = node.value_of("endpoint").text();
             ShardMember member{.shard = shard,
-                               .id = std::string(value_of(node, "id").text()),
+                               .id = std::string(node.value_of("id").text()),
                                .addresses = {},
-                               .is_replica = value_of(node, "role").text() == "replica",
-                               .health = std::string(value_of(node, "health").text())};
+                               .is_replica = node.value_of("role").text() == "replica",
+                               .health = std::string(node.value_of("health").text())};
             for (const char* const name : {"port", "tls-port"}) {
-                const auto port = value_of(node, name).integer();
-                if (!is_host(host) || port < 1 || port > 65'535) continue;
-                member.addresses.push_back(
-                    to_string(NodeAddress{.host = host, .port = static_cast<std::uint16_t>(port)}));
+                const auto address = announced(host, node.value_of(name).integer(), asked);
+                if (address) member.addresses.push_back(to_string(*address));
             }
             if (!member.addresses.empty()) members.push_back(std::move(member));
         }

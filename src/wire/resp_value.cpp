@@ -38,6 +38,13 @@ RespView RespView::at(std::size_t index) const noexcept {
     return index < size() ? RespView{raw_->element[index]} : RespView{};
 }
 
+RespView RespView::value_of(std::string_view name) const noexcept {
+    for (std::size_t i = 0; i + 1 < size(); i += 2) {
+        if (at(i).text() == name) return at(i + 1);
+    }
+    return {};
+}
+
 void RespValue::free() noexcept { ::freeReplyObject(owned_); }
 
 }  // namespace leaselock::wire

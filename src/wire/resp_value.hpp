@@ -37,6 +37,8 @@ class RespView {
     // Of an array. An element lives as long as the RespValue.
     [[nodiscard]] std::size_t size() const noexcept;
     [[nodiscard]] RespView at(std::size_t index) const noexcept;
+    // Of a map that is written as an array of names and values; Type::other: it has no such name.
+    [[nodiscard]] RespView value_of(std::string_view name) const noexcept;
 
   private:
     // As small as what is passed in registers.

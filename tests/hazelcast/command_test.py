@@ -5,10 +5,13 @@ Method: the command, run as a user does, with the cluster that all tests share.
 command_test.py COMMAND DIRECTORY-OF-THE-CLUSTER"""
 import json
 import os
-import subprocess
 import sys
 import unittest
 from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from command_at import run_at  # noqa: E402
 
 DIRECTORY = sys.argv.pop()
 COMMAND = sys.argv.pop()
@@ -20,9 +23,7 @@ def url(rest="/leaselock-test"):
 
 
 def run(*words, at=None):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEASELOCK_")}
-    return subprocess.run([COMMAND, "--url", at or url(), *words], env=environment, text=True,
-                          capture_output=True, timeout=50, check=False)
+    return run_at(COMMAND, at or url(), *words)
 
 
 class CommandOnHazelcast(unittest.TestCase):

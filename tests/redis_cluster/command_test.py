@@ -11,6 +11,10 @@ import time
 import unittest
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from command_at import run_at  # noqa: E402
+
 DIRECTORY = sys.argv.pop()
 COMMAND = sys.argv.pop()
 
@@ -20,10 +24,7 @@ def ports():
 
 
 def run(*words, url=None):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEASELOCK_")}
-    at = url or "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports()[:2])
-    return subprocess.run([COMMAND, "--url", at, *words], env=environment, text=True, capture_output=True, timeout=50,
-                          check=False)
+    return run_at(COMMAND, url or "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in ports()[:2]), *words)
 
 
 class CommandInACluster(unittest.TestCase):

@@ -10,6 +10,10 @@ import sys
 import unittest
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "support"))
+from command_at import run_at  # noqa: E402
+
 DIRECTORY = sys.argv.pop()
 COMMAND = sys.argv.pop()
 NAME = "leaselock-test"
@@ -25,9 +29,7 @@ def url_of(sentinels, name=NAME, rest=""):
 
 
 def run(*words, url=None):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEASELOCK_")}
-    return subprocess.run([COMMAND, "--url", url or url_of(ports("sentinel")), *words], env=environment, text=True,
-                          capture_output=True, timeout=50, check=False)
+    return run_at(COMMAND, url or url_of(ports("sentinel")), *words)
 
 
 def ask(port, *words):
