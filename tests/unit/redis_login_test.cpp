@@ -138,7 +138,7 @@ TEST_F(RedisLogin, SilenceEndsAtTheDeadline) {
     EXPECT_EQ(log_in_with({}, 50ms), Errc::connect_failed);
     const auto took = boot_clock()->now() - start;
     EXPECT_GE(took, 50ms);
-    EXPECT_LT(took, 500ms);
+    EXPECT_LT(took, 10 * 50ms + 1s);
 }
 
 TEST_F(RedisLogin, CloseIsConnectFailed) {
