@@ -31,6 +31,12 @@ class BackendRegistry {
     // That of that name, or the default one, or null and why. Freezes the registry.
     [[nodiscard]] Backend* choose(std::string_view name, Failure& failure);
 
+    // The same without words: null also if the registry is not frozen yet.
+    [[nodiscard]] Backend* used(std::string_view name) const noexcept {
+        if (!frozen_.load(std::memory_order_acquire)) return nullptr;
+        return name.empty() ? default_backend_ : find(name);
+    }
+
     // Whether it has been used.
     [[nodiscard]] bool is_frozen() const noexcept { return frozen_; }
     // Whether nothing was registered, and nothing made default.

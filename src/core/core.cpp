@@ -12,11 +12,13 @@
 #include "core/settings.hpp"
 #include "core/unset_default.hpp"
 #include "core/validation.hpp"
+#include "lock/key_rule.hpp"
 
 namespace leaselock::detail {
 
 Core::Core(ManagerOptions options)
     : options_{checked(std::move(options))},
+      is_plain_prefix_{is_plain(std::string_view{options_.prefix})},
       runtime_{options_},
       registry_{options_.backend},
       lifeline_{{&runtime_, &runtime_.clock(), runtime_.origin()}} {}
@@ -34,9 +36,13 @@ Backend* Core::backend_for(std::string_view name, Failure& failure) {
     return runtime_.of_this_process(failure) ? registry_.choose(name, failure) : nullptr;
 }
 
-bool Core::ready(Failure& failure) {
+bool Core::has_room_for_cleanup() noexcept {
     const std::size_t pending = runtime_.lease_task().cleanup().pending();
-    if (static_cast<int>(pending) < options_.max_cleanups) return runtime_.start(failure);
+    return static_cast<int>(pending) < options_.max_cleanups;
+}
+
+bool Core::ready(Failure& failure) {
+    if (has_room_for_cleanup()) return runtime_.start(failure);
     failure.set(Errc::too_many_cleanups, fmt::format("max_cleanups = {}", options_.max_cleanups));
     return false;
 }
@@ -52,23 +58,26 @@ bool is_promised(const LockOptions& options, const Backend& backend, Failure& fa
 
 LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view key, Claim claim,
                           const LockOptions& options, Failure& failure) {
-    Runtime& runtime = self->runtime_;
-    const ManagerOptions& manager = self->options_;
-    if (!runtime.of_this_process(failure) || !check_key(manager.prefix, key, failure) ||
-        !check_options(options, failure)) {
+    if (!self->runtime_.of_this_process(failure) ||
+        !check_key(self->options_.prefix, key, failure) || !check_options(options, failure)) {
         return nullptr;
     }
     Backend* const backend = self->registry_.choose(options.backend, failure);
     if (backend == nullptr || !is_promised(options, *backend, failure) || !self->ready(failure)) {
         return nullptr;
     }
-    TemplateCounts& counts = runtime.lease_task().table().counts_of(options.key_template);
-    LeasePtr lease = Lease::make(self->lifeline_.add(self), *backend,
-                                 {manager.prefix, key, manager.owner, options.key_template}, claim);
+    LeasePtr lease = new_lease(self, *backend, key, claim, options.key_template);
+    if (self->is_unset()) note_unset_default(*lease);
+    return lease;
+}
+
+LeasePtr Core::new_lease(const std::shared_ptr<Core>& self, Backend& backend, std::string_view key,
+                         Claim claim, std::string_view key_template) {
+    const ManagerOptions& manager = self->options_;
+    TemplateCounts& counts = self->runtime_.lease_task().table().counts_of(key_template);
+    LeasePtr lease = Lease::make(self->lifeline_.add(self), backend,
+                                 {manager.prefix, key, manager.owner, key_template}, claim);
     lease->hold.counts = &counts;
-    if (self->is_stopgap_ && unset_default() == nullptr && self->is_process_local()) {
-        note_unset_default(*lease);
-    }
     return lease;
 }
 
@@ -99,7 +108,6 @@ bool Core::acquire(const std::shared_ptr<Core>& self, std::string_view key, Clai
 bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_token& stop,
                    Failure& failure) {
     const Clock::time_point begin = clock().now();
-    if (acquire_at_once(lease, options, begin)) return true;
     const AcquireMachine::Plan how = plan(options_, options, lease->seed(), begin);
     std::optional<ThreadWaiter> waiter;
     if (how.wait) waiter.emplace(lease->backend(), lease->full_key(), lease->token());
@@ -118,17 +126,30 @@ bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_
 }
 
 // Those of this manager that wait are not passed by one that may wait, too.
-bool Core::acquire_at_once(LeasePtr& lease, const LockOptions& options, Clock::time_point now) {
-    if (options.min_hold.value().count() > 0) return false;
-    if (runtime_.local_queue().busy() && patience(options)) return false;
-    const std::chrono::milliseconds ttl = ttl_of(options_, options).value();
+Backend* Core::store_at_once(std::string_view key, const LockOptions& options) {
+    if (!runtime_.is_started() || runtime_.origin().is_copied()) return nullptr;
+    Backend* const backend = registry_.used(options.backend);
+    if (backend == nullptr || backend->instant() == nullptr || backend->is_copied()) return nullptr;
+    const bool may_wait = options.wait || options.wait_timeout;
+    if (may_wait && (runtime_.local_queue().busy() || Reactor::is_this_thread())) return nullptr;
+    const bool is_right = is_plain(options) && is_key(options_.prefix, is_plain_prefix_, key);
+    return is_right && has_room_for_cleanup() && !is_unset() ? backend : nullptr;
+}
+
+LeasePtr Core::acquire_at_once(const std::shared_ptr<Core>& self, std::string_view key,
+                               const LockOptions& options) {
+    Backend* const store = self->store_at_once(key, options);
+    if (store == nullptr) return nullptr;
+    LeasePtr lease = new_lease(self, *store, key, {}, options.key_template);
+    const std::chrono::milliseconds ttl = ttl_of(self->options_, options).value();
+    const Clock::time_point now = self->clock().now();
     const std::uint64_t fencing_token = lease->grant_at_once(now, ttl);
-    if (fencing_token == 0) return false;
+    if (fencing_token == 0) return nullptr;
     try {
         begin_hold(*lease, {fencing_token, ttl, now, now, true}, ttl, options, {now, now});
-        return true;
+        return lease;
     } catch (...) {
-        runtime_.lease_task().post(std::move(lease));
+        self->runtime_.lease_task().post(std::move(lease));
         throw;
     }
 }
@@ -169,6 +190,10 @@ void Core::shut_down(std::shared_ptr<Core> core) noexcept {
 }
 
 bool Core::is_process_local() const { return is_stopgap_ && registry_.is_untouched(); }
+
+bool Core::is_unset() const {
+    return is_stopgap_ && unset_default() == nullptr && registry_.is_untouched();
+}
 
 bool Core::replace(Failure& failure) {
     if (is_stopgap_ && !registry_.is_frozen()) return true;

@@ -47,6 +47,11 @@ class Core {
                                       Claim claim, const LockOptions& options,
                                       const std::stop_token& stop, LeasePtr& lease,
                                       Failure& failure);
+    // The same of all of a lock that a store in memory grants at once, without an Operation and
+    // without words. Null: nothing was done; acquire() does it, or says why not. May throw
+    // bad_alloc.
+    [[nodiscard]] static LeasePtr acquire_at_once(const std::shared_ptr<Core>& self,
+                                                  std::string_view key, const LockOptions& options);
     // What has to be there before a first byte is written, or null and why. It keeps the core
     // alive. The share of the options is not looked at, but for whether there is such a one.
     [[nodiscard]] static LeasePtr make_lease(const std::shared_ptr<Core>& self,
@@ -77,14 +82,20 @@ class Core {
     [[nodiscard]] bool ready(Failure& failure);
     [[nodiscard]] bool acquire(LeasePtr& lease, const LockOptions& options,
                                const std::stop_token& stop, Failure& failure);
-    // Without an Operation, where the store can do that. False: nothing was done.
-    [[nodiscard]] bool acquire_at_once(LeasePtr& lease, const LockOptions& options,
-                                       Clock::time_point now);
+    [[nodiscard]] bool has_room_for_cleanup() noexcept;
+    // Whether the next lease of this manager is the first of a default one that nobody has set.
+    [[nodiscard]] bool is_unset() const;
+    // The store that can do that call at once, if it is one that nothing speaks against.
+    [[nodiscard]] Backend* store_at_once(std::string_view key, const LockOptions& options);
+    [[nodiscard]] static LeasePtr new_lease(const std::shared_ptr<Core>& self, Backend& backend,
+                                            std::string_view key, Claim claim,
+                                            std::string_view key_template);
     Clock::time_point drive(Acquisition& acquisition, const Lease& lease,
                             std::optional<ThreadWaiter>& waiter, const std::stop_token& stop,
                             Clock::time_point now);
 
     const ManagerOptions options_;
+    const bool is_plain_prefix_;
     Runtime runtime_;
     BackendRegistry registry_;
     Lifeline lifeline_;

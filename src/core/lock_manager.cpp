@@ -73,6 +73,10 @@ void LockManager::set_default_backend(std::string_view name, std::error_code& ec
 
 detail::LeasePtr LockManager::lease_for_guard(std::string_view key, const LockOptions& options,
                                               const std::stop_token& stop, std::error_code* ec) {
+    if (detail::LeasePtr lease = detail::Core::acquire_at_once(core_, key, options)) {
+        if (ec != nullptr) ec->clear();
+        return lease;
+    }
     Failure failure;
     detail::LeasePtr lease = detail::Core::acquire(core_, key, options, stop, failure);
     failure.report(ec);
@@ -83,6 +87,10 @@ Acquired<ScopedDistributedLock> LockManager::acquire_or_tell(std::string_view ke
                                                              const LockOptions& options,
                                                              const std::stop_token& stop,
                                                              std::error_code* ec) {
+    if (detail::LeasePtr lease = detail::Core::acquire_at_once(core_, key, options)) {
+        if (ec != nullptr) ec->clear();
+        return ScopedDistributedLock{std::move(lease)};
+    }
     Failure failure;
     detail::LeasePtr lease = detail::Core::acquire(core_, key, options, stop, failure);
     failure.report_but_contention(ec);

@@ -32,23 +32,27 @@ void tell_those_who_wait(Lease& lease) noexcept {
     if (queue.busy()) queue.released(lease.backend(), lease.full_key());
 }
 
-bool free_at_once(Lease& lease, Clock::time_point now) noexcept {
+// Of a lease of this process. What needs no answer of the store is said in `result`. False: the
+// store has to be asked.
+bool end_at_once(Lease& lease, Clock::time_point now, ReleaseResult& result) noexcept {
+    result = ReleaseResult::not_held;
+    if (!end_hold(lease, now) || lease.origin().is_copied()) return true;
     if (!lease.free_at_once(now)) return false;
     tell_those_who_wait(lease);
+    result = ReleaseResult::released;
     return true;
 }
 
 }  // namespace
 
 bool Release::begin(Clock::time_point now) noexcept {
-    const Origin& origin = lease_.origin();
-    if (origin.is_in_child() || !end_hold(lease_, now) || origin.is_copied()) return false;
-    if (free_at_once(lease_, now)) {
-        result_ = ReleaseResult::released;
-        return false;
-    }
-    operation_.emplace(lease_.release_request(now));
+    if (lease_.origin().is_in_child() || end_at_once(lease_, now, result_)) return false;
+    send(now);
     return true;
+}
+
+void Release::send(Clock::time_point now) noexcept {
+    operation_.emplace(lease_.release_request(now));
 }
 
 // A broken connection is replaced by the next command, so it goes out once more.
@@ -59,7 +63,7 @@ bool Release::answered(Clock::time_point now) noexcept {
     if (!second) lease_.runtime().lease_task().first_answer(lease_, reply);
     judge(reply);
     if (!second && error_ == Errc::connection_lost) {
-        operation_.emplace(lease_.release_request(now));
+        send(now);
         return false;
     }
     if (second && result_ == ReleaseResult::lost) {
@@ -97,17 +101,23 @@ void Release::finish(bool settled) noexcept {
 }
 
 ReleaseResult release(Lease& lease, Errc& error) noexcept {
+    error = {};
+    if (lease.origin().is_in_child()) return ReleaseResult::not_held;
+    const Clock::time_point now = lease.runtime().clock().now();
+    ReleaseResult result{};
+    if (end_at_once(lease, now, result)) return result;
     Release release{lease};
-    if (release.begin(lease.runtime().clock().now())) release.run();
+    release.send(now);
+    release.run();
     error = release.error();
     return release.result();
 }
 
 void let_go(LeasePtr lease) noexcept {
-    if (lease->origin().is_in_child() || lease->is_released()) return;
+    if (lease->is_released() || lease->origin().is_in_child()) return;
     Runtime& runtime = lease->runtime();
     const Clock::time_point now = runtime.clock().now();
-    if (!end_hold(*lease, now) || lease->origin().is_copied() || free_at_once(*lease, now)) return;
+    if (ReleaseResult result{}; end_at_once(*lease, now, result)) return;
     if (!runtime.local_queue().busy()) {
         runtime.lease_task().post(std::move(lease));
         return;

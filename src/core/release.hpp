@@ -19,6 +19,8 @@ class Release {
 
     // True: operation() is to be submitted to the lease's backend. False: result() is there.
     [[nodiscard]] bool begin(Clock::time_point now) noexcept;
+    // After what begin() does has been done.
+    void send(Clock::time_point now) noexcept;
     [[nodiscard]] Operation& operation() noexcept { return *operation_; }
     // It was answered. False: there is another operation().
     [[nodiscard]] bool answered(Clock::time_point now) noexcept;

@@ -15,7 +15,7 @@ bool Runtime::of_this_process(Failure& failure) const {
 }
 
 bool Runtime::start(Failure& failure) {
-    if (started_.load(std::memory_order_relaxed)) return true;
+    if (is_started()) return true;
     if (!tells(failure)) return false;
     try {
         lease_task_.start();

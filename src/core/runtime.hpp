@@ -36,6 +36,9 @@ class Runtime {
 
     // The threads that every lock needs. False: the system gives none. May throw bad_alloc.
     [[nodiscard]] bool start(Failure& failure);
+    [[nodiscard]] bool is_started() const noexcept {
+        return started_.load(std::memory_order_relaxed);
+    }
     // The observer, if there is one, is notified from now on. False: there is no thread to do it.
     [[nodiscard]] bool tells(Failure& failure);
     // The loss of that lease is notified. May throw bad_alloc, and LockError{no_thread}.

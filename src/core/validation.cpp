@@ -17,6 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr int max_retries = 1'000'000;
+
 bool owner_byte(char c) noexcept {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
            std::string_view{"._:@-"}.find(c) != std::string_view::npos;
@@ -30,9 +32,17 @@ bool owner_byte(char c) noexcept {
                             low.count(), high.count()));
 }
 
+// One comparison for both ends.
+inline bool is_within(milliseconds value, milliseconds low, milliseconds high) noexcept {
+    const auto from_low = [low](milliseconds time) {
+        return static_cast<std::uint64_t>(time.count()) - static_cast<std::uint64_t>(low.count());
+    };
+    return from_low(value) <= from_low(high);
+}
+
 inline bool in_range(std::string_view field, Duration value, milliseconds low, milliseconds high,
                      Failure& failure) {
-    if (value.value() >= low && value.value() <= high) return true;
+    if (is_within(value.value(), low, high)) return true;
     out_of_range(field, value, low, high, failure);
     return false;
 }
@@ -80,15 +90,11 @@ bool check_prefix(std::string_view prefix, Failure& failure) {
 }
 
 // The rule is for the whole of what is in the store, whose length has been checked.
-bool check_shape(std::string_view prefix, std::string_view key, Failure& failure) {
+std::string_view fault_of(std::string_view prefix, std::string_view key) noexcept {
     std::array<char, max_key_bytes> whole;
     const auto end =
         std::copy(key.begin(), key.end(), std::copy(prefix.begin(), prefix.end(), whole.begin()));
-    const std::string_view fault =
-        key_fault({whole.data(), static_cast<std::size_t>(end - whole.begin())});
-    if (fault.empty()) return true;
-    failure.set(Errc::invalid_key, fmt::format("key '{}' {}", key, fault));
-    return false;
+    return key_fault({whole.data(), static_cast<std::size_t>(end - whole.begin())});
 }
 
 // The longest min_hold: the lock of a process that died is kept for its ttl, and the guard is
@@ -137,9 +143,15 @@ bool check_number(std::string_view field, int number, Failure& failure) {
     return false;
 }
 
+bool is_key(std::string_view prefix, bool is_plain_prefix, std::string_view key) noexcept {
+    if (prefix.size() + key.size() > max_key_bytes) return false;
+    if (is_plain_prefix && is_beyond_doubt(key)) return true;
+    return !key.empty() && bad_byte(key) == std::string_view::npos && fault_of(prefix, key).empty();
+}
+
 bool check_key(std::string_view prefix, std::string_view key, Failure& failure) {
+    if (is_key(prefix, is_plain(prefix), key)) return true;
     const std::size_t bytes = prefix.size() + key.size();
-    if (bytes <= max_key_bytes && is_beyond_doubt(prefix, key)) return true;
     if (key.empty() || bytes > max_key_bytes) {
         failure.set(Errc::invalid_key,
                     fmt::format("key has {} bytes with its prefix of {}, allowed are {} to {}",
@@ -152,7 +164,18 @@ bool check_key(std::string_view prefix, std::string_view key, Failure& failure) 
                                 key[at] + 0, at));
         return false;
     }
-    return check_shape(prefix, key, failure);
+    failure.set(Errc::invalid_key, fmt::format("key '{}' {}", key, fault_of(prefix, key)));
+    return false;
+}
+
+bool is_plain(const LockOptions& options) noexcept {
+    using namespace std::chrono_literals;
+    if (options.ttl && !is_within(options.ttl->value(), min_ttl, max_ttl)) return false;
+    if (options.max_hold && options.max_hold->value() < min_ttl) return false;
+    if (options.wait_timeout && options.wait_timeout->value() < 0ms) return false;
+    return options.retry_count >= 0 && options.retry_count <= max_retries &&
+           is_within(options.retry_delay.value(), 1ms, 1h) && options.min_hold.value() == 0ms &&
+           options.share == exclusive && options.require == Guarantees{};
 }
 
 bool check_options(const LockOptions& options, Failure& failure) {
@@ -161,9 +184,9 @@ bool check_options(const LockOptions& options, Failure& failure) {
                                           milliseconds::max(), failure)) {
         return false;
     }
-    if (options.retry_count < 0 || options.retry_count > 1'000'000) {
-        failure.set(Errc::invalid_option,
-                    fmt::format("retry_count = {}, allowed are 0 to 1000000", options.retry_count));
+    if (options.retry_count < 0 || options.retry_count > max_retries) {
+        failure.set(Errc::invalid_option, fmt::format("retry_count = {}, allowed are 0 to {}",
+                                                      options.retry_count, max_retries));
         return false;
     }
     if (options.max_hold &&

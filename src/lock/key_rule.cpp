@@ -54,28 +54,6 @@ bool has_brace(std::string_view text) noexcept {
     return (found & (128 * ones)) != 0;
 }
 
-// Whether it has a brace, or a byte below 14: 16 bytes at a time, of which the last may have been
-// there before.
-bool has_doubtful_byte(std::string_view text) noexcept {
-    using Bytes = unsigned char __attribute__((vector_size(16)));
-    using Halves = std::uint64_t __attribute__((vector_size(16)));
-    Bytes found{};
-    const auto look = [&found](const char* at, std::size_t size) {
-        Bytes bytes = Bytes{} + 'a';
-        std::memcpy(&bytes, at, size);
-        found |= Bytes((bytes == '{') | (bytes == '}') | (bytes < 14));
-    };
-    if (text.size() < sizeof found) {
-        look(text.data(), text.size());
-    } else {
-        const char* const last = text.data() + text.size() - sizeof found;
-        for (const char* at = text.data(); at < last; at += sizeof found) look(at, sizeof found);
-        look(last, sizeof found);
-    }
-    const auto halves = Halves(found);
-    return (halves[0] | halves[1]) != 0;
-}
-
 // As the names of what a store keeps beside locks do: `:ll:`, the number of a version if it has
 // one, and a letter; after that of a counter `:` and three more.
 bool ends_like_a_side_key(std::string_view key) noexcept {
@@ -97,11 +75,31 @@ bool has_hash_tag(std::string_view key) noexcept {
     return close != std::string_view::npos && close > open + 1;
 }
 
-// With a key that is shorter the prefix would be a part of how it ends.
-bool is_beyond_doubt(std::string_view prefix, std::string_view key) noexcept {
+// 16 bytes at a time, of which the last may have been there before.
+bool is_plain(std::string_view text) noexcept {
+    using Bytes = unsigned char __attribute__((vector_size(16)));
+    using Halves = std::uint64_t __attribute__((vector_size(16)));
+    Bytes found{};
+    const auto look = [&found](const char* at, std::size_t size) {
+        Bytes bytes = Bytes{} + 'a';
+        std::memcpy(&bytes, at, size);
+        found |= Bytes((bytes == '{') | (bytes == '}') | (bytes < 14));
+    };
+    if (text.size() < sizeof found) {
+        look(text.data(), text.size());
+    } else {
+        const char* const last = text.data() + text.size() - sizeof found;
+        for (const char* at = text.data(); at < last; at += sizeof found) look(at, sizeof found);
+        look(last, sizeof found);
+    }
+    const auto halves = Halves(found);
+    return (halves[0] | halves[1]) == 0;
+}
+
+// With one that is shorter the prefix would be a part of how the whole key ends.
+bool is_beyond_doubt(std::string_view key) noexcept {
     constexpr std::size_t longest_side_end = 5;
-    if (key.size() < longest_side_end || may_end_like_a_side_key(key)) return false;
-    return !has_doubtful_byte(prefix) && !has_doubtful_byte(key);
+    return key.size() >= longest_side_end && !may_end_like_a_side_key(key) && is_plain(key);
 }
 
 std::string_view key_fault(std::string_view key) noexcept {

@@ -14,9 +14,11 @@ namespace leaselock::detail {
 // after it, if that is not empty.
 [[nodiscard]] LEASELOCK_EXPORT bool has_hash_tag(std::string_view key) noexcept;
 
-// Whether it is seen at a glance that a key is right, and has no byte below 14, as it mostly is.
-// The prefix is checked, but for what it and the key make together. False says nothing.
-[[nodiscard]] bool is_beyond_doubt(std::string_view prefix, std::string_view key) noexcept;
+// Whether it is seen at a glance that a text can be a part of a key: it has no brace, and no byte
+// below 14. False says nothing.
+[[nodiscard]] bool is_plain(std::string_view text) noexcept;
+// The same of a whole key after a plain prefix.
+[[nodiscard]] bool is_beyond_doubt(std::string_view key) noexcept;
 
 // Empty if `key`, with its prefix, can be a lock's key; else why not.
 [[nodiscard]] LEASELOCK_EXPORT std::string_view key_fault(std::string_view key) noexcept;
