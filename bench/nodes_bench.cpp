@@ -57,11 +57,11 @@ std::string direct_url(const std::string& what) {
     return "redis://" + url.substr(begin, url.find(',') - begin);
 }
 
-struct Place {
+struct Target {
     std::string url;   // where it is locked
     std::string keys;  // whose keys are taken
 };
-Place place_of(const std::string& what, const std::string& who) {
+Target target_of(const std::string& what, const std::string& who) {
     if (who == "single")
         return {text_of("LEASELOCK_BENCH_REDIS"), text_of("LEASELOCK_BENCH_REDIS")};
     const std::string direct = direct_url(what);
@@ -92,9 +92,9 @@ void cycles(LockManager& locks, const std::vector<std::string>& keys, int count)
     }
 }
 
-void awaited(benchmark::State& state, const Place& place) {
-    const auto keys = keys_at(place.keys, state.thread_index());
-    LockManager& locks = manager_at(place.url);
+void awaited(benchmark::State& state, const Target& target) {
+    const auto keys = keys_at(target.keys, state.thread_index());
+    LockManager& locks = manager_at(target.url);
     std::size_t i = 0;
     for (auto _ : state) {
         auto lock = locks.acquire(keys[i++ % keys.size()]);
@@ -114,10 +114,10 @@ double own_seconds() {
     return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
-void client_time(benchmark::State& state, const Place& place) {
+void client_time(benchmark::State& state, const Target& target) {
     constexpr int count = 5000;
-    const auto keys = keys_at(place.keys, 0);
-    LockManager locks = leaselock::connect(place.url);
+    const auto keys = keys_at(target.keys, 0);
+    LockManager locks = leaselock::connect(target.url);
     cycles(locks, keys, 100);
     for (auto _ : state) {
         const double before = own_seconds();
@@ -126,14 +126,14 @@ void client_time(benchmark::State& state, const Place& place) {
     }
 }
 
-void hand_off(benchmark::State& state, const Place& place) {
+void hand_off(benchmark::State& state, const Target& target) {
     constexpr int members = 2;
     constexpr int sections = 500;
-    const std::string key = keys_at(place.keys, 0).front();
+    const std::string key = keys_at(target.keys, 0).front();
     for (auto _ : state) {
         bench::Crowd crowd{members, sections};
         crowd.run_processes([&](bench::Board& board, int member) {
-            LockManager locks = leaselock::connect(place.url);
+            LockManager locks = leaselock::connect(target.url);
             (void)locks.inspect(key);
             board.arrive(members);
             for (bool more = true; more;) {
@@ -149,10 +149,10 @@ void hand_off(benchmark::State& state, const Place& place) {
 }
 
 void add(const std::string& name, const std::string& what, const std::string& who, int threads,
-         void (*run)(benchmark::State&, const Place&)) {
+         void (*run)(benchmark::State&, const Target&)) {
     auto* const added = benchmark::RegisterBenchmark(
         (name + '/' + who).c_str(),
-        [=](benchmark::State& state) { run(state, place_of(what, who)); });
+        [=](benchmark::State& state) { run(state, target_of(what, who)); });
     if (threads > 0) {
         added->Threads(threads)->UseRealTime();
     } else {

@@ -37,7 +37,7 @@ class Nobody final : public leaselock::Listener {
   public:
     Nobody() : Listener({}, {}) {}
     leaselock::WakeUp handed_over(const leaselock::HandOff&) noexcept override { return {}; }
-    leaselock::WakeUp look() noexcept override { return {}; }
+    leaselock::WakeUp poll() noexcept override { return {}; }
 };
 Nobody nobody;
 
@@ -79,7 +79,7 @@ class Server : public bench::Pipeline {
                               .ttl = 30s,
                               .unqueued = unqueued,
                               .listener = waits ? &nobody : nullptr,
-                              .place = 3s};
+                              .entry_life = 3s};
         std::string bytes;
         leaselock::redis::append_request(bytes, request, with_text, leaselock::redis::no_limit,
                                          waits ? channel : "");

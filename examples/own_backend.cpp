@@ -120,8 +120,8 @@ class QueueBackend final : public leaselock::Backend {
     void forget(leaselock::Listener& listener) noexcept override {
         const std::lock_guard lock{mutex_};
         for (auto& [key, row] : rows_) {
-            for (Place& place : row.places) {
-                if (place.listener == &listener) place.listener = nullptr;
+            for (Entry& entry : row.entries) {
+                if (entry.listener == &listener) entry.listener = nullptr;
             }
         }
     }
@@ -135,14 +135,14 @@ class QueueBackend final : public leaselock::Backend {
     }
 
   private:
-    struct Place {
+    struct Entry {
         std::string token;
         Clock::time_point end{};
         std::chrono::milliseconds ttl{0};
         leaselock::Listener* listener = nullptr;
     };
     struct QueueRow : Row {
-        std::deque<Place> places;
+        std::deque<Entry> entries;
     };
 
     Reply answer(const Request& what, leaselock::WakeUp& winner) {
@@ -151,7 +151,7 @@ class QueueBackend final : public leaselock::Backend {
             return {.error = leaselock::Errc::not_supported};
         }
         QueueRow& row = rows_[std::string{what.key}];
-        std::erase_if(row.places, [&](const Place& each) { return each.end <= now; });
+        std::erase_if(row.entries, [&](const Entry& each) { return each.end <= now; });
         switch (what.verb) {
             case leaselock::Verb::acquire: return acquire(row, what, now);
             case leaselock::Verb::renew: return row.renew(what, now);
@@ -159,12 +159,12 @@ class QueueBackend final : public leaselock::Backend {
             case leaselock::Verb::inspect: break;
         }
         Reply reply = row.inspect(now);
-        reply.waiting = static_cast<int>(row.places.size());
+        reply.waiting = static_cast<int>(row.entries.size());
         return reply;
     }
     static Reply acquire(QueueRow& row, const Request& what, Clock::time_point now) {
         if (is_late(what, now)) return {.error = leaselock::Errc::stale};
-        const bool turn = row.places.empty() || row.places.front().token == what.token;
+        const bool turn = row.entries.empty() || row.entries.front().token == what.token;
         if (!row.is_of(what.token, now) && (row.is_held(now) || !turn)) return wait(row, what, now);
         leave(row, what.token);
         return row.grant(what.token, what.ttl, now);
@@ -173,30 +173,30 @@ class QueueBackend final : public leaselock::Backend {
         Reply reply = row.inspect(now);
         reply.outcome = Outcome::held;
         if (what.listener == nullptr) return reply;
-        auto& places = row.places;
-        auto place = std::find_if(places.begin(), places.end(),
-                                  [&](const Place& each) { return each.token == what.token; });
-        if (place == places.end()) place = places.insert(place, {std::string{what.token}});
-        *place = {std::move(place->token), now + what.place, what.ttl, what.listener};
+        auto& entries = row.entries;
+        auto entry = std::find_if(entries.begin(), entries.end(),
+                                  [&](const Entry& each) { return each.token == what.token; });
+        if (entry == entries.end()) entry = entries.insert(entry, {std::string{what.token}});
+        *entry = {std::move(entry->token), now + what.entry_life, what.ttl, what.listener};
         reply.queued = reply.told = true;
-        reply.first = place == places.begin();
+        reply.first = entry == entries.begin();
         return reply;
     }
     static Reply release(QueueRow& row, const Request& what, Clock::time_point now,
                          leaselock::WakeUp& winner) {
         leave(row, what.token);
         const Reply reply = row.release(what, now);
-        if (row.is_held(now) || row.places.empty()) return reply;
+        if (row.is_held(now) || row.entries.empty()) return reply;
         if (reply.outcome != Outcome::released) return reply;
-        const Place next = std::move(row.places.front());
-        row.places.pop_front();
+        const Entry next = std::move(row.entries.front());
+        row.entries.pop_front();
         row.grant(next.token, next.ttl, now);
         // One that was forgotten gets it, too: its manager owes a release.
         if (next.listener != nullptr) winner = next.listener->handed_over({row.fence, next.ttl});
         return reply;
     }
     static void leave(QueueRow& row, std::string_view token) {
-        std::erase_if(row.places, [&](const Place& each) { return each.token == token; });
+        std::erase_if(row.entries, [&](const Entry& each) { return each.token == token; });
     }
 
     const std::shared_ptr<Clock> clock_;

@@ -51,8 +51,8 @@ class CsvReader {
     }
 
     [[noreturn]] void fail(const std::string& fault) const {
-        const std::string place = line_ == 0 ? path_ : fmt::format("{}:{}", path_, line_);
-        throw std::runtime_error(place + ": " + fault);
+        const std::string where = line_ == 0 ? path_ : fmt::format("{}:{}", path_, line_);
+        throw std::runtime_error(where + ": " + fault);
     }
 
   private:

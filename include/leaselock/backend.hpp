@@ -58,15 +58,17 @@
 //     parent: it does nothing, answers Errc::forked, and its destructor touches nothing. A manager
 //     uses none; is_copied() is for other users of it.
 // and one with a queue, too:
-//   - a lock goes to places in the order in which they were taken, but for those that are dead: a
-//     place lives until `Request::place` after the last acquire that was for it. One whose listener
-//     was forgotten is a place as before; a hand-off to it notifies nobody.
-//   - an acquire without a place does not pass one that lives: it is answered as `held`.
-//   - a place ends by a grant to its token, or by a release with its token (which is then `lost`,
+//   - a lock goes to queue entries in the order in which they were taken, but for those that are
+//   dead: a
+//     queue entry lives until `Request::entry_life` after the last acquire that was for it. One
+//     whose listener was forgotten is an entry as before; a hand-off to it notifies nobody.
+//   - an acquire without a queue entry does not pass one that lives: it is answered as `held`.
+//   - a queue entry ends by a grant to its token, or by a release with its token (which is then
+//   `lost`,
 //     since it held nothing).
 //   - a lock is handed over as a grant is made: with a fencing token above all before it, for the
 //     ttl of the last acquire, or for less (HandOff::ttl).
-//   - a lease that ends by itself need not notify: the next acquire of the first place finds it.
+//   - a lease that ends by itself need not notify: the next acquire of the first entry finds it.
 //   - what is freed goes to as many as it is enough for, in their order.
 //
 // Thread-safety: a Backend may be used from all threads at once. An Operation belongs to its
@@ -136,7 +138,7 @@ class LEASELOCK_EXPORT Listener {
     // sending of that acquire.
     virtual WakeUp handed_over(const HandOff& what) noexcept = 0;
     // A message may have been missed: the next poll is due now.
-    virtual WakeUp look() noexcept = 0;
+    virtual WakeUp poll() noexcept = 0;
 
   protected:
     ~Listener() = default;
@@ -167,10 +169,10 @@ struct Request {
     // way to the store, such as another connection, takes it.
     bool repeated = false;
     // acquire: the waiter, which takes or keeps a queue entry when the lock is not granted; null:
-    // none. The entry lives for `place` from now on. Not called after forget(), which is due
+    // none. The entry lives for `entry_life` from now on. Not called after forget(), which is due
     // whatever the answer.
     Listener* listener = nullptr;
-    std::chrono::milliseconds place{0};
+    std::chrono::milliseconds entry_life{0};
     Clock::time_point submitted{};  // read before submit(): leases count from here
     Clock::time_point deadline = Clock::time_point::max();  // nobody waits longer than this
 };
@@ -190,9 +192,9 @@ enum class Outcome : std::uint8_t {
 struct Reply {
     Outcome outcome = Outcome::failed;
     bool kept = false;    // the holder released it, and it is kept
-    bool queued = false;  // acquire, held: the token has a place
+    bool queued = false;  // acquire, held: the token has a queue entry
     bool first = false;   // and it is the first that lives
-    bool told = false;  // and is notified of hand-offs, from before this was sent; else look() says
+    bool told = false;  // and is notified of hand-offs, from before this was sent; else poll() says
                         // from when on
     bool deaths_told = false;                // and so is the end of a holder that did not release
     Errc error = Errc::unexpected_reply;     // why, where it failed, or is lost
@@ -206,7 +208,7 @@ struct Reply {
     std::int64_t not_after = 0;   // acquire: the command does nothing when it arrives after this
     std::int64_t store_time = 0;  // release: when it was answered
     int shares = 0;               // inspect, held: how many are taken, or have counted a latch down
-    int waiting = 0;              // inspect: places in the queue; some may have died a moment ago
+    int waiting = 0;              // inspect: entries of the queue; some may have died a moment ago
     std::string holder{};         // the holder's owner token
     std::string detail{};         // why, in words
 };

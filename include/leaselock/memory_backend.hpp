@@ -30,12 +30,12 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/entry_queue.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/instant_store.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/lock_verbs.hpp>
 #include <leaselock/detail/origin.hpp>
-#include <leaselock/detail/place_queue.hpp>
 #include <leaselock/detail/text_hash.hpp>
 #include <leaselock/detail/thread_annotations.hpp>
 #include <leaselock/detail/word_mutex.hpp>
@@ -65,7 +65,8 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
                 .least_ttl = min_ttl};
     }
 
-    // Blocks for the shard's mutex only. Allocates for a key, and for a place, that was not there.
+    // Blocks for the shard's mutex only. Allocates for a key, and for a queue entry, that was not
+    // there.
     void submit(std::span<Operation* const> operations) noexcept override {
         if (is_copied()) return refuse_copied(operations);
         for (Operation* const operation : operations) {
@@ -176,7 +177,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
         const Request& request = operation.request;
         const Key key = hashed(request.key);
         Shard& shard = shard_of(key);
-        detail::PlaceQueue::Winners winners;  // go on when the mutex is unlocked
+        detail::EntryQueue::Winners winners;  // go on when the mutex is unlocked
         const detail::WordMutexLock lock{shard.mutex};
         const auto found = shard.entries.find(key);
         if (found != shard.entries.end()) {
@@ -190,7 +191,7 @@ class LEASELOCK_EXPORT MemoryBackend final : public Backend, private detail::Ins
 
     // The fence rises over all keys of the shard, so that nothing of a key need be kept for ever.
     static void answer(Shard& shard, Entry& entry, Operation& operation,
-                       detail::PlaceQueue::Winners& winners) LEASELOCK_REQUIRES(shard.mutex) {
+                       detail::EntryQueue::Winners& winners) LEASELOCK_REQUIRES(shard.mutex) {
         detail::Fences fences = fences_of(shard, operation.request.submitted);
         detail::LockVerbs{entry, operation.request, operation.reply, fences}.run(winners);
         shard.last_fence = fences.last;

@@ -23,23 +23,23 @@ namespace leaselock::detail {
 namespace {
 
 // What an operation asks for is there as long as this: a key that was checked, at its backend.
-struct Place {
+struct Target {
     Backend* backend = nullptr;
     std::size_t prefix = 0;  // of the key's bytes
     std::string full_key{};
 };
 
-bool find(Core& core, std::string_view key, std::string_view backend, Place& place,
+bool find(Core& core, std::string_view key, std::string_view backend, Target& target,
           Failure& failure) {
     if (!check_key(core.options().prefix, key, failure)) return false;
-    place.backend = core.backend_for(backend, failure);
-    place.prefix = core.options().prefix.size();
-    place.full_key = core.options().prefix + std::string(key);
-    return place.backend != nullptr;
+    target.backend = core.backend_for(backend, failure);
+    target.prefix = core.options().prefix.size();
+    target.full_key = core.options().prefix + std::string(key);
+    return target.backend != nullptr;
 }
 
-Request look(std::string_view full_key, std::size_t prefix, Clock::time_point now,
-             Clock::time_point deadline = Clock::time_point::max()) noexcept {
+Request inspection(std::string_view full_key, std::size_t prefix, Clock::time_point now,
+                   Clock::time_point deadline = Clock::time_point::max()) noexcept {
     return {.verb = Verb::inspect,
             .key = full_key,
             .prefix = prefix,
@@ -89,10 +89,10 @@ void tell_forced(Core& core, std::string_view key, const LockInfo& freed) noexce
 
 bool inspect(Core& core, std::string_view key, std::string_view backend, LockInfo& info,
              Failure& failure) {
-    Place place;
-    if (!find(core, key, backend, place, failure)) return false;
-    Operation operation{look(place.full_key, place.prefix, core.clock().now())};
-    execute(core.clock(), *place.backend, operation);
+    Target target;
+    if (!find(core, key, backend, target, failure)) return false;
+    Operation operation{inspection(target.full_key, target.prefix, core.clock().now())};
+    execute(core.clock(), *target.backend, operation);
     if (failed(operation.reply, key, failure)) return false;
     info = info_of(operation.reply);
     return true;
@@ -101,22 +101,22 @@ bool inspect(Core& core, std::string_view key, std::string_view backend, LockInf
 // Only the holder that was seen is hit: a release with another's token changes nothing.
 bool force_release(Core& core, std::string_view key, std::string_view backend, LockInfo& freed,
                    Failure& failure) {
-    Place place;
-    if (!find(core, key, backend, place, failure) || !core.runtime().tells(failure)) return false;
-    Operation seen{look(place.full_key, place.prefix, core.clock().now())};
-    const Clock::time_point now = execute(core.clock(), *place.backend, seen);
+    Target target;
+    if (!find(core, key, backend, target, failure) || !core.runtime().tells(failure)) return false;
+    Operation seen{inspection(target.full_key, target.prefix, core.clock().now())};
+    const Clock::time_point now = execute(core.clock(), *target.backend, seen);
     if (failed(seen.reply, key, failure)) return false;
     freed = {};
     if (seen.reply.outcome != Outcome::held) return true;
     const std::string token = std::string(seen.reply.kept ? kept_mark : "") + seen.reply.holder;
     Operation release{{.verb = Verb::release,
-                       .key = place.full_key,
-                       .prefix = place.prefix,
+                       .key = target.full_key,
+                       .prefix = target.prefix,
                        .token = token,
                        .submitted = now}};
-    execute(core.clock(), *place.backend, release);
+    execute(core.clock(), *target.backend, release);
     if (core.runtime().local_queue().busy())
-        core.runtime().local_queue().released(*place.backend, place.full_key);
+        core.runtime().local_queue().released(*target.backend, target.full_key);
     if (failed(release.reply, key, failure)) return false;
     if (release.reply.outcome != Outcome::released) return true;
     freed = info_of(seen.reply);
@@ -126,16 +126,16 @@ bool force_release(Core& core, std::string_view key, std::string_view backend, L
 
 bool end_latch(Core& core, std::string_view key, std::string_view backend, int count,
                Failure& failure) {
-    Place place;
-    if (!find(core, key, backend, place, failure)) return false;
+    Target target;
+    if (!find(core, key, backend, target, failure)) return false;
     const std::string token = std::string(latch_mark) + std::to_string(count);
     Operation release{{.verb = Verb::release,
-                       .key = place.full_key,
-                       .prefix = place.prefix,
+                       .key = target.full_key,
+                       .prefix = target.prefix,
                        .token = token,
                        .claim = Claim::await(count),
                        .submitted = core.clock().now()}};
-    execute(core.clock(), *place.backend, release);
+    execute(core.clock(), *target.backend, release);
     return !failed(release.reply, key, failure);
 }
 
@@ -162,8 +162,8 @@ std::vector<std::string> keys_of(const Core& core, const std::vector<std::string
 }
 
 // Looks at some keys at once; adds those that are held. What is no lock is left out.
-bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
-             Clock::time_point until, std::vector<ListedLock>& locks, Failure& failure) {
+bool inspect_all(Core& core, Backend& backend, std::span<const std::string> keys,
+                 Clock::time_point until, std::vector<ListedLock>& locks, Failure& failure) {
     const Clock::time_point now = core.clock().now();
     if (now >= until) {
         failure.set(Errc::command_timed_out,
@@ -174,11 +174,11 @@ bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
     }
     const std::size_t prefix = core.options().prefix.size();
     std::deque<std::string> full_keys;
-    std::deque<Operation> looks;
+    std::deque<Operation> inspections;
     std::vector<Operation*> all;
     for (const std::string& key : keys) {
         full_keys.push_back(core.options().prefix + key);
-        all.push_back(&looks.emplace_back(look(full_keys.back(), prefix, now, until)));
+        all.push_back(&inspections.emplace_back(inspection(full_keys.back(), prefix, now, until)));
     }
     std::deque<BlockingCall> calls;
     for (Operation* const each : all) calls.emplace_back(*each);
@@ -188,11 +188,11 @@ bool look_at(Core& core, Backend& backend, std::span<const std::string> keys,
     for (std::size_t i = 0; i < keys.size(); ++i) {
         // Others need the connection, too.
         std::optional<Operation> again;
-        if (looks[i].reply.error == Errc::too_many_in_flight) {
+        if (inspections[i].reply.error == Errc::too_many_in_flight) {
             execute(core.clock(), backend,
-                    again.emplace(look(full_keys[i], prefix, core.clock().now(), until)));
+                    again.emplace(inspection(full_keys[i], prefix, core.clock().now(), until)));
         }
-        const Reply& reply = again ? again->reply : looks[i].reply;
+        const Reply& reply = again ? again->reply : inspections[i].reply;
         const bool no_lock = reply.outcome == Outcome::failed &&
                              (reply.error == Errc::corrupt || reply.error == Errc::invalid_key);
         if (no_lock) continue;
@@ -222,7 +222,7 @@ std::vector<ListedLock> list(Core& core, std::string_view pattern, std::string_v
     std::vector<ListedLock> locks;
     for (std::span<const std::string> rest{keys}; !rest.empty();) {
         const std::size_t count = std::min(rest.size(), batch_size);
-        if (!look_at(core, *backend, rest.first(count), until, locks, failure)) failure.raise();
+        if (!inspect_all(core, *backend, rest.first(count), until, locks, failure)) failure.raise();
         rest = rest.subspan(count);
     }
     return locks;

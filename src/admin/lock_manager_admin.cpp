@@ -10,13 +10,13 @@ namespace leaselock {
 
 namespace {
 
-// What `look` tells of a key; `ec`: see Failure::report.
-template <class Look>
-LockInfo told(const Look& look, detail::Core& core, std::string_view key, std::string_view backend,
+// What `ask` tells of a key; `ec`: see Failure::report.
+template <class Ask>
+LockInfo told(const Ask& ask, detail::Core& core, std::string_view key, std::string_view backend,
               std::error_code* ec) {
     detail::Failure failure;
     LockInfo info;
-    (void)look(core, key, backend, info, failure);
+    (void)ask(core, key, backend, info, failure);
     failure.report(ec);
     return info;
 }

@@ -60,7 +60,7 @@ class NoListener final : public Listener {
     virtual ~NoListener() = default;
 
     WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
 // Whether the backend has said what it does with such a command, for that is a finding. All else is
@@ -129,7 +129,7 @@ void self_check(const ManagerOptions& options, Backend& backend, std::vector<Fin
                              .ttl = step.ttl,
                              .claim = step.claim,
                              .listener = waits ? &listener : nullptr,
-                             .place = place_life,
+                             .entry_life = entry_life,
                              .submitted = options.clock->now()}};
         execute(*options.clock, backend, operation);
         if (waits) backend.forget(listener);

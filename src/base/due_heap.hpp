@@ -1,5 +1,5 @@
 // Things under the time at which each is due, the first one in front: a heap, where each knows its
-// place, so that it can be moved and taken out. The newest is mostly the last one due, so that it
+// index, so that it can be moved and taken out. The newest is mostly the last one due, so that it
 // comes and goes at the end. With four children an entry, most of what is compared lies in a cache
 // line or two, and to order them touches nothing but the heap.
 //
@@ -15,8 +15,8 @@
 
 namespace leaselock::detail {
 
-// `place_of` gives where an item keeps its place.
-template <class Item, std::uint32_t& (*place_of)(Item&)>
+// `index_of` gives where an item keeps its index.
+template <class Item, std::uint32_t& (*index_of)(Item&)>
 class DueHeap {
   public:
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
@@ -24,7 +24,7 @@ class DueHeap {
     [[nodiscard]] Item& first() const noexcept { return *entries_.front().item; }
     [[nodiscard]] Item& last() const noexcept { return *entries_.back().item; }
     // In no order, below size(). What is moved forward leaves behind only such as came before it.
-    [[nodiscard]] Item& at(std::size_t place) const noexcept { return *entries_[place].item; }
+    [[nodiscard]] Item& at(std::size_t index) const noexcept { return *entries_[index].item; }
     // When the first one is due; never, if there is none.
     [[nodiscard]] Clock::time_point due() const noexcept {
         return empty() ? Clock::time_point::max() : entries_.front().due;
@@ -39,11 +39,11 @@ class DueHeap {
         entries_.push_back({due, &item});
         settle(entries_.size() - 1, {due, &item});
     }
-    void move(Item& item, Clock::time_point due) noexcept { settle(place_of(item), {due, &item}); }
+    void move(Item& item, Clock::time_point due) noexcept { settle(index_of(item), {due, &item}); }
     void remove(Item& item) noexcept {
         const Entry last = entries_.back();
         entries_.pop_back();
-        if (last.item != &item) settle(place_of(item), last);
+        if (last.item != &item) settle(index_of(item), last);
     }
 
   private:
@@ -55,7 +55,7 @@ class DueHeap {
 
     void put(std::size_t at, const Entry& entry) noexcept {
         entries_[at] = entry;
-        place_of(*entry.item) = static_cast<std::uint32_t>(at);
+        index_of(*entry.item) = static_cast<std::uint32_t>(at);
     }
     // From `at`, whose entry may be overwritten, to where it belongs.
     void settle(std::size_t at, const Entry& entry) noexcept {

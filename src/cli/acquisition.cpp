@@ -37,13 +37,13 @@ bool is_worth_the_wait(const std::error_code& why, const Options& options) {
 }
 
 // What the look before the acquisition gave.
-struct FirstLook {
+struct FirstInspection {
     LockInfo info{};
     std::optional<milliseconds> wait{};  // how long is left to wait; nothing: for ever
 };
 
 // So that it is said at once if there is no server, or none that serves.
-FirstLook look_first(Store& store, const Options& options) {
+FirstInspection inspect_first(Store& store, const Options& options) {
     const auto begin = boot_clock()->now();
     try {
         return {store.locks.inspect(options.key), options.wait};
@@ -81,7 +81,7 @@ class Notice {
         if (!events_.is_time()) return;
         const bool is_there = seen_.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
         if (is_there)
-            complain(fmt::format("{}; locks are in {}", seen_.get(), place_of(options_.store)),
+            complain(fmt::format("{}; locks are in {}", seen_.get(), location_of(options_.store)),
                      IfFull::drop);
         // The store has not answered yet, or somebody waits for it.
         if (!is_there) events_.set_alarm(long_wait);
@@ -124,7 +124,7 @@ Acquired acquire(Store& store, const Options& options, Ends& ends) {
     Notice notice{store, options, ends.events};
     std::future<ScopedDistributedLock> result = std::async(std::launch::async, [&] {
         const RingAtEnd ring{ends.events};
-        const FirstLook first = look_first(store, options);
+        const FirstInspection first = inspect_first(store, options);
         notice.seen(first.info);
         ScopedDistributedLock lock{store.locks, options.key, lock_options(options, first.wait),
                                    stop.get_token()};

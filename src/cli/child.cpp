@@ -103,7 +103,7 @@ bool Child::send(int signal) noexcept {
     return ::kill(own_group_ ? -pid_ : pid_, signal) == 0 || errno != EPERM;
 }
 
-void Child::look() noexcept {
+void Child::check() noexcept {
     int status = 0;
     for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0;) {
         if (pid != pid_) continue;

@@ -36,12 +36,12 @@ class Child {
     // So that a signal that was sent to a command that is stopped gets there. That it was stopped
     // may be reported only after the signal.
     void go_on() noexcept {
-        look();
+        check();
         if (stopped_by_ != 0) send(SIGCONT);
     }
 
     // Learns what became of it, after each SIGCHLD.
-    void look() noexcept;
+    void check() noexcept;
     // The signal by which it is stopped; 0: it is not.
     [[nodiscard]] int stopped_by() const noexcept { return stopped_by_; }
     // It goes on, or will, when SIGCONT is passed on. A system may report that late, and what is

@@ -62,7 +62,7 @@ int hold(Store& store, const Options& options) {
     // A caller that does not read what we say learns it by the exit status, and the lock is
     // released.
     ::signal(SIGPIPE, SIG_IGN);
-    if (options.run.verbose) complain("locks are in " + place_of(options.store));
+    if (options.run.verbose) complain("locks are in " + location_of(options.store));
     const MetricsAtEnd metrics{store.locks, options.run.metrics_file};
     Signals signals{true, {SIGTTIN}};
     const Input input = Input::standard();

@@ -23,7 +23,7 @@ class LeaseWatch {
         : grace_{std::min(grace, ttl / 3)} {}
 
     // `left`: how long the lock may still be believed. `is_time`: the alarm went off.
-    [[nodiscard]] Next look(std::chrono::milliseconds left, bool is_time) noexcept {
+    [[nodiscard]] Next check(std::chrono::milliseconds left, bool is_time) noexcept {
         const bool over = left.count() == 0 || (phase_ == Phase::terminating && is_time);
         if (phase_ == Phase::killed || (phase_ == Phase::terminating && !over)) return {};
         if (over) {

@@ -14,7 +14,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/hold.hpp"
 #include "cli/init.hpp"
-#include "cli/look.hpp"
+#include "cli/inspect.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/run.hpp"

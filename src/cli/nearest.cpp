@@ -24,9 +24,8 @@ std::size_t slips(std::string_view a, std::string_view b) {
         for (std::size_t j = 1; j <= b.size(); ++j) {
             const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
             row[j] = std::min({last[j] + 1, row[j - 1] + 1, replaced});
-            const bool changed_places =
-                i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            if (changed_places) row[j] = std::min(row[j], before[j - 2] + 1);
+            const bool are_swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (are_swapped) row[j] = std::min(row[j], before[j - 2] + 1);
         }
     }
     return row.back();

@@ -56,9 +56,9 @@ class Run {
     [[nodiscard]] bool has_ended() const {
         return child_.has_ended() && (!watch_.has_told() || child_.is_group_gone());
     }
-    void look_at_lease();
+    void check_lease();
     [[nodiscard]] std::chrono::milliseconds lease_left() const;
-    void look_at_command();
+    void check_command();
     void heed_stop(int number);
     void heed(const Signal& signal);
     void pass_on(const Signal& signal);
@@ -97,11 +97,11 @@ int Run::until_the_end() {
         (void)let_go(lock_);
         return child_.error() == ENOENT ? exit_code::not_found : exit_code::cannot_run;
     }
-    look_at_lease();
+    check_lease();
     while (!has_ended()) {
         events_.wait();
         (void)events_.rang();
-        look_at_lease();
+        check_lease();
         while (const std::optional<Signal> signal = signals_.next()) heed(*signal);
         // Somebody who is out of reach is seen when the others of the group are gone.
         if (watch_.has_killed() && !has_ended()) send(SIGKILL);
@@ -121,10 +121,10 @@ std::chrono::milliseconds Run::lease_left() const {
 }
 
 // The signal first: a standard error that is full must not hold it up.
-void Run::look_at_lease() {
+void Run::check_lease() {
     if (has_ended()) return;
     const auto left = lease_left();
-    const auto [step, alarm] = watch_.look(left, events_.is_time());
+    const auto [step, alarm] = watch_.check(left, events_.is_time());
     if (alarm.count() > 0) events_.set_alarm(alarm);
     if (step == LeaseWatch::Measure::nothing) return;
     if (step == LeaseWatch::Measure::kill) {
@@ -141,8 +141,8 @@ void Run::look_at_lease() {
     }
 }
 
-void Run::look_at_command() {
-    child_.look();
+void Run::check_command() {
+    child_.check();
     const int number = child_.stopped_by();
     if (number == 0) {
         stands_until_.reset();
@@ -178,7 +178,7 @@ void Run::heed_stop(int number) {
 
 void Run::heed(const Signal& signal) {
     switch (signal.number) {
-        case SIGCHLD: return look_at_command();
+        case SIGCHLD: return check_command();
         case SIGTTIN:
         case SIGTTOU: return share_terminal();
         default: return pass_on(signal);
@@ -188,7 +188,7 @@ void Run::heed(const Signal& signal) {
 void Run::pass_on(const Signal& signal) {
     // We may have been stopped for longer than the lease.
     if (signal.number == SIGCONT) {
-        look_at_lease();
+        check_lease();
         if (terminal_.lends_unasked()) terminal_.lend_to(child_.pid());
     }
     // The terminal has told the command, too, if that is in our process group.
@@ -239,7 +239,7 @@ int Run::release() {
 }  // namespace
 
 int run(Store& store, const Options& options) {
-    if (options.run.verbose) complain("locks are in " + place_of(options.store));
+    if (options.run.verbose) complain("locks are in " + location_of(options.store));
     const MetricsAtEnd metrics{store.locks, options.run.metrics_file};
     // Where the command has a process group of its own, one of ours may be stopped for want of the
     // terminal, and we are not to be.

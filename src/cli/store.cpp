@@ -74,7 +74,7 @@ bool is_on_a_server(const StoreOptions& options) {
     return !options.url.empty() && !options.url.starts_with(scheme);
 }
 
-std::string place_of(const StoreOptions& options) {
+std::string location_of(const StoreOptions& options) {
     const std::string directory = directory_for(options.url);
     return directory.empty() ? without_secrets(options.url) : directory;
 }

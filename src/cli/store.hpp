@@ -27,7 +27,7 @@ struct Store {
 
 [[nodiscard]] bool is_on_a_server(const StoreOptions& options);
 // For people, and without a password.
-[[nodiscard]] std::string place_of(const StoreOptions& options);
+[[nodiscard]] std::string location_of(const StoreOptions& options);
 // Does no I/O. Throws UsageError, and LockError for a URL or a prefix that is wrong.
 [[nodiscard]] Store open_store(const StoreOptions& options);
 

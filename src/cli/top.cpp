@@ -20,7 +20,7 @@
 
 #include "cli/events.hpp"
 #include "cli/exit_code.hpp"
-#include "cli/look.hpp"
+#include "cli/inspect.hpp"
 #include "cli/output.hpp"
 #include "cli/signals.hpp"
 #include "cli/top_controls.hpp"
@@ -39,7 +39,7 @@ template <class Find>
 void take(TopModel& model, Find find) {
     try {
         const Locks locks = find();
-        model.look(now(), locks);
+        model.update(now(), locks);
     } catch (const Error& error) {
         model.miss(now(), error.what());
     }
@@ -64,10 +64,10 @@ class TopSession {
 
     // Gives the exit status, and the terminal back.
     [[nodiscard]] int until_the_end();
-    [[nodiscard]] bool is_looking() const { return answer_.valid(); }
+    [[nodiscard]] bool is_polling() const { return answer_.valid(); }
 
   private:
-    void look();
+    void poll();
     void take_answer();
     void heed_signals();
     void heed_keys();
@@ -79,7 +79,7 @@ class TopSession {
     Events events_;
     TopModel model_;
     TopControls controls_{};
-    int looks_ = 1;
+    int polls_ = 1;
     std::optional<int> status_{};
     std::future<Locks> answer_{};
     std::unique_ptr<TopScreen> screen_;  // after the answer: nobody waits for that on our screen
@@ -87,13 +87,13 @@ class TopSession {
 
 int TopSession::until_the_end() {
     events_.set_alarm(options_.top.interval);
-    if (looks_ == options_.top.count) end(status_of(model_));
+    if (polls_ == options_.top.count) end(status_of(model_));
     for (;;) {
         screen_->draw(model_, controls_, now());
         if (status_) break;
         events_.wait();
         if (events_.rang()) take_answer();
-        if (events_.is_time()) look();
+        if (events_.is_time()) poll();
         heed_signals();
         heed_keys();
     }
@@ -101,8 +101,8 @@ int TopSession::until_the_end() {
     return *status_;
 }
 
-void TopSession::look() {
-    if (is_looking()) return;
+void TopSession::poll() {
+    if (is_polling()) return;
     answer_ = std::async(std::launch::async, [this] {
         const RingAtEnd ring{events_};
         return store_.locks.list(options_.pattern);
@@ -112,7 +112,7 @@ void TopSession::look() {
 void TopSession::take_answer() {
     take(model_, [this] { return answer_.get(); });
     events_.set_alarm(options_.top.interval);
-    if (++looks_ == options_.top.count) end(status_of(model_));
+    if (++polls_ == options_.top.count) end(status_of(model_));
 }
 
 void TopSession::heed_signals() {
@@ -133,7 +133,7 @@ void TopSession::heed_signals() {
 void TopSession::heed_keys() {
     while (const std::optional<char> key = screen_->key()) {
         const TopControls::Reaction step = controls_.press(*key);
-        if (step == TopControls::Reaction::look) look();
+        if (step == TopControls::Reaction::poll) poll();
         if (step == TopControls::Reaction::quit) end(exit_code::done);
     }
     // The signal may be ignored, or come a moment later.
@@ -156,13 +156,13 @@ void print_snapshot(const Options& options, const TopModel& model) {
 
 int print_snapshots(Store& store, const Options& options, TopModel& model) {
     const std::shared_ptr<Clock> clock = boot_clock();
-    for (int looks = 1;; ++looks) {
+    for (int polls = 1;; ++polls) {
         if (const auto& outage = model.outage()) {
             complain(outage->why);
         } else {
             print_snapshot(options, model);
         }
-        if (looks == options.top.count) return status_of(model);
+        if (polls == options.top.count) return status_of(model);
         clock->sleep_until(clock->now() + options.top.interval, std::stop_token{});
         take(model, [&] { return store.locks.list(options.pattern); });
     }
@@ -172,7 +172,7 @@ int print_snapshots(Store& store, const Options& options, TopModel& model) {
 
 int top(Store& store, const Options& options) {
     TopModel model;
-    model.look(now(), store.locks.list(options.pattern));
+    model.update(now(), store.locks.list(options.pattern));
     if (options.json) return print_snapshots(store, options, model);
     Signals signals{false, {SIGWINCH}};
     std::unique_ptr<TopScreen> screen = TopScreen::open();
@@ -183,8 +183,8 @@ int top(Store& store, const Options& options) {
     TopSession watch{store, options, std::move(model), signals, std::move(screen)};
     const int status = watch.until_the_end();
     // A look changes nothing, and cannot be called off: nobody is to wait for it.
-    if (watch.is_looking() && status < 0) end_by(-status);
-    if (watch.is_looking()) std::_Exit(status);
+    if (watch.is_polling() && status < 0) end_by(-status);
+    if (watch.is_polling()) std::_Exit(status);
     return status;
 }
 

@@ -33,11 +33,11 @@ std::string describe(const TopTotal& total) {
                        total.waiting, format_duration(total.longest_wait), total.grants_per_second);
 }
 
-void TopModel::look(Clock::time_point now, const std::vector<ListedLock>& locks) {
+void TopModel::update(Clock::time_point now, const std::vector<ListedLock>& locks) {
     outage_.reset();
-    looks_.push_back(now);
-    while (looks_.size() > 2 && looks_[1] + window <= now) looks_.pop_front();
-    ++look_;
+    polls_.push_back(now);
+    while (polls_.size() > 2 && polls_[1] + window <= now) polls_.pop_front();
+    ++poll_;
     for (const ListedLock& lock : locks) see(now, lock);
     forget();
 }
@@ -49,8 +49,8 @@ void TopModel::miss(Clock::time_point now, std::string why) {
 
 void TopModel::see(Clock::time_point now, const ListedLock& lock) {
     const LockInfo& info = lock.info;
-    const auto [place, is_new] = locks_.try_emplace(lock.key);
-    Seen& seen = place->second;
+    const auto [known, is_new] = locks_.try_emplace(lock.key);
+    Seen& seen = known->second;
     if (is_new || seen.info.fencing_token != info.fencing_token) {
         // What the first look finds was granted before, and falls out of the window at once.
         seen.grants.push_back(now);
@@ -60,18 +60,18 @@ void TopModel::see(Clock::time_point now, const ListedLock& lock) {
     // One that was away for a look had nobody who waited for it then.
     if (info.waiting == 0) {
         seen.waiting_since.reset();
-    } else if (!seen.waiting_since || seen.look + 1 != look_) {
+    } else if (!seen.waiting_since || seen.poll + 1 != poll_) {
         seen.waiting_since = now;
     }
     seen.ttl = std::max(seen.ttl, info.remaining);
     seen.info = info;
-    seen.look = look_;
+    seen.poll = poll_;
 }
 
 // What the window has lost, and the keys of which nothing is left to tell.
 void TopModel::forget() {
     for (auto& [key, seen] : locks_) {
-        while (!seen.grants.empty() && seen.grants.front() <= looks_.front()) {
+        while (!seen.grants.empty() && seen.grants.front() <= polls_.front()) {
             seen.grants.pop_front();
         }
     }
@@ -81,13 +81,13 @@ void TopModel::forget() {
 }
 
 double TopModel::rate(std::size_t grants) const {
-    if (looks_.size() < 2) return 0;
-    const std::chrono::duration<double> all = looks_.back() - looks_.front();
+    if (polls_.size() < 2) return 0;
+    const std::chrono::duration<double> all = polls_.back() - polls_.front();
     return all.count() > 0 ? static_cast<double>(grants) / all.count() : 0;
 }
 
 TopRow TopModel::row(const std::string& key, const Seen& seen) const {
-    const Clock::time_point now = looks_.back();
+    const Clock::time_point now = polls_.back();
     return {.key = key,
             .info = seen.info,
             .left = seen.ttl.count() > 0 ? static_cast<double>(seen.info.remaining.count()) /

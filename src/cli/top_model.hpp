@@ -59,7 +59,7 @@ class TopModel {
     // Rates are counted over the looks of the last this, and over two looks at least.
     static constexpr std::chrono::seconds window{10};
 
-    void look(Clock::time_point now, const std::vector<ListedLock>& locks);
+    void update(Clock::time_point now, const std::vector<ListedLock>& locks);
     // The store did not answer: all stays as it was.
     void miss(Clock::time_point now, std::string why);
 
@@ -78,7 +78,7 @@ class TopModel {
   private:
     struct Seen {
         LockInfo info{};
-        std::uint64_t look = 0;  // the last one at which it was there
+        std::uint64_t poll = 0;  // the last one at which it was there
         Clock::time_point since{};
         std::chrono::milliseconds ttl{0};
         std::optional<Clock::time_point> waiting_since{};
@@ -87,13 +87,13 @@ class TopModel {
 
     void see(Clock::time_point now, const ListedLock& lock);
     void forget();
-    [[nodiscard]] bool is_there(const Seen& seen) const noexcept { return seen.look == look_; }
+    [[nodiscard]] bool is_there(const Seen& seen) const noexcept { return seen.poll == poll_; }
     [[nodiscard]] double rate(std::size_t grants) const;
     [[nodiscard]] TopRow row(const std::string& key, const Seen& seen) const;
 
     std::map<std::string, Seen, std::less<>> locks_;
-    std::uint64_t look_ = 0;               // the number of the last one
-    std::deque<Clock::time_point> looks_;  // the first one is where the window begins
+    std::uint64_t poll_ = 0;               // the number of the last one
+    std::deque<Clock::time_point> polls_;  // the first one is where the window begins
     std::optional<Outage> outage_;
 };
 

@@ -43,10 +43,10 @@ AcquireMachine::Action AcquireMachine::granted(const Reply& reply, Clock::time_p
     return done();
 }
 
-AcquireMachine::Action AcquireMachine::look_again(const Reply& reply, Clock::time_point sent,
+AcquireMachine::Action AcquireMachine::poll_again(const Reply& reply, Clock::time_point sent,
                                                   Clock::time_point now) noexcept {
     note(reply, sent);
-    return look(now);
+    return poll(now);
 }
 
 void AcquireMachine::note(const Reply& reply, Clock::time_point sent) noexcept {
@@ -61,7 +61,7 @@ void AcquireMachine::handed_over(const HandOff& what) noexcept {
 
 AcquireMachine::Action AcquireMachine::woke(Clock::time_point now) noexcept {
     const auto message = std::exchange(message_, std::nullopt);
-    return message && believes(*message, now) ? believe(*message, now) : look(now);
+    return message && believes(*message, now) ? believe(*message, now) : poll(now);
 }
 
 // With little left, or where it must be prolonged at once, the lock is rather acquired once more:
@@ -77,9 +77,9 @@ AcquireMachine::Action AcquireMachine::believe(const HandOff& what,
     return done();
 }
 
-// A call without a deadline of its own leaves each command to the backend's time-out. The last look
-// takes no place that would have to be left again.
-AcquireMachine::Action AcquireMachine::look(Clock::time_point now) const noexcept {
+// A call without a deadline of its own leaves each command to the backend's time-out. The last poll
+// takes no entry that would have to be left again.
+AcquireMachine::Action AcquireMachine::poll(Clock::time_point now) const noexcept {
     if (!plan_.wait) return {.decision = Decision::acquire, .until = Clock::time_point::max()};
     return {.decision = Decision::acquire,
             .queues = owes_ || now < plan_.deadline,
@@ -97,8 +97,8 @@ AcquireMachine::Action AcquireMachine::contended(const Reply& reply,
 // A lease that is about to end is looked at then. Where nobody holds the lock it is somebody else's
 // turn, and nothing is to be seen sooner than that.
 std::chrono::milliseconds AcquireMachine::pause(const Reply& reply) noexcept {
-    const bool looks_after_him = reply.first && !reply.deaths_told;
-    const bool patient = reply.queued && reply.told && !looks_after_him;
+    const bool awaits_end = reply.first && !reply.deaths_told;
+    const bool patient = reply.queued && reply.told && !awaits_end;
     auto pause = jitter_(patient ? patient_pause : plan_.retry_delay);
     if (reply.queued) pause = std::min(pause, longest_pause);
     if (reply.holder.empty() && reply.remaining.count() == 0) return pause;
@@ -110,7 +110,7 @@ AcquireMachine::Action AcquireMachine::failed(Errc error, bool in_part,
     owes_ = owes_ || family(error) == Family::unknown || in_part;
     ++failures_;
     if (family(error) == Family::refused) return give_up(error);
-    if (failures_ == 1 && curable(error)) return look(now);
+    if (failures_ == 1 && curable(error)) return poll(now);
     if (!plan_.wait || now >= plan_.deadline) return give_up(error);
     return nap(jitter_(doubled(first_backoff, failures_, longest_backoff)), now);
 }

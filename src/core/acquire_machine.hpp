@@ -31,8 +31,8 @@ namespace leaselock::detail {
 inline constexpr std::chrono::milliseconds grace{250};
 // How long a queue entry lives without another poll, and how long a pause between two polls may be
 // for it: two of them may be lost.
-inline constexpr std::chrono::milliseconds place_life{3000};
-inline constexpr std::chrono::milliseconds longest_pause = place_life / 3;
+inline constexpr std::chrono::milliseconds entry_life{3000};
+inline constexpr std::chrono::milliseconds longest_pause = entry_life / 3;
 
 class AcquireMachine {
   public:
@@ -56,12 +56,12 @@ class AcquireMachine {
     explicit AcquireMachine(const Plan& plan) noexcept : plan_{plan}, jitter_{plan.seed} {}
 
     [[nodiscard]] const Plan& plan() const noexcept { return plan_; }
-    [[nodiscard]] Action start(Clock::time_point now) noexcept { return look(now); }
+    [[nodiscard]] Action start(Clock::time_point now) noexcept { return poll(now); }
     // The answer to an acquire that was submitted at `sent`.
     [[nodiscard]] Action replied(const Reply& reply, Clock::time_point sent,
                                  Clock::time_point now) noexcept;
     // What held the lock is out of the way: that answer counts for its queue alone.
-    [[nodiscard]] Action look_again(const Reply& reply, Clock::time_point sent,
+    [[nodiscard]] Action poll_again(const Reply& reply, Clock::time_point sent,
                                     Clock::time_point now) noexcept;
     // The lock was handed over to the token. Counts in the next woke() or replied().
     void handed_over(const HandOff& what) noexcept;
@@ -89,7 +89,7 @@ class AcquireMachine {
         Clock::time_point sent{};
     };
 
-    [[nodiscard]] Action look(Clock::time_point now) const noexcept;
+    [[nodiscard]] Action poll(Clock::time_point now) const noexcept;
     [[nodiscard]] Action granted(const Reply& reply, Clock::time_point sent,
                                  Clock::time_point now) noexcept;
     void note(const Reply& reply, Clock::time_point sent) noexcept;

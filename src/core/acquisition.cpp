@@ -39,7 +39,7 @@ bool Acquisition::polls() noexcept {
 
 Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now) noexcept {
     switch (action.decision) {
-        case AcquireMachine::Decision::acquire: look(action, now); return {Instruction::submit};
+        case AcquireMachine::Decision::acquire: poll(action, now); return {Instruction::submit};
         case AcquireMachine::Decision::sleep:
             if (polls()) return {Instruction::sleep, action.until, told_};
             return {Instruction::sleep, machine_.plan().deadline};
@@ -48,10 +48,10 @@ Acquisition::Next Acquisition::next(const Action& action, Clock::time_point now)
     return {Instruction::done};
 }
 
-void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
+void Acquisition::poll(const Action& how, Clock::time_point now) noexcept {
     let_go_before_ = cleanup_.let_go();
     known_ = known_ || how.queues;
-    look_.emplace(Request{.verb = Verb::acquire,
+    poll_.emplace(Request{.verb = Verb::acquire,
                           .key = lease_.full_key(),
                           .prefix = lease_.prefix_bytes(),
                           .token = lease_.token(),
@@ -59,7 +59,7 @@ void Acquisition::look(const Action& how, Clock::time_point now) noexcept {
                           .min_hold = machine_.plan().min_hold,
                           .claim = lease_.claim(),
                           .listener = how.queues ? waiter_ : nullptr,
-                          .place = place_life,
+                          .entry_life = entry_life,
                           .submitted = now,
                           .deadline = how.until});
 }
@@ -88,7 +88,7 @@ Acquisition::Next Acquisition::answered(Clock::time_point now) {
         clearing_.reset();
         return judge(out_of_the_way, now);
     }
-    const Reply& reply = look_->reply;
+    const Reply& reply = poll_->reply;
     note_queue(reply);
     if (reply.outcome == Outcome::held) {
         switch (way(reply, now)) {
@@ -102,11 +102,11 @@ Acquisition::Next Acquisition::answered(Clock::time_point now) {
     return judge(false, now);
 }
 
-// The answer to the look, when nothing of our own is in the way any more.
+// The answer to the poll, when nothing of our own is in the way any more.
 Acquisition::Next Acquisition::judge(bool out_of_the_way, Clock::time_point now) {
-    Reply& reply = look_->reply;
-    const Clock::time_point sent = look_->request.submitted;
-    if (out_of_the_way) return next(machine_.look_again(reply, sent, now), now);
+    Reply& reply = poll_->reply;
+    const Clock::time_point sent = poll_->request.submitted;
+    if (out_of_the_way) return next(machine_.poll_again(reply, sent, now), now);
     if (known_) pass_message_on();
     const Action action = machine_.replied(reply, sent, now);
     if (reply.outcome == Outcome::held) {
@@ -138,7 +138,7 @@ Acquisition::Way Acquisition::way(const Reply& reply, Clock::time_point now) noe
                               .prefix = lease_.prefix_bytes(),
                               .token = reply.holder,
                               .submitted = now,
-                              .deadline = look_->request.deadline});
+                              .deadline = poll_->request.deadline});
     return Way::to_clear;
 }
 

@@ -53,7 +53,7 @@ class Acquisition {
     ~Acquisition() { end(); }
 
     [[nodiscard]] Next start(Clock::time_point now) noexcept;
-    [[nodiscard]] Operation& operation() noexcept { return clearing_ ? *clearing_ : *look_; }
+    [[nodiscard]] Operation& operation() noexcept { return clearing_ ? *clearing_ : *poll_; }
     // May throw bad_alloc: then what the token owes is known all the same.
     [[nodiscard]] Next answered(Clock::time_point now);
     // In the place of what answered() gave, when the caller has requested a stop: nothing more is
@@ -75,7 +75,7 @@ class Acquisition {
     [[nodiscard]] bool polls() noexcept;
     [[nodiscard]] bool stands_behind_others() noexcept;
     Next next(const Action& action, Clock::time_point now) noexcept;
-    void look(const Action& how, Clock::time_point now) noexcept;
+    void poll(const Action& how, Clock::time_point now) noexcept;
     [[nodiscard]] Next judge(bool out_of_the_way, Clock::time_point now);
     void note_queue(const Reply& reply) noexcept;
     void pass_message_on() noexcept;
@@ -89,7 +89,7 @@ class Acquisition {
     Waiter* waiter_;
     const Begins begins_;
     Failure& failure_;
-    std::optional<Operation> look_{};      // the newest one
+    std::optional<Operation> poll_{};      // the newest one
     std::optional<Operation> clearing_{};  // a release of ours that was in its way
     std::uint64_t let_go_before_ = 0;
     int cleared_ = 0;     // how often a release of ours was in the way

@@ -60,10 +60,10 @@ bool BackendRegistry::set_default(std::string_view name, Failure& failure) {
 }
 
 bool BackendRegistry::is_untouched() const {
-    const auto look = [this] { return backends_.size() == 1 && default_name_ == "memory"; };
-    if (frozen_.load(std::memory_order_acquire)) return look();
+    const auto is_initial = [this] { return backends_.size() == 1 && default_name_ == "memory"; };
+    if (frozen_.load(std::memory_order_acquire)) return is_initial();
     const MutexLock lock{mutex_};
-    return look();
+    return is_initial();
 }
 
 bool BackendRegistry::freeze(Failure& failure) {

@@ -40,7 +40,7 @@ bool extend(Lease& lease, Duration ttl, Failure& failure) {
     Runtime& runtime = lease.runtime();
     const Clock::time_point now = runtime.clock().now();
     if (runtime.lease_task().table().shorten(lease, ttl.value(), now)) {
-        runtime.notifier().look(lease);
+        runtime.notifier().check(lease);
         return true;
     }
     return renew(lease, ttl.value(), now, failure);

@@ -14,7 +14,7 @@ constexpr std::size_t most_lost = 1024;  // of one round
 }  // namespace
 
 void HoldTable::ring_for(Clock::time_point due) noexcept {
-    if (due.time_since_epoch().count() >= next_look_.load()) return;
+    if (due.time_since_epoch().count() >= next_check_.load()) return;
     rung_for_.store(due.time_since_epoch().count());
     alarm_.ring();
 }
@@ -139,8 +139,8 @@ std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
 }
 
 // max() first: what is added while this looks rings, and ends the next sleep at once.
-Clock::time_point HoldTable::plan_look(Clock::time_point now) noexcept {
-    next_look_.store(Clock::time_point::max().time_since_epoch().count());
+Clock::time_point HoldTable::plan_check(Clock::time_point now) noexcept {
+    next_check_.store(Clock::time_point::max().time_since_epoch().count());
     Clock::time_point next = Clock::time_point::max();
     for (Shard& shard : shards_) {
         const WordMutexLock lock{shard.mutex};
@@ -148,7 +148,7 @@ Clock::time_point HoldTable::plan_look(Clock::time_point now) noexcept {
     }
     const Clock::time_point rung_for{Clock::duration{rung_for_.load()}};
     if (rung_for > now) next = std::min(next, rung_for);
-    next_look_.store(next.time_since_epoch().count());
+    next_check_.store(next.time_since_epoch().count());
     return next;
 }
 

@@ -49,7 +49,7 @@ class HoldTable {
     void collect(Clock::time_point now, std::size_t room, Due& due);
     // When something is due next; from then on add() rings only for what is due sooner. What was
     // rung for counts also if it has gone: else each lock that is held for a moment would ring.
-    [[nodiscard]] Clock::time_point plan_look(Clock::time_point now) noexcept;
+    [[nodiscard]] Clock::time_point plan_check(Clock::time_point now) noexcept;
     // All that is held is lost: each is shared, and to be unshared by `lost`.
     void lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept;
 
@@ -77,11 +77,11 @@ class HoldTable {
     void for_each(const Visit& visit);
 
   private:
-    [[nodiscard]] static std::uint32_t& place_of(Lease& lease) noexcept { return lease.hold.place; }
+    [[nodiscard]] static std::uint32_t& index_of(Lease& lease) noexcept { return lease.hold.index; }
     // On cache lines of its own.
     struct alignas(128) Shard {
         WordMutex mutex;
-        DueHeap<Lease, place_of> heap LEASELOCK_GUARDED_BY(mutex);
+        DueHeap<Lease, index_of> heap LEASELOCK_GUARDED_BY(mutex);
     };
     [[nodiscard]] LockStats& stats_of(Shard& shard, const Lease& lease) noexcept
         LEASELOCK_REQUIRES(shard.mutex) {
@@ -101,7 +101,7 @@ class HoldTable {
     void ring_for(Clock::time_point due) noexcept;
 
     Alarm& alarm_;
-    std::atomic<Clock::rep> next_look_{Clock::time_point::max().time_since_epoch().count()};
+    std::atomic<Clock::rep> next_check_{Clock::time_point::max().time_since_epoch().count()};
     std::atomic<Clock::rep> rung_for_{0};
     std::array<Shard, shard_count> shards_;
     TemplateTable templates_;

@@ -145,7 +145,7 @@ class Lease {
         bool is_pending = false;  // the Cleanup's: its release is among the pending ones
         std::uint8_t shard = 0;
         bool waits = false;                // a renewal is due, and not sent yet; the LeaseTask's
-        std::uint32_t place = 0;           // in the shard's heap
+        std::uint32_t index = 0;           // in the shard's heap
         TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime
         // Under way; the LeaseTask's.
         Operation* renewal = nullptr;

@@ -146,7 +146,7 @@ Clock::time_point LeaseTask::round(Clock::time_point now) noexcept {
     const Clock::time_point next_duty =
         cleanup_.send_due(now, [&](Lease& lease) { send_release(lease, now); });
     outbox_.send();
-    return std::min({table_.plan_look(now), next_duty, linger(now, had_answers)});
+    return std::min({table_.plan_check(now), next_duty, linger(now, had_answers)});
 }
 
 // Where releases come one after the other, the first one rings, and then one in each tick; but not
@@ -247,7 +247,7 @@ void LeaseTask::empty(Lane& lane) noexcept {
 }
 
 void LeaseTask::renew(Lane& lane, Lease& lease, Clock::time_point now) noexcept {
-    Operation*& place =
+    Operation*& slot =
         lease.hold.renewal == nullptr ? lease.hold.renewal : lease.hold.repeated_renewal;
     const Request request{.verb = Verb::renew,
                           .key = lease.full_key(),
@@ -265,7 +265,7 @@ void LeaseTask::renew(Lane& lane, Lease& lease, Clock::time_point now) noexcept 
         outbox_.add(lease.backend(), *renewal.operation);
         renewal.self = lane.spare.begin();
         renewal.lease = &lease;
-        place = &*renewal.operation;
+        slot = &*renewal.operation;
         lane.renewals.splice(lane.renewals.end(), lane.spare, renewal.self);
     } catch (const std::bad_alloc&) {
         not_sent(lease, request, Errc::out_of_memory, now);
@@ -316,7 +316,7 @@ void LeaseTask::judge(Lease& lease, Operation& renewal, Clock::time_point now) n
 }
 
 void LeaseTask::tell_lost(Lease& lease, Errc error, Clock::time_point now) noexcept {
-    notifier_.look(lease);
+    notifier_.check(lease);
     tell(notifier_, &Observer::on_lost, lease, error, now);
     lease.drop_owner();
 }

@@ -53,7 +53,7 @@ void Notifier::watch(Lease& lease) {
     watches_.add(*watch, due);
     watch->listed = true;
     lease.watch = std::move(watch);
-    if (due < next_look_) waker_.wake();
+    if (due < next_check_) waker_.wake();
 }
 
 bool Notifier::pass_on(LossWatch& watch, const std::stop_source& to) {
@@ -72,13 +72,13 @@ void Notifier::unlist(LossWatch& watch) noexcept {
     watch.listed = false;
 }
 
-void Notifier::look(const Lease& lease) noexcept {
+void Notifier::check(const Lease& lease) noexcept {
     const MutexLock lock{mutex_};
     LossWatch* const watch = lease.watch.get();
     if (watch == nullptr || !watch->listed) return;
     const Clock::time_point due = lease.deadline();
     watches_.move(*watch, due);
-    if (due < next_look_) waker_.wake();
+    if (due < next_check_) waker_.wake();
 }
 
 void Notifier::tell(Tell what, LockEvent event) noexcept {
@@ -108,11 +108,11 @@ std::uint64_t Notifier::dropped() const noexcept {
 void Notifier::run() noexcept {
     mutex_.lock();
     for (;;) {
-        next_look_ = Clock::time_point::max();
+        next_check_ = Clock::time_point::max();
         if (fire_next() || tell_next()) continue;
         if (stopping_) break;
         const Clock::time_point next = watches_.due();
-        next_look_ = next;
+        next_check_ = next;
         const MutexUnlock unlocked{mutex_};
         clock_->sleep_until(next, waker_);
     }

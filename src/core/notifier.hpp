@@ -38,7 +38,7 @@ struct LossWatch {
     Notifier& notifier;
     const Lease* const lease;
     bool listed = false;      // in the Notifier's heap,
-    std::uint32_t place = 0;  // and where
+    std::uint32_t index = 0;  // and where
 };
 
 class Notifier {
@@ -64,7 +64,7 @@ class Notifier {
     // Not any more. The lease may go away when this returns.
     void forget(LossWatch& watch) noexcept;
     // The deadline of that lease came nearer than it was, or is over.
-    void look(const Lease& lease) noexcept;
+    void check(const Lease& lease) noexcept;
 
     [[nodiscard]] bool observed() const noexcept { return observer_ != nullptr; }
     // Notifies the observer, if there is one. Never throws; what cannot be kept is counted.
@@ -82,7 +82,7 @@ class Notifier {
     [[nodiscard]] bool fire_next() LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool tell_next() LEASELOCK_REQUIRES(mutex_);
     void unlist(LossWatch& watch) noexcept LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] static std::uint32_t& place_of(LossWatch& watch) noexcept { return watch.place; }
+    [[nodiscard]] static std::uint32_t& index_of(LossWatch& watch) noexcept { return watch.index; }
 
     const std::shared_ptr<Clock> clock_;
     const std::shared_ptr<Observer> observer_;
@@ -93,11 +93,11 @@ class Notifier {
     mutable Mutex mutex_;
     std::thread thread_ LEASELOCK_GUARDED_BY(mutex_);
     // Each under a deadline that its lease had: that may have moved away since, but not nearer.
-    DueHeap<LossWatch, place_of> watches_ LEASELOCK_GUARDED_BY(mutex_);
+    DueHeap<LossWatch, index_of> watches_ LEASELOCK_GUARDED_BY(mutex_);
     std::deque<Event> events_ LEASELOCK_GUARDED_BY(mutex_);
     std::uint64_t dropped_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     // When it looks at the deadlines next. Known only while it sleeps: max() means now.
-    Clock::time_point next_look_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
+    Clock::time_point next_check_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
     bool told_unset_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool stopping_ LEASELOCK_GUARDED_BY(mutex_) = false;
 };

@@ -67,7 +67,7 @@ class Reactor {
         bool rung_ = false;  // while it was awake: its next wait is over at once
         bool abandoned_ = false;
         bool interrupted_ = false;
-        std::uint32_t place_ = 0;  // among those that wait for a time
+        std::uint32_t index_ = 0;  // among those that wait for a time
         Task* next_ = nullptr;
         Reactor* reactor_ = nullptr;
         // Under way.
@@ -108,7 +108,7 @@ class Reactor {
         Task* first = nullptr;
         Task* last = nullptr;
     };
-    [[nodiscard]] static std::uint32_t& place_of(Task& task) noexcept { return task.place_; }
+    [[nodiscard]] static std::uint32_t& index_of(Task& task) noexcept { return task.index_; }
 
     void run() noexcept;
     void make_ready(Task& task) noexcept LEASELOCK_REQUIRES(mutex_);
@@ -132,9 +132,9 @@ class Reactor {
     bool stopping_ LEASELOCK_GUARDED_BY(mutex_) = false;
     std::size_t tasks_ LEASELOCK_GUARDED_BY(mutex_) = 0;
     List ready_ LEASELOCK_GUARDED_BY(mutex_);
-    DueHeap<Task, place_of> waiting_ LEASELOCK_GUARDED_BY(mutex_);
+    DueHeap<Task, index_of> waiting_ LEASELOCK_GUARDED_BY(mutex_);
     // Those whose operations are under way, each under the time at which that is cancelled.
-    DueHeap<Task, place_of> flying_ LEASELOCK_GUARDED_BY(mutex_);
+    DueHeap<Task, index_of> flying_ LEASELOCK_GUARDED_BY(mutex_);
     Outbox outbox_;  // the thread's own
 };
 

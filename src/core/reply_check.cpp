@@ -26,9 +26,9 @@ bool is_outcome(Verb verb, const Reply& reply) noexcept {
 void check_reply(Operation& operation) noexcept {
     Reply& reply = operation.reply;
     const bool waits = operation.request.listener != nullptr && reply.outcome == Outcome::held;
-    const bool place_fits = waits || !(reply.queued || reply.first);
+    const bool entry_fits = waits || !(reply.queued || reply.first);
     const bool term_fits = reply.ttl.count() >= 0;
-    if (place_fits && term_fits && is_outcome(operation.request.verb, reply)) return;
+    if (entry_fits && term_fits && is_outcome(operation.request.verb, reply)) return;
     const std::int64_t not_after = reply.not_after;  // until then the command may still run
     reply = Reply{};
     reply.error = Errc::protocol_error;

@@ -27,7 +27,7 @@ class Waiter : public Listener, public LocalQueue::Ticket {
     [[nodiscard]] std::optional<HandOff> take_message() noexcept;
 
     WakeUp handed_over(const HandOff& what) noexcept final;
-    WakeUp look() noexcept final { return wake(); }
+    WakeUp poll() noexcept final { return wake(); }
     WakeUp turn() noexcept final { return wake(); }
 
   protected:

@@ -43,7 +43,7 @@ class LEASELOCK_EXPORT Engine {
         friend class Engine;
 
         std::uint32_t slot_ = 0;
-        std::uint32_t place_ = 0;  // among those that wait for a time
+        std::uint32_t index_ = 0;  // among those that wait for a time
         int fd_ = -1;
         bool is_added_ = false;
         bool is_timed_ = false;
@@ -96,7 +96,7 @@ class LEASELOCK_EXPORT Engine {
         std::uint32_t uses = 0;  // distinguishes an event of the task before from one of this
     };
 
-    [[nodiscard]] static std::uint32_t& place_of(Task& task) noexcept { return task.place_; }
+    [[nodiscard]] static std::uint32_t& index_of(Task& task) noexcept { return task.index_; }
 
     Engine();
     ~Engine() = default;
@@ -126,7 +126,7 @@ class LEASELOCK_EXPORT Engine {
     detail::Condition stepped_;
     std::vector<Slot> slots_ LEASELOCK_GUARDED_BY(mutex_);
     std::vector<std::uint32_t> free_slots_ LEASELOCK_GUARDED_BY(mutex_);
-    detail::DueHeap<Task, place_of> timed_ LEASELOCK_GUARDED_BY(mutex_);
+    detail::DueHeap<Task, index_of> timed_ LEASELOCK_GUARDED_BY(mutex_);
     Clock::time_point timer_set_ LEASELOCK_GUARDED_BY(mutex_) = Clock::time_point::max();
     Task* first_ready_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;
     Task* last_ready_ LEASELOCK_GUARDED_BY(mutex_) = nullptr;

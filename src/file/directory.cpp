@@ -15,9 +15,9 @@
 #include <leaselock/error.hpp>
 
 #include "file/failure.hpp"
+#include "file/location.hpp"
 #include "file/member_fifo.hpp"
 #include "file/names.hpp"
-#include "file/place.hpp"
 #include "file/write_at.hpp"
 
 namespace leaselock::file {

@@ -81,7 +81,7 @@ void LockFile::close() noexcept {
 
 bool LockFile::enter() {
     is_inside_ = lock();
-    look();
+    examine();
     return is_inside_;
 }
 
@@ -94,7 +94,7 @@ bool LockFile::leave() noexcept {
 
 // It is unlinked from inside alone, so what is seen from inside stays so. A file that was open all
 // the time may have lost its name to another, if it was moved.
-void LockFile::look() {
+void LockFile::examine() {
     struct statx found {};
     if (!id_) {
         found = directory_->look_at_file(fd_, name_);

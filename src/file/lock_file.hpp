@@ -80,7 +80,7 @@ class LockFile {
     };
 
     [[nodiscard]] bool lock();
-    void look();
+    void examine();
     void swap(LockFile& other) noexcept;
     void store_first(std::string_view state);
 

@@ -58,7 +58,7 @@ bool Notifications::hear(const std::shared_ptr<const Member>& self) {
     if (self_ == self) return true;
     if (self_ != nullptr) {
         (void)control(EPOLL_CTL_DEL, self_->fd(), self_number, 0);
-        for (const auto& [token, waiting] : all_) waiting.listener->look();
+        for (const auto& [token, waiting] : all_) waiting.listener->poll();
     }
     self_ = self;
     if (control(EPOLL_CTL_ADD, self->fd(), self_number, EPOLLIN)) return true;
@@ -74,13 +74,13 @@ bool Notifications::add(Listener& listener, const std::shared_ptr<const Member>&
         Waiting& waiting = all_[listener.token()];
         waiting.listener = &listener;
         let_go(waiting);
-        return look_after(waiting, std::move(before));
+        return watch_all(waiting, std::move(before));
     } catch (const std::bad_alloc&) {
         return false;
     }
 }
 
-bool Notifications::look_after(Waiting& waiting, std::vector<Descriptor> before) {
+bool Notifications::watch_all(Waiting& waiting, std::vector<Descriptor> before) {
     for (Descriptor& each : before) {
         const Number number = ++last_number_;
         waiting.before.reserve(waiting.before.size() + 1);
@@ -166,7 +166,7 @@ WakeUp Notifications::deliver(std::string_view line) noexcept {
     const auto found = all_.find(line);
     if (found == all_.end()) return {};
     Listener& listener = *found->second.listener;
-    if (what.fencing_token == 0) return listener.look();
+    if (what.fencing_token == 0) return listener.poll();
     drop(found);
     return listener.handed_over(what);
 }
@@ -178,7 +178,7 @@ WakeUp Notifications::hung_up(Number number) noexcept {
     const auto waiting = all_.find(found->second.token);
     (void)control(EPOLL_CTL_DEL, found->second.fd.get(), number, 0);
     watched_.erase(found);
-    return waiting == all_.end() ? WakeUp{} : waiting->second.listener->look();
+    return waiting == all_.end() ? WakeUp{} : waiting->second.listener->poll();
 }
 
 }  // namespace leaselock::file

@@ -57,7 +57,7 @@ class Notifications {
 
     [[nodiscard]] bool start() LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool hear(const std::shared_ptr<const Member>& self) LEASELOCK_REQUIRES(mutex_);
-    [[nodiscard]] bool look_after(Waiting& waiting, std::vector<Descriptor> before)
+    [[nodiscard]] bool watch_all(Waiting& waiting, std::vector<Descriptor> before)
         LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool control(int what, int fd, Number number, std::uint32_t events)
         LEASELOCK_REQUIRES(mutex_);

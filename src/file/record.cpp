@@ -12,8 +12,8 @@
 namespace leaselock::file {
 namespace {
 
+using detail::EntryQueue;
 using detail::LockEntry;
-using detail::PlaceQueue;
 using detail::ShareHolders;
 using detail::Tie;
 
@@ -112,18 +112,18 @@ std::unique_ptr<ShareHolders> read_shares(Reader& reader) {
     return shares;
 }
 
-std::unique_ptr<PlaceQueue> read_queue(Reader& reader) {
-    auto queue = std::make_unique<PlaceQueue>();
+std::unique_ptr<EntryQueue> read_queue(Reader& reader) {
+    auto queue = std::make_unique<EntryQueue>();
     for (auto left = reader.number<std::uint32_t>(); left > 0; --left) {
-        PlaceQueue::Place place{};
-        place.token = reader.text();
-        place.ttl = reader.duration();
-        place.claim = reader.claim();
-        place.min_hold = reader.duration();
-        place.seen = reader.time();
-        place.end = reader.time();
-        place.member = reader.number<std::uint64_t>();
-        queue->add(std::move(place));
+        EntryQueue::Entry entry{};
+        entry.token = reader.text();
+        entry.ttl = reader.duration();
+        entry.claim = reader.claim();
+        entry.min_hold = reader.duration();
+        entry.seen = reader.time();
+        entry.end = reader.time();
+        entry.member = reader.number<std::uint64_t>();
+        queue->add(std::move(entry));
     }
     return queue;
 }
@@ -139,16 +139,16 @@ void put_shares(Writer& writer, const ShareHolders& shares) {
     });
 }
 
-void put_queue(Writer& writer, const PlaceQueue& queue) {
+void put_queue(Writer& writer, const EntryQueue& queue) {
     writer.put(static_cast<std::uint32_t>(queue.size()));
-    for (const PlaceQueue::Place& place : queue.places()) {
-        writer.put(std::string_view{place.token});
-        writer.put(std::int64_t{place.ttl.count()});
-        writer.put(place.claim);
-        writer.put(std::int64_t{place.min_hold.count()});
-        writer.put(place.seen);
-        writer.put(place.end);
-        writer.put(place.member);
+    for (const EntryQueue::Entry& entry : queue.entries()) {
+        writer.put(std::string_view{entry.token});
+        writer.put(std::int64_t{entry.ttl.count()});
+        writer.put(entry.claim);
+        writer.put(std::int64_t{entry.min_hold.count()});
+        writer.put(entry.seen);
+        writer.put(entry.end);
+        writer.put(entry.member);
     }
 }
 

@@ -10,8 +10,8 @@
 #include <leaselock/file.hpp>
 
 #include "file/failure.hpp"
+#include "file/location.hpp"
 #include "file/lock_directory.hpp"
-#include "file/place.hpp"
 
 namespace leaselock {
 namespace file {

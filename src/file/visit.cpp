@@ -75,14 +75,14 @@ bool Visit::is_held_by_anybody() {
     };
     for_each_holder(entry(), [&](std::string_view, const Tie& tie) { count(tie.member); });
     if (entry().queue != nullptr) {
-        for (const Place& place : entry().queue->places()) count(place.member);
+        for (const QueueEntry& each : entry().queue->entries()) count(each.member);
     }
     census_.check();
     return any;
 }
 
 void Visit::work() {
-    look_for_the_dead();
+    find_dead();
     tell_who_comes_after_us();
     run_verb();
     census_.check();
@@ -91,7 +91,7 @@ void Visit::work() {
 }
 
 // Only those are asked for that stand in the way.
-void Visit::look_for_the_dead() {
+void Visit::find_dead() {
     const bool asks = request().verb == Verb::inspect ||
                       (request().verb == Verb::acquire && !entry().has_room(request().claim));
     if (asks) {
@@ -101,13 +101,13 @@ void Visit::look_for_the_dead() {
                              });
     }
     if (entry().queue == nullptr) return;
-    entry().queue->set_lives([this](const Place& place) {
-        return place.token == request().token || census_.lives(place.member);
+    entry().queue->set_lives([this](const QueueEntry& waiting) {
+        return waiting.token == request().token || census_.lives(waiting.member);
     });
 }
 
 void Visit::run_verb() {
-    const auto handed_over = [this](const Place& winner, const HandOff& what) {
+    const auto handed_over = [this](const QueueEntry& winner, const HandOff& what) {
         write_to(winner.member, winner.token, what);
     };
     detail::Terms terms{.member = home_.self == nullptr ? 0 : home_.self->id(),
@@ -118,7 +118,7 @@ void Visit::run_verb() {
                            (request().verb != Verb::inspect && entry().queue != nullptr);
     detail::Fences fences =
         may_grant ? home_.directory->fences(floor, file_.limit()) : detail::Fences{.last = floor};
-    detail::PlaceQueue::Winners winners;
+    detail::EntryQueue::Winners winners;
     detail::LockVerbs{entry(), request(), operation_.reply, fences, std::move(terms)}.run(winners);
     // Before others can see it: a process killed here leaves a gap, and no token twice.
     census_.check();
@@ -128,15 +128,15 @@ void Visit::run_verb() {
 // It waits for our end, which does not come when we only leave the queue.
 void Visit::tell_who_comes_after_us() {
     if (request().verb != Verb::release || entry().queue == nullptr) return;
-    const Place* const next = entry().queue->after(request().token);
+    const QueueEntry* const next = entry().queue->after(request().token);
     if (next != nullptr) write_to(next->member, next->token, {});
 }
 
 // Each waiter is notified when the process of the one before it ends; the first, when a
 // holder's does.
 void Visit::wait_for_those_before_us() {
-    detail::PlaceQueue& queue = *entry().queue;
-    const Place* before = queue.before(request().token);
+    detail::EntryQueue& queue = *entry().queue;
+    const QueueEntry* before = queue.before(request().token);
     while (before != nullptr && !census_.lives(before->member)) {
         queue.leave(std::string(before->token));
         before = queue.before(request().token);

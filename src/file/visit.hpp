@@ -45,14 +45,14 @@ class Visit {
     [[nodiscard]] const std::string& key() const noexcept { return record_.key; }
 
   private:
-    using Place = detail::PlaceQueue::Place;
+    using QueueEntry = detail::EntryQueue::Entry;
 
     [[nodiscard]] const Request& request() const noexcept { return operation_.request; }
     [[nodiscard]] detail::LockEntry& entry() noexcept { return record_.entry; }
     void load();
     [[nodiscard]] bool is_held_by_anybody();
     void work();
-    void look_for_the_dead();
+    void find_dead();
     void run_verb();
     void tell_who_comes_after_us();
     void wait_for_those_before_us();

@@ -38,7 +38,7 @@ Clock::time_point Claimant::next_due() const noexcept {
     if (is_leaving) return is_unlocking ? Clock::time_point::max() : next_unlock;
     Clock::time_point next = Clock::time_point::max();
     if (is_held || has_expired) next = std::min(next, lease_ends);
-    if (is_parked) next = std::min(next, place_ends);
+    if (is_parked) next = std::min(next, entry_ends);
     if (is_open && pending == 0) next = std::min(next, late_until);
     return next;
 }

@@ -60,9 +60,9 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     bool is_parked = false;
     std::uint64_t parked_by = 0;  // the correlation of the call; 0: it was lost with a connection
     Clock::time_point parked_at{};
-    Clock::time_point place_ends{};
+    Clock::time_point entry_ends{};
     Listener* listener = nullptr;
-    Clock::time_point look_sent{};  // the newest answered one
+    Clock::time_point poll_sent{};  // the newest answered one
 
     // It shall have nothing any more: unlocked again and again until it is certain.
     bool is_leaving = false;

@@ -72,7 +72,8 @@ void Client::drive(Pending& pending, Time now) {
         case Verb::acquire: return acquire(pending, now);
         case Verb::renew: return renew(pending, now);
         case Verb::release: return release(pending, now);
-        case Verb::inspect: return look(pending, lock_name(pending.operation->request.key), now);
+        case Verb::inspect:
+            return ask_owner(pending, lock_name(pending.operation->request.key), now);
     }
 }
 
@@ -91,7 +92,7 @@ void Client::acquire(Pending& pending, Time now) {
         waits_for_unlock_ = true;
         return;
     }
-    if (claimant.is_parked || pending.was_tried) return look(pending, claimant.lock, now);
+    if (claimant.is_parked || pending.was_tried) return ask_owner(pending, claimant.lock, now);
     if (!claimant.is_open && !claimant.is_held) claimant.call = new_call();
     claimant.is_open = true;
     const Caller caller{claimant.session->id, claimant.thread, claimant.call};
@@ -105,8 +106,9 @@ void Client::acquire(Pending& pending, Time now) {
          });
 }
 
-// What is not ours as far as we know is lost without a look. A heartbeat that was sent before this
-// does not count for it, so that a renewed lease is a whole one; those of a round share the next.
+// What is not ours as far as we know is lost without a question. A heartbeat that was sent before
+// this does not count for it, so that a renewed lease is a whole one; those of a round share the
+// next.
 void Client::renew(Pending& pending, Time now) {
     const Request& request = pending.operation->request;
     if (pending.claimant == nullptr) pending.claimant = find(request.key, request.token);
@@ -118,10 +120,10 @@ void Client::renew(Pending& pending, Time now) {
     if (!is_ready_) return;
     const SessionPtr session = claimant->session;
     if (session->valid_until < request.submitted + session->ttl) return beat(session, now);
-    look(pending, claimant->lock, now);
+    ask_owner(pending, claimant->lock, now);
 }
 
-void Client::look(Pending& pending, std::string_view lock, Time now) {
+void Client::ask_owner(Pending& pending, std::string_view lock, Time now) {
     if (!is_ready_) return;
     send({.what = Ask::ownership, .sent = now, .pending = &pending, .claimant = pending.claimant},
          [&](std::string& out, std::uint64_t correlation) {

@@ -5,7 +5,8 @@
 //   owner
 //             token. With a listener one follows that waits at the cluster: it is the entry in the
 //             queue, and is answered by the release that hands the lock over.
-//   renew     the session's heartbeat, one for all, and then a look whether the lock is still its
+//   renew     the session's heartbeat, one for all, and then a question whether the lock is still
+//   its
 //             own. Between renewals the session is kept alive by heartbeats of its own.
 //   release   unlock, which ends a wait, too. A member may run calls in another order than it got
 //             them, so an acquire of the same lock waits for the answer.
@@ -125,7 +126,7 @@ class Client {
     void acquire(Pending& pending, Time now);
     void renew(Pending& pending, Time now);
     void release(Pending& pending, Time now);
-    void look(Pending& pending, std::string_view lock, Time now);
+    void ask_owner(Pending& pending, std::string_view lock, Time now);
     void finish(Pending& pending) noexcept;
     void lose(Pending& pending, Claimant* claimant) noexcept;
     void fail(Pending& pending, Errc error, std::string_view why) noexcept;
@@ -139,7 +140,7 @@ class Client {
     [[nodiscard]] bool break_off(Errc error, std::string_view why);
     void tried(Call& call, std::uint64_t fence, Time now);
     void waited(Call& call, std::uint64_t fence, Time now);
-    void looked(Call& call, const Ownership& owner, Time now);
+    void owner_answered(Call& call, const Ownership& owner, Time now);
     void held_by(Reply& reply, const std::string& key, const Ownership& owner, Time now);
     void unlocked(Call& call, bool was_held, Time now);
     void lost(Call& call, Time now) noexcept;

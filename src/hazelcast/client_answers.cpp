@@ -150,7 +150,7 @@ bool Client::answered(Call& call, const Message& message, Time now) {
         }
         case Ask::ownership: {
             const auto owner = ownership_of(message);
-            if (owner) looked(call, *owner, now);
+            if (owner) owner_answered(call, *owner, now);
             return owner.has_value();
         }
         case Ask::create_group: {
@@ -248,7 +248,7 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     Claimant& claimant = *call.claimant;
     claimant.next_unlock = now + pause_after_error;
     if (call.waits) claimant.is_parked = false;
-    if (call.waits && claimant.listener != nullptr) wakes_.push_back(claimant.listener->look());
+    if (call.waits && claimant.listener != nullptr) wakes_.push_back(claimant.listener->poll());
     tidy(claimant);
     return true;
 }
@@ -290,7 +290,7 @@ void Client::tried(Call& call, std::uint64_t fence, Time now) {
         claimant.call = new_call();
         park(call.claimant, now);
     }
-    look(*pending, claimant.lock, now);
+    ask_owner(*pending, claimant.lock, now);
 }
 
 // An entry in the queue has ended: by a grant, or without.
@@ -300,18 +300,18 @@ void Client::waited(Call& call, std::uint64_t fence, Time now) {
     claimant->is_parked = false;
     if (fence == 0) {
         if (!claimant->is_leaving && claimant->listener != nullptr) {
-            wakes_.push_back(claimant->listener->look());
+            wakes_.push_back(claimant->listener->poll());
         }
         return claimant->is_leaving ? settle(claimant, now) : tidy(*claimant);
     }
     if (claimant->is_leaving) return leave(claimant, now);
     granted(*claimant, fence, now);
     if (claimant->listener == nullptr) return;
-    const milliseconds ttl = until(call.session->valid_until, claimant->look_sent);
+    const milliseconds ttl = until(call.session->valid_until, claimant->poll_sent);
     wakes_.push_back(claimant->listener->handed_over({fence, ttl}));
 }
 
-void Client::looked(Call& call, const Ownership& owner, Time now) {
+void Client::owner_answered(Call& call, const Ownership& owner, Time now) {
     if (call.pending == nullptr) return;
     Pending& pending = *call.pending;
     const Request& request = pending.operation->request;
@@ -339,8 +339,8 @@ void Client::looked(Call& call, const Ownership& owner, Time now) {
         if (claimant.is_parked && request.listener != nullptr) {
             reply.queued = reply.told = reply.deaths_told = true;
             claimant.listener = request.listener;
-            claimant.look_sent = request.submitted;
-            claimant.place_ends = detail::saturating_add(now, request.place);
+            claimant.poll_sent = request.submitted;
+            claimant.entry_ends = detail::saturating_add(now, request.entry_life);
         }
     }
     finish(pending);

@@ -142,7 +142,7 @@ void Client::end_session(const SessionPtr& session, Time /*now*/) noexcept {
     for (auto each = by_thread_.begin(); each != by_thread_.end();) {
         Claimant& claimant = *each++->second;
         if (claimant.session != session) continue;
-        if (claimant.is_parked && claimant.listener != nullptr) (void)claimant.listener->look();
+        if (claimant.is_parked && claimant.listener != nullptr) (void)claimant.listener->poll();
         if (claimant.is_held && !claimant.is_leaving) {
             expire(claimant);
         } else {

@@ -80,17 +80,17 @@ bool is_plain(std::string_view text) noexcept {
     using Bytes = unsigned char __attribute__((vector_size(16)));
     using Halves = std::uint64_t __attribute__((vector_size(16)));
     Bytes found{};
-    const auto look = [&found](const char* at, std::size_t size) {
+    const auto scan = [&found](const char* at, std::size_t size) {
         Bytes bytes = Bytes{} + 'a';
         std::memcpy(&bytes, at, size);
         found |= Bytes((bytes == '{') | (bytes == '}') | (bytes < 14));
     };
     if (text.size() < sizeof found) {
-        look(text.data(), text.size());
+        scan(text.data(), text.size());
     } else {
         const char* const last = text.data() + text.size() - sizeof found;
-        for (const char* at = text.data(); at < last; at += sizeof found) look(at, sizeof found);
-        look(last, sizeof found);
+        for (const char* at = text.data(); at < last; at += sizeof found) scan(at, sizeof found);
+        scan(last, sizeof found);
     }
     const auto halves = Halves(found);
     return (halves[0] | halves[1]) == 0;

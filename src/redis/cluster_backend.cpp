@@ -4,36 +4,36 @@
 
 #include "redis/cluster.hpp"
 #include "redis/cluster_admin.hpp"
-#include "redis/place_backend.hpp"
+#include "redis/common_backend.hpp"
 #include "redis/server_nodes.hpp"
 
 namespace leaselock::redis {
 namespace {
 
-class ClusterBackend final : public PlaceBackend<Cluster> {
+class ClusterBackend final : public CommonBackend<Cluster> {
   public:
     ClusterBackend(const ClusterSettings& settings, std::shared_ptr<Clock> clock)
-        : PlaceBackend{settings.common, settings, clock}, clock_{std::move(clock)} {}
+        : CommonBackend{settings.common, settings, clock}, clock_{std::move(clock)} {}
 
     [[nodiscard]] std::uint64_t reconnects() const noexcept override {
-        return *place().settings().common.reconnects;
+        return *servers().settings().common.reconnects;
     }
     void examine(std::vector<Finding>& findings) override {
         throw_if_copied();
-        examine_cluster(place(), clock_, findings);
+        examine_cluster(servers(), clock_, findings);
     }
     [[nodiscard]] StoreNodes nodes(std::vector<Finding>& findings) override {
         throw_if_copied();
-        return cluster_nodes(place(), clock_, findings);
+        return cluster_nodes(servers(), clock_, findings);
     }
     void examine_prefix(std::string_view prefix, CheckDepth depth,
                         std::vector<Finding>& findings) override {
         throw_if_copied();
-        examine_cluster_counters(place(), clock_, prefix, depth, findings);
+        examine_cluster_counters(servers(), clock_, prefix, depth, findings);
     }
     std::vector<std::string> list(std::string_view prefix, std::string_view pattern) override {
         throw_if_copied();
-        return scan_cluster(place(), clock_, prefix, pattern);
+        return scan_cluster(servers(), clock_, prefix, pattern);
     }
 
   private:

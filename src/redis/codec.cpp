@@ -120,15 +120,15 @@ bool is_in_the_way(const Request& request, const Reply& reply) noexcept {
 // mints from another counter, so the answer is the time if that is more: by a sound clock no
 // fence that was minted before is above it.
 bool decode_held(const Request& request, bool queues, wire::RespView answer, Reply& reply) {
-    const std::int64_t place = answer.at(5).integer();
-    if (answer.size() != 6 || answer.at(5).type() != Type::integer || place < 0 || place > 2 ||
+    const std::int64_t entry = answer.at(5).integer();
+    if (answer.size() != 6 || answer.at(5).type() != Type::integer || entry < 0 || entry > 2 ||
         !decode_fence(answer.at(4), reply)) {
         return false;
     }
     reply.fencing_token =
         std::max(reply.fencing_token, static_cast<std::uint64_t>(answer.at(1).integer()));
-    reply.queued = place > 0;
-    reply.first = place == 2;
+    reply.queued = entry > 0;
+    reply.first = entry == 2;
     if (answer.at(2).type() != Type::nil) {
         if (!decode_holder(answer, 2, reply)) return false;
         // What has no ttl is no lock, and nobody gets an entry for it.
@@ -250,7 +250,7 @@ std::int64_t decode(const Request& request, std::string_view channel, wire::Resp
         reply.in_part = find(ends_of_scripts, answer.text()) != nullptr;
         return 0;
     }
-    if (!decode_verb(request, takes_place(request, channel), answer, reply)) {
+    if (!decode_verb(request, takes_entry(request, channel), answer, reply)) {
         reply.queued = reply.first = false;
         fail(reply, Errc::protocol_error, "the answer is none that such a command can have");
         return 0;

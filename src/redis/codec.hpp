@@ -26,8 +26,8 @@ enum class Form : std::uint8_t {
 };
 
 // Appends the command for `request`: EVALSHA, or EVAL with the whole script. An acquire does
-// nothing if the server runs it after `not_after`. One with a listener takes a place, and its owner
-// is notified of a hand-off by the channel; without a channel it takes none.
+// nothing if the server runs it after `not_after`. One with a listener takes an entry, and its
+// owner is notified of a hand-off by the channel; without a channel it takes none.
 void append_request(std::string& out, const Request& request, bool whole_script,
                     std::int64_t not_after, std::string_view channel, Form form = Form::common);
 

@@ -247,7 +247,7 @@ void CommandChannel::settle(wire::RespView answer) {
     Operation& operation = *pending.operation;
     const std::int64_t server_time =
         decode(operation.request, message_channel(), answer, operation.reply, pending.form);
-    if (was_overtaken(pending)) return look_again(pending);
+    if (was_overtaken(pending)) return poll_again(pending);
     if (operation.reply.queued && subscriber_ != nullptr) {
         operation.reply.told = subscriber_->lasts(pending.subscription);
         if (!operation.reply.told) subscriber_->listen(*operation.request.listener);
@@ -311,7 +311,7 @@ bool CommandChannel::was_overtaken(const Pending& pending) const noexcept {
     });
 }
 
-void CommandChannel::look_again(const Pending& pending) {
+void CommandChannel::poll_again(const Pending& pending) {
     Reply& reply = pending.operation->reply;
     const std::int64_t not_after = reply.not_after;
     reply = {};

@@ -48,7 +48,7 @@ class HandOffSubscriber;
 
 class CommandChannel final : private engine::Channel {
   public:
-    // Without a subscriber no acquire takes a place in the queue. The subscriber outlives the
+    // Without a subscriber no acquire takes a queue entry. The subscriber outlives the
     // channel.
     CommandChannel(ConnectionSettings settings, std::shared_ptr<Clock> clock,
                    HandOffSubscriber* subscriber = nullptr);
@@ -118,7 +118,7 @@ class CommandChannel final : private engine::Channel {
     Pending& queue_again(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] bool was_overtaken(const Pending& pending) const noexcept
         LEASELOCK_REQUIRES(mutex_);
-    void look_again(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
+    void poll_again(const Pending& pending) LEASELOCK_REQUIRES(mutex_);
     // By which waiters are notified of hand-offs; empty: by none.
     [[nodiscard]] std::string_view message_channel() const noexcept;
     void write(Pending& pending) LEASELOCK_REQUIRES(mutex_);

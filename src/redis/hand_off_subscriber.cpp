@@ -94,7 +94,7 @@ void HandOffSubscriber::listen(Listener& listener) noexcept {
         Listeners fresh{&listener};
         const detail::MutexLock lock{mutex_};
         listeners_.merge(fresh);
-        if (subscription_.load(std::memory_order_relaxed) != 0) listener.look();
+        if (subscription_.load(std::memory_order_relaxed) != 0) listener.poll();
         connect_if_wanted();
     } catch (const std::bad_alloc&) {
         return;  // it polls
@@ -108,9 +108,9 @@ void HandOffSubscriber::forget(Listener& listener) noexcept {
     if (found != listeners_.end() && *found == &listener) gone = listeners_.extract(found);
 }
 
-void HandOffSubscriber::look() noexcept {
+void HandOffSubscriber::let_all_poll() noexcept {
     const detail::MutexLock lock{mutex_};
-    for (Listener* const listener : listeners_) listener->look();
+    for (Listener* const listener : listeners_) listener->poll();
 }
 
 bool HandOffSubscriber::wants_driver() noexcept {
@@ -185,7 +185,7 @@ void HandOffSubscriber::opened() noexcept {
     opened_ = clock()->now();
     has_asked_ = false;
     silent_by_ = opened_ + silence;
-    for (Listener* const listener : listeners_) listener->look();
+    for (Listener* const listener : listeners_) listener->poll();
 }
 
 void HandOffSubscriber::refused(Errc error, std::string_view /*why*/) noexcept {
@@ -297,7 +297,7 @@ WakeUp HandOffSubscriber::deliver_to(std::string_view token, const HandOff& what
     if (found == listeners_.end()) return {};
     // No replica may have it: the acquire that follows is acknowledged, or the hand-off is not
     // believed.
-    return settings_.wait_replicas > 0 ? (*found)->look() : (*found)->handed_over(what);
+    return settings_.wait_replicas > 0 ? (*found)->poll() : (*found)->handed_over(what);
 }
 
 }  // namespace leaselock::redis

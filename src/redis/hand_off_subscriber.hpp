@@ -5,7 +5,7 @@
 // each second in any case: a driver that gets no processor holds nobody up for longer. Opened when
 // somebody listens for the first time, so a program that never waits for a held lock has none. When
 // the connection breaks it is made again, by a thread of its own for as long as that takes, and
-// everybody is asked to look, for a message may have been missed.
+// everybody is asked to poll, for a message may have been missed.
 //
 // A message is for the listener with its token; one for a token that nobody listens for is dropped.
 //
@@ -56,7 +56,7 @@ class HandOffSubscriber final : private engine::Channel {
     }
 
     // This listener shall be notified of hand-offs, whose acquire was not enlisted. When they are,
-    // or when a message may have been missed, its look() is called: perhaps before this returns,
+    // or when a message may have been missed, its poll() is called: perhaps before this returns,
     // perhaps never. Again for the same one changes nothing. Does not block.
     void listen(Listener& listener) noexcept;
     void forget(Listener& listener) noexcept;
@@ -64,7 +64,7 @@ class HandOffSubscriber final : private engine::Channel {
     void abandon() noexcept { connection_.interrupt(); }
 
     // A message may have been missed by each listener.
-    void look() noexcept;
+    void let_all_poll() noexcept;
 
     // Whether a thread that waits could become the driver, for listeners that there are.
     [[nodiscard]] bool wants_driver() noexcept;

@@ -40,10 +40,10 @@ constexpr void add(Basis& basis, Flip flip) noexcept {
 
 constexpr Basis make_basis() noexcept {
     Basis basis{};
-    for (std::size_t place = 0; place < first_letters.size(); ++place) {
+    for (std::size_t position = 0; position < first_letters.size(); ++position) {
         for (const std::uint8_t bits : free_bits) {
             Flip flip;
-            flip.letters[place] = static_cast<char>(bits);
+            flip.letters[position] = static_cast<char>(bits);
             flip.slot = crc16({flip.letters.data(), flip.letters.size()}) & last_slot;
             add(basis, flip);
         }

@@ -60,7 +60,7 @@ class Node {
     }
     [[nodiscard]] bool wants_driver() noexcept { return subscriber_.wants_driver(); }
     // All that listen shall poll.
-    void look() noexcept { subscriber_.look(); }
+    void let_all_poll() noexcept { subscriber_.let_all_poll(); }
     // The server is not to be used any more: what may have left is unknown, the rest waits for the
     // next connection.
     void abandon() noexcept {

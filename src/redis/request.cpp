@@ -138,8 +138,8 @@ void append_request(std::string& out, const Request& request, bool whole_script,
     if (request.verb == Verb::acquire) command.add(not_after);
     if (shared) command.add(std::int64_t{request.claim.count()});
     if (shared && request.verb != Verb::release) command.add(std::int64_t{request.claim.of()});
-    if (takes_place(request, channel)) {
-        command.add(request.place.count());
+    if (takes_entry(request, channel)) {
+        command.add(request.entry_life.count());
         command.add(channel);
     }
     command.append_to(out);

@@ -13,7 +13,7 @@ namespace leaselock::redis {
     return !request.claim.is_exclusive();
 }
 
-[[nodiscard]] inline bool takes_place(const Request& request, std::string_view channel) noexcept {
+[[nodiscard]] inline bool takes_entry(const Request& request, std::string_view channel) noexcept {
     return request.verb == Verb::acquire && request.listener != nullptr && !channel.empty();
 }
 

@@ -20,7 +20,7 @@ void append_login(std::string& out, const Credentials& who) {
     wire::append_command(out, std::array<std::string_view, 3>{"AUTH", user, who.password});
 }
 
-std::optional<wire::HostPort> place_of(std::string_view host, std::string_view port) {
+std::optional<wire::HostPort> host_port_of(std::string_view host, std::string_view port) {
     const std::int64_t number = whole_number(port);
     if (host.empty() || host.find('\0') != std::string_view::npos || number < 1 ||
         number > std::numeric_limits<std::uint16_t>::max()) {
@@ -88,7 +88,7 @@ bool SentinelAnswers::take(wire::RespView answer) {
                 (answer.type() == Type::array && answer.size() == 0)) {
                 return fail(Errc::unknown_master, "it knows no master of this name");
             }
-            auto where = place_of(answer.at(0).text(), answer.at(1).text());
+            auto where = host_port_of(answer.at(0).text(), answer.at(1).text());
             if (answer.size() != 2 || !where) break;
             master_.where = *std::move(where);
             step_ = Step::epoch;
@@ -120,7 +120,7 @@ std::optional<wire::HostPort> switched_to(wire::RespView message, std::string_vi
     word_of(rest);
     word_of(rest);
     const std::string_view host = word_of(rest);
-    return place_of(host, rest);
+    return host_port_of(host, rest);
 }
 
 }  // namespace leaselock::redis

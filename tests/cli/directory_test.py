@@ -241,23 +241,23 @@ class Directory(UsersTest):
     def junk(self):
         """One of each kind that is no file of a lock; a name, and what the message calls it."""
         self.make(0o700)
-        os.mkdir(self.place_of("directory"))
-        os.mkfifo(self.place_of("FIFO"))
-        os.symlink("/etc/passwd", self.place_of("link"))
+        os.mkdir(self.file_of("directory"))
+        os.mkfifo(self.file_of("FIFO"))
+        os.symlink("/etc/passwd", self.file_of("link"))
         with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(self.place_of("socket"))
+            listening.bind(self.file_of("socket"))
         return "directory", "FIFO", "link", "socket"
 
     def test_what_is_no_file_is_told_by_its_name(self):
         for kind in self.junk():
             for words in ("status", kind), ("run", kind, "--", "true"), ("release", "--force", kind):
                 result = self.expect(69, *words)
-                self.assertIn(self.place_of(kind), result.stderr)
+                self.assertIn(self.file_of(kind), result.stderr)
                 self.assertIn(f"is a {kind}", result.stderr)
 
     def test_list_goes_on_with_the_rest(self):
         self.junk()
-        with open(self.place_of("letter"), "w", encoding="utf-8") as file:
+        with open(self.file_of("letter"), "w", encoding="utf-8") as file:
             file.write("a letter")
         self.hold()
         self.assertEqual([lock["key"] for lock in self.json("list")], [self.key])
@@ -265,8 +265,8 @@ class Directory(UsersTest):
     @needs_root
     def test_list_goes_on_without_what_it_may_not_read(self):
         self.make(0o1777)
-        with open(self.place_of("foreign"), "w", encoding="utf-8"):
-            os.chmod(self.place_of("foreign"), 0o600)
+        with open(self.file_of("foreign"), "w", encoding="utf-8"):
+            os.chmod(self.file_of("foreign"), 0o600)
         self.hold()
         result = self.expect(0, "list", "--json", **self.as_other())
         self.assertEqual([lock["key"] for lock in support.json.loads(result.stdout)], [self.key])

@@ -78,8 +78,8 @@ class Findings(UsersTest):
 
     def test_what_is_no_file_of_a_lock_is_a_hint(self):
         self.make(0o700)
-        os.mkfifo(self.place_of("fifo"))
-        self.expect_finding(0, "hint", self.place_of("fifo"))
+        os.mkfifo(self.file_of("fifo"))
+        self.expect_finding(0, "hint", self.file_of("fifo"))
 
     def test_fencing_tokens_that_cannot_be_are_a_problem(self):
         self.make(0o700)

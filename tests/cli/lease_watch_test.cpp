@@ -16,7 +16,7 @@ constexpr bool rung = false;
 TEST(LeaseWatch, LeavesACommandAloneWhoseLeaseIsRenewed) {
     LeaseWatch watch{5s, 30s};
     for (const auto left : {29'900ms, 20'000ms, 29'700ms, 5'001ms}) {
-        const LeaseWatch::Next next = watch.look(left, time_is_up);
+        const LeaseWatch::Next next = watch.check(left, time_is_up);
         EXPECT_EQ(next.step, LeaseWatch::Measure::nothing);
         EXPECT_EQ(next.alarm, left - 5s);
     }
@@ -25,38 +25,38 @@ TEST(LeaseWatch, LeavesACommandAloneWhoseLeaseIsRenewed) {
 
 TEST(LeaseWatch, AsksAGraceBeforeTheEndAndKillsAtIt) {
     LeaseWatch watch{5s, 30s};
-    const LeaseWatch::Next next = watch.look(5s, time_is_up);
+    const LeaseWatch::Next next = watch.check(5s, time_is_up);
     EXPECT_EQ(next.step, LeaseWatch::Measure::terminate);
     EXPECT_EQ(next.alarm, 5s);
     EXPECT_TRUE(watch.has_told());
-    EXPECT_EQ(watch.look(3s, rung).step, LeaseWatch::Measure::nothing) << "once";
-    EXPECT_EQ(watch.look(0ms, rung).step, LeaseWatch::Measure::kill);
-    EXPECT_EQ(watch.look(0ms, time_is_up).step, LeaseWatch::Measure::nothing) << "once";
+    EXPECT_EQ(watch.check(3s, rung).step, LeaseWatch::Measure::nothing) << "once";
+    EXPECT_EQ(watch.check(0ms, rung).step, LeaseWatch::Measure::kill);
+    EXPECT_EQ(watch.check(0ms, time_is_up).step, LeaseWatch::Measure::nothing) << "once";
 }
 
 TEST(LeaseWatch, KillsAtOnceIfNothingIsLeft) {
     LeaseWatch watch{5s, 30s};
-    EXPECT_EQ(watch.look(0ms, rung).step, LeaseWatch::Measure::kill);
+    EXPECT_EQ(watch.check(0ms, rung).step, LeaseWatch::Measure::kill);
     EXPECT_TRUE(watch.has_told());
 }
 
 TEST(LeaseWatch, KillsWhoWasAskedThoughTheLeaseIsRenewedMeanwhile) {
     LeaseWatch watch{5s, 30s};
-    EXPECT_EQ(watch.look(4s, time_is_up).step, LeaseWatch::Measure::terminate);
-    EXPECT_EQ(watch.look(29s, rung).step, LeaseWatch::Measure::nothing);
-    EXPECT_EQ(watch.look(25s, time_is_up).step, LeaseWatch::Measure::kill);
+    EXPECT_EQ(watch.check(4s, time_is_up).step, LeaseWatch::Measure::terminate);
+    EXPECT_EQ(watch.check(29s, rung).step, LeaseWatch::Measure::nothing);
+    EXPECT_EQ(watch.check(25s, time_is_up).step, LeaseWatch::Measure::kill);
 }
 
 TEST(LeaseWatch, HasAGraceOfAThirdOfTheTtlAtMost) {
     LeaseWatch watch{5s, 9s};
-    EXPECT_EQ(watch.look(3'001ms, rung).step, LeaseWatch::Measure::nothing);
-    EXPECT_EQ(watch.look(3s, rung).step, LeaseWatch::Measure::terminate);
+    EXPECT_EQ(watch.check(3'001ms, rung).step, LeaseWatch::Measure::nothing);
+    EXPECT_EQ(watch.check(3s, rung).step, LeaseWatch::Measure::terminate);
 }
 
 TEST(LeaseWatch, KillsWithoutAskingIfThereIsNoGrace) {
     LeaseWatch watch{0s, 9s};
-    EXPECT_EQ(watch.look(1ms, rung).alarm, 1ms);
-    EXPECT_EQ(watch.look(0ms, time_is_up).step, LeaseWatch::Measure::kill);
+    EXPECT_EQ(watch.check(1ms, rung).alarm, 1ms);
+    EXPECT_EQ(watch.check(0ms, time_is_up).step, LeaseWatch::Measure::kill);
 }
 
 }  // namespace

@@ -38,12 +38,12 @@ Keys keys_of(const TopModel& model, const TopOrder& order = {}) {
 
 TEST(TopModel, CountsChangesOfTheFencingToken) {
     TopModel model;
-    model.look(at(0s), {lock("a", 5), lock("b", 7)});
+    model.update(at(0s), {lock("a", 5), lock("b", 7)});
     EXPECT_EQ(model.total().grants_per_second, 0) << "the first look tells of no time";
-    model.look(at(2s), {lock("a", 6), lock("b", 7)});
+    model.update(at(2s), {lock("a", 6), lock("b", 7)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].grants_per_second, 0.5);
     EXPECT_DOUBLE_EQ(model.rows({})[1].grants_per_second, 0);
-    model.look(at(4s), {lock("a", 9), lock("b", 8)});
+    model.update(at(4s), {lock("a", 9), lock("b", 8)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].grants_per_second, 0.5);
     EXPECT_DOUBLE_EQ(model.rows({})[1].grants_per_second, 0.25);
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 0.75);
@@ -51,86 +51,86 @@ TEST(TopModel, CountsChangesOfTheFencingToken) {
 
 TEST(TopModel, CountsALockThatCameAndNoneThatIsMissed) {
     TopModel model;
-    model.look(at(0s), {});
-    model.look(at(1s), {lock("a", 5)});
+    model.update(at(0s), {});
+    model.update(at(1s), {lock("a", 5)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].grants_per_second, 1);
-    model.look(at(2s), {});
+    model.update(at(2s), {});
     EXPECT_TRUE(model.rows({}).empty());
     EXPECT_EQ(model.total().locks, 0U);
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 0.5) << "it was granted all the same";
-    model.look(at(4s), {lock("a", 5)});
+    model.update(at(4s), {lock("a", 5)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].grants_per_second, 0.25) << "the same grant";
     EXPECT_EQ(model.rows({})[0].held, 3s);
 }
 
 TEST(TopModel, ForgetsGrantsThatAreOutOfTheWindow) {
     TopModel model;
-    model.look(at(0s), {lock("a", 1)});
-    model.look(at(5s), {lock("a", 2)});
-    model.look(at(10s), {lock("a", 2)});
+    model.update(at(0s), {lock("a", 1)});
+    model.update(at(5s), {lock("a", 2)});
+    model.update(at(10s), {lock("a", 2)});
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 0.1);
-    model.look(at(15s), {lock("a", 2)});
+    model.update(at(15s), {lock("a", 2)});
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 0);
     // Where looks are rare, what lies between the last two is the window.
-    model.look(at(55s), {lock("a", 3)});
+    model.update(at(55s), {lock("a", 3)});
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 1.0 / 40);
-    model.look(at(95s), {lock("a", 3)});
+    model.update(at(95s), {lock("a", 3)});
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 0);
 }
 
 TEST(TopModel, TellsHowLongAFencingTokenHasBeenSeen) {
     TopModel model;
-    model.look(at(0s), {lock("a", 1)});
+    model.update(at(0s), {lock("a", 1)});
     EXPECT_EQ(model.rows({})[0].held, 0s);
-    model.look(at(3s), {lock("a", 1)});
+    model.update(at(3s), {lock("a", 1)});
     EXPECT_EQ(model.rows({})[0].held, 3s);
-    model.look(at(4s), {lock("a", 2)});
+    model.update(at(4s), {lock("a", 2)});
     EXPECT_EQ(model.rows({})[0].held, 0s);
 }
 
 TEST(TopModel, TellsHowLongThereHasBeenSomebodyWhoWaits) {
     TopModel model;
-    model.look(at(0s), {lock("a", 1, 30s, 0), lock("b", 1, 30s, 4)});
-    model.look(at(1s), {lock("a", 1, 30s, 2), lock("b", 1, 30s, 4)});
-    model.look(at(3s), {lock("a", 2, 30s, 1), lock("b", 2, 30s, 1)});
+    model.update(at(0s), {lock("a", 1, 30s, 0), lock("b", 1, 30s, 4)});
+    model.update(at(1s), {lock("a", 1, 30s, 2), lock("b", 1, 30s, 4)});
+    model.update(at(3s), {lock("a", 2, 30s, 1), lock("b", 2, 30s, 1)});
     EXPECT_EQ(model.rows({})[0].waited, 2s) << "also if it was handed over";
     EXPECT_EQ(model.rows({})[1].waited, 3s);
     EXPECT_EQ(model.total().longest_wait, 3s);
     EXPECT_EQ(model.total().waiting, 2);
-    model.look(at(4s), {lock("a", 2, 30s, 0)});
+    model.update(at(4s), {lock("a", 2, 30s, 0)});
     EXPECT_EQ(model.rows({})[0].waited, 0s);
     EXPECT_EQ(model.total().longest_wait, 0s) << "b is gone";
-    model.look(at(5s), {lock("a", 2, 30s, 1), lock("b", 2, 30s, 1)});
-    model.look(at(6s), {lock("a", 2, 30s, 1), lock("b", 2, 30s, 1)});
+    model.update(at(5s), {lock("a", 2, 30s, 1), lock("b", 2, 30s, 1)});
+    model.update(at(6s), {lock("a", 2, 30s, 1), lock("b", 2, 30s, 1)});
     EXPECT_EQ(model.rows({})[0].waited, 1s);
     EXPECT_EQ(model.rows({})[1].waited, 1s) << "the waiters of before are not known to be there";
 }
 
 TEST(TopModel, MeasuresALeaseByTheMostThatWasLeftOfIt) {
     TopModel model;
-    model.look(at(0s), {lock("a", 1, 20s)});
+    model.update(at(0s), {lock("a", 1, 20s)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].left, 1);
-    model.look(at(1s), {lock("a", 1, 10s)});
+    model.update(at(1s), {lock("a", 1, 10s)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].left, 0.5);
-    model.look(at(2s), {lock("a", 1, 40s)});
-    model.look(at(3s), {lock("a", 1, 10s)});
+    model.update(at(2s), {lock("a", 1, 40s)});
+    model.update(at(3s), {lock("a", 1, 10s)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].left, 0.25);
-    model.look(at(4s), {lock("a", 2, 10s)});
+    model.update(at(4s), {lock("a", 2, 10s)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].left, 1) << "another lease";
-    model.look(at(5s), {lock("b", 2, 0s)});
+    model.update(at(5s), {lock("b", 2, 0s)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].left, 0);
 }
 
 TEST(TopModel, StaysAsItWasWhileTheStoreDoesNotAnswer) {
     TopModel model;
-    model.look(at(1s), {lock("a", 1)});
+    model.update(at(1s), {lock("a", 1)});
     EXPECT_FALSE(model.outage());
     model.miss(at(2s), "refused");
     model.miss(at(3s), "closed");
     EXPECT_EQ(model.outage()->since, at(2s));
     EXPECT_EQ(model.outage()->why, "closed");
     EXPECT_EQ(keys_of(model), Keys{"a"});
-    model.look(at(4s), {lock("a", 1)});
+    model.update(at(4s), {lock("a", 1)});
     EXPECT_FALSE(model.outage());
     EXPECT_EQ(model.rows({})[0].held, 3s);
     model.miss(at(5s), "refused");
@@ -139,8 +139,8 @@ TEST(TopModel, StaysAsItWasWhileTheStoreDoesNotAnswer) {
 
 TEST(TopModel, SortsByEachColumn) {
     TopModel model;
-    model.look(at(0s), {lock("a", 1, 30s, 1), lock("b", 1, 10s, 3), lock("c", 1, 20s, 0)});
-    model.look(at(1s), {lock("a", 1, 30s, 1), lock("b", 1, 10s, 3), lock("c", 2, 20s, 7)});
+    model.update(at(0s), {lock("a", 1, 30s, 1), lock("b", 1, 10s, 3), lock("c", 1, 20s, 0)});
+    model.update(at(1s), {lock("a", 1, 30s, 1), lock("b", 1, 10s, 3), lock("c", 2, 20s, 7)});
     EXPECT_EQ(keys_of(model, {TopColumn::key}), (Keys{"a", "b", "c"}));
     EXPECT_EQ(keys_of(model, {TopColumn::remaining}), (Keys{"b", "c", "a"}));
     EXPECT_EQ(keys_of(model, {TopColumn::waiting}), (Keys{"c", "b", "a"}));
@@ -154,7 +154,7 @@ TEST(TopModel, FiltersByKeyAndOwner) {
     TopModel model;
     ListedLock other = lock("b", 1);
     other.info.owner = "host:7";
-    model.look(at(0s), {lock("a", 1), other, lock("host", 1)});
+    model.update(at(0s), {lock("a", 1), other, lock("host", 1)});
     EXPECT_EQ(keys_of(model, {.filter = "host"}), (Keys{"b", "host"}));
     EXPECT_EQ(keys_of(model, {.filter = "Host"}), Keys{});
     EXPECT_EQ(model.total().locks, 3U) << "the total is that of all";
@@ -178,7 +178,7 @@ TEST(TopControls, GoesThroughTheColumnsAndTurnsThemRound) {
     type(controls, "r");
     EXPECT_FALSE(controls.order().reversed);
     EXPECT_EQ(controls.press('q'), Reaction::quit);
-    EXPECT_EQ(controls.press(' '), Reaction::look);
+    EXPECT_EQ(controls.press(' '), Reaction::poll);
     EXPECT_EQ(controls.press('x'), Reaction::nothing);
 }
 

@@ -213,9 +213,9 @@ class Top(CliTest):
             lines = [y for y in range(3, 3 + len(keys))]
             self.assertEqual(len({top.screen.column_of(y, "me ") for y in lines}), 1, top.lines())
         plain = self.on_terminal("list")
-        places = {sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        widths = {sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
                       for c in line.split(" yes ")[0]) for line in plain.splitlines()[1:]}
-        self.assertEqual(len(places), 1, plain)
+        self.assertEqual(len(widths), 1, plain)
 
     def test_lets_no_control_character_through(self):
         self.put(b"esc\x1b[2Jkey\x9b2J", owner=b"o\x1b]0;title\x07")
@@ -316,10 +316,10 @@ class Top(CliTest):
         self.put("a")
         self.put("b\t")
         told = self.expect(0, "top", "--count", "2", "--interval", "100ms").stdout
-        look = (rf"# {TIME} locks: 2, waiting: 0, longest wait: 0ms, grants: 0\.0/s\n"
+        poll = (rf"# {TIME} locks: 2, waiting: 0, longest wait: 0ms, grants: 0\.0/s\n"
                 r"a\ttrue\tme\t\d+\t0\tfalse\t0\t0\t0\t\d+\t0\t0\.000\n"
                 r"b\\x09\ttrue\tme\t\d+\t0\tfalse\t0\t0\t0\t\d+\t0\t0\.000\n")
-        self.assertRegex(told, rf"\A{look}{look}\Z")
+        self.assertRegex(told, rf"\A{poll}{poll}\Z")
         told = self.expect(0, "top", "--count", "1", "a*").stdout
         self.assertEqual(len(told.splitlines()), 2)
         # Without a count there is no end.

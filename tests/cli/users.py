@@ -68,7 +68,7 @@ class UsersTest(CliTest):
         return {"user": OTHER, "group": OTHER, "extra_groups": list(groups), "umask": umask,
                 "executable": self.program, "cwd": "/"}
 
-    def place_of(self, key):
+    def file_of(self, key):
         return os.path.join(self.locks, PREFIX + key)
 
     def mode(self, path):

@@ -22,13 +22,13 @@ class Waiting(CliTest):
         poll_until(lambda: self.status(self.key)["waiting"] == before + 1, "a waiter")
         return process
 
-    def places(self):
-        """The environment of each kind of place, and what is said of it."""
+    def locations(self):
+        """The environment of each kind of location, and what is said of it."""
         yield self.url(), self.server.path
         yield "file:" + self.file("locks"), self.file("locks")
 
     def test_verbose_says_for_whom_and_how_many_are_before(self):
-        for url, place in self.places():
+        for url, location in self.locations():
             self.environment["LEASELOCK_URL"] = url
             held_at = time.time()
             holder = self.hold()
@@ -37,7 +37,7 @@ class Waiting(CliTest):
                 waiters.append(self.waiter("-v"))
                 self.await_said(f"waiting for lock '{self.key}'")
                 said = "\n".join(self.lines("said"))
-                self.assertRegex(said, rf"\Aleaselock: locks are in \S*{place}\n"
+                self.assertRegex(said, rf"\Aleaselock: locks are in \S*{location}\n"
                                  rf"leaselock: waiting for lock '{self.key}': {HOLDER}, {before} waiting before us\Z")
                 at = time.strptime(re.search(r"since ([\d:]+)", said)[1], "%H:%M:%S")
                 seen = time.localtime(held_at)

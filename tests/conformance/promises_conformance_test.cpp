@@ -110,7 +110,7 @@ const Lie lies[]{
     {detail::admin_cases, "ListTellsTheLocksThatMatch", {.list = true}},
     {detail::promise_cases, "FencesRiseOverALossOfAllData", {.fences = Fences::clock}},
     {detail::queue_cases,
-     "WaiterOfAHeldKeyHasAPlaceAndLearnsAFence",
+     "WaiterOfAHeldKeyHasAnEntryAndLearnsAFence",
      {.notified = true, .fair = true}},
 };
 

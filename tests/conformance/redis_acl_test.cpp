@@ -28,7 +28,7 @@ class Nobody final : public Listener {
   public:
     using Listener::Listener;
     WakeUp handed_over(const HandOff&) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
 // The errors of every operation there is, in every state of a key.
@@ -57,7 +57,7 @@ class Locker {
                                .token = other,
                                .ttl = 1h,
                                .listener = &waiter,
-                               .place = 1min};
+                               .entry_life = 1min};
             ask({.verb = Verb::acquire, .key = queued_key, .token = token, .ttl = 1h});
             ask(wait);
             ask(wait);
@@ -79,7 +79,7 @@ class Locker {
     }
 
     // The error of one look at a key.
-    Errc look() {
+    Errc inspect() {
         errors_.clear();
         ask({.verb = Verb::inspect, .key = "hazel:lock:key"});
         return errors_.empty() ? Errc{} : errors_.front();
@@ -98,7 +98,7 @@ class Locker {
              .ttl = 1h,
              .claim = Claim::permits(2, 2),
              .listener = &waiter,
-             .place = 1min});
+             .entry_life = 1min});
         ask({.verb = Verb::inspect, .key = key});
         ask({.verb = Verb::renew, .key = key, .token = token, .ttl = 2h, .claim = part});
         ask({.verb = Verb::release, .key = key, .token = token, .claim = part});
@@ -187,7 +187,7 @@ TEST(LeastPrivilege, AnotherDatabaseNeedsSelect) {
     support::RedisServer server;
     auto words = locker_acl();
     server.command(words);
-    EXPECT_EQ(Locker{server.url() + "/2"}.look(), Errc::access_denied);
+    EXPECT_EQ(Locker{server.url() + "/2"}.inspect(), Errc::access_denied);
     words.emplace_back("+select");
     server.command(words);
     EXPECT_EQ(Locker{server.url() + "/2"}.use_all(), std::vector<Errc>{});

@@ -109,7 +109,7 @@ TEST_F(AsyncOutage, ServerStoppedDuringAWaitIsAskedAgainWhenItGoesOn) {
     acquire(call, {.wait_timeout = forever});
     ASSERT_TRUE(poll_until([&] { return server_.cli("EXISTS", "{p:key}:ll:2q") == "1"; }));
     server_.pause();
-    EXPECT_FALSE(ends(call, 3 * short_timeout)) << "its looks are not answered";
+    EXPECT_FALSE(ends(call, 3 * short_timeout)) << "its polls are not answered";
     server_.resume();
     EXPECT_EQ(held->release(), ReleaseResult::released);
     ASSERT_TRUE(ends(call));
@@ -118,7 +118,7 @@ TEST_F(AsyncOutage, ServerStoppedDuringAWaitIsAskedAgainWhenItGoesOn) {
     EXPECT_EQ(call.lock->release(), ReleaseResult::released);
 }
 
-TEST_F(AsyncOutage, WaitOnAStoppedServerEndsAtItsDeadlineAndLeavesNoPlace) {
+TEST_F(AsyncOutage, WaitOnAStoppedServerEndsAtItsDeadlineAndLeavesNoEntry) {
     auto held = hold_elsewhere();
     Call& call = calls_.emplace_back();
     acquire(call, {.wait_timeout = 2 * short_timeout});

@@ -97,44 +97,44 @@ TEST_P(Copies, ManagerOfTheParentIsRefusedInTheChild) {
 
 // Counts what comes of a lock for which it waits.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
-class Place final : public Listener {
+class Waiting final : public Listener {
   public:
     using Listener::Listener;
     WakeUp handed_over(const HandOff&) noexcept override {
         ++calls;
         return {};
     }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
     std::atomic<int> calls{0};
 };
 
 TEST_P(Copies, WaiterOfTheParentIsNotifiedAfterAChildDestroyedItsBackend) {
     const std::string token = "worker/" + std::string(32, '0');
-    Place place{"key", token};
+    Waiting waiting{"key", token};
     // No manager has it, or the child would leave it alone with the manager.
     auto store = GetParam() == Kind::memory ? backend_ : make_backend();
-    const auto look = [&] {
+    const auto is_queued = [&] {
         Operation operation{{.verb = Verb::acquire,
                              .key = "key",
                              .token = token,
                              .ttl = 1min,
-                             .listener = &place,
-                             .place = 1min,
+                             .listener = &waiting,
+                             .entry_life = 1min,
                              .submitted = boot_clock()->now()}};
         leaselock::detail::BlockingCall{operation}.run(*store, *boot_clock());
         return operation.reply.queued && operation.reply.told;
     };
-    ASSERT_TRUE(poll_until(look));
+    ASSERT_TRUE(poll_until(is_queued));
     EXPECT_EQ(in_copy(Copying::fork,
                       [&] {
-                          store->forget(place);
+                          store->forget(waiting);
                           store.reset();
                           return std::string{};
                       }),
               "");
     EXPECT_EQ(lock_->release(ec_), ReleaseResult::released) << ec_.message();
-    EXPECT_TRUE(poll_until([&] { return place.calls == 1; }));
-    store->forget(place);
+    EXPECT_TRUE(poll_until([&] { return waiting.calls == 1; }));
+    store->forget(waiting);
 }
 
 TEST(CopiedBackend, OfAUserIsNotCalledInTheChild) {

@@ -35,7 +35,7 @@ class Waiting final : public Listener {
     virtual ~Waiting() = default;
 
     WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
 // A process at the key, with a clock that stands still unless it is moved.
@@ -54,7 +54,7 @@ class Side {
                              .ttl = 10min,
                              .claim = claim,
                              .listener = listener,
-                             .place = 10min,
+                             .entry_life = 10min,
                              .submitted = now,
                              .deadline = now + 1h}};
         operation.submitter = Submitter::helps;
@@ -247,10 +247,10 @@ TEST_F(FileCrash, OneMoreReader) {
 }
 
 TEST_F(FileCrash, WaitBehindAHolder) {
-    Waiting place{"key", "child/1"};
+    Waiting waiter{"key", "child/1"};
     kill_everywhere(
         {.first = [](Side& side) { (void)side.ask(Verb::acquire, "other/0"); },
-         .request = [&](Side& side) { (void)side.ask(Verb::acquire, "child/1", &place); },
+         .request = [&](Side& side) { (void)side.ask(Verb::acquire, "child/1", &waiter); },
          .last =
              [](Side& side) {
                  EXPECT_EQ(side.outcome(Verb::release, "other/0"), Outcome::released);
@@ -258,16 +258,16 @@ TEST_F(FileCrash, WaitBehindAHolder) {
 }
 
 TEST_F(FileCrash, HandOverToOneThatWaits) {
-    std::optional<Waiting> place;
+    std::optional<Waiting> waiter;
     kill_everywhere({.before = acquires,
                      .between =
                          [&](Side& side) {
-                             place.emplace("key", "other/1");
-                             EXPECT_EQ(side.outcome(Verb::acquire, "other/1", &*place),
+                             waiter.emplace("key", "other/1");
+                             EXPECT_EQ(side.outcome(Verb::acquire, "other/1", &*waiter),
                                        Outcome::held);
                          },
                      .request = releases,
-                     .last = [&](Side& side) { side.backend().forget(*place); }});
+                     .last = [&](Side& side) { side.backend().forget(*waiter); }});
 }
 
 // Under a debugger that counts them: how long each takes is another matter.

@@ -32,10 +32,11 @@ TEST_P(InvalidatedCopies, GuardHoldsNothingAndReleasesNothing) {
                           found.expect(lock->release() == ReleaseResult::not_held, "released");
                           lock.reset();
                           if (GetParam() == Kind::memory) return found.text();
-                          Operation look{{.key = "mine", .submitted = boot_clock()->now()}};
+                          Operation inspection{{.key = "mine", .submitted = boot_clock()->now()}};
                           const auto own = make_backend();
-                          leaselock::detail::BlockingCall{look}.run(*own, *boot_clock());
-                          found.expect(look.reply.holder == token, "the original's lock is gone");
+                          leaselock::detail::BlockingCall{inspection}.run(*own, *boot_clock());
+                          found.expect(inspection.reply.holder == token,
+                                       "the original's lock is gone");
                           return found.text();
                       }),
               "");

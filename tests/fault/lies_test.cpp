@@ -91,13 +91,13 @@ TEST_F(Lies, Row10AnswerThatIsNoneOfTheScriptsIsAProtocolError) {
     }
 }
 
-// The caller does not wait, so there is no waiter for whom the place could be.
-TEST_F(Lies, Row10PlaceForACallerThatAskedForNoneIsAProtocolError) {
+// The caller does not wait, so there is no waiter for whom the entry could be.
+TEST_F(Lies, Row10EntryForACallerThatAskedForNoneIsAProtocolError) {
     for (const std::string holder :
          {"$37\r\nhost/0123456789abcdef0123456789abcdef\r\n:5000", "$-1\r\n:0"}) {
-        for (const std::string place : {"1", "2"}) {
+        for (const std::string entry : {"1", "2"}) {
             expect_told(fmt::format("*6\r\n:0\r\n:{}\r\n{}\r\n:5\r\n:{}\r\n", wall_clock_us(),
-                                    holder, place),
+                                    holder, entry),
                         Errc::protocol_error);
         }
     }

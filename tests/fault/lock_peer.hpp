@@ -25,9 +25,9 @@ struct Heard {
     std::size_t keys = 0;
     std::string key{};
     std::string token{};
-    std::string number{};     // ttl or keep, in ms
-    std::string not_after{};  // of an acquire; of a release: 1 asks for the time
-    std::string place{};      // of an acquire that waits, in ms
+    std::string number{};      // ttl or keep, in ms
+    std::string not_after{};   // of an acquire; of a release: 1 asks for the time
+    std::string entry_life{};  // of an acquire that waits, in ms
 };
 
 [[nodiscard]] inline Verb verb_of(std::string_view script) {
@@ -56,7 +56,7 @@ struct Heard {
             .token = word(first),
             .number = word(first + 1),
             .not_after = word(first + 2),
-            .place = word(first + 3)};
+            .entry_life = word(first + 3)};
 }
 
 [[nodiscard]] inline std::int64_t wall_clock_us() {

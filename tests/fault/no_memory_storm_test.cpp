@@ -101,7 +101,7 @@ class Storm {
                     (void)acquire_all(locks_, {keys_[0], keys_[1]}, {.wait_timeout = 20ms});
                     break;
                 case 3: by_owner(key); break;
-                case 4: look(key); break;
+                case 4: inspect(key); break;
                 case 5: by_permits(); break;
                 case 6: renewed(); break;
                 default: by_guard(which, dice); break;
@@ -156,7 +156,7 @@ class Storm {
         const auto lock = locks_.acquire("renewed", {.ttl = 30ms});
         (void)support::poll_until([&] { return !lock || !lock->owns_lock(); }, 60ms);
     }
-    void look(const std::string& key) {
+    void inspect(const std::string& key) {
         (void)locks_.inspect(key);
         (void)locks_.list("storm-*");
         (void)locks_.stats_by_template();

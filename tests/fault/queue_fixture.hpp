@@ -31,9 +31,9 @@ inline constexpr const char* waiters_key = "{p:key}:ll:2w";
 
 // What is promised: the first who lives looks at the retry delay, and once a second at least; who
 // does not look is skipped; a hand-off to one who is dead ends by itself. Tests allow ten times.
-inline constexpr milliseconds look_bound = patience * detail::longest_pause;
-inline constexpr milliseconds dead_place_bound = look_bound + patience * detail::place_life;
-inline constexpr milliseconds dead_grant_bound = look_bound + patience * milliseconds{3000};
+inline constexpr milliseconds poll_bound = patience * detail::longest_pause;
+inline constexpr milliseconds dead_entry_bound = poll_bound + patience * detail::entry_life;
+inline constexpr milliseconds dead_grant_bound = poll_bound + patience * milliseconds{3000};
 
 // How often the server has run a command, as INFO says it.
 [[nodiscard]] inline std::int64_t calls_of(RedisServer& server, const std::string& command) {
@@ -55,7 +55,7 @@ class QueueProcesses : public ::testing::Test {
     // A process with so many waiters. Returns when all have begun, the first has its entry, and
     // hand-offs are notified.
     ChildProcess& start_waiters(const std::string& name, int waiters = 1) {
-        const std::int64_t before = places();
+        const std::int64_t before = entries();
         const std::size_t listening = channels();
         ChildProcess& process = processes_.emplace_back(
             Names{LEASELOCK_WAITER_WORKER, server_.url(), directory_.path().string(), name,
@@ -63,12 +63,12 @@ class QueueProcesses : public ::testing::Test {
         EXPECT_TRUE(poll_until(
             [&] {
                 return std::filesystem::exists(directory_.file(name + ".ready")) &&
-                       places() > before && channels() > listening;
+                       entries() > before && channels() > listening;
             },
             long_timeout));
         return process;
     }
-    [[nodiscard]] std::int64_t places() { return std::stoll(server_.cli("LLEN", queue_key)); }
+    [[nodiscard]] std::int64_t entries() { return std::stoll(server_.cli("LLEN", queue_key)); }
     // The processes that hear of hand-offs now.
     [[nodiscard]] bool all_listen(std::size_t processes) {
         return poll_until([&] { return channels() == processes; }, long_timeout);
@@ -92,7 +92,7 @@ class QueueProcesses : public ::testing::Test {
     }
 
     // All processes but those that were killed have ended well, nobody was inside beside another
-    // one, fences rose, and nothing is left but the places of the dead, which end.
+    // one, fences rose, and nothing is left but the entries of the dead, which end.
     void expect_all_is_well() {
         for (ChildProcess& each : processes_) {
             const auto status = each.wait(50s);
@@ -107,7 +107,7 @@ class QueueProcesses : public ::testing::Test {
     }
     // Nobody was handed the lock who did not take it.
     void expect_no_grant_ended() { EXPECT_EQ(info(server_, "stats", "expired_keys"), "0"); }
-    void expect_no_places() { EXPECT_EQ(server_.cli("EXISTS", queue_key, waiters_key), "0"); }
+    void expect_no_entries() { EXPECT_EQ(server_.cli("EXISTS", queue_key, waiters_key), "0"); }
 
     RedisServer server_;
     TempDir directory_;

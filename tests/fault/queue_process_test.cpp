@@ -22,7 +22,7 @@ TEST_F(QueueProcesses, Row57WaiterThatWasKilledAtTheHeadIsPassedByTheRelease) {
     head.kill9();
     ASSERT_TRUE(all_listen(2)) << "the server has seen that it is gone";
     release();
-    ASSERT_TRUE(are_served(2, look_bound));
+    ASSERT_TRUE(are_served(2, poll_bound));
     EXPECT_EQ(served(), (Names{"b.0", "c.0"}));
     expect_no_grant_ended();
     expect_all_is_well();
@@ -35,7 +35,7 @@ TEST_F(QueueProcesses, Row57WaiterThatWasKilledKeepsTheHeadNoLongerThanItsEntryL
     start_waiters("c");
     head.kill9();
     server_.cli("DEL", lock_key);
-    ASSERT_TRUE(are_served(2, dead_place_bound));
+    ASSERT_TRUE(are_served(2, dead_entry_bound));
     EXPECT_EQ(served(), (Names{"b.0", "c.0"}));
     expect_all_is_well();
 }
@@ -75,13 +75,13 @@ TEST_F(QueueProcesses, Row57WaiterThatWasStoppedAtItsGrantDoesNotBelieveItLater)
         << "the lock is another one's";
     EXPECT_TRUE(third->owns_lock());
     EXPECT_EQ(third->release(ec_), ReleaseResult::released) << ec_.message();
-    ASSERT_TRUE(are_served(2, look_bound));
+    ASSERT_TRUE(are_served(2, poll_bound));
     EXPECT_EQ(served(), (Names{"b.0", "a.0"}));
     const auto all = History{directory_.file("history")}.read();
     ASSERT_EQ(all.size(), 2U);
     EXPECT_GT(all.back().fence, third->fencing_token()) << "a later grant than the one it missed";
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
 TEST_F(QueueProcesses, Row56ThousandWaitersOfFourProcessesAreServedOnceEachInTheirOrder) {
@@ -89,17 +89,17 @@ TEST_F(QueueProcesses, Row56ThousandWaitersOfFourProcessesAreServedOnceEachInThe
     hold();
     const Names names{"a", "b", "c", "d"};
     for (const std::string& name : names) start_waiters(name, waiters);
-    EXPECT_EQ(places(), 4) << "one of each process";
+    EXPECT_EQ(entries(), 4) << "one of each process";
     const auto commands = [&] { return calls_of(server_, "evalsha") + calls_of(server_, "eval"); };
     const std::int64_t before = commands();
     const auto begin = boot_clock()->now();
     release();
     ASSERT_TRUE(are_served(names.size() * waiters, 50s));
-    const std::int64_t looks = 4 * ((boot_clock()->now() - begin) / 75ms + 1);
+    const std::int64_t polls = 4 * ((boot_clock()->now() - begin) / 75ms + 1);
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
     // Two a section, and those that time brings: a herd would send a thousand.
-    EXPECT_LE(commands() - before, std::int64_t{4} * waiters * 2 + looks);
+    EXPECT_LE(commands() - before, std::int64_t{4} * waiters * 2 + polls);
     expect_no_grant_ended();
     std::map<char, int> next;
     for (const std::string& name : served()) {

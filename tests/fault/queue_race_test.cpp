@@ -52,7 +52,7 @@ class QueueRace : public ::testing::Test {
                           long_timeout);
     }
     [[nodiscard]] static bool ends(const Waiting& waiting) {
-        return poll_until([&] { return waiting.ended.load(); }, look_bound);
+        return poll_until([&] { return waiting.ended.load(); }, poll_bound);
     }
     // Nobody holds and nobody waits, and no grant had to end by itself.
     void expect_nothing_left() {
@@ -73,7 +73,7 @@ class QueueRace : public ::testing::Test {
 };
 
 // The connection that would listen cannot be made; the other one is there.
-TEST_F(QueueRace, Row54ReleaseBeforeTheSubscriptionIsFoundByALook) {
+TEST_F(QueueRace, Row54ReleaseBeforeTheSubscriptionIsFoundByAPoll) {
     LockManager deaf = manager_on(proxy_.url());
     expect_works(deaf);
     proxy_.set_sky(WeatherProxy::Sky::refuse);
@@ -124,13 +124,13 @@ TEST_F(QueueRace, Row55FloodOfForgedMessagesTellsNobodyThatHeHolds) {
         return calls_of(server_, "evalsha") - before;
     };
     const auto begin = boot_clock()->now();
-    const std::int64_t looks = flood({"", "|||", std::string(100'000, 'x'), "other/1|1|3000", token,
+    const std::int64_t polls = flood({"", "|||", std::string(100'000, 'x'), "other/1|1|3000", token,
                                       token + "|", token + "|x|3000", token + "|-1|3000",
                                       token + "|99999999999999999999|3000", token + "|1|x"});
     const auto took = boot_clock()->now() - begin;
-    EXPECT_LE(looks, took / 75ms + 3) << "those of the first alone, and of its subscription";
+    EXPECT_LE(polls, took / 75ms + 3) << "those of the first alone, and of its subscription";
     EXPECT_LE(flood({token + "|1|3000", token + "|" + fence + "|3000"}), 1000 + 1000)
-        << "a look for each at the most";
+        << "a poll for each at the most";
     EXPECT_FALSE(waiting.ended);
     EXPECT_TRUE(holder_->owns_lock());
     release();

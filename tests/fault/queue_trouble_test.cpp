@@ -43,32 +43,32 @@ TEST_F(QueueTrouble, LockOfAHolderThatWasKilledGoesToTheFirstWhenItsTtlIsOver) {
     ASSERT_TRUE(poll_until([&] { return std::filesystem::exists(directory_.file("ready")); }));
     start_three();
     holder.kill9();
-    ASSERT_TRUE(are_served(3, patience * ttl + look_bound));
+    ASSERT_TRUE(are_served(3, patience * ttl + poll_bound));
     EXPECT_EQ(served(), (Names{"a.0", "b.0", "c.0"}));
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
 TEST_F(QueueTrouble, LockThatOthersDeletedIsFoundByTheFirst) {
     hold();
     start_three();
     server_.cli("DEL", lock_key);
-    ASSERT_TRUE(are_served(3, look_bound));
-    EXPECT_EQ(served(), (Names{"a.0", "b.0", "c.0"})) << "their places are there";
+    ASSERT_TRUE(are_served(3, poll_bound));
+    EXPECT_EQ(served(), (Names{"a.0", "b.0", "c.0"})) << "their entries are there";
     expect_lost();
     expect_no_grant_ended();
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
-TEST_F(QueueTrouble, ServerThatForgetsLockAndPlacesServesEverybodyAllTheSame) {
+TEST_F(QueueTrouble, ServerThatForgetsLockAndEntriesServesEverybodyAllTheSame) {
     hold();
     start_three(crowd);
     server_.cli("FLUSHALL");
-    ASSERT_TRUE(are_served(all_of_them, look_bound));
+    ASSERT_TRUE(are_served(all_of_them, poll_bound));
     expect_lost();
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
 TEST_F(QueueTrouble, ScriptsThatAreForgottenAllTheTimeKeepNobodyWaiting) {
@@ -82,14 +82,14 @@ TEST_F(QueueTrouble, ScriptsThatAreForgottenAllTheTimeKeepNobodyWaiting) {
             server_.cli("SCRIPT", "FLUSH");
             return served().size() == all_of_them;
         },
-        look_bound));
+        poll_bound));
     EXPECT_GT(calls_of(server_, "eval"), before) << "they were";
     expect_no_grant_ended();
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
-TEST_F(QueueTrouble, Row53HandOffWhoseListenersWereKilledIsFoundByTheirLooks) {
+TEST_F(QueueTrouble, Row53HandOffWhoseListenersWereKilledIsFoundByTheirPolls) {
     hold();
     start_three();
     kill_subscriptions_of_the_stopped();
@@ -97,13 +97,13 @@ TEST_F(QueueTrouble, Row53HandOffWhoseListenersWereKilledIsFoundByTheirLooks) {
     release();
     EXPECT_TRUE(is_free()) << "it was handed over to nobody";
     EXPECT_EQ(calls_of(server_, "publish"), told);
-    EXPECT_EQ(places(), 3) << "none lost its entry";
+    EXPECT_EQ(entries(), 3) << "none lost its entry";
     resume_all();
-    ASSERT_TRUE(are_served(3, look_bound));
+    ASSERT_TRUE(are_served(3, poll_bound));
     EXPECT_EQ(served().front(), "a.0") << "after the one that listens again first";
     expect_no_grant_ended();
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
 TEST_F(QueueTrouble, Row53SubscriptionsThatWereKilledComeBackAndHandOffsAreToldAgain) {
@@ -114,12 +114,12 @@ TEST_F(QueueTrouble, Row53SubscriptionsThatWereKilledComeBackAndHandOffsAreToldA
     ASSERT_TRUE(all_listen(3));
     const std::int64_t told = calls_of(server_, "publish");
     release();
-    ASSERT_TRUE(are_served(3, look_bound));
+    ASSERT_TRUE(are_served(3, poll_bound));
     EXPECT_EQ(served(), (Names{"a.0", "b.0", "c.0"}));
     EXPECT_EQ(calls_of(server_, "publish"), told + 3) << "each of them";
     expect_no_grant_ended();
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
 TEST_F(QueueTrouble, Row53SubscriptionsThatAreKilledAllTheTimeKeepNobodyWaiting) {
@@ -135,13 +135,13 @@ TEST_F(QueueTrouble, Row53SubscriptionsThatAreKilledAllTheTimeKeepNobodyWaiting)
         all_bound));
     EXPECT_GT(killed, 0);
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
 // A right that is taken away while they wait.
 class QueueRights : public QueueTrouble, public testing::WithParamInterface<const char*> {};
 
-TEST_P(QueueRights, Row51ReleaseThatMayNotTellLeavesTheLockToTheLooksOfThoseWhoWait) {
+TEST_P(QueueRights, Row51ReleaseThatMayNotTellLeavesTheLockToThePollsOfThoseWhoWait) {
     hold();
     start_three(2);
     ASSERT_TRUE(all_listen(3));
@@ -153,7 +153,7 @@ TEST_P(QueueRights, Row51ReleaseThatMayNotTellLeavesTheLockToTheLooksOfThoseWhoW
     EXPECT_EQ(calls_of(server_, "publish"), told) << "it may not";
     expect_no_grant_ended();
     expect_all_is_well();
-    expect_no_places();
+    expect_no_entries();
 }
 
 INSTANTIATE_TEST_SUITE_P(Taken, QueueRights,

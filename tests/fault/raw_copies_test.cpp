@@ -23,9 +23,9 @@ TEST_P(RawCopies, ChildWithABackendOfItsOwnIsAnotherHolder) {
     EXPECT_EQ(in_copy(Copying::fork,
                       [&] {
                           const auto own = make_backend();
-                          Operation look{{.key = "key", .submitted = boot_clock()->now()}};
-                          leaselock::detail::BlockingCall{look}.run(*own, *boot_clock());
-                          return look.reply.holder;
+                          Operation inspection{{.key = "key", .submitted = boot_clock()->now()}};
+                          leaselock::detail::BlockingCall{inspection}.run(*own, *boot_clock());
+                          return inspection.reply.holder;
                       }),
               GetParam() == Kind::memory ? "" : lock_->owner_token());
     EXPECT_TRUE(lock_->owns_lock());

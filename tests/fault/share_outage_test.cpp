@@ -25,7 +25,7 @@ constexpr LockOptions two_of_three{.ttl = 10min, .share = {2, 3}};
 
 class ShareOutage : public ::testing::Test {
   protected:
-    // A call of another thread that waits for a share, and has its place.
+    // A call of another thread that waits for a share, and has its entry.
     [[nodiscard]] std::future<Acquired<ScopedDistributedLock>> wait_for(Share share) {
         const int before = locks_.inspect("key").waiting;
         auto call = std::async(std::launch::async, [this, share] {
@@ -156,7 +156,7 @@ TEST_F(ShareOutage, ForeignLockKeepsReadersOutAndTheOtherWayRound) {
     EXPECT_EQ(server_.cli("SET", lock_key, "foreign", "NX", "PX", "600000"), "(nil)");
 }
 
-TEST_F(ShareOutage, ReadersWhoAreNotToldComeInByLooking) {
+TEST_F(ShareOutage, ReadersWhoAreNotToldComeInByPolling) {
     server_.cli("ACL", "SETUSER", "default", "-publish");
     auto writer = locks_.acquire("key", {.ttl = 10min});
     auto first = wait_for(shared);
@@ -169,7 +169,7 @@ TEST_F(ShareOutage, ReadersWhoAreNotToldComeInByLooking) {
     EXPECT_EQ(locks_.inspect("key").waiting, 0);
 }
 
-TEST_F(ShareOutage, ReadersWhoseSubscriberWasKilledComeInByLooking) {
+TEST_F(ShareOutage, ReadersWhoseSubscriberWasKilledComeInByPolling) {
     auto writer = locks_.acquire("key", {.ttl = 10min});
     auto first = wait_for(shared);
     auto second = wait_for(shared);

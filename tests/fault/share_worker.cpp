@@ -35,7 +35,7 @@ int take(support::History& history, LockManager& locks, Share share) {
     auto lock = support::RecordedLock::acquire(
         history, locks, "key", {.ttl = 1s, .wait_timeout = 50s, .share = share}, ec);
     if (!lock) return ec == Errc::wait_timed_out ? 2 : 3;
-    for (int look = 0; look < 3; ++look) {
+    for (int poll = 0; poll < 3; ++poll) {
         if (!lock->owns_lock()) return 0;
         std::this_thread::yield();
     }

@@ -1,7 +1,7 @@
 // Goal: whatever bytes a server sends, the outcome is one of those that the contract knows, and a
-// lock is granted by a grant alone, and nobody has a place who asked for none. Method: the first
-// byte chooses the question, the second how the rest is cut into pieces; the rest comes from the
-// server.
+// lock is granted by a grant alone, and nobody has a queue entry who asked for none. Method: the
+// first byte chooses the question, the second how the rest is cut into pieces; the rest comes from
+// the server.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -40,7 +40,7 @@ class Nobody final : public Listener {
   public:
     using Listener::Listener;
     WakeUp handed_over(const HandOff&) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 Nobody waiter{"key", "me/0123456789abcdef0123456789abcdef"};
 
@@ -84,15 +84,15 @@ void check(const Request& request, wire::RespView answer, const Reply& reply) {
             promise(!reply.told, "the server does not know which waiters are notified");
             promise(!reply.queued || (verb == Verb::acquire && answer.size() == 6 &&
                                       request.listener != nullptr),
-                    "a place is for an acquire that asked for one");
-            promise(reply.queued || !reply.first, "the first place is a place");
+                    "an entry is for an acquire that asked for one");
+            promise(reply.queued || !reply.first, "the first entry is an entry");
             break;
         case Outcome::failed:
             promise(family(reply.error) == Family::refused ||
                         family(reply.error) == Family::unavailable ||
                         family(reply.error) == Family::unknown,
                     "a failure has a family");
-            promise(!reply.queued && !reply.first, "a failure brings no place");
+            promise(!reply.queued && !reply.first, "a failure brings no entry");
             promise(reply.detail.size() <= 1024 && fuzz::is_clean(reply.detail), "words are clean");
             break;
     }

@@ -172,7 +172,7 @@ void Steps::act_waiting(const State& before, int index) {
     }
     State state = before;
     if (copies < 2 && send_acquire(state, index)) {
-        add(state, [&] { return name_of(index) + " looks again, sends an acquire"; });
+        add(state, [&] { return name_of(index) + " polls again, sends an acquire"; });
     }
     state = before;
     if (send_release(state, token, true)) {

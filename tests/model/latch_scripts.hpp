@@ -30,7 +30,7 @@ inline AcquireAnswer latch(Store& store, const AcquireArguments& what, Rule with
     const Fence fence = detail::fence_for_poll(store, what.prefix, without);
     if (!detail::is_open(store)) {
         if (counts) return {AcquireAnswer::granted, fence};
-        if (what.place_life > 0) detail::join(store, what.token, what.place_life, what.claim);
+        if (what.entry_life > 0) detail::join(store, what.token, what.entry_life, what.claim);
         return {AcquireAnswer::held, fence, a_latch};
     }
     detail::leave(store, what.token);

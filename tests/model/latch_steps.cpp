@@ -65,7 +65,7 @@ Property Steps::judge_latch(const State& after, Claim claim, const AcquireAnswer
     if (waits && !opens && all_counted) return Property::latch_stays_open;
     const Store& store = after.store;
     const bool somebody_stays =
-        std::any_of(store.queue, store.queue + store.places, [&](const Place& each) {
+        std::any_of(store.queue, store.queue + store.entries, [&](const QueueEntry& each) {
             return each.claim == awaits(claim.of) && (deaf >> each.token & 1U) == 0;
         });
     return all_counted && somebody_stays ? Property::all_are_notified : Property::none;

@@ -111,8 +111,8 @@ bool Steps::is_own_release(const State& state, int index, Token holder) const {
 bool Steps::clear_way(State& state, int index, Token in_the_way) {
     if (state.debts[in_the_way].owed && !name_all_keys(state, in_the_way)) return false;
     if (!send_acquire(state, index)) return false;
-    Message& look = state.messages[state.in_flight - 1];
-    look.behind = small(look.behind | 1 << in_the_way);
+    Message& poll = state.messages[state.in_flight - 1];
+    poll.behind = small(poll.behind | 1 << in_the_way);
     return true;
 }
 

@@ -115,11 +115,11 @@ class Check {
         const Claim wanted = setup_.wants[client];
         Store store = state_.store;
         if (is_latch(wanted)) return !finds_it_open(store, client);
-        const Ticks bound = std::max(store.left, setup_.place_life);
+        const Ticks bound = std::max(store.left, setup_.entry_life);
         for (int time = 0; time <= bound; ++time) {
-            const AcquireArguments look{token(client), setup_.ttl, 0, setup_.place_life, wanted};
-            const AcquireAnswer answer = wanted == whole ? acquire(store, look, without_)
-                                                         : share_acquire(store, look, without_);
+            const AcquireArguments poll{token(client), setup_.ttl, 0, setup_.entry_life, wanted};
+            const AcquireAnswer answer = wanted == whole ? acquire(store, poll, without_)
+                                                         : share_acquire(store, poll, without_);
             if (answer.what == AcquireAnswer::granted) return false;
             pass(store, 1, without_);
         }
@@ -132,18 +132,18 @@ class Check {
         const Claim wanted = setup_.wants[client];
         const bool all_counted =
             std::popcount(static_cast<unsigned>(state_.tally.now)) >= wanted.of;
-        const AcquireArguments look{token(client), setup_.ttl, 0, setup_.place_life, wanted};
-        return !all_counted || model::latch(store, look, without_).what == AcquireAnswer::granted;
+        const AcquireArguments poll{token(client), setup_.ttl, 0, setup_.entry_life, wanted};
+        return !all_counted || model::latch(store, poll, without_).what == AcquireAnswer::granted;
     }
 
     // Whoever may still end what the store has of this token: its client, or who owes a release. A
     // dead process ends nothing, and what it leaves ends by itself.
-    [[nodiscard]] bool has_somebody(Token token, bool as_place) const {
+    [[nodiscard]] bool has_somebody(Token token, bool as_entry) const {
         const int client = setup_.client_of(token);
         const Phase phase = state_.clients[client].phase;
         if (phase == Phase::dead || state_.debts[token].owed) return true;
         // A late acquire of one that became a reader makes an entry, and its release ends it.
-        const bool may_hold = !as_place || state_.debts[token].is_reader;
+        const bool may_hold = !as_entry || state_.debts[token].is_reader;
         const bool is_at_it = phase == Phase::waiting || (phase == Phase::holding && may_hold);
         return is_at_it && this->token(client) == token;
     }
@@ -159,8 +159,8 @@ class Check {
                 return each.kept == 0 && each.left > 0 && !has_somebody(each.token, false);
             });
         if (is_ownerless) return true;
-        return std::any_of(store.queue, store.queue + store.places,
-                           [&](const Place& each) { return !has_somebody(each.token, true); });
+        return std::any_of(store.queue, store.queue + store.entries,
+                           [&](const QueueEntry& each) { return !has_somebody(each.token, true); });
     }
 
     const Setup& setup_;

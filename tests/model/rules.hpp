@@ -51,12 +51,12 @@ enum class Rule : std::uint8_t {
     kept_is_no_token,
     clean_up_keeps,
     winner_asks_for_all,
-    // The queue: nobody passes a place that lives. It ends by time, also where the clock went back,
-    // and by a release.
+    // The queue: nobody passes an entry that lives. It ends by time, also where the clock went
+    // back, and by a release.
     nobody_passes,
-    place_ends,
-    place_knows_its_life,
-    release_ends_place,
+    entry_ends,
+    entry_knows_its_life,
+    release_ends_entry,
     // In one process: the next in the line follows; a release of our own is never in the way.
     line_moves_on,
     release_goes_first,

@@ -10,17 +10,17 @@
 
 namespace leaselock::model {
 
-// Whom a script hands over to, in the order of their places.
+// Whom a script hands over to, in the order of their entries.
 struct Winners {
     Small count = 0;
-    Token tokens[max_places] = {};
+    Token tokens[max_entries] = {};
 };
 
 struct AcquireArguments {
     Token token;
     Ticks ttl;
     Ticks not_after;   // what is left until it must not run any more; below 0: nothing
-    Ticks place_life;  // 0: takes no place
+    Ticks entry_life;  // 0: takes no entry
     Claim claim = whole;
     Ticks short_ttl = 0;  // of those to whom it hands over, and whom PUBLISH does not reach
     unsigned deaf = 0;
@@ -137,22 +137,22 @@ inline void grant(Store& store, Token token, Claim claim, Ticks life, Rule witho
 template <class Arguments>
 Winners hand_over(Store& store, const Arguments& what, Rule without) {
     Winners winners;
-    for (int i = 0; i < store.places;) {
-        const Place place = store.queue[i];
-        if (!is_alive(place, without)) {
-            remove_place(store, i);
+    for (int i = 0; i < store.entries;) {
+        const QueueEntry entry = store.queue[i];
+        if (!is_alive(entry, without)) {
+            remove_entry(store, i);
             continue;
         }
-        if (!has_room(store, place.claim)) break;
-        if ((what.deaf >> place.token & 1U) != 0) {
+        if (!has_room(store, entry.claim)) break;
+        if ((what.deaf >> entry.token & 1U) != 0) {
             ++i;
             continue;
         }
         if (winners.count == 0 || without != Rule::fence_for_each) {
             mint_fence(store, what.prefix, without);
         }
-        grant(store, place.token, place.claim, what.short_ttl, without);
-        winners.tokens[winners.count++] = place.token;
+        grant(store, entry.token, entry.claim, what.short_ttl, without);
+        winners.tokens[winners.count++] = entry.token;
         if (store.holder == a_latch && without == Rule::all_are_notified) break;
     }
     return winners;
@@ -173,13 +173,13 @@ inline AcquireAnswer acquire(Store& store, const AcquireArguments& what,
         return {AcquireAnswer::conflict};
     }
     const Token first = first_in_queue(store, without);
-    const bool may_pass = without == Rule::nobody_passes && what.place_life == 0;
+    const bool may_pass = without == Rule::nobody_passes && what.entry_life == 0;
     if (store.holder == nobody && (first == nobody || first == what.token || may_pass)) {
         detail::mint_fence(store, what.prefix, without);
         detail::grant(store, what.token, whole, what.ttl, without);
         return {AcquireAnswer::granted, store.fence, what.token};
     }
-    if (what.place_life > 0) detail::join(store, what.token, what.place_life, whole);
+    if (what.entry_life > 0) detail::join(store, what.token, what.entry_life, whole);
     return {AcquireAnswer::held, detail::fence_for_poll(store, what.prefix, without), store.holder,
             store.kept};
 }
@@ -198,7 +198,7 @@ inline RenewAnswer renew(Store& store, const RenewArguments& what, Rule without 
 // Also leaves the queue, so it is what a waiter who gives up says, too.
 inline ReleaseAnswer release(Store& store, const ReleaseArguments& what,
                              Rule without = Rule::none) {
-    if (without != Rule::release_ends_place) detail::leave(store, what.token);
+    if (without != Rule::release_ends_entry) detail::leave(store, what.token);
     if (!is_held_by(store, what.token, without)) return {false};
     if (what.keep > 0) {
         store.kept = true;
@@ -213,7 +213,7 @@ inline ReleaseAnswer release(Store& store, const ReleaseArguments& what,
 // be there still.
 inline ReleaseAnswer uncontended_release(Store& store, Token token, bool has_dead,
                                          Rule without = Rule::none) {
-    const bool has_queue = store.places > 0 || has_dead;
+    const bool has_queue = store.entries > 0 || has_dead;
     const bool is_awaited = has_queue && without != Rule::two_keys_spare_who_waits;
     if (!is_held_by(store, token, without) || is_awaited) return {false};
     detail::free_lock(store, without);

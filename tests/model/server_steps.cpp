@@ -7,10 +7,10 @@
 namespace leaselock::model {
 namespace {
 
-unsigned places_of(const Store& store, bool (*wanted)(const State&, const Setup&, Token),
-                   const State& state, const Setup& setup) {
+unsigned entries_of(const Store& store, bool (*wanted)(const State&, const Setup&, Token),
+                    const State& state, const Setup& setup) {
     unsigned tokens = 0;
-    for (int i = 0; i < store.places; ++i) {
+    for (int i = 0; i < store.entries; ++i) {
         if (wanted(state, setup, store.queue[i].token)) tokens |= 1U << store.queue[i].token;
     }
     return tokens;
@@ -44,7 +44,7 @@ void Steps::run(const State& before, int index) {
     const bool names_two = command.kind == Kind::release && command.behind != 0;
     if (names_two) {
         run_uncontended_release(before, state, command, false);
-        if (state.store.places == 0) run_uncontended_release(before, state, command, true);
+        if (state.store.entries == 0) run_uncontended_release(before, state, command, true);
     } else {
         run_script(before, state, command, 0);
     }
@@ -52,9 +52,9 @@ void Steps::run(const State& before, int index) {
         command.kind == Kind::release || claim_of(setup_, before, command.token) != whole;
     if (may_hand_over && !names_two) {
         // PUBLISH reaches nobody: the process died, or it connects again just now.
-        const unsigned dead = places_of(before.store, is_of_dead, before, setup_);
+        const unsigned dead = entries_of(before.store, is_of_dead, before, setup_);
         if (dead != 0) run_script(before, state, command, dead);
-        const unsigned first = places_of(before.store, is_in_front, before, setup_);
+        const unsigned first = entries_of(before.store, is_in_front, before, setup_);
         if (setup_.deaf && (first & ~dead) != 0) run_script(before, state, command, first | dead);
     }
     if (setup_.moving) run_while_moving(before, state, command, index);
@@ -91,7 +91,7 @@ AcquireArguments Steps::arguments_of(const Message& command, unsigned deaf) cons
     return {.token = command.token,
             .ttl = setup_.ttl_of(client),
             .not_after = command.value,
-            .place_life = setup_.waits[client] ? setup_.place_life : small(0),
+            .entry_life = setup_.waits[client] ? setup_.entry_life : small(0),
             .claim = setup_.wants[client],
             .short_ttl = setup_.short_ttl,
             .deaf = deaf,
@@ -228,7 +228,7 @@ std::string Steps::words_for(const Message& command, const Said& what) const {
 }
 
 // One message for each of their processes, which tells all that are in it: in the script in the
-// order of their places, here in that of their tokens, since no rule asks for more.
+// order of their entries, here in that of their tokens, since no rule asks for more.
 int Steps::messages_of(const State& state, const Winners& winners, Message* messages) const {
     int count = 0;
     const bool shares_fence = !keeps(Rule::fence_for_each);
@@ -279,7 +279,7 @@ void Steps::say(const State& state, const Message& command, const Said& what) {
 // Their subscription is at a replica, or at another node of a cluster: PUBLISH does not count them,
 // and they hear it. The fence is the one that was minted for them.
 void Steps::tell_deaf(const State& before, State& state, unsigned deaf) const {
-    for (int i = 0; i < before.store.places; ++i) {
+    for (int i = 0; i < before.store.entries; ++i) {
         const Token token = before.store.queue[i].token;
         if ((deaf >> token & 1U) == 0) continue;
         post(state, {.kind = Kind::hand_off,

@@ -13,7 +13,7 @@ inline constexpr int max_sessions = 2;
 inline constexpr int max_tokens = max_clients * max_sessions;
 inline constexpr int max_messages = 5;
 
-static_assert(max_places >= max_tokens);
+static_assert(max_entries >= max_tokens);
 
 struct Setup {
     int clients = 2;
@@ -27,7 +27,7 @@ struct Setup {
     Ticks ttl = 2;
     Ticks first_ttl = 0;   // of the first client; 0: as all
     Ticks short_ttl = 2;   // of a hand-off
-    Ticks place_life = 2;  // a waiter's place in the queue
+    Ticks entry_life = 2;  // a waiter's entry in the queue
     Ticks not_after = 1;   // how long an acquire may run after its sending
     Ticks min_hold = 0;
     Ticks longer = 0;   // extend() asks for so much; 0: nobody does

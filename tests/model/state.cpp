@@ -139,9 +139,10 @@ class Simplifier {
     // Whether the store knows the token, or an acquire may still make it known.
     [[nodiscard]] bool may_matter(Token token) const {
         const Store& store = state_.store;
-        const bool has_place = std::any_of(store.queue, store.queue + store.places,
-                                           [&](const Place& each) { return each.token == token; });
-        if (has_place || store.holder == token || is_current(token)) return true;
+        const bool has_entry =
+            std::any_of(store.queue, store.queue + store.entries,
+                        [&](const QueueEntry& each) { return each.token == token; });
+        if (has_entry || store.holder == token || is_current(token)) return true;
         if (find_lease(store, token) != nullptr) return true;
         return std::any_of(
             state_.messages, state_.messages + state_.in_flight,

@@ -26,7 +26,7 @@ inline constexpr Token a_latch = 102;        // nobody: the key is a latch
 [[nodiscard]] constexpr bool is_token(Token holder) {
     return holder >= 0 && holder < somebody_else;
 }
-inline constexpr int max_places = 6;
+inline constexpr int max_entries = 6;
 inline constexpr int max_leases = 4;
 
 // What is wanted of the key: the whole of the lock; `count` of the `of` shares that there are, 0
@@ -52,7 +52,7 @@ constexpr Claim counts(int of) { return {1, static_cast<std::uint8_t>(of & 7), t
 constexpr Claim awaits(int of) { return {0, static_cast<std::uint8_t>(of & 7), to_wait}; }
 [[nodiscard]] constexpr bool is_latch(Claim claim) { return claim.want != a_lock; }
 
-struct Place {
+struct QueueEntry {
     Token token;
     Ticks left;  // until it ends
     Ticks life;  // what `left` was when it was taken or refreshed
@@ -76,8 +76,8 @@ struct Store {
     Fence fence = 0;
     Fence counters[2] = {};
     bool clock_is_behind = false;  // it went back behind the time of the last fence
-    Small places = 0;
-    Place queue[max_places] = {};
+    Small entries = 0;
+    QueueEntry queue[max_entries] = {};
     // While several hold it, or it is a latch. `left` is that of the longest lease then.
     std::uint8_t of = 0;
     Small leases = 0;
@@ -101,29 +101,31 @@ void remove_item(Item* items, Small& count, int index) {
     items[--count] = {};
 }
 
-inline void remove_place(Store& store, int index) { remove_item(store.queue, store.places, index); }
+inline void remove_entry(Store& store, int index) {
+    remove_item(store.queue, store.entries, index);
+}
 
-inline int find_place(const Store& store, Token token) {
-    const auto* const end = store.queue + store.places;
+inline int find_entry(const Store& store, Token token) {
+    const auto* const end = store.queue + store.entries;
     const auto* const found =
-        std::find_if(store.queue, end, [&](const Place& each) { return each.token == token; });
+        std::find_if(store.queue, end, [&](const QueueEntry& each) { return each.token == token; });
     return found == end ? -1 : static_cast<int>(found - store.queue);
 }
 
 inline void leave(Store& store, Token token) {
-    if (const int index = find_place(store, token); index >= 0) remove_place(store, index);
+    if (const int index = find_entry(store, token); index >= 0) remove_entry(store, index);
 }
 
 inline void join(Store& store, Token token, Ticks life, Claim claim) {
-    const int index = find_place(store, token);
-    if (index < 0 && store.places == max_places) return;
-    Place& place = index < 0 ? store.queue[store.places++] : store.queue[index];
-    place = {token, life, life, claim};
+    const int index = find_entry(store, token);
+    if (index < 0 && store.entries == max_entries) return;
+    QueueEntry& entry = index < 0 ? store.queue[store.entries++] : store.queue[index];
+    entry = {token, life, life, claim};
 }
 
-// A place that has more left than it was ever given is of a time before the clock went back.
-inline bool is_alive(const Place& place, Rule without) {
-    return without == Rule::place_knows_its_life || place.left <= place.life;
+// An entry that has more left than it was ever given is of a time before the clock went back.
+inline bool is_alive(const QueueEntry& entry, Rule without) {
+    return without == Rule::entry_knows_its_life || entry.left <= entry.life;
 }
 
 // A table of the past lies there until another one is begun, and nobody looks into it.
@@ -142,12 +144,12 @@ inline void free_lock(Store& store, Rule without = Rule::none) {
 
 }  // namespace detail
 
-// The first place that lives; those in front of it that do not are swept out.
+// The first entry that lives; those in front of it that do not are swept out.
 inline Token first_in_queue(Store& store, Rule without = Rule::none) {
-    while (store.places > 0 && !detail::is_alive(store.queue[0], without)) {
-        detail::remove_place(store, 0);
+    while (store.entries > 0 && !detail::is_alive(store.queue[0], without)) {
+        detail::remove_entry(store, 0);
     }
-    return store.places > 0 ? store.queue[0].token : nobody;
+    return store.entries > 0 ? store.queue[0].token : nobody;
 }
 
 // The live lease of a token that is not kept; null if it has none.
@@ -186,10 +188,10 @@ inline void pass(Store& store, Ticks time, Rule without = Rule::none) {
         store.left = small(store.left - time);
         if (store.left <= 0) detail::free_lock(store, without);
     }
-    if (without == Rule::place_ends && time > 0) return;
-    for (int i = store.places - 1; i >= 0; --i) {
+    if (without == Rule::entry_ends && time > 0) return;
+    for (int i = store.entries - 1; i >= 0; --i) {
         store.queue[i].left = small(store.queue[i].left - time);
-        if (store.queue[i].left <= 0) detail::remove_place(store, i);
+        if (store.queue[i].left <= 0) detail::remove_entry(store, i);
     }
 }
 

@@ -51,9 +51,9 @@ std::string lock_of(const Setup& setup, const Store& store) {
 
 std::string queue_of(const Setup& setup, const Store& store) {
     std::string text;
-    for (int i = 0; i < store.places; ++i) {
-        const Place& place = store.queue[i];
-        text += fmt::format(" {} for {}", name_of(setup, place.token), place.left);
+    for (int i = 0; i < store.entries; ++i) {
+        const QueueEntry& entry = store.queue[i];
+        text += fmt::format(" {} for {}", name_of(setup, entry.token), entry.left);
     }
     return text.empty() ? "" : ", queue" + text;
 }

@@ -177,7 +177,7 @@ class Soak {
         const bool are_acknowledged = judge(acknowledged_, support::Overlaps::are_faults);
         std::printf("a waiter slept for %.2f s at most after its lock was free\n",
                     longest_sleep_.count());
-        std::ifstream errors{place_.file("errors")};
+        std::ifstream errors{directory_.file("errors")};
         std::string line;
         bool has_errors = false;
         for (; std::getline(errors, line); has_errors = true) std::printf("%s\n", line.c_str());
@@ -192,8 +192,8 @@ class Soak {
         for (std::size_t at = 0; !address.empty() && (at = url.find(here)) != std::string::npos;) {
             url.replace(at, here.size(), address);
         }
-        return {url, "hazel:lock:" + name + ':', replicas, place_.file(name),
-                place_.file("errors")};
+        return {url, "hazel:lock:" + name + ':', replicas, directory_.file(name),
+                directory_.file("errors")};
     }
 
     void round(Way way, const std::string& key) {
@@ -247,7 +247,7 @@ class Soak {
                longest <= ttl + slack;
     }
 
-    const support::TempDir place_;
+    const support::TempDir directory_;
     const std::unique_ptr<Nodes> nodes_;
     Field plain_;
     Field acknowledged_;

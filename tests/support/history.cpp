@@ -36,8 +36,8 @@ class Reader {
         line >> kind >> holder;
         if (kind == "granted") {
             take_grant(line, holder);
-        } else if (kind == "yes" && places_.contains(holder)) {
-            Holding& holding = all_[places_[holder]];
+        } else if (kind == "yes" && positions_.contains(holder)) {
+            Holding& holding = all_[positions_[holder]];
             const Clock::time_point asked = time_in(line);
             if (!holding.last_yes || *holding.last_yes < asked) holding.last_yes = asked;
         } else {
@@ -63,12 +63,12 @@ class Reader {
         holding.asked = time_in(line);
         holding.answered = time_in(line);
         holding.claim = claim_in(line);
-        places_.emplace(holder, all_.size());
+        positions_.emplace(holder, all_.size());
         all_.push_back(std::move(holding));
     }
 
     std::vector<Holding> all_;
-    std::map<std::string, std::size_t> places_;
+    std::map<std::string, std::size_t> positions_;
 };
 
 }  // namespace

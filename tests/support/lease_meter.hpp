@@ -33,16 +33,16 @@ class LeaseMeter {
     }
     // Blocks for that time.
     const std::deque<Lease>& watch(std::chrono::milliseconds time) {
-        const auto look_at_all = [&] {
-            for (Lease& each : leases_) look(each);
+        const auto check_all = [&] {
+            for (Lease& each : leases_) check(each);
             return false;
         };
-        (void)poll_until(look_at_all, time);
+        (void)poll_until(check_all, time);
         return leases_;
     }
 
   private:
-    static void look(Lease& lease) {
+    static void check(Lease& lease) {
         const std::chrono::duration<double> left = lease.lock->remaining();
         lease.least = std::min(lease.least, left / lease.ttl);
         lease.is_lost = lease.is_lost || !lease.lock->owns_lock();

@@ -59,8 +59,8 @@ class TlsFront {
 
     static bool step(TlsPeer::Talk& talk, int fd) {
         std::array<pollfd, 2> both{pollfd{talk.fd(), POLLIN, 0}, pollfd{fd, POLLIN, 0}};
-        constexpr int look_again = 20;  // milliseconds
-        if (::poll(both.data(), both.size(), look_again) <= 0) return true;
+        constexpr int poll_interval = 20;  // milliseconds
+        if (::poll(both.data(), both.size(), poll_interval) <= 0) return true;
         if (both[0].revents != 0) {
             const std::string came = talk.receive();
             if (came.empty() || !pass(fd, talk.end().decrypt(came))) return false;

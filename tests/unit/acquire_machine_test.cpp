@@ -10,12 +10,12 @@
 namespace leaselock::detail {
 namespace {
 
-TEST(AcquireMachine, LooksAtOnceAndLeavesTheTimeOutToTheBackend) {
+TEST(AcquireMachine, PollsAtOnceAndLeavesTheTimeOutToTheBackend) {
     AcquireMachine machine{no_wait};
     expect_decision(machine.start(begin), Decision::acquire, never);
 }
 
-TEST(AcquireMachine, LooksNoLongerThanTheGraceBehindTheDeadlineOfTheWait) {
+TEST(AcquireMachine, PollsNoLongerThanTheGraceBehindTheDeadlineOfTheWait) {
     AcquireMachine machine{patient};
     expect_decision(machine.start(begin), Decision::acquire, begin + 5s + grace);
 }
@@ -104,7 +104,7 @@ TEST(AcquireMachine, SleepsNoLongerThanTheLeaseOfTheHolder) {
     expect_decision(machine.replied(held(0ms), begin, begin + 20ms), Decision::sleep, begin + 21ms);
 }
 
-TEST(AcquireMachine, LooksOnceMoreAtTheDeadline) {
+TEST(AcquireMachine, PollsOnceMoreAtTheDeadline) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     const auto almost = begin + 4990ms;
@@ -113,7 +113,7 @@ TEST(AcquireMachine, LooksOnceMoreAtTheDeadline) {
     expect_end(machine, machine.replied(held(), begin + 5s, begin + 5s), Errc::wait_timed_out);
 }
 
-TEST(AcquireMachine, LooksOnceMoreEvenIfItWokeBehindTheDeadline) {
+TEST(AcquireMachine, PollsOnceMoreEvenIfItWokeBehindTheDeadline) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
     (void)machine.replied(held(), begin, begin);

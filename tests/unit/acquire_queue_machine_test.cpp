@@ -51,7 +51,7 @@ void expect_grant(const AcquireMachine& machine, AcquireMachine::Action action,
     EXPECT_EQ(machine.grant()->sent, sent);
     EXPECT_EQ(machine.grant()->since, since);
 }
-void expect_look(const AcquireMachine& machine, AcquireMachine::Action action) {
+void expect_poll(const AcquireMachine& machine, AcquireMachine::Action action) {
     expect_decision(action, Decision::acquire);
     EXPECT_FALSE(machine.grant().has_value());
 }
@@ -74,12 +74,12 @@ AcquireMachine::Plan with_delay(std::chrono::milliseconds delay) {
     return plan;
 }
 
-TEST(AcquireQueueMachine, TakesAPlaceOnlyIfItWaits) {
+TEST(AcquireQueueMachine, TakesAnEntryOnlyIfItWaits) {
     EXPECT_FALSE(AcquireMachine{no_wait}.start(begin).queues);
     EXPECT_TRUE(AcquireMachine{patient}.start(begin).queues);
 }
 
-TEST(AcquireQueueMachine, TakesNoPlaceThatItWouldHaveToLeaveAtOnce) {
+TEST(AcquireQueueMachine, TakesNoEntryThatItWouldHaveToLeaveAtOnce) {
     AcquireMachine hasty{patient};
     EXPECT_FALSE(hasty.start(patient.deadline).queues);
     AcquireMachine polling{patient};
@@ -90,13 +90,13 @@ TEST(AcquireQueueMachine, TakesNoPlaceThatItWouldHaveToLeaveAtOnce) {
     EXPECT_TRUE(waiting().woke(patient.deadline).queues);
 }
 
-TEST(AcquireQueueMachine, FirstLooksAtTheRetryDelay) {
+TEST(AcquireQueueMachine, FirstPollsAtTheRetryDelay) {
     const auto [shortest, longest] = pauses(queued(), with_delay(100ms));
     EXPECT_GE(shortest, 75ms);
     EXPECT_LE(longest, 125ms);
 }
 
-TEST(AcquireQueueMachine, OthersWhoAreToldLookOnceASecond) {
+TEST(AcquireQueueMachine, OthersWhoAreToldPollOnceASecond) {
     for (const auto delay : {1ms, 100ms, 10'000ms}) {
         const auto [shortest, longest] = pauses(queued(false), with_delay(delay));
         EXPECT_GE(shortest, 500ms);
@@ -104,7 +104,7 @@ TEST(AcquireQueueMachine, OthersWhoAreToldLookOnceASecond) {
     }
 }
 
-TEST(AcquireQueueMachine, OthersWhoAreNotToldLookAtTheRetryDelay) {
+TEST(AcquireQueueMachine, OthersWhoAreNotToldPollAtTheRetryDelay) {
     const auto [shortest, longest] = pauses(queued(false, false), with_delay(100ms));
     EXPECT_GE(shortest, 75ms);
     EXPECT_LE(longest, 125ms);
@@ -122,7 +122,7 @@ TEST(AcquireQueueMachine, NoQueueEntryExpiresWhileItsWaiterWaits) {
     }
 }
 
-TEST(AcquireQueueMachine, LooksWhenTheLeaseOfTheHolderEnds) {
+TEST(AcquireQueueMachine, PollsWhenTheLeaseOfTheHolderEnds) {
     for (const bool first : {true, false}) {
         AcquireMachine machine{with_delay(1h)};
         (void)machine.start(begin);
@@ -132,14 +132,14 @@ TEST(AcquireQueueMachine, LooksWhenTheLeaseOfTheHolderEnds) {
     }
 }
 
-TEST(AcquireQueueMachine, SomebodyElsesTurnIsNoReasonToLookAtOnce) {
+TEST(AcquireQueueMachine, SomebodyElsesTurnIsNoReasonToPollAtOnce) {
     EXPECT_GE(pauses(not_his_turn(), patient).first, 500ms);
     Reply untold = not_his_turn();
     untold.told = false;
     EXPECT_GE(pauses(untold, patient).first, 75ms);
 }
 
-TEST(AcquireQueueMachine, BelievesAHandOffBehindItsNewestLookFromThatLookOn) {
+TEST(AcquireQueueMachine, BelievesAHandOffBehindItsNewestPollFromThatPollOn) {
     AcquireMachine machine = waiting();
     (void)machine.woke(begin + 1s);
     (void)machine.replied(queued(), begin + 1s, begin + 1100ms);
@@ -147,25 +147,25 @@ TEST(AcquireQueueMachine, BelievesAHandOffBehindItsNewestLookFromThatLookOn) {
     expect_grant(machine, action, begin + 1s, begin + 2s);
 }
 
-TEST(AcquireQueueMachine, LooksAtAMessageThatIsNotAboveTheNewestFence) {
+TEST(AcquireQueueMachine, PollsForAMessageThatIsNotAboveTheNewestFence) {
     for (const std::uint64_t fence : {last_fence - 1, last_fence}) {
         AcquireMachine machine = waiting();
-        expect_look(machine, heard(machine, message(fence), begin + 10ms));
+        expect_poll(machine, heard(machine, message(fence), begin + 10ms));
     }
 }
 
-TEST(AcquireQueueMachine, MessageOfAnOlderGrantIsNotBelievedBehindALookThatSawALaterOne) {
+TEST(AcquireQueueMachine, MessageOfAnOlderGrantIsNotBelievedAfterAPollThatSawALaterOne) {
     AcquireMachine machine = waiting();
     (void)machine.woke(begin + 1s);
     Reply later = queued();
     later.fencing_token = last_fence + 5;
     (void)machine.replied(later, begin + 1s, begin + 1s);
-    expect_look(machine, heard(machine, message(last_fence + 1), begin + 1010ms));
+    expect_poll(machine, heard(machine, message(last_fence + 1), begin + 1010ms));
 }
 
 TEST(AcquireQueueMachine, MessageIsForgottenOnceItWasLookedAt) {
     AcquireMachine machine = waiting();
-    expect_look(machine, heard(machine, message(last_fence), begin + 10ms));
+    expect_poll(machine, heard(machine, message(last_fence), begin + 10ms));
     expect_decision(machine.replied(queued(), begin + 10ms, begin + 10ms), Decision::sleep);
 }
 
@@ -176,16 +176,16 @@ TEST(AcquireQueueMachine, MessageBeforeTheFirstAnswerWaitsForIt) {
     expect_grant(machine, machine.replied(queued(), begin, begin + 10ms), begin, begin + 10ms);
 }
 
-TEST(AcquireQueueMachine, MessageInALookIsJudgedByItsAnswer) {
+TEST(AcquireQueueMachine, MessageInAPollIsJudgedByItsAnswer) {
     AcquireMachine machine = waiting();
     (void)machine.woke(begin + 1s);
     machine.handed_over(message());
     Reply later = queued();
     later.fencing_token = last_fence + 1;
-    expect_look(machine, machine.replied(later, begin + 1s, begin + 1s));
+    expect_poll(machine, machine.replied(later, begin + 1s, begin + 1s));
 }
 
-TEST(AcquireQueueMachine, MessageInALookThatFailsIsJudgedByTheOneBefore) {
+TEST(AcquireQueueMachine, MessageInAPollThatFailsIsJudgedByTheOneBefore) {
     AcquireMachine machine = waiting();
     (void)machine.woke(begin + 1s);
     machine.handed_over(message());
@@ -194,24 +194,24 @@ TEST(AcquireQueueMachine, MessageInALookThatFailsIsJudgedByTheOneBefore) {
     expect_grant(machine, action, begin, begin + 1400ms);
 }
 
-TEST(AcquireQueueMachine, MessageCountsForNothingWhereNoLookToldAFence) {
+TEST(AcquireQueueMachine, MessageCountsForNothingWhereNoPollToldAFence) {
     for (Reply reply : {held(), failed(Errc::loading), queued()}) {
         reply.fencing_token = 0;
         AcquireMachine machine = waiting(reply);
-        expect_look(machine, heard(machine, message(), begin + 10ms));
+        expect_poll(machine, heard(machine, message(), begin + 10ms));
     }
     // Not even if an earlier one did.
     AcquireMachine machine = waiting();
     (void)machine.woke(begin + 1s);
     (void)machine.replied(held(), begin + 1s, begin + 1s);
-    expect_look(machine, heard(machine, message(), begin + 1010ms));
+    expect_poll(machine, heard(machine, message(), begin + 1010ms));
 }
 
-TEST(AcquireQueueMachine, GrantThatItLooksForIsTheWholeLease) {
+TEST(AcquireQueueMachine, GrantThatItPollsForIsTheWholeLease) {
     auto plan = patient;
     plan.prolongs = true;
     AcquireMachine machine = waiting(queued(), plan);
-    expect_look(machine, heard(machine, message(), begin + 10ms));
+    expect_poll(machine, heard(machine, message(), begin + 10ms));
     expect_decision(machine.replied(granted(), begin + 10ms, begin + 20ms), Decision::done);
     ASSERT_TRUE(machine.grant().has_value());
     EXPECT_EQ(machine.grant()->ttl, patient.ttl);
@@ -219,12 +219,12 @@ TEST(AcquireQueueMachine, GrantThatItLooksForIsTheWholeLease) {
     EXPECT_EQ(machine.grant()->since, begin + 10ms);
 }
 
-TEST(AcquireQueueMachine, LooksWhereLessThanHalfOfTheHandOffIsLeft) {
+TEST(AcquireQueueMachine, PollsWhereLessThanHalfOfTheHandOffIsLeft) {
     AcquireMachine in_time = waiting();
     expect_grant(in_time, heard(in_time, message(), begin + 1500ms - 1ns), begin,
                  begin + 1500ms - 1ns);
     AcquireMachine late = waiting();
-    expect_look(late, heard(late, message(), begin + 1500ms));
+    expect_poll(late, heard(late, message(), begin + 1500ms));
 }
 
 TEST(AcquireQueueMachine, NewestMessageCounts) {
@@ -234,7 +234,7 @@ TEST(AcquireQueueMachine, NewestMessageCounts) {
     expect_grant(machine, machine.woke(begin + 10ms), begin, begin + 10ms);
 }
 
-TEST(AcquireQueueMachine, EveryEndWithoutAGrantOwesTheReleaseOfAPlace) {
+TEST(AcquireQueueMachine, EveryEndWithoutAGrantOwesTheReleaseOfAnEntry) {
     AcquireMachine cancelled = waiting();
     expect_end_owing(cancelled, cancelled.stop(), Errc::cancelled);
     AcquireMachine late = waiting();
@@ -246,14 +246,14 @@ TEST(AcquireQueueMachine, EveryEndWithoutAGrantOwesTheReleaseOfAPlace) {
                      Errc::corrupt);
 }
 
-TEST(AcquireQueueMachine, PlaceIsOwedEvenIfTheAnswerDidNotCount) {
+TEST(AcquireQueueMachine, EntryIsOwedEvenIfTheAnswerDidNotCount) {
     AcquireMachine machine{patient};
     (void)machine.start(begin);
-    expect_look(machine, machine.look_again(queued(), begin, begin));
+    expect_poll(machine, machine.poll_again(queued(), begin, begin));
     expect_end_owing(machine, machine.replied(failed(Errc::corrupt), begin, begin), Errc::corrupt);
 }
 
-TEST(AcquireQueueMachine, StopBeforeTheFirstLookOwesNothing) {
+TEST(AcquireQueueMachine, StopBeforeTheFirstPollOwesNothing) {
     AcquireMachine machine{patient};
     expect_end(machine, machine.stop(), Errc::cancelled);
     EXPECT_FALSE(machine.owes());

@@ -52,7 +52,7 @@ TEST(Acquire, EachAcquisitionHasATokenOfItsOwn) {
     EXPECT_NE(records[0].token, records[2].token);
 }
 
-TEST(Acquire, WithoutWaitingLooksOnce) {
+TEST(Acquire, WithoutWaitingPollsOnce) {
     ManagerWorld world;
     const auto held = world.other.acquire("key");
     std::error_code ec;
@@ -98,7 +98,7 @@ TEST(Acquire, WaitTimeoutImpliesWaitAndGoesBeforeRetryCount) {
     EXPECT_EQ(world.clock->now() - begin, 2s);
 }
 
-TEST(Acquire, WaitOfZeroIsOverAfterOneLook) {
+TEST(Acquire, WaitOfZeroIsOverAfterOnePoll) {
     ManagerWorld world;
     const auto held = world.other.acquire("key");
     const auto begin = world.clock->now();
@@ -118,7 +118,7 @@ TEST(Acquire, WaitGetsTheLockAsSoonAsTheLeaseOfASilentHolderEnds) {
     EXPECT_GT(lock->fencing_token(), silent->fencing_token());
 }
 
-TEST(Acquire, WaitLooksOnceMoreAtItsDeadline) {
+TEST(Acquire, WaitPollsOnceMoreAtItsDeadline) {
     ManagerWorld world;
     const auto silent = world.other.acquire("key", {.ttl = 5s, .renewal = Renewal::off});
     const auto lock = world.manager.acquire("key", {.wait_timeout = 5s, .retry_delay = 1h});
@@ -142,7 +142,7 @@ TEST(Acquire, StopEndsAWait) {
     EXPECT_EQ(ec, Family::contended);
 }
 
-TEST(Acquire, StopThatWasRequestedBeforeStillAllowsOneLook) {
+TEST(Acquire, StopThatWasRequestedBeforeStillAllowsOnePoll) {
     ManagerWorld world;
     std::stop_source source;
     source.request_stop();

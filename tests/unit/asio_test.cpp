@@ -253,7 +253,7 @@ TEST_F(Asio, HandlerIsHandedOverInMemoryOfItsAllocator) {
     EXPECT_GT(count, 0);
 }
 
-TEST_F(Asio, StopTokenEndsTheWaitAndLeavesNoPlace) {
+TEST_F(Asio, StopTokenEndsTheWaitAndLeavesNoEntry) {
     auto held = locks_.acquire("key");
     std::stop_source stop;
     auto waits =
@@ -295,7 +295,7 @@ TEST_F(Asio, DeferredBeginsWhenItIsCalledAndKeepsItsKey) {
     EXPECT_EQ(got, "key");
 }
 
-TEST_F(Asio, CancellationSlotEndsTheWaitAndLeavesNoPlace) {
+TEST_F(Asio, CancellationSlotEndsTheWaitAndLeavesNoEntry) {
     auto held = locks_.acquire("key");
     net::cancellation_signal signal;
     std::optional<bool> got;

@@ -185,7 +185,7 @@ TEST_F(Async, ManyWaitForOneKeyAndAreServedInTheirOrder) {
     EXPECT_EQ(order.size(), std::size_t{count});
 }
 
-TEST_F(Async, WhoIsWokenInTheLineLooksOnce) {
+TEST_F(Async, WhoIsWokenInTheLinePollsOnce) {
     constexpr std::size_t count = 200;
     auto first = locks_.acquire("key");
     auto run = [&]() -> Detached {
@@ -253,7 +253,7 @@ TEST_F(Async, GoesOnWhereItIsTold) {
     EXPECT_EQ(where_released, std::this_thread::get_id());
 }
 
-TEST_F(Async, StopEndsTheWaitAndLeavesNoPlace) {
+TEST_F(Async, StopEndsTheWaitAndLeavesNoEntry) {
     auto held = locks_.acquire("key");
     std::stop_source stop;
     std::error_code ec;

@@ -36,7 +36,7 @@ namespace leaselock::support {
 namespace {
 
 // What a child finds of its parent's lock and manager, and of its own.
-std::string look(LockManager& locks, std::optional<ScopedDistributedLock>& lock) {
+std::string faults(LockManager& locks, std::optional<ScopedDistributedLock>& lock) {
     Findings found;
     std::error_code ec;
     found.expect(!lock->owns_lock(), "held");
@@ -50,12 +50,12 @@ std::string look(LockManager& locks, std::optional<ScopedDistributedLock>& lock)
     return found.text();
 }
 
-std::string look_from_children() {
+std::string faults_of_children() {
     Findings found;
     LockManager locks{{.owner = "worker"}};
     std::optional<ScopedDistributedLock> lock = locks.acquire("key");
     found.expect(calls > 0, "nothing is shown");
-    const auto child = [&] { return look(locks, lock); };
+    const auto child = [&] { return faults(locks, lock); };
     std::string all = in_copy(Copying::fork, child);
     all += in_copy(Copying::fork, [&] { return in_copy(Copying::fork, child); });
     found.expect(lock->owns_lock(), "not held any more");
@@ -68,12 +68,12 @@ std::string look_from_children() {
 
 TEST(CopiesByPid, ChildIsKnownWhereNoPageCanBeWiped) {
     answer = answer_to_nonsense = -1;
-    EXPECT_EQ(in_copy(Copying::fork, look_from_children), "");
+    EXPECT_EQ(in_copy(Copying::fork, faults_of_children), "");
 }
 
 TEST(CopiesByPid, ChildIsKnownWhereTheSystemSaysYesToWhateverItIsAsked) {
     answer = answer_to_nonsense = 0;
-    EXPECT_EQ(in_copy(Copying::fork, look_from_children), "");
+    EXPECT_EQ(in_copy(Copying::fork, faults_of_children), "");
 }
 
 // It learns that the page will be wiped, which is not true: the child takes itself for its parent.

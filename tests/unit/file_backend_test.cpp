@@ -37,7 +37,7 @@ class Deaf final : public Listener {
     virtual ~Deaf() = default;
 
     WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
 class FileBackends : public FileWorld {
@@ -143,11 +143,11 @@ TEST_F(FileBackends, SecondInLineIsToldIfTheFirstEndsWithTheHolder) {
     Deaf deaf{"key", "a/2"};
     Request waits = request(Verb::acquire, "a/2");
     waits.listener = &deaf;
-    waits.place = 10min;
-    Operation place{waits};
-    place.submitter = Submitter::passes_by;
-    dead->submit(place);
-    ASSERT_TRUE(place.reply.queued && place.reply.first && place.reply.told);
+    waits.entry_life = 10min;
+    Operation first{waits};
+    first.submitter = Submitter::passes_by;
+    dead->submit(first);
+    ASSERT_TRUE(first.reply.queued && first.reply.first && first.reply.told);
     LockManager waiter = make_manager();
     auto second = wait_for_key(waiter);
     ASSERT_TRUE(poll_until([&] { return waiter.inspect("key").waiting == 2; }));

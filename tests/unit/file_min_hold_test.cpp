@@ -31,7 +31,7 @@ class Remembers final : public Listener {
     virtual ~Remembers() = default;
 
     WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
 struct Ask {
@@ -57,7 +57,7 @@ class FileMinHold : public ::testing::Test {
                              .min_hold = ask.min_hold,
                              .claim = ask.claim,
                              .listener = ask.listener,
-                             .place = 10min,
+                             .entry_life = 10min,
                              .submitted = now,
                              .deadline = now + 1h}};
         detail::BlockingCall{operation}.run(backend, *clock_);
@@ -137,13 +137,13 @@ TEST_F(FileMinHold, OfALockThatWasHandedOverCountsFromTheHandOff) {
     auto dead = make();
     const auto other = make();
     ASSERT_EQ(run(*first, "first/1").outcome, Outcome::granted);
-    Remembers place{"key", "dead/1"};
-    ASSERT_TRUE(run(*dead, "dead/1", {.min_hold = 1min, .listener = &place}).queued);
+    Remembers waiter{"key", "dead/1"};
+    ASSERT_TRUE(run(*dead, "dead/1", {.min_hold = 1min, .listener = &waiter}).queued);
     clock_->advance(10s);
     ASSERT_EQ(run(*first, "first/1", {.verb = Verb::release}).outcome, Outcome::released);
     // As its manager does at once.
     ASSERT_EQ(run(*dead, "dead/1", {.min_hold = 1min}).outcome, Outcome::granted);
-    dead->forget(place);
+    dead->forget(waiter);
     dead.reset();
     EXPECT_EQ(time_until_free(*other), 60s);
 }
@@ -175,15 +175,15 @@ TEST_F(FileMinHold, HandOffIsShort) {
     const auto stopped = make();
     const auto other = make();
     ASSERT_EQ(run(*first, "first/1").outcome, Outcome::granted);
-    Remembers place{"key", "stopped/1"};
-    ASSERT_TRUE(run(*stopped, "stopped/1", {.listener = &place}).queued);
+    Remembers waiter{"key", "stopped/1"};
+    ASSERT_TRUE(run(*stopped, "stopped/1", {.listener = &waiter}).queued);
     ASSERT_EQ(run(*first, "first/1", {.verb = Verb::release}).outcome, Outcome::released);
     const Reply held = run(*other, "other/1");
     EXPECT_EQ(held.holder, "stopped/1");
     EXPECT_EQ(held.remaining, 3s);
     EXPECT_EQ(run(*stopped, "stopped/1").outcome, Outcome::granted) << "a whole lease";
     EXPECT_EQ(run(*other, "other/1").remaining, 10min);
-    stopped->forget(place);
+    stopped->forget(waiter);
 }
 
 TEST_F(FileMinHold, WhatTheDeadHaveLeftIsSweptByAList) {

@@ -75,7 +75,7 @@ Record full_record() {
                         .token = "me/3",
                         .ttl = std::chrono::milliseconds{7},
                         .claim = Claim::permits(4, 5),
-                        .place = std::chrono::milliseconds{30},
+                        .entry_life = std::chrono::milliseconds{30},
                         .submitted = time(5)};
     record.entry.join(waits, 13, reply);
     return record;

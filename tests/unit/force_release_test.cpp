@@ -41,7 +41,7 @@ class ForceRelease : public ::testing::Test {
     std::error_code ec_;
 };
 
-TEST_F(ForceRelease, WhoComesBetweenLookAndReleaseIsNotHit) {
+TEST_F(ForceRelease, WhoComesBetweenInspectionAndReleaseIsNotHit) {
     auto first = holder_.acquire("key", {.ttl = 1h});
     std::optional<ScopedDistributedLock> second;
     // When the release is about to run, the lock has gone to somebody else.
@@ -99,7 +99,7 @@ TEST_F(ForceRelease, WhatIsNotKnownIsSaid) {
     const auto lock = holder_.acquire("key");
     world_.backend->fail_next({.error = Errc::connection_lost});
     EXPECT_FALSE(other_.force_release("key", {}, ec_).held);
-    EXPECT_EQ(ec_, Errc::connection_lost) << "the look failed";
+    EXPECT_EQ(ec_, Errc::connection_lost) << "the inspection failed";
     // The answer to the release is lost, and it has run.
     world_.backend->on_help([&](const Request& request) {
         if (request.verb == Verb::release)

@@ -114,8 +114,8 @@ TEST(HazelcastClient, AnswerToAPostedReleaseMayLieUntilAnAcquireWaitsForIt) {
     EXPECT_TRUE(world.answer(world.ask(Ask::unlock), 0));
     EXPECT_TRUE(world.answer(world.ask(Ask::try_lock), 43));
     EXPECT_TRUE(world.client.has_only_posted());
-    Question look{Verb::inspect, 2};
-    world.submit(look);
+    Question question{Verb::inspect, 2};
+    world.submit(question);
     EXPECT_FALSE(world.client.has_only_posted());
 }
 
@@ -128,7 +128,7 @@ TEST(HazelcastClient, ReleaseThatTheClusterKnowsNothingOfIsLost) {
     EXPECT_EQ(release.reply().outcome, Outcome::lost);
 }
 
-TEST(HazelcastClient, RenewalLooksWhetherTheLockIsStillItsOwn) {
+TEST(HazelcastClient, RenewalAsksWhetherTheLockIsStillItsOwn) {
     World world;
     world.acquire_first(1, 42);
     world.pass(1s);

@@ -44,23 +44,23 @@ TEST(HazelcastTrouble, WaiterIsNotifiedByTheAnswerToItsWait) {
     EXPECT_TRUE(world.answer(waiting.parked, 43));
     ASSERT_EQ(waiting.ear.messages.size(), 1U);
     EXPECT_EQ(waiting.ear.messages.front().fencing_token, 43U);
-    EXPECT_EQ(waiting.ear.messages.front().ttl, 10s) << "from the look on";
+    EXPECT_EQ(waiting.ear.messages.front().ttl, 10s) << "from the poll on";
 }
 
-TEST(HazelcastTrouble, RepeatedLookKeepsThePlaceAndItsEndIsAnUnlock) {
+TEST(HazelcastTrouble, RepeatedPollKeepsTheEntryAndItsEndIsAnUnlock) {
     World world;
     Waiting waiting{world};
     world.pass(2s);
     (void)world.asked();
-    Question look{Verb::acquire, 2};
-    look.request.listener = &waiting.ear;
-    world.submit(look);
+    Question question{Verb::acquire, 2};
+    question.request.listener = &waiting.ear;
+    world.submit(question);
     EXPECT_TRUE(world.answer_owner(world.ask(Ask::ownership), 42, 1, 1));
-    EXPECT_TRUE(look.reply().queued);
+    EXPECT_TRUE(question.reply().queued);
     world.pass(2s);
     EXPECT_FALSE(world.has_unlocked(2));
     world.pass(1s);
-    EXPECT_TRUE(world.has_unlocked(2)) << "3 s after the last look";
+    EXPECT_TRUE(world.has_unlocked(2)) << "3 s after the last poll";
 }
 
 TEST(HazelcastTrouble, GrantThatComesAfterTheReleaseIsGivenBack) {
@@ -201,7 +201,7 @@ TEST(HazelcastTrouble, EndOfTheSessionIsTheEndOfAllItsLocks) {
         if (each.what == Ask::heartbeat) beat = each;
     }
     EXPECT_TRUE(world.refuse(beat, 85));
-    EXPECT_EQ(waiting.ear.looks, 1) << "it has no place any more";
+    EXPECT_EQ(waiting.ear.polls, 1) << "it has no queue entry any more";
     for (const int n : {1, 3}) {
         Question renewal{Verb::renew, n, n == 1 ? "key" : "c"};
         world.submit(renewal);
@@ -278,8 +278,8 @@ TEST(HazelcastTrouble, GroupIsAskedForOnceInACluster) {
 TEST(HazelcastTrouble, GroupThatWasDestroyedIsAskedForAgainAndAllInItIsLost) {
     World world;
     world.acquire_first(1, 42);
-    Question look{Verb::inspect, 1};
-    world.submit(look);
+    Question question{Verb::inspect, 1};
+    world.submit(question);
     EXPECT_FALSE(world.refuse(world.ask(Ask::ownership), 89));
     EXPECT_EQ(world.client.error(), Errc::cluster_down);
     world.disconnect();

@@ -42,7 +42,7 @@ struct Question {
         request.key = key;
         request.token = token;
         request.ttl = 30s;
-        request.place = 3s;
+        request.entry_life = 3s;
     }
     std::string key;
     std::string token;
@@ -245,12 +245,12 @@ class Ear final : public Listener {
         messages.push_back(what);
         return {};
     }
-    WakeUp look() noexcept override {
-        ++looks;
+    WakeUp poll() noexcept override {
+        ++polls;
         return {};
     }
     std::vector<HandOff> messages;
-    int looks = 0;
+    int polls = 0;
 };
 
 }  // namespace leaselock::hazelcast

@@ -28,7 +28,7 @@ class HearsNothing final : public Listener {
     using Listener::Listener;
     virtual ~HearsNothing() = default;
     WakeUp handed_over(const HandOff& /*what*/) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
 // Asks without an Operation first.
@@ -107,13 +107,13 @@ TEST(InstantStoreTest, DoesWhatAnOperationDoesOrNothing) {
         if (one_of(12) == 0 && what.verb == Verb::release) what.keep = 20ms;
         if (one_of(12) == 0 && what.verb == Verb::acquire) {
             what.listener = &listener;
-            what.place = 30ms;
+            what.entry_life = 30ms;
         }
         ASSERT_NO_FATAL_FAILURE(expect_same(a.ask(what), ask(b, what), step));
         a.backend().forget(listener);
         b.forget(listener);
-        const Request look{.verb = Verb::inspect, .key = key, .submitted = now};
-        ASSERT_NO_FATAL_FAILURE(expect_same(ask(a.backend(), look), ask(b, look), step));
+        const Request inspect{.verb = Verb::inspect, .key = key, .submitted = now};
+        ASSERT_NO_FATAL_FAILURE(expect_same(ask(a.backend(), inspect), ask(b, inspect), step));
     }
     EXPECT_GT(a.granted(), 1'000);
     EXPECT_GT(a.freed(), 1'000);

@@ -63,7 +63,7 @@ TEST_F(LeaseTask, RenewsNothingBehindARelease) {
     EXPECT_EQ(world_.manager.stats().held_now, 0U);
 }
 
-TEST_F(LeaseTask, LooksSoonerForALeaseThatIsDueSooner) {
+TEST_F(LeaseTask, PollsSoonerForALeaseThatIsDueSooner) {
     const auto slow = world_.manager.acquire("slow", {.ttl = 1h});
     world_.clock->wait_for_background();
     const auto quick = world_.manager.acquire("quick", {.ttl = 3s});
@@ -306,11 +306,11 @@ TEST_F(LeaseTask, ManagerOfTheParentRefusesInTheChild) {
         std::error_code ec;
         const bool got = granted(world_.manager.acquire("other", {}, ec));
         const bool refused = ec == Errc::forked;
-        std::error_code looked;
-        (void)world_.manager.inspect("key", {}, looked);
+        std::error_code inspected;
+        (void)world_.manager.inspect("key", {}, inspected);
         lock.reset();
         world_.manager = LockManager{};  // and may go away
-        ::_exit((got ? 1 : 0) + (refused ? 0 : 2) + (looked == Errc::forked ? 0 : 4) +
+        ::_exit((got ? 1 : 0) + (refused ? 0 : 2) + (inspected == Errc::forked ? 0 : 4) +
                 (world_.backend->count() == before ? 0 : 8));
     }
     int status = -1;

@@ -82,7 +82,7 @@ TEST_F(List, PrefixIsTakenAsItIs) {
     EXPECT_EQ(keys_of(manager("a*:").list()), Keys{"key"});
 }
 
-TEST_F(List, WalksByPiecesAndLooksInFewRoundTrips) {
+TEST_F(List, WalksByPiecesAndInspectsInFewRoundTrips) {
     constexpr int count = 2500;
     Keys expected;
     for (int i = 0; i < count; ++i) {
@@ -98,7 +98,7 @@ TEST_F(List, WalksByPiecesAndLooksInFewRoundTrips) {
     EXPECT_EQ(calls("evalsha"), count + 1);
 }
 
-TEST_F(List, ManyLooksFitThroughANarrowConnection) {
+TEST_F(List, ManyInspectionsFitThroughANarrowConnection) {
     for (int i = 0; i < 10; ++i) hold("p:" + std::to_string(i));
     EXPECT_EQ(manager("p:", 1).list().size(), 10U);
 }
@@ -112,7 +112,7 @@ TEST_F(List, TroubleIsToldByItsFamily) {
     EXPECT_THROW((void)locks.list(), LockError);
     server_.cli("ACL", "SETUSER", "default", "+scan", "-get");
     EXPECT_TRUE(locks.list("*", {}, ec_).empty());
-    EXPECT_EQ(ec_, Errc::access_denied) << "of a look";
+    EXPECT_EQ(ec_, Errc::access_denied) << "of an inspection";
     server_.cli("ACL", "SETUSER", "default", "+get");
     server_.pause();
     EXPECT_TRUE(locks.list("*", {}, ec_).empty());

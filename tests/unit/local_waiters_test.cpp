@@ -56,21 +56,21 @@ std::vector<int> in_order(int count) {
     return order;
 }
 
-TEST(LocalWaiters, AreServedInOrderOfArrivalWithOneLookEach) {
+TEST(LocalWaiters, AreServedInOrderOfArrivalWithOnePollEach) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
     Line line{world, 64};
-    EXPECT_EQ(world.looks(), 1U) << "one contends";
+    EXPECT_EQ(world.polls(), 1U) << "one contends";
     holder->release();
     EXPECT_EQ(line.order(), in_order(64));
-    EXPECT_EQ(world.looks(), 64U);
+    EXPECT_EQ(world.polls(), 64U);
 }
 
 TEST(LocalWaiters, AreServedInOrderWhereNothingIsTold) {
     WaitingWorld world{Kind::queueless};
     auto holder = world.manager.acquire("key", {.ttl = 1h});
     Line line{world, 16};
-    EXPECT_EQ(world.looks(), 2U);
+    EXPECT_EQ(world.polls(), 2U);
     holder->release();
     EXPECT_EQ(line.order(), in_order(16)) << "releases of the own manager need no time to be seen";
 }
@@ -94,7 +94,7 @@ TEST(LocalWaiters, StandBehindThoseOfOtherManagersWhoCameBeforeTheyContended) {
     auto had = first.get();
     ASSERT_TRUE(had.has_value());
     world.clock->wait_for_sleepers(2);
-    ASSERT_TRUE(support::poll_until([&] { return world.looks("other:2") == 2; }))
+    ASSERT_TRUE(support::poll_until([&] { return world.polls("other:2") == 2; }))
         << "the second contends while the first one works";
     world.clock->wait_for_sleepers(2);
     had->release();
@@ -110,10 +110,10 @@ TEST(LocalWaiters, StandBehindThoseOfOtherManagersWhoCameBeforeTheyContended) {
 class Crossed {
   public:
     Crossed(WaitingWorld& world, const LockOptions& options) {
-        world.store->behind_next_look(
+        world.store->after_next_poll(
             [&] { second_.emplace(world, world.manager, "key", options, 1); });
         first_.emplace(world, world.manager, "key", options, 2);
-        EXPECT_EQ(world.looks(), 2U);
+        EXPECT_EQ(world.polls(), 2U);
         EXPECT_EQ(world.other.inspect("key").waiting, 2);
     }
     WaitingCall& first() { return *first_; }
@@ -148,7 +148,7 @@ TEST(LocalWaiters, ThatStartTogetherDoNotLeaveTheKeyFreeWhenItsHolderDies) {
 TEST(LocalWaiters, WhoseLockWasGrantedUnseenAsksForItFromTheLine) {
     WaitingWorld world;
     std::optional<WaitingCall> second;
-    world.store->behind_next_look([&] { second.emplace(world, world.manager, "key", patient, 1); });
+    world.store->after_next_poll([&] { second.emplace(world, world.manager, "key", patient, 1); });
     world.backend->fail_next({.error = Errc::command_timed_out, .runs = true});
     WaitingCall first{world, world.manager, "key", patient, 2};
     EXPECT_TRUE(world.other.inspect("key").held);
@@ -179,7 +179,7 @@ TEST(LocalWaiters, TasksThatBeginTogetherTakeOneEntryAtTheStore) {
     begun.count_down();
     all_have_polled.wait();
     EXPECT_EQ(world.other.inspect("key").waiting, 1);
-    EXPECT_EQ(world.looks(), 3U);
+    EXPECT_EQ(world.polls(), 3U);
     holder->release();
     served.wait();
     EXPECT_EQ(order, in_order(count));
@@ -201,7 +201,7 @@ TEST(LocalWaiters, WhoIsCancelledInTheLineCostsTheStoreNothing) {
     EXPECT_TRUE(granted(third.get()));
 }
 
-TEST(LocalWaiters, WhoTimesOutInTheLineLooksOnceAndLeavesNothing) {
+TEST(LocalWaiters, WhoTimesOutInTheLinePollsOnceAndLeavesNothing) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall first{world, world.manager, "key", patient, 1};
@@ -211,7 +211,7 @@ TEST(LocalWaiters, WhoTimesOutInTheLineLooksOnceAndLeavesNothing) {
     EXPECT_FALSE(granted(second.get()));
     EXPECT_EQ(second.error(), Errc::wait_timed_out);
     EXPECT_EQ(world.backend->count(), commands + 1);
-    EXPECT_EQ(world.backend->records().back().place, 0ms);
+    EXPECT_EQ(world.backend->records().back().entry_life, 0ms);
     holder->release();
     EXPECT_TRUE(granted(first.get()));
 }
@@ -223,7 +223,7 @@ TEST(LocalWaiters, WhoContendsAndIsCancelledPassesTheTurnOn) {
     WaitingCall second{world, world.manager, "key", patient, 2};
     first.stop();
     EXPECT_FALSE(granted(first.get()));
-    ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
+    ASSERT_TRUE(support::poll_until([&] { return world.polls() == 2; }));
     world.clock->wait_for_sleepers(1);
     holder->release();
     EXPECT_TRUE(granted(second.get()));
@@ -235,10 +235,10 @@ TEST(LocalWaiters, WhoContendsAndFailsPassesTheTurnOn) {
     WaitingCall first{world, world.manager, "key", patient, 1};
     WaitingCall second{world, world.manager, "key", patient, 2};
     world.backend->fail_next({.error = Errc::corrupt});
-    world.clock->advance(130ms);  // the next look of the one who contends
+    world.clock->advance(130ms);  // the next poll of the one who contends
     EXPECT_FALSE(granted(first.get()));
     EXPECT_EQ(first.error(), Errc::corrupt);
-    ASSERT_TRUE(support::poll_until([&] { return world.looks() >= 3; }));
+    ASSERT_TRUE(support::poll_until([&] { return world.polls() >= 3; }));
     world.clock->wait_for_sleepers(1);
     holder->release();
     EXPECT_TRUE(granted(second.get()));
@@ -269,7 +269,7 @@ TEST(LocalWaiters, KeysDoNotHoldEachOtherUp) {
     auto b = world.other.acquire("b", {.ttl = 1h});
     WaitingCall for_a{world, world.manager, "a", patient, 1};
     WaitingCall for_b{world, world.manager, "b", patient, 2};
-    EXPECT_EQ(world.looks(), 2U);
+    EXPECT_EQ(world.polls(), 2U);
     b->release();
     EXPECT_TRUE(granted(for_b.get()));
     EXPECT_TRUE(for_a.waits());
@@ -287,7 +287,7 @@ TEST(LocalWaiters, DoNotHoldUpThoseWhoDoNotWait) {
     EXPECT_FALSE(granted(world.manager.acquire("key", {.wait_timeout = 0s}, ec)));
     EXPECT_EQ(ec, Errc::wait_timed_out);
     EXPECT_TRUE(world.manager.acquire("other key", patient, ec));
-    EXPECT_EQ(world.looks(), 4U);
+    EXPECT_EQ(world.polls(), 4U);
     holder->release();
     EXPECT_TRUE(granted(waiting.get()));
 }

@@ -47,9 +47,9 @@ TEST(Registry, IsFixedFromTheFirstUseOn) {
     const auto backend = std::make_shared<MemoryBackend>();
     LockManager acquired;
     (void)acquired.try_acquire("key");
-    LockManager looked;
-    (void)looked.inspect("key");
-    for (LockManager* manager : {&acquired, &looked}) {
+    LockManager inspected;
+    (void)inspected.inspect("key");
+    for (LockManager* manager : {&acquired, &inspected}) {
         std::error_code ec;
         manager->register_backend("late", backend, ec);
         EXPECT_EQ(ec, Errc::registry_frozen);

@@ -1,5 +1,5 @@
 // Goal: whatever a backend of somebody else answers, no call believes what its request cannot have,
-// and none touches what is not there: a place in a queue where none was asked for, an outcome of
+// and none touches what is not there: an entry of a queue where none was asked for, an outcome of
 // another verb, a failure that is none, keys that are not asked for. Each is protocol_error, so
 // that what was asked counts as perhaps done. Method: a backend that answers everything as it is
 // told.
@@ -85,7 +85,7 @@ Reply answer(Outcome outcome) {
     return reply;
 }
 
-Reply place(Outcome outcome, bool first = false) {
+Reply queued(Outcome outcome, bool first = false) {
     Reply reply = answer(outcome);
     reply.queued = true;
     reply.first = first;
@@ -106,10 +106,10 @@ Reply grant_for(std::chrono::milliseconds ttl) {
 
 const std::vector<Reply> acquire_lies{
     grant_for(-1ms),          grant_for(std::chrono::milliseconds::min()),
-    place(Outcome::held),     place(Outcome::held, true),
-    place(Outcome::granted),  answer(Outcome::free),
+    queued(Outcome::held),    queued(Outcome::held, true),
+    queued(Outcome::granted), answer(Outcome::free),
     answer(Outcome::renewed), answer(Outcome::released),
-    answer(Outcome::lost),    place(Outcome::failed),
+    answer(Outcome::lost),    queued(Outcome::failed),
     failure(Errc{}),          failure(Errc::held),
     failure(Errc::lost),      answer(static_cast<Outcome>(99)),
     failure(Errc::cancelled)};
@@ -132,7 +132,7 @@ class LyingBackend : public ::testing::Test {
     LockManager locks_{{.backend = "liar", .shutdown_timeout = 100ms}};
 };
 
-TEST_F(LyingBackend, AcquireThatDoesNotWaitBelievesNoPlace) {
+TEST_F(LyingBackend, AcquireThatDoesNotWaitBelievesNoEntry) {
     for (const Reply& lie : acquire_lies) {
         liar_->lie(lie);
         expect_protocol_error(
@@ -140,13 +140,13 @@ TEST_F(LyingBackend, AcquireThatDoesNotWaitBelievesNoPlace) {
         EXPECT_THROW((void)locks_.try_acquire("key"), LockError);
         expect_protocol_error([&](auto& ec) {
             EXPECT_FALSE(granted(locks_.acquire("key", {.wait_timeout = 0ms}, ec)))
-                << "the last look";
+                << "the last poll";
         });
     }
 }
 
 TEST_F(LyingBackend, WaiterBelievesNoOutcomeOfAnotherVerb) {
-    for (const Reply& lie : {answer(Outcome::free), answer(Outcome::lost), place(Outcome::granted),
+    for (const Reply& lie : {answer(Outcome::free), answer(Outcome::lost), queued(Outcome::granted),
                              failure(Errc::held)}) {
         liar_->lie(lie);
         expect_protocol_error([&](auto& ec) {
@@ -155,7 +155,7 @@ TEST_F(LyingBackend, WaiterBelievesNoOutcomeOfAnotherVerb) {
     }
 }
 
-TEST_F(LyingBackend, CoroutineThatDoesNotWaitBelievesNoPlace) {
+TEST_F(LyingBackend, CoroutineThatDoesNotWaitBelievesNoEntry) {
     for (const Reply& lie : acquire_lies) {
         liar_->lie(lie);
         std::atomic<bool> done{false};
@@ -177,7 +177,7 @@ TEST_F(LyingBackend, CoroutineThatDoesNotWaitBelievesNoPlace) {
 TEST_F(LyingBackend, InspectionTellsNoLockFreeByAnAnswerToSomethingElse) {
     for (const Reply& lie :
          {answer(Outcome::granted), answer(Outcome::renewed), answer(Outcome::released),
-          answer(Outcome::lost), place(Outcome::held), failure(Errc::held)}) {
+          answer(Outcome::lost), queued(Outcome::held), failure(Errc::held)}) {
         liar_->lie(lie);
         liar_->list_these({"hazel:lock:key"});
         expect_protocol_error([&](auto& ec) { (void)locks_.inspect("key", {}, ec); });

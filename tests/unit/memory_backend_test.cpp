@@ -26,9 +26,9 @@ TEST(MemoryBackend, ForgetsNoLockThatIsHeld) {
     for (int i = 5'000; i < 50'000; ++i, now += 10ms) (void)acquire(backend, numbered(i), now);
     for (const auto& [i, fence] : fences) {
         const std::string key = numbered(i);
-        const Reply look = ask(backend, {.verb = Verb::inspect, .key = key, .submitted = now});
-        ASSERT_EQ(look.outcome, Outcome::held) << key;
-        ASSERT_EQ(look.fencing_token, fence) << key;
+        const Reply inspect = ask(backend, {.verb = Verb::inspect, .key = key, .submitted = now});
+        ASSERT_EQ(inspect.outcome, Outcome::held) << key;
+        ASSERT_EQ(inspect.fencing_token, fence) << key;
     }
 }
 
@@ -56,7 +56,7 @@ class FenceListener final : public Listener {
         fence = what.fencing_token;
         return {};
     }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 
     Reply acquire(MemoryBackend& backend, Clock::time_point now) {
         return ask(backend, {.verb = Verb::acquire,
@@ -64,7 +64,7 @@ class FenceListener final : public Listener {
                              .token = token(),
                              .ttl = 1h,
                              .listener = this,
-                             .place = 1h,
+                             .entry_life = 1h,
                              .submitted = now});
     }
     Reply release(MemoryBackend& backend, Clock::time_point now) const {
@@ -75,7 +75,7 @@ class FenceListener final : public Listener {
     std::uint64_t fence = 0;
 };
 
-TEST(MemoryBackend, ForgetsNoPlaceThatLives) {
+TEST(MemoryBackend, ForgetsNoEntryThatLives) {
     MemoryBackend backend;
     const std::string key = numbered(0);
     ASSERT_EQ(acquire(backend, key, begin, 10ms).outcome, Outcome::granted);

@@ -253,7 +253,7 @@ TEST(Mutex, ThreadsTakeTurnsAndOneOfThemContends) {
         }
     }
     EXPECT_EQ(counter, threads * entries);
-    EXPECT_EQ(world.backend->count(), 2U * threads * entries) << "nobody looked in vain";
+    EXPECT_EQ(world.backend->count(), 2U * threads * entries) << "nobody polled in vain";
 }
 
 TEST(Mutex, StdLockTakesManyWithoutDeadlock) {

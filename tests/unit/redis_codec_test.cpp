@@ -59,7 +59,7 @@ class Nobody final : public Listener {
   public:
     using Listener::Listener;
     WakeUp handed_over(const HandOff&) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 Nobody waiter{"key", "a/b"};
 const Request waiting{.verb = Verb::acquire, .token = "a/b", .listener = &waiter};
@@ -67,8 +67,8 @@ const Request waiting{.verb = Verb::acquire, .token = "a/b", .listener = &waiter
 const std::string now = integer(1'700'000'000'000'000);
 
 std::string held(const std::string& holder, const std::string& pttl, const std::string& fence,
-                 const std::string& place) {
-    return array(integer(0), now, holder, pttl, fence, place);
+                 const std::string& entry) {
+    return array(integer(0), now, holder, pttl, fence, entry);
 }
 
 TEST(RedisCodec, GrantCarriesFenceAndServerTime) {
@@ -103,14 +103,14 @@ TEST(RedisCodec, HeldCarriesHolderRemainingAndServerTime) {
     EXPECT_EQ(server_time, 1'700'000'000'000'000);
 }
 
-TEST(RedisCodec, HeldTellsWhetherThereIsAPlaceAndWhetherItIsTheFirst) {
-    for (const std::int64_t place : {0, 1, 2}) {
-        const Request request = place == 0 ? Request{.verb = Verb::acquire} : waiting;
+TEST(RedisCodec, HeldTellsWhetherThereIsAnEntryAndWhetherItIsTheFirst) {
+    for (const std::int64_t entry : {0, 1, 2}) {
+        const Request request = entry == 0 ? Request{.verb = Verb::acquire} : waiting;
         const Reply reply =
-            decoded(request, held(bulk("c/d"), integer(9), integer(0), integer(place))).reply;
-        EXPECT_EQ(reply.outcome, Outcome::held) << place;
-        EXPECT_EQ(reply.queued, place > 0) << place;
-        EXPECT_EQ(reply.first, place == 2) << place;
+            decoded(request, held(bulk("c/d"), integer(9), integer(0), integer(entry))).reply;
+        EXPECT_EQ(reply.outcome, Outcome::held) << entry;
+        EXPECT_EQ(reply.queued, entry > 0) << entry;
+        EXPECT_EQ(reply.first, entry == 2) << entry;
     }
 }
 
@@ -270,8 +270,8 @@ TEST(RedisCodec, AnswersThatTheRequestCannotHaveAreProtocolErrors) {
     const std::string nil = "$-1\r\n";
     const std::string other = bulk("c/d");
     const Request brief{.verb = Verb::acquire, .token = "a/b"};
-    for (const int place : {1, 2}) {
-        const std::string bytes = held(other, integer(9), integer(7), integer(place));
+    for (const int entry : {1, 2}) {
+        const std::string bytes = held(other, integer(9), integer(7), integer(entry));
         expect_failed(brief, bytes, Errc::protocol_error);
         EXPECT_FALSE(decoded(brief, bytes).reply.queued);
         EXPECT_EQ(decoded(waiting, bytes).reply.outcome, Outcome::held);

@@ -168,7 +168,7 @@ TEST_F(RedisDriver, BrokenSubscriptionGivesTheThreadBack) {
         EXPECT_EQ(server_.cli("CLIENT", "KILL", "TYPE", "pubsub"), "1");
         EXPECT_FALSE(sleeper.slept());
     }
-    ASSERT_TRUE(poll_until([&] { return first_.looks() == 2 && second_.looks() == 1; }));
+    ASSERT_TRUE(poll_until([&] { return first_.polls() == 2 && second_.polls() == 1; }));
     Sleeper sleeper{*backend_, first_};
     EXPECT_TRUE(acquire(first_).told);
     EXPECT_EQ(release("me/0"), Outcome::released);
@@ -218,7 +218,7 @@ TEST_F(RedisDriver, BackendLeavesNoDescriptorOfAThreadThatRead) {
     backend_ = make_redis_backend({.url = server_.url()});
     Ear ear{lock_key, "me/3"};
     ASSERT_TRUE(acquire(ear).queued);
-    ASSERT_TRUE(poll_until([&] { return ear.looks() == 1; }));
+    ASSERT_TRUE(poll_until([&] { return ear.polls() == 1; }));
     EXPECT_TRUE(sleep_until(*backend_, in(1ms), ear.waker()));
     backend_->forget(ear);
     backend_.reset();
@@ -240,10 +240,10 @@ TEST(RedisDriverPeer, SilentConnectionIsGivenUpWhileAThreadSleeps) {
         redis::settings_of({.url = peer.url(), .command_timeout = 100ms}), boot_clock()};
     Ear ear{"key", "me/1"};
     subscriber.listen(ear);
-    ASSERT_TRUE(poll_until([&] { return ear.looks() == 1; }));
+    ASSERT_TRUE(poll_until([&] { return ear.polls() == 1; }));
     (void)ear.waker().wait(0ns);
     EXPECT_FALSE(subscriber.sleep_until(in(20s), ear.waker()));
-    EXPECT_TRUE(poll_until([&] { return ear.looks() >= 2; }));
+    EXPECT_TRUE(poll_until([&] { return ear.polls() >= 2; }));
     subscriber.forget(ear);
 }
 

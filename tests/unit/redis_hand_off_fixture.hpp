@@ -41,14 +41,14 @@ class Ear final : public Listener {
         ++calls_;
         return waker_.wake();
     }
-    WakeUp look() noexcept override {
+    WakeUp poll() noexcept override {
         if (dead_) std::abort();
-        ++looks_;
+        ++polls_;
         return waker_.wake();
     }
 
     [[nodiscard]] int calls() const noexcept { return calls_; }
-    [[nodiscard]] int looks() const noexcept { return looks_; }
+    [[nodiscard]] int polls() const noexcept { return polls_; }
     [[nodiscard]] HandOff last() {
         const std::lock_guard lock{mutex_};
         return last_;
@@ -67,7 +67,7 @@ class Ear final : public Listener {
     std::thread::id called_on_;
     Waker waker_;
     std::atomic<int> calls_{0};
-    std::atomic<int> looks_{0};
+    std::atomic<int> polls_{0};
     std::atomic<bool> dead_{false};
 };
 
@@ -96,7 +96,7 @@ class RedisHandOffSubscriber : public ::testing::Test {
                 .token = ear.token(),
                 .ttl = 30s,
                 .listener = &ear,
-                .place = 1min,
+                .entry_life = 1min,
                 .submitted = boot_clock()->now()};
     }
     static Reply ask(Backend& backend, const Request& request) {
@@ -124,7 +124,7 @@ class RedisHandOffSubscriber : public ::testing::Test {
     // The first that listens: it polls once, and is notified from then on.
     void open(Ear& ear) {
         ASSERT_TRUE(acquire(ear).queued);
-        ASSERT_TRUE(support::poll_until([&] { return ear.looks() == 1; }));
+        ASSERT_TRUE(support::poll_until([&] { return ear.polls() == 1; }));
         ASSERT_TRUE(acquire(ear).told);
     }
     int subscribers() {

@@ -31,7 +31,7 @@ TEST_F(RedisHandOffSubscriber, NothingIsOpenedUntilSomebodyWaits) {
     const Reply reply = acquire(ear);
     EXPECT_TRUE(reply.queued);
     EXPECT_FALSE(reply.told);
-    EXPECT_TRUE(poll_until([&] { return ear.looks() == 1 && subscribers() == 1; }));
+    EXPECT_TRUE(poll_until([&] { return ear.polls() == 1 && subscribers() == 1; }));
     backend_->forget(ear);
 }
 
@@ -82,31 +82,31 @@ TEST_F(RedisHandOffSubscriber, WhatIsNoHandOffOfOursIsDropped) {
     EXPECT_EQ(server_.cli("PUBLISH", channel, "me/1|7|1000"), "1");
     ASSERT_TRUE(poll_until([&] { return ear.calls() == 1; }));
     EXPECT_EQ(ear.last().fencing_token, 7U);
-    EXPECT_EQ(ear.looks(), 1) << "the connection did not break";
+    EXPECT_EQ(ear.polls(), 1) << "the connection did not break";
     backend_->forget(ear);
 }
 
-TEST_F(RedisHandOffSubscriber, WhoListensWhereItIsOpenLooksAtOnce) {
+TEST_F(RedisHandOffSubscriber, WhoListensWhereItIsOpenPollsAtOnce) {
     redis::HandOffSubscriber subscriber{redis::settings_of({.url = server_.url()}), boot_clock()};
     Ear first{lock_key, "me/1"};
     subscriber.listen(first);
-    ASSERT_TRUE(poll_until([&] { return first.looks() == 1; }));
+    ASSERT_TRUE(poll_until([&] { return first.polls() == 1; }));
     Ear second{lock_key, "me/2"};
     subscriber.listen(second);
-    EXPECT_EQ(second.looks(), 1);
-    EXPECT_EQ(first.looks(), 1);
+    EXPECT_EQ(second.polls(), 1);
+    EXPECT_EQ(first.polls(), 1);
     subscriber.forget(first);
     subscriber.forget(second);
 }
 
-TEST_F(RedisHandOffSubscriber, KilledSubscriptionComesBackAndEverybodyLooks) {
+TEST_F(RedisHandOffSubscriber, KilledSubscriptionComesBackAndEverybodyPolls) {
     hold("me/0");
     Ear first{lock_key, "me/1"};
     Ear second{lock_key, "me/2"};
     open(first);
     acquire(second);
     EXPECT_EQ(server_.cli("CLIENT", "KILL", "TYPE", "pubsub"), "1");
-    ASSERT_TRUE(poll_until([&] { return first.looks() == 2 && second.looks() == 1; }));
+    ASSERT_TRUE(poll_until([&] { return first.polls() == 2 && second.polls() == 1; }));
     EXPECT_TRUE(acquire(first).told);
     release("me/0");
     ASSERT_TRUE(poll_until([&] { return first.calls() == 1; }));
@@ -122,7 +122,7 @@ TEST_F(RedisHandOffSubscriber, NobodyIsToldByASubscriptionThatBrokeSince) {
     detail::BlockingCall call{operation};
     backend_->submit(operation);
     EXPECT_EQ(server_.cli("CLIENT", "KILL", "TYPE", "pubsub"), "1");
-    ASSERT_TRUE(poll_until([&] { return ear.looks() == 2; }));
+    ASSERT_TRUE(poll_until([&] { return ear.polls() == 2; }));
     call.finish(*backend_, *boot_clock());
     EXPECT_TRUE(operation.reply.queued);
     EXPECT_FALSE(operation.reply.told);
@@ -130,12 +130,12 @@ TEST_F(RedisHandOffSubscriber, NobodyIsToldByASubscriptionThatBrokeSince) {
     backend_->forget(ear);
 }
 
-TEST_F(RedisHandOffSubscriber, RestartOfTheServerMakesEverybodyLook) {
+TEST_F(RedisHandOffSubscriber, RestartOfTheServerMakesEverybodyPoll) {
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     open(ear);
     server_.restart();
-    ASSERT_TRUE(poll_until([&] { return ear.looks() == 2; }));
+    ASSERT_TRUE(poll_until([&] { return ear.polls() == 2; }));
     hold("me/0");
     EXPECT_TRUE(acquire(ear).told);
     release("me/0");
@@ -180,7 +180,7 @@ TEST_F(RedisHandOffSubscriber, RefusedSubscriptionIsTriedSeldomAndLocksWork) {
     EXPECT_FALSE(acquire(ear).told);
     EXPECT_EQ(release("me/0"), Outcome::released);
     EXPECT_EQ(acquire(ear).outcome, Outcome::granted);
-    EXPECT_EQ(ear.looks(), 0);
+    EXPECT_EQ(ear.polls(), 0);
     backend_->forget(ear);
 }
 
@@ -270,7 +270,7 @@ TEST_F(RedisHandOffSubscriber, ForkedChildLeavesItAlone) {
     EXPECT_EQ(status, 0);
     release("me/0");
     EXPECT_TRUE(poll_until([&] { return ear.calls() == 1; }));
-    EXPECT_EQ(ear.looks(), 1) << "the connection did not break";
+    EXPECT_EQ(ear.polls(), 1) << "the connection did not break";
     backend_->forget(ear);
 }
 
@@ -295,7 +295,7 @@ TEST(RedisHandOffSubscriberPeer, SilentConnectionIsGivenUpAndMadeAnew) {
         redis::settings_of({.url = peer.url(), .command_timeout = 100ms}), boot_clock()};
     Ear ear{"key", "me/1"};
     subscriber.listen(ear);
-    EXPECT_TRUE(poll_until([&] { return ear.looks() >= 2; }));
+    EXPECT_TRUE(poll_until([&] { return ear.polls() >= 2; }));
     EXPECT_GE(peer.connections(), 2U);
     subscriber.forget(ear);
 }

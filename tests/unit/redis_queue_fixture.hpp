@@ -33,7 +33,7 @@ class DeafListener final : public Listener {
   public:
     using Listener::Listener;
     WakeUp handed_over(const HandOff&) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
 // Hears a channel, as a subscriber would.
@@ -74,27 +74,27 @@ class RedisQueue : public ::testing::Test {
         while (!operation.done()) (void)channel.help(operation, operation.request.deadline);
         return operation.reply;
     }
-    // With a place that lives so long; 0: without.
+    // With a queue entry that lives so long; 0: without.
     Reply acquire(CommandChannel& channel, HandOffSubscriber& subscriber, const std::string& token,
-                  milliseconds place, milliseconds ttl = 30s) {
+                  milliseconds entry_life, milliseconds ttl = 30s) {
         DeafListener waiter{lock_key, token};
         Reply reply = ask(channel, {.verb = Verb::acquire,
                                     .key = lock_key,
                                     .prefix = 11,
                                     .token = token,
                                     .ttl = ttl,
-                                    .listener = place == 0ms ? nullptr : &waiter,
-                                    .place = place,
+                                    .listener = entry_life == 0ms ? nullptr : &waiter,
+                                    .entry_life = entry_life,
                                     .submitted = boot_clock()->now()});
         subscriber.forget(waiter);
         return reply;
     }
-    Reply acquire(CommandChannel& channel, const std::string& token, milliseconds place = 0ms,
+    Reply acquire(CommandChannel& channel, const std::string& token, milliseconds entry_life = 0ms,
                   milliseconds ttl = 30s) {
-        return acquire(channel, subscriber_, token, place, ttl);
+        return acquire(channel, subscriber_, token, entry_life, ttl);
     }
-    Reply acquire(const std::string& token, milliseconds place = 0ms, milliseconds ttl = 30s) {
-        return acquire(commands_, token, place, ttl);
+    Reply acquire(const std::string& token, milliseconds entry_life = 0ms, milliseconds ttl = 30s) {
+        return acquire(commands_, token, entry_life, ttl);
     }
     Reply release(const std::string& token, milliseconds keep = 0ms) {
         return ask(commands_, {.verb = Verb::release,
@@ -125,12 +125,12 @@ class RedisQueue : public ::testing::Test {
         const Reply reply = acquire(token);
         ASSERT_EQ(reply.outcome, Outcome::granted) << reply.detail;
     }
-    void join(const std::string& token, milliseconds place = 1min) {
-        const Reply reply = acquire(token, place);
+    void join(const std::string& token, milliseconds entry_life = 1min) {
+        const Reply reply = acquire(token, entry_life);
         ASSERT_EQ(reply.outcome, Outcome::held) << reply.detail;
         ASSERT_TRUE(reply.queued);
     }
-    // A place that has lived, and that nobody has taken out yet.
+    // An entry that has lived, and that nobody has taken out yet.
     void leave_dead(const std::string& token) {
         join(token);
         server_.cli("HSET", waiters_key, token, "1000000|60000|30000|leaselock:ours");

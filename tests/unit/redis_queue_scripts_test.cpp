@@ -1,4 +1,4 @@
-// Goal: the scripts keep the queue of a lock as the contract of backends says it: order, places,
+// Goal: the scripts keep the queue of a lock as the contract of backends says it: order, entries,
 // hand-offs. Method: a real server, see the fixture.
 #include <gtest/gtest.h>
 #include <string>
@@ -79,7 +79,7 @@ TEST_F(RedisQueue, HandOffIsAGrantWithAHigherFenceAndAShortLife) {
     EXPECT_EQ(mine.outcome, Outcome::granted);
     EXPECT_GT(mine.fencing_token, message->what.fencing_token) << "a retry has one of its own";
     EXPECT_GT(number({"PTTL", lock_key}), 20'000);
-    EXPECT_EQ(queue(), "") << "who holds takes no place";
+    EXPECT_EQ(queue(), "") << "who holds takes no entry";
 }
 
 // Two prefixes that make one key have two counters.
@@ -114,7 +114,7 @@ TEST_F(RedisQueue, FenceOfAHandOffIsAboveOneThatRanAheadOfTheClock) {
     EXPECT_EQ(acquire("me/1").fencing_token, 9'007'199'254'740'002U);
 }
 
-TEST_F(RedisQueue, DeadPlacesAreSkippedAndTakenOut) {
+TEST_F(RedisQueue, DeadEntriesAreSkippedAndTakenOut) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");
     leave_dead("me/1");
@@ -131,7 +131,7 @@ TEST_F(RedisQueue, DeadPlacesAreSkippedAndTakenOut) {
     EXPECT_EQ(waiters(), "");
 }
 
-TEST_F(RedisQueue, PlaceLivesAsLongAsItSays) {
+TEST_F(RedisQueue, EntryLivesAsLongAsItSays) {
     hold("me/0");
     join("me/1", 30ms);
     join("me/2");
@@ -148,7 +148,7 @@ TEST_F(RedisQueue, WaiterWhoseEntryExpiredComesToTheEnd) {
     EXPECT_EQ(queue(), "me/2\nme/1");
 }
 
-TEST_F(RedisQueue, NobodyPassesAPlaceThatLives) {
+TEST_F(RedisQueue, NobodyPassesAnEntryThatLives) {
     hold("me/0");
     join("me/1");
     server_.cli("DEL", lock_key);
@@ -167,7 +167,7 @@ TEST_F(RedisQueue, NobodyPassesAPlaceThatLives) {
     EXPECT_EQ(queue(), "me/1\nme/9");
 
     EXPECT_EQ(acquire("me/1", 1min).outcome, Outcome::granted);
-    EXPECT_EQ(queue(), "me/9") << "a grant ends the place";
+    EXPECT_EQ(queue(), "me/9") << "a grant ends the entry";
     EXPECT_EQ(waiters(), "me/9");
 }
 
@@ -179,7 +179,7 @@ TEST_F(RedisQueue, FreeLockIsNotKeptFromAnybodyByTheDead) {
     EXPECT_EQ(queue(), "");
 }
 
-TEST_F(RedisQueue, WithoutAListenerTheLockIsFreeAndThePlacesStay) {
+TEST_F(RedisQueue, WithoutAListenerTheLockIsFreeAndTheEntriesStay) {
     hold("me/0");
     join("me/1");
     join("me/2");
@@ -205,7 +205,7 @@ TEST_F(RedisQueue, WaiterThatDoesNotListenNowKeepsItsEntryAndTheNextIsNotified) 
     EXPECT_TRUE(acquire(deaf, nobody, "me/1", 1min).first);
 }
 
-TEST_F(RedisQueue, ReleaseEndsThePlaceOfWhoDoesNotHold) {
+TEST_F(RedisQueue, ReleaseEndsTheEntryOfWhoDoesNotHold) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");
     for (const std::string token : {"me/1", "me/2", "me/3"}) join(token);
@@ -239,7 +239,7 @@ TEST_F(RedisQueue, KeptLockIsHandedToNobody) {
     EXPECT_TRUE(reply.first);
 }
 
-TEST_F(RedisQueue, BothKeysOutliveThePlacesAndEnd) {
+TEST_F(RedisQueue, BothKeysOutliveTheEntriesAndEnd) {
     hold("me/0");
     join("me/1", 10s);
     for (const char* key : {queue_key, waiters_key}) {

@@ -44,7 +44,7 @@ TEST_F(RedisQueue, RefusedMessageLeavesTheLockFree) {
     EXPECT_EQ(subscriber.next(soon), "");
 }
 
-TEST_F(RedisQueue, OutOfMemoryTakesNoPlaceAndHandsOverAllTheSame) {
+TEST_F(RedisQueue, OutOfMemoryTakesNoEntryAndHandsOverAllTheSame) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");
     join("me/1");
@@ -121,7 +121,7 @@ TEST_F(RedisQueue, FenceThatIsNoneKeepsNobodyFromReleasing) {
     EXPECT_EQ(subscriber.next(soon), "");
 }
 
-TEST_F(RedisQueue, LostWaitersAreNoPlacesAndALostQueueIsBegunAnew) {
+TEST_F(RedisQueue, LostWaitersAreNoEntriesAndALostQueueIsBegunAnew) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");
     join("me/1");
@@ -140,7 +140,7 @@ class RedisQueueClock : public RedisQueue {
     RedisQueueClock() : RedisQueue{support::WallClock::steppable} {}
 };
 
-TEST_F(RedisQueueClock, ThatWentBackMakesNoPlaceImmortal) {
+TEST_F(RedisQueueClock, ThatWentBackMakesNoEntryImmortal) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");
     join("me/1", 10s);
@@ -151,7 +151,7 @@ TEST_F(RedisQueueClock, ThatWentBackMakesNoPlaceImmortal) {
     EXPECT_EQ(holder(), "me/2");
 }
 
-TEST_F(RedisQueueClock, ThatWentBackHandsNothingToAPlaceOfTheFuture) {
+TEST_F(RedisQueueClock, ThatWentBackHandsNothingToAnEntryOfTheFuture) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");
     join("me/1", 10s);

@@ -60,17 +60,17 @@ class Deaf final : public Listener {
   public:
     using Listener::Listener;
     WakeUp handed_over(const HandOff&) noexcept override { return {}; }
-    WakeUp look() noexcept override { return {}; }
+    WakeUp poll() noexcept override { return {}; }
 };
 
-TEST(RedisRequest, AcquireOfAListenerTakesAPlaceForItsChannel) {
+TEST(RedisRequest, AcquireOfAListenerTakesAnEntryForItsChannel) {
     Deaf listener{"k", "me/1"};
     Request request{.verb = Verb::acquire,
                     .key = "k",
                     .token = "me/1",
                     .ttl = 30s,
                     .listener = &listener,
-                    .place = 3s};
+                    .entry_life = 3s};
     const Words plain{"EVALSHA",    std::string{scripts::acquire_sha1},
                       "4",          "k",
                       counter_of_k, "{k}:ll:2q",
@@ -127,7 +127,7 @@ TEST(RedisRequest, RequestsForSharesCarryHowManyBehindTheOthers) {
                            .keep = 7s,
                            .claim = claim,
                            .listener = waits ? &listener : nullptr,
-                           .place = 3s},
+                           .entry_life = 3s},
                           false, 99);
         EXPECT_EQ(all[1], verb == Verb::acquire ? scripts::share_acquire_sha1
                           : verb == Verb::renew ? scripts::share_renew_sha1

@@ -103,12 +103,12 @@ TEST(RedisSideKeys, RefuseKeysThatEndLikeASideKey) {
 }
 
 // Calls `look` with each text of 1 to `longest` bytes from `letters`.
-template <typename Look>
-void for_each_text(std::string_view letters, std::size_t longest, const Look& look,
+template <typename Check>
+void for_each_text(std::string_view letters, std::size_t longest, const Check& check,
                    const std::string& text = {}) {
-    if (!text.empty()) look(text);
+    if (!text.empty()) check(text);
     if (text.size() == longest) return;
-    for (const char letter : letters) for_each_text(letters, longest, look, text + letter);
+    for (const char letter : letters) for_each_text(letters, longest, check, text + letter);
 }
 
 TEST(RedisSideKeys, LieInTheSlotOfTheirLockForEveryKey) {

@@ -92,7 +92,7 @@ void become_a_reader(SharedDistributedMutex& mutex) LEASELOCK_UNCHECKED {
     mutex.unlock_and_lock_shared();
 }
 
-TEST(SharedMutex, WriterBecomesAReaderWithoutALook) {
+TEST(SharedMutex, WriterBecomesAReaderWithoutAPoll) {
     ManagerWorld world;
     SharedDistributedMutex mutex{world.manager, "key"};
     mutex.lock();

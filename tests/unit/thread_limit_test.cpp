@@ -46,9 +46,9 @@ int acquire_without_room() {
 
 int call_without_room() {
     BlockingBackend backend{std::make_unique<support::MapStore>()};
-    const Request look{.verb = Verb::inspect, .key = "key"};
-    Operation refused{look};
-    Operation served{look};
+    const Request inspect{.verb = Verb::inspect, .key = "key"};
+    Operation refused{inspect};
+    Operation served{inspect};
     rlimit room{};
     if (!take_room(room)) return 1;
     backend.submit(refused);

@@ -20,7 +20,7 @@ using Kind = QueueStore::Kind;
 
 const LockOptions patient{.ttl = 10s, .wait_timeout = forever, .retry_delay = 100ms};
 
-// The store has neither the lock nor a place for anybody.
+// The store has neither the lock nor an entry for anybody.
 void expect_all_free(WaitingWorld& world) {
     EXPECT_TRUE(support::poll_until([&] { return granted(world.other.try_acquire("key")); }));
 }
@@ -29,27 +29,27 @@ TEST(Waiting, IsEndedByARelease) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall call{world, world.manager, "key", patient};
-    const auto looked_at = world.clock->now();
+    const auto polled_at = world.clock->now();
     world.clock->advance(50ms);
     EXPECT_EQ(holder->release(), ReleaseResult::released);
     const auto lock = call.get();
     ASSERT_TRUE(lock) << call.error();
-    EXPECT_EQ(world.looks(), 1U) << "the message is enough";
+    EXPECT_EQ(world.polls(), 1U) << "the message is enough";
     EXPECT_GT(lock->fencing_token(), holder->fencing_token());
     EXPECT_EQ(world.other.inspect("key").fencing_token, lock->fencing_token());
-    EXPECT_EQ(world.clock->now() + lock->remaining(), looked_at + 10s - safety_margin(10s));
+    EXPECT_EQ(world.clock->now() + lock->remaining(), polled_at + 10s - safety_margin(10s));
 }
 
-TEST(Waiting, TakesAPlaceWithEachLookAndOnlyThen) {
+TEST(Waiting, TakesAnEntryWithEachPollAndOnlyThen) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
     EXPECT_FALSE(granted(world.manager.try_acquire("key")));
     WaitingCall call{world, world.manager, "key", patient};
     const auto records = world.backend->records();
     ASSERT_EQ(records.size(), 3U);
-    EXPECT_EQ(records[0].place, 0ms);
-    EXPECT_EQ(records[1].place, 0ms);
-    EXPECT_EQ(records[2].place, detail::place_life);
+    EXPECT_EQ(records[0].entry_life, 0ms);
+    EXPECT_EQ(records[1].entry_life, 0ms);
+    EXPECT_EQ(records[2].entry_life, detail::entry_life);
     holder->release();
     (void)call.get();
 }
@@ -64,7 +64,7 @@ TEST(Waiting, FindsALockWhoseMessageWasLost) {
     EXPECT_LE(world.pass_time_until_done(call.call()), 1s);
     const auto lock = call.get();
     ASSERT_TRUE(lock);
-    EXPECT_EQ(world.looks(), 2U);
+    EXPECT_EQ(world.polls(), 2U);
     EXPECT_TRUE(lock->owns_lock());
 }
 
@@ -81,10 +81,10 @@ TEST(Waiting, DoesNotBelieveTheLateMessageOfAGrantThatIsOver) {
     auto next = world.other.acquire("key", {.ttl = 1h});
     ASSERT_TRUE(next);
     world.clock->advance(100ms);
-    ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
+    ASSERT_TRUE(support::poll_until([&] { return world.polls() == 2; }));
     world.clock->wait_for_sleepers();
     world.store->waiter().handed_over({.fencing_token = missed, .ttl = 1h});
-    ASSERT_TRUE(support::poll_until([&] { return world.looks() == 3; })) << "it looks at once";
+    ASSERT_TRUE(support::poll_until([&] { return world.polls() == 3; })) << "it polls at once";
     world.clock->wait_for_sleepers();
     EXPECT_TRUE(call.waits());
     world.backend->lose_messages(false);
@@ -98,7 +98,7 @@ TEST(Waiting, DoesNotBelieveAMessageThatIsNotAboveTheFence) {
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall call{world, world.manager, "key", patient};
     world.store->waiter().handed_over({.fencing_token = holder->fencing_token(), .ttl = 1h});
-    ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
+    ASSERT_TRUE(support::poll_until([&] { return world.polls() == 2; }));
     world.clock->wait_for_sleepers();
     EXPECT_TRUE(call.waits());
     EXPECT_TRUE(holder->owns_lock());
@@ -106,13 +106,13 @@ TEST(Waiting, DoesNotBelieveAMessageThatIsNotAboveTheFence) {
     EXPECT_TRUE(call.get());
 }
 
-TEST(Waiting, HearsAMessageThatComesBeforeTheAnswerToItsLook) {
+TEST(Waiting, HearsAMessageThatComesBeforeTheAnswerToItsPoll) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
-    world.store->behind_next_look([&] { holder->release(); });
+    world.store->after_next_poll([&] { holder->release(); });
     const auto lock = world.manager.acquire("key", patient);
     ASSERT_TRUE(lock);
-    EXPECT_EQ(world.looks(), 1U);
+    EXPECT_EQ(world.polls(), 1U);
     EXPECT_EQ(world.other.inspect("key").fencing_token, lock->fencing_token());
 }
 
@@ -127,7 +127,7 @@ TEST(Waiting, HandOffThatCrossesACancelIsReleased) {
     expect_all_free(world);
 }
 
-TEST(Waiting, EndsWithoutLeavingAPlace) {
+TEST(Waiting, EndsWithoutLeavingAnEntry) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall stopped{world, world.manager, "key", patient};
@@ -145,13 +145,13 @@ TEST(Waiting, EndsWithoutLeavingAPlace) {
     expect_all_free(world);
 }
 
-TEST(Waiting, OfNoTimeTakesNoPlace) {
+TEST(Waiting, OfNoTimeTakesNoEntry) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
     EXPECT_FALSE(granted(world.manager.acquire("key", {.wait_timeout = 0s})));
     const auto records = world.backend->records();
     ASSERT_EQ(records.size(), 2U);
-    EXPECT_EQ(records[1].place, 0ms);
+    EXPECT_EQ(records[1].entry_life, 0ms);
 }
 
 // A hand-off is short at other stores, and a holder who may not rely on renewals needs all of it.
@@ -168,8 +168,8 @@ TEST_P(WinnerWhoProlongs, AcquiresOnceMoreAtOnce) {
     holder->release();
     const auto lock = call.get();
     ASSERT_TRUE(lock);
-    EXPECT_EQ(world.looks(), 2U);
-    EXPECT_EQ(lock->remaining(), 10s - safety_margin(10s)) << "counted from the second look";
+    EXPECT_EQ(world.polls(), 2U);
+    EXPECT_EQ(lock->remaining(), 10s - safety_margin(10s)) << "counted from the second poll";
     EXPECT_EQ(world.other.inspect("key").fencing_token, lock->fencing_token());
 }
 
@@ -213,11 +213,11 @@ TEST(Waiting, PollsOnceHandOffsAreToldWhereTheyWereNot) {
     WaitingWorld world{Kind::subscribing};
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall call{world, world.manager, "key", patient};
-    ASSERT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
+    ASSERT_TRUE(support::poll_until([&] { return world.polls() == 2; }));
     world.clock->wait_for_sleepers();
     holder->release();
     EXPECT_TRUE(call.get());
-    EXPECT_EQ(world.looks(), 2U);
+    EXPECT_EQ(world.polls(), 2U);
 }
 
 // What it is notified of may be read by itself, but not by the time of a clock that stands still.
@@ -256,7 +256,7 @@ TEST(Waiting, ThreadThatIsNotifiedSleepsInTheStoreByRealTimeAlone) {
     }
 }
 
-TEST(Waiting, LooksAtTheRetryDelayWhereThereIsNoQueue) {
+TEST(Waiting, PollsAtTheRetryDelayWhereThereIsNoQueue) {
     WaitingWorld world{Kind::queueless};
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall call{world, world.manager, "key", patient};
@@ -264,15 +264,15 @@ TEST(Waiting, LooksAtTheRetryDelayWhereThereIsNoQueue) {
     EXPECT_TRUE(call.waits());
     world.clock->advance(125ms);
     EXPECT_TRUE(call.get());
-    EXPECT_EQ(world.looks(), 2U);
+    EXPECT_EQ(world.polls(), 2U);
 }
 
-TEST(Waiting, LookThatIsDueIsDoneAtOnce) {
+TEST(Waiting, PollThatIsDueIsDoneAtOnce) {
     WaitingWorld world;
     auto holder = world.other.acquire("key", {.ttl = 1h});
     WaitingCall call{world, world.manager, "key", patient};
-    world.store->waiter().look();
-    EXPECT_TRUE(support::poll_until([&] { return world.looks() == 2; }));
+    world.store->waiter().poll();
+    EXPECT_TRUE(support::poll_until([&] { return world.polls() == 2; }));
     world.clock->wait_for_sleepers();
     holder->release();
     EXPECT_TRUE(call.get());

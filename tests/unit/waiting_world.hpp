@@ -33,7 +33,7 @@ class QueueStore final : public Backend {
     explicit QueueStore(Kind kind = Kind::telling) : kind_{kind} {}
 
     // Once, when the next waiter's poll has been done and it does not know the answer yet.
-    void behind_next_look(Hook hook) { put(behind_look_, std::move(hook)); }
+    void after_next_poll(Hook hook) { put(after_poll_, std::move(hook)); }
     // Once, when the next poll was answered by an entry that is not notified.
     void before_silence(Hook hook) { put(before_silence_, std::move(hook)); }
     // Once, when the next waiter is to be forgotten.
@@ -84,12 +84,12 @@ class QueueStore final : public Backend {
                 operation.reply.told = false;
                 run(before_silence_);
             }
-            run(behind_look_);
+            run(after_poll_);
         }
         Listener* const subscribes =
             kind_ == Kind::subscribing && operation.reply.queued ? request.listener : nullptr;
         if (subscribes != nullptr && listener_.exchange(subscribes) != subscribes) {
-            subscribes->look();
+            subscribes->poll();
         }
         operation.complete();
     }
@@ -97,7 +97,7 @@ class QueueStore final : public Backend {
     const Kind kind_;
     MemoryBackend store_;
     std::mutex mutex_;  // guards the hooks
-    Hook behind_look_;
+    Hook after_poll_;
     Hook before_silence_;
     Hook before_forget_;
     std::atomic<int> sleeps_{0};
@@ -112,7 +112,7 @@ struct WaitingWorld : ManagerWorld {
         : WaitingWorld(std::make_shared<QueueStore>(kind)) {}
 
     // How many acquires of that manager came to the store.
-    [[nodiscard]] std::size_t looks(const std::string& owner = "tester:1") const {
+    [[nodiscard]] std::size_t polls(const std::string& owner = "tester:1") const {
         std::size_t count = 0;
         for (const auto& each : backend->records()) {
             count += each.verb == Verb::acquire && each.token.starts_with(owner) ? 1U : 0U;

@@ -79,7 +79,7 @@ class ScriptPair {
     }
 
     // All that lies under the key and beside it, but for ends and times.
-    [[nodiscard]] Said look(Side side) {
+    [[nodiscard]] Said inspect(Side side) {
         static const std::string script = R"(
             local out = {redis.call('GET', KEYS[1]) or 'nothing'}
             local function add(items)

@@ -214,7 +214,7 @@ class SemanticsRun {
                 default: pair_.command({"DEL", key});
             }
         }
-        compare_looks();
+        compare_inspections();
     }
 
     void both(const std::string& script, const Words& arguments) {
@@ -231,16 +231,16 @@ class SemanticsRun {
             top_ = fence;
         }
         ++seen_[script + " " + said[1].words.substr(0, said[1].words.find(' '))];
-        compare_looks();
+        compare_inspections();
     }
-    void compare_looks() {
-        Said look[2];
+    void compare_inspections() {
+        Said seen[2];
         for (const Side side : ScriptPair::sides) {
-            look[side] = pair_.look(side);
+            seen[side] = pair_.inspect(side);
             // That of the waiters: a queue that is begun sets it, and does not ask what it was.
-            if (list_was_lost_) look[side].times.at(2) = 0;
+            if (list_was_lost_) seen[side].times.at(2) = 0;
         }
-        EXPECT_TRUE(is_same(look[0], look[1])) << look[0].text() << "\n" << look[1].text();
+        EXPECT_TRUE(is_same(seen[0], seen[1])) << seen[0].text() << "\n" << seen[1].text();
     }
 
     support::RedisServer server_{};

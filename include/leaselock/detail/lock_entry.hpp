@@ -15,7 +15,7 @@
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/claim_mark.hpp>
-#include <leaselock/detail/place_queue.hpp>
+#include <leaselock/detail/entry_queue.hpp>
 #include <leaselock/detail/share_holders.hpp>
 
 namespace leaselock::detail {
@@ -27,7 +27,7 @@ struct LockEntry {
     std::uint64_t fencing_token = 0;
     bool kept = false;
     Tie tie{};                               // of the holder of all of it
-    std::unique_ptr<PlaceQueue> queue{};     // null: nobody waits
+    std::unique_ptr<EntryQueue> queue{};     // null: nobody waits
     std::unique_ptr<ShareHolders> shares{};  // null: none is taken
 
     // Whether there is a holder at most: nobody waits, and no share is taken.
@@ -77,13 +77,13 @@ struct LockEntry {
         const auto* const first = queue->first(request.submitted);
         return first == nullptr || first->token == request.token;
     }
-    // Whether somebody's place lives.
+    // Whether a queue entry lives.
     [[nodiscard]] bool is_waited_for(Clock::time_point now) const noexcept {
         return queue != nullptr && queue->first(now) != nullptr;
     }
     // May throw bad_alloc.
     void join(const Request& request, std::uint64_t member, Reply& reply) {
-        if (queue == nullptr) queue = std::make_unique<PlaceQueue>();
+        if (queue == nullptr) queue = std::make_unique<EntryQueue>();
         queue->join(request, member);
         const auto* const first = queue->first(request.submitted);
         reply.queued = true;
@@ -148,7 +148,7 @@ struct LockEntry {
     [[nodiscard]] bool is_over(Clock::time_point now) const noexcept {
         return expires <= now && !is_waited_for(now);
     }
-    // Whether the token holds, or has a share or a place.
+    // Whether the token holds, or has a share or a queue entry.
     [[nodiscard]] bool knows(std::string_view who, Clock::time_point now) const noexcept {
         if (queue != nullptr && queue->has(who)) return true;
         if (expires <= now) return false;

@@ -17,8 +17,8 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/entry_queue.hpp>
 #include <leaselock/detail/lock_entry.hpp>
-#include <leaselock/detail/place_queue.hpp>
 #include <leaselock/detail/share_holders.hpp>
 #include <leaselock/error.hpp>
 
@@ -39,7 +39,7 @@ struct Terms {
     // Of a lock that is handed over: its new holder prolongs it, if it is still there.
     std::chrono::milliseconds longest_hand_off = std::chrono::milliseconds::max();
     // In the place of the winner's Listener. Never throws.
-    std::function<void(const PlaceQueue::Place&, const HandOff&)> handed_over{};
+    std::function<void(const EntryQueue::Entry&, const HandOff&)> handed_over{};
 };
 
 // One request at one key.
@@ -55,7 +55,7 @@ class LockVerbs {
 
     // May throw bad_alloc: then nothing was granted or freed. Those to whom the key is handed over
     // are added to `winners`, and their threads go on as these are destroyed.
-    void run(PlaceQueue::Winners& winners) {
+    void run(EntryQueue::Winners& winners) {
         winners_ = &winners;
         entry_.expire_shares(now());
         switch (request_.verb) {
@@ -216,7 +216,7 @@ class LockVerbs {
         }
         if (first == nullptr) entry_.queue.reset();
     }
-    void tell(PlaceQueue::Place& winner, const HandOff& what) const noexcept {
+    void tell(EntryQueue::Entry& winner, const HandOff& what) const noexcept {
         if (terms_.handed_over) {
             terms_.handed_over(winner, what);
         } else if (winner.listener != nullptr) {
@@ -232,7 +232,7 @@ class LockVerbs {
     Reply& reply_;
     Fences& fences_;
     const Terms terms_;
-    PlaceQueue::Winners* winners_ = nullptr;
+    EntryQueue::Winners* winners_ = nullptr;
 };
 
 }  // namespace leaselock::detail

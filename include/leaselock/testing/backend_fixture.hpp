@@ -44,10 +44,10 @@ class BackendFixture {
     [[nodiscard]] virtual std::optional<std::string> raw_holder(const std::string& key) {
         const auto backend = make();
         const auto time = clock();
-        Operation look{{.verb = Verb::inspect, .key = key, .submitted = time->now()}};
-        leaselock::detail::BlockingCall{look}.run(*backend, *time);
-        if (look.reply.outcome == Outcome::free) return std::nullopt;
-        return look.reply.holder;
+        Operation inspection{{.verb = Verb::inspect, .key = key, .submitted = time->now()}};
+        leaselock::detail::BlockingCall{inspection}.run(*backend, *time);
+        if (inspection.reply.outcome == Outcome::free) return std::nullopt;
+        return inspection.reply.holder;
     }
 
     // The lease that cases wait out: long enough that a few operations always end within it, even

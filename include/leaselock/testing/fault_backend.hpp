@@ -41,7 +41,7 @@ class FaultBackend final : public Backend {
         std::chrono::milliseconds keep;
         Clock::time_point submitted;
         Clock::time_point deadline;
-        std::chrono::milliseconds place{0};  // 0: no listener
+        std::chrono::milliseconds entry_life{0};  // 0: no listener
     };
 
     explicit FaultBackend(std::shared_ptr<Backend> inner) : inner_{std::move(inner)} {}
@@ -165,7 +165,7 @@ class FaultBackend final : public Backend {
         records_.push_back(
             {request.verb, std::string(request.key), std::string(request.token), request.ttl,
              request.keep, request.submitted, request.deadline,
-             request.listener != nullptr ? request.place : std::chrono::milliseconds{0}});
+             request.listener != nullptr ? request.entry_life : std::chrono::milliseconds{0}});
         if (hook_ == nullptr) return false;
         waiting_.push_back(&operation);
         submitted_.notify_all();
@@ -312,7 +312,7 @@ class FaultBackend final : public Backend {
         }
     }
 
-    // The place stays, and its owner hears nothing.
+    // The queue entry stays, and its owner hears nothing.
     void lose_messages_of(const Request& request) noexcept {
         if (loses_messages_ && request.listener != nullptr) inner_->forget(*request.listener);
     }

@@ -142,7 +142,7 @@ inline constexpr Case<BackendFixture> latch_queue_cases[] = {
          EXPECT_EQ(waiter.release().outcome, Outcome::lost);
          EXPECT_EQ(reset_latch(client, key, 2).outcome, Outcome::released);
      }},
-    {"LatchWhoseMessageIsLostIsFoundOpenByALook",
+    {"LatchWhoseMessageIsLostIsFoundOpenByAPoll",
      [](BackendFixture& fixture) {
          Client client{fixture};
          const std::string key = key_of(fixture);

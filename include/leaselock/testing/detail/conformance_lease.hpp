@@ -184,12 +184,12 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          const std::uint64_t fence = first.acquire(key, token).fencing_token;
          const auto begin = fixture.clock()->now();
          ASSERT_EQ(first.release(key, token, fixture.term()).outcome, Outcome::released);
-         const Reply look = second.inspect(key);
-         EXPECT_EQ(look.outcome, Outcome::held);
-         EXPECT_TRUE(look.kept);
-         EXPECT_EQ(look.holder, token);
-         EXPECT_GE(look.fencing_token, fence);
-         EXPECT_LE(look.remaining, fixture.term());
+         const Reply inspected = second.inspect(key);
+         EXPECT_EQ(inspected.outcome, Outcome::held);
+         EXPECT_TRUE(inspected.kept);
+         EXPECT_EQ(inspected.holder, token);
+         EXPECT_GE(inspected.fencing_token, fence);
+         EXPECT_LE(inspected.remaining, fixture.term());
          const Reply other = second.acquire(key, new_token());
          EXPECT_EQ(other.outcome, Outcome::held);
          EXPECT_TRUE(other.kept);
@@ -241,11 +241,11 @@ inline constexpr Case<BackendFixture> lease_cases[] = {
          EXPECT_EQ(client.renew(key, token, max_ttl).outcome, Outcome::lost);
          EXPECT_EQ(client.release(key, token).outcome, Outcome::lost);
          EXPECT_EQ(client.release(key, token, max_ttl).outcome, Outcome::lost);
-         const Reply look = client.inspect(key);
-         EXPECT_EQ(look.outcome, Outcome::held);
-         EXPECT_TRUE(look.kept);
-         EXPECT_GT(look.remaining, long_term / 2);
-         EXPECT_LE(look.remaining, long_term);
+         const Reply inspected = client.inspect(key);
+         EXPECT_EQ(inspected.outcome, Outcome::held);
+         EXPECT_TRUE(inspected.kept);
+         EXPECT_GT(inspected.remaining, long_term / 2);
+         EXPECT_LE(inspected.remaining, long_term);
      },
      keeping},
 };

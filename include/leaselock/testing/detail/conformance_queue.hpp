@@ -12,7 +12,7 @@
 namespace leaselock::testing::detail {
 
 inline constexpr Case<BackendFixture> queue_cases[] = {
-    {"WaiterOfAHeldKeyHasAPlaceAndLearnsAFence",
+    {"WaiterOfAHeldKeyHasAnEntryAndLearnsAFence",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter waiter{fixture, held.client, held.key};
@@ -33,10 +33,10 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          QueueWaiter waiter{fixture, client, key};
          EXPECT_EQ(waiter.queue_up().outcome, Outcome::granted);
          EXPECT_EQ(waiter.release().outcome, Outcome::released);
-         // No place is left behind.
+         // No entry is left behind.
          EXPECT_EQ(client.acquire(key, new_token()).outcome, Outcome::granted);
      }},
-    {"AcquireWithoutAListenerTakesNoPlace",
+    {"AcquireWithoutAListenerTakesNoEntry",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          const Reply reply = held.client.acquire(held.key, new_token());
@@ -46,7 +46,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_EQ(fixture.raw_holder(held.key), std::nullopt);
          EXPECT_EQ(held.client.acquire(held.key, new_token()).outcome, Outcome::granted);
      }},
-    {"ReleaseHandsOverInTheOrderOfThePlaces",
+    {"ReleaseHandsOverInTheOrderOfTheEntries",
      [](BackendFixture& fixture) {
          Client one{fixture};
          Client two{fixture};
@@ -73,7 +73,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"RepeatedAcquireKeepsItsPlace",
+    {"RepeatedAcquireKeepsItsEntry",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter first{fixture, held.client, held.key};
@@ -88,7 +88,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"RepeatedAcquireKeepsItsPlaceAlive",
+    {"RepeatedAcquireKeepsItsEntryAlive",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter first{fixture, held.client, held.key, 2 * fixture.term()};
@@ -105,7 +105,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"DeadPlaceIsSkipped",
+    {"DeadEntryIsSkipped",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter dead{fixture, held.client, held.key, fixture.term()};
@@ -121,7 +121,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"DeadPlaceKeepsNobodyAway",
+    {"DeadEntryKeepsNobodyAway",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter dead{fixture, held.client, held.key, fixture.term()};
@@ -133,7 +133,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"PlaceThatEndsKeepsNobodyAwayAnyMore",
+    {"EntryThatEndsKeepsNobodyAwayAnyMore",
      [](BackendFixture& fixture) {
          HeldKey held{fixture, fixture.term()};
          QueueWaiter first{fixture, held.client, held.key, 3 * fixture.term()};
@@ -166,7 +166,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"AcquireWithoutAPlaceDoesNotPassOneThatLives",
+    {"AcquireWithoutAnEntryDoesNotPassOneThatLives",
      [](BackendFixture& fixture) {
          Client other{fixture};
          HeldKey held{fixture, fixture.term()};
@@ -182,7 +182,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"ReleaseOfAPlaceIsLostAndLeavesTheQueue",
+    {"ReleaseOfAnEntryIsLostAndLeavesTheQueue",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter first{fixture, held.client, held.key};
@@ -199,7 +199,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
      },
      {},
      of_tokens},
-    {"RenewOfAPlaceIsLostAndKeepsIt",
+    {"RenewOfAnEntryIsLostAndKeepsIt",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter first{fixture, held.client, held.key};
@@ -221,11 +221,11 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_LT(message.fencing_token, fence_end);
          EXPECT_GT(message.ttl, 0ms);
          EXPECT_LE(message.ttl, long_term);
-         const Reply look = other.inspect(held.key);
-         EXPECT_EQ(look.outcome, Outcome::held);
-         EXPECT_EQ(look.holder, winner.token());
-         EXPECT_GE(look.fencing_token, message.fencing_token);
-         EXPECT_LE(look.remaining, message.ttl);
+         const Reply inspected = other.inspect(held.key);
+         EXPECT_EQ(inspected.outcome, Outcome::held);
+         EXPECT_EQ(inspected.holder, winner.token());
+         EXPECT_GE(inspected.fencing_token, message.fencing_token);
+         EXPECT_LE(inspected.remaining, message.ttl);
          EXPECT_EQ(other.acquire(held.key, new_token()).outcome, Outcome::held);
          EXPECT_EQ(held.client.renew(held.key, winner.token()).outcome, Outcome::renewed);
          EXPECT_GT(other.inspect(held.key).remaining, long_term / 2);
@@ -261,7 +261,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          }));
          EXPECT_EQ(silent.release().outcome, Outcome::lost);
      }},
-    {"WinnerHasNoPlaceAnyMore",
+    {"WinnerHasNoEntryAnyMore",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          QueueWaiter winner{fixture, held.client, held.key};
@@ -312,7 +312,7 @@ inline constexpr Case<BackendFixture> queue_cases[] = {
          EXPECT_EQ(first.ask().outcome, Outcome::granted);
      },
      keeping},
-    {"PlaceIsForOneKey",
+    {"EntryIsForOneKey",
      [](BackendFixture& fixture) {
          Client client{fixture};
          const std::string key = key_of(fixture);

@@ -30,11 +30,11 @@ inline constexpr Case<BackendFixture> share_cases[] = {
              EXPECT_LT(reply.fencing_token, fence_end);
              last = reply.fencing_token;
          }
-         const Reply look = second.inspect(key);
-         EXPECT_EQ(look.outcome, Outcome::held);
-         EXPECT_EQ(look.holder, std::string(shared_mark) + "0");
-         EXPECT_EQ(look.shares, 3);
-         EXPECT_GE(look.fencing_token, last);
+         const Reply inspected = second.inspect(key);
+         EXPECT_EQ(inspected.outcome, Outcome::held);
+         EXPECT_EQ(inspected.holder, std::string(shared_mark) + "0");
+         EXPECT_EQ(inspected.shares, 3);
+         EXPECT_GE(inspected.fencing_token, last);
      }},
     {"WriterAndReadersExcludeEachOther",
      [](BackendFixture& fixture) {

@@ -22,8 +22,8 @@ namespace leaselock::testing::detail {
 // The key that a HeldKey holds, as a manager calls it.
 inline constexpr const char* held_name = "conformance";
 
-// Sooner than a place ends that somebody leaves behind: a manager's lives for 3 s.
-inline constexpr milliseconds place_is_left = 2s;
+// Sooner than an entry ends that somebody leaves behind: a manager's lives for 3 s.
+inline constexpr milliseconds entry_is_left = 2s;
 
 // Until the waiter for the key has its queue entry: one that comes now is not the first.
 [[nodiscard]] inline bool somebody_waits(BackendFixture& fixture, const HeldKey& held) {
@@ -93,7 +93,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
      },
      {},
      of_tokens},
-    {"CallThatIsStoppedLeavesNoPlace",
+    {"CallThatIsStoppedLeavesNoEntry",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          LockManager manager = manager_of(fixture, "first:1");
@@ -109,13 +109,13 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          source.request_stop();
          settle_while_running(fixture, call);
          EXPECT_EQ(ec, Errc::cancelled);
-         EXPECT_TRUE(settle_until(fixture, place_is_left, [&] { return next.ask().first; }));
+         EXPECT_TRUE(settle_until(fixture, entry_is_left, [&] { return next.ask().first; }));
          held.release();
          EXPECT_GT(next.message().fencing_token, held.fence);
      },
      {},
      of_tokens},
-    {"CallWhoseTimeIsOverLeavesNoPlace",
+    {"CallWhoseTimeIsOverLeavesNoEntry",
      [](BackendFixture& fixture) {
          HeldKey held{fixture};
          LockManager manager = manager_of(fixture, "first:1");
@@ -127,7 +127,7 @@ inline constexpr Case<BackendFixture> turn_cases[] = {
          EXPECT_EQ(ec, Errc::wait_timed_out);
          QueueWaiter next{fixture, held.client, held.key};
          EXPECT_TRUE(next.queue_up().queued);
-         EXPECT_TRUE(settle_until(fixture, place_is_left, [&] { return next.ask().first; }));
+         EXPECT_TRUE(settle_until(fixture, entry_is_left, [&] { return next.ask().first; }));
      },
      {},
      of_tokens},

@@ -18,8 +18,8 @@ namespace leaselock::testing::detail {
 class QueueWaiter final : private Listener {
   public:
     QueueWaiter(BackendFixture& fixture, const Client& client, const std::string& key,
-                milliseconds place = long_term, Claim claim = {})
-        : QueueWaiter(fixture, client, std::make_unique<Names>(Names{key, new_token()}), place,
+                milliseconds entry_life = long_term, Claim claim = {})
+        : QueueWaiter(fixture, client, std::make_unique<Names>(Names{key, new_token()}), entry_life,
                       claim) {}
     QueueWaiter(const QueueWaiter&) = delete;
     QueueWaiter& operator=(const QueueWaiter&) = delete;
@@ -27,7 +27,7 @@ class QueueWaiter final : private Listener {
 
     using Listener::token;
 
-    // One acquire, which takes or keeps a place.
+    // One acquire, which takes or keeps a queue entry.
     Reply ask(milliseconds ttl = long_term) {
         ttl_ = ttl;
         Reply reply = client_.ask({.verb = Verb::acquire,
@@ -36,7 +36,7 @@ class QueueWaiter final : private Listener {
                                    .ttl = ttl,
                                    .claim = claim_,
                                    .listener = this,
-                                   .place = place_});
+                                   .entry_life = entry_life_});
         return reply;
     }
     // Polls until it is notified of hand-offs, or is no waiter any more; the last answer.
@@ -47,15 +47,15 @@ class QueueWaiter final : private Listener {
             return reply.told || !reply.queued;
         });
         EXPECT_TRUE(settled) << "hand-offs are never told";
-        is_to_look_ = false;
+        is_to_poll_ = false;
         return reply;
     }
     // The message that came; waits a while for it. An empty one: none came. A backend may say
-    // look() alone, as Redis does where replicas must acknowledge what is believed: then the lock
+    // poll() alone, as Redis does where replicas must acknowledge what is believed: then the lock
     // is the waiter's by its next acquire.
     HandOff message() {
         const bool came = settle_until(fixture_, 10s, [&] {
-            if (messages().empty()) look_if_notified();
+            if (messages().empty()) poll_if_notified();
             return !messages().empty();
         });
         EXPECT_TRUE(came) << "no message";
@@ -75,12 +75,12 @@ class QueueWaiter final : private Listener {
         std::string token;
     };
     QueueWaiter(BackendFixture& fixture, Client client, std::unique_ptr<const Names> names,
-                milliseconds place, Claim claim)
+                milliseconds entry_life, Claim claim)
         : Listener{names->key, names->token},
           fixture_{fixture},
           client_{std::move(client)},
           names_{std::move(names)},
-          place_{place},
+          entry_life_{entry_life},
           claim_{claim} {}
 
     WakeUp handed_over(const HandOff& what) noexcept override {
@@ -88,12 +88,12 @@ class QueueWaiter final : private Listener {
         messages_.push_back(what);
         return {};
     }
-    WakeUp look() noexcept override {
-        is_to_look_ = true;
+    WakeUp poll() noexcept override {
+        is_to_poll_ = true;
         return {};
     }
-    void look_if_notified() {
-        if (!is_to_look_.exchange(false)) return;
+    void poll_if_notified() {
+        if (!is_to_poll_.exchange(false)) return;
         const Reply reply = ask(ttl_);
         if (reply.outcome == Outcome::granted) (void)handed_over({reply.fencing_token, ttl_});
     }
@@ -101,10 +101,10 @@ class QueueWaiter final : private Listener {
     BackendFixture& fixture_;
     Client client_;
     const std::unique_ptr<const Names> names_;
-    const milliseconds place_;
+    const milliseconds entry_life_;
     const Claim claim_;
     milliseconds ttl_ = long_term;  // of the last acquire
-    std::atomic<bool> is_to_look_{false};
+    std::atomic<bool> is_to_poll_{false};
     std::mutex mutex_;  // guards the rest
     std::vector<HandOff> messages_;
 };

@@ -1,4 +1,4 @@
-#include "cli/look.hpp"
+#include "cli/inspect.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -103,8 +103,8 @@ std::string node_text(const StoreNode& node) {
 }
 
 // A block for each finding: they are sentences, and too long for a table.
-void print_diagnosis(const std::string& place, const Diagnosis& seen) {
-    std::string text = fmt::format("locks are in {}\nit promises: {}\n", printable(place),
+void print_diagnosis(const std::string& location, const Diagnosis& seen) {
+    std::string text = fmt::format("locks are in {}\nit promises: {}\n", printable(location),
                                    to_string(seen.guarantees));
     if (!seen.nodes.topology.empty()) text += fmt::format("it is {}\n", seen.nodes.topology);
     for (const StoreNode& node : seen.nodes.nodes) {
@@ -224,7 +224,7 @@ int doctor(Store& store, const Options& options) {
     const Diagnosis seen = diagnose(store);
     const Format format = choose_format(options.json);
     if (format == Format::table) {
-        print_diagnosis(place_of(options.store), seen);
+        print_diagnosis(location_of(options.store), seen);
     } else {
         print_all(format, records_of(seen, store.directory, format));
     }

@@ -1,5 +1,6 @@
-// What the tests of healthy places share: one manager with locks at two servers and in a directory,
-// a way to bring one server into trouble, and a watch on the time that is left of leases.
+// What the tests of healthy backends share: one manager with locks at two servers and in a
+// directory, a way to bring one server into trouble, and a watch on the time that is left of
+// leases.
 //
 // Thread-safety: for the thread of the test; LeaseMeter has a thread of its own.
 #pragma once

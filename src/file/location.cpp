@@ -1,4 +1,4 @@
-#include "file/place.hpp"
+#include "file/location.hpp"
 
 #include <cerrno>
 #include <cstdio>

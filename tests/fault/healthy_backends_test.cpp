@@ -1,5 +1,5 @@
 // Goal: nobody waits for somebody else's server. A server that is stopped, dead or slow costs no
-// lock of another place its lease, and no wait, coroutine or release there its time. Method: one
+// lock of another backend its lease, and no wait, coroutine or release there its time. Method: one
 // manager with locks at two servers and in a directory, whose commands are never given up by
 // themselves while the test lasts; one of the servers gets into trouble under its feet. A bound is
 // ten times the promise, and far below the command time-out.
@@ -9,7 +9,7 @@
 
 #include <leaselock/testing/detail/granted.hpp>
 
-#include "fault/places.hpp"
+#include "fault/backends.hpp"
 #include "support/file_intruder.hpp"
 
 namespace leaselock {
@@ -17,19 +17,19 @@ namespace {
 
 using namespace support;
 
-// How long a call at a healthy place may take; it has milliseconds to do.
+// How long a call at a healthy backend may take; it has milliseconds to do.
 constexpr milliseconds at_once = 1s;
 
-class HealthyPlaces : public ::testing::TestWithParam<Trouble> {
+class HealthyBackends : public ::testing::TestWithParam<Trouble> {
   protected:
-    HealthyPlaces() {
+    HealthyBackends() {
         locks_->register_backend("troubled", backend_on(troubled_.url(), patient_command));
         locks_->register_backend("healthy", backend_on(healthy_.url(), patient_command));
         locks_->register_backend("files", make_file_backend({.directory = home_.file("locks")}));
-        for (const char* place : {"troubled", "healthy", "files"}) hold(place);
+        for (const char* backend : {"troubled", "healthy", "files"}) hold(backend);
     }
-    void hold(const std::string& place) {
-        held_.push_back(locks_->acquire("held", {.ttl = watched_ttl, .backend = place}));
+    void hold(const std::string& backend) {
+        held_.push_back(locks_->acquire("held", {.ttl = watched_ttl, .backend = backend}));
         ASSERT_TRUE(held_.back());
     }
     // Each lock was renewed.
@@ -43,10 +43,10 @@ class HealthyPlaces : public ::testing::TestWithParam<Trouble> {
     TempDir home_;
     std::optional<LockManager> locks_{
         ManagerOptions{.prefix = "p:", .owner = "me", .shutdown_timeout = short_timeout}};
-    std::vector<std::optional<ScopedDistributedLock>> held_;  // in the order of the places
+    std::vector<std::optional<ScopedDistributedLock>> held_;  // in the order of the backends
 };
 
-TEST_P(HealthyPlaces, RenewTheirLeasesInTime) {
+TEST_P(HealthyBackends, RenewTheirLeasesInTime) {
     await_renewals();
     begin_trouble();
     LeaseMeter watch;
@@ -58,11 +58,11 @@ TEST_P(HealthyPlaces, RenewTheirLeasesInTime) {
     }
 }
 
-TEST_P(HealthyPlaces, EndTheirWaitsInTime) {
+TEST_P(HealthyBackends, EndTheirWaitsInTime) {
     begin_trouble();
     constexpr milliseconds wait = 300ms;
-    for (const char* place : {"troubled", "healthy", "files"}) {
-        const LockOptions options{.ttl = watched_ttl, .wait_timeout = wait, .backend = place};
+    for (const char* backend : {"troubled", "healthy", "files"}) {
+        const LockOptions options{.ttl = watched_ttl, .wait_timeout = wait, .backend = backend};
         const auto took = time_of([&] {
             const AsyncCall other{*locks_, "held", options};
             std::error_code ec;
@@ -70,39 +70,41 @@ TEST_P(HealthyPlaces, EndTheirWaitsInTime) {
             EXPECT_TRUE(other.ends());
             EXPECT_FALSE(other.has_lock());
         });
-        EXPECT_LT(took, patience * (wait + 250ms)) << place;
+        EXPECT_LT(took, patience * (wait + 250ms)) << backend;
     }
 }
 
-TEST_P(HealthyPlaces, GoOnWithTheirCoroutines) {
+TEST_P(HealthyBackends, GoOnWithTheirCoroutines) {
     begin_trouble();
     const LockOptions waits{.ttl = watched_ttl, .wait_timeout = forever, .backend = "troubled"};
     const AsyncCall one{*locks_, "held", waits};
     const AsyncCall another{*locks_, "free", waits};
     for (int round = 0; round < 5; ++round) {
-        for (const char* place : {"healthy", "files"}) {
+        for (const char* backend : {"healthy", "files"}) {
             const auto took = time_of([&] {
                 // The release of the round before may be on its way yet.
                 const AsyncCall call{
-                    *locks_, "free", {.ttl = watched_ttl, .wait_timeout = 1min, .backend = place}};
+                    *locks_,
+                    "free",
+                    {.ttl = watched_ttl, .wait_timeout = 1min, .backend = backend}};
                 EXPECT_TRUE(call.ends());
                 EXPECT_TRUE(call.has_lock()) << call.error().message();
             });
-            EXPECT_LT(took, at_once) << place;
+            EXPECT_LT(took, at_once) << backend;
         }
     }
 }
 
-TEST_P(HealthyPlaces, GetTheReleasesOfDestructors) {
+TEST_P(HealthyBackends, GetTheReleasesOfDestructors) {
     begin_trouble();
     held_.clear();
-    for (const char* place : {"healthy", "files"}) {
-        EXPECT_TRUE(poll_until([&] { return !locks_->inspect("held", place).held; }, at_once))
-            << place;
+    for (const char* backend : {"healthy", "files"}) {
+        EXPECT_TRUE(poll_until([&] { return !locks_->inspect("held", backend).held; }, at_once))
+            << backend;
     }
 }
 
-TEST_P(HealthyPlaces, GetTheReleasesThatAreOwedAtTheManagersEndInItsTime) {
+TEST_P(HealthyBackends, GetTheReleasesThatAreOwedAtTheManagersEndInItsTime) {
     auto reader = make_file_backend({.directory = home_.file("locks")});
     begin_trouble();
     held_.clear();
@@ -111,7 +113,7 @@ TEST_P(HealthyPlaces, GetTheReleasesThatAreOwedAtTheManagersEndInItsTime) {
     EXPECT_EQ(run(*reader, Verb::inspect, "p:held", {}).outcome, Outcome::free);
 }
 
-INSTANTIATE_TEST_SUITE_P(Beside, HealthyPlaces,
+INSTANTIATE_TEST_SUITE_P(Beside, HealthyBackends,
                          ::testing::Values(Trouble::stopped, Trouble::killed, Trouble::slow),
                          ::testing::PrintToStringParamName());
 

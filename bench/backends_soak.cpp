@@ -1,9 +1,9 @@
 // Locks with a ttl of 10 s at two servers and in a directory, by one manager, while one of the
-// places is in trouble for a minute: a server that is stopped, dead or slow, a file in which
+// backends is in trouble for a minute: a server that is stopped, dead or slow, a file in which
 // somebody stands still. How much time is lost to the leases at the others? A lease is renewed when
-// two thirds of it are left; what is missing to that is lost. Somebody waits at the place in
+// two thirds of it are left; what is missing to that is lost. Somebody waits at the backend in
 // trouble all the while, by a thread and by a callback.
-//   places_soak [<seconds for each trouble>]
+//   backends_soak [<seconds for each trouble>]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -55,8 +55,8 @@ class World {
         locks_.register_backend("server", leaselock::make_redis_backend({.url = proxy_.url()}));
         locks_.register_backend("other", leaselock::make_redis_backend({.url = other_.url()}));
         locks_.register_backend("files", leaselock::make_file_backend({.directory = path_}));
-        for (const char* place : {"server", "other", "files"}) {
-            for (int i = 0; i < locks_each; ++i) hold(place, i);
+        for (const char* backend : {"server", "other", "files"}) {
+            for (int i = 0; i < locks_each; ++i) hold(backend, i);
         }
     }
     World(const World&) = delete;
@@ -73,14 +73,14 @@ class World {
             case Trouble::slow: proxy_.slow_down(Way::replies, 900ms); break;
             case Trouble::occupied: occupy(); break;
         }
-        place_ = trouble == Trouble::occupied ? "files" : "server";
+        backend_ = trouble == Trouble::occupied ? "files" : "server";
         locks_.async_acquire("0", waits(), stop_.get_token(), [](auto, std::error_code) {});
         waiter_ = std::jthread{[this] {
             std::error_code ec;
             (void)locks_.acquire("0", waits(), stop_.get_token(), ec);
         }};
     }
-    // The leases at a place in trouble are left out, as is the one whose file is occupied.
+    // The leases at a backend in trouble are left out, as is the one whose file is occupied.
     [[nodiscard]] LeaseMeter healthy(Trouble trouble) const {
         LeaseMeter watch;
         for (const auto& [name, lock] : held_) {
@@ -92,14 +92,14 @@ class World {
     }
 
   private:
-    void hold(const std::string& place, int number) {
+    void hold(const std::string& backend, int number) {
         const std::string key = std::to_string(number);
-        auto lock = locks_.acquire(key, {.ttl = ttl, .backend = place});
-        if (!lock) throw std::runtime_error(place + " gives no lock");
-        held_.emplace_back(place + "/" + key, std::move(*lock));
+        auto lock = locks_.acquire(key, {.ttl = ttl, .backend = backend});
+        if (!lock) throw std::runtime_error(backend + " gives no lock");
+        held_.emplace_back(backend + "/" + key, std::move(*lock));
     }
     [[nodiscard]] leaselock::LockOptions waits() const {
-        return {.ttl = ttl, .wait_timeout = leaselock::forever, .backend = place_};
+        return {.ttl = ttl, .wait_timeout = leaselock::forever, .backend = backend_};
     }
     void occupy() {
         struct flock whole {};
@@ -117,7 +117,7 @@ class World {
     RedisServer other_;
     TempDir home_;
     const std::string path_ = home_.file("locks");
-    std::string place_;
+    std::string backend_;
     int inside_ = -1;
     leaselock::LockManager locks_{{.prefix = ""}};
     std::deque<std::pair<std::string, leaselock::ScopedDistributedLock>> held_;
@@ -153,6 +153,6 @@ int main(int count, char** words) try {
     for (const Kind& kind : kinds) is_well = soak(kind, time) && is_well;
     return is_well ? 0 : 1;
 } catch (const std::exception& error) {
-    std::fprintf(stderr, "places_soak: %s\n", error.what());
+    std::fprintf(stderr, "backends_soak: %s\n", error.what());
     return 1;
 }

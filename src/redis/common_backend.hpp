@@ -1,6 +1,6 @@
-// What the backends for one server and for a Cluster have in common: a Place does the operations (a
-// Node, a Cluster), and here is what holds for both: what they promise, keys that Redis cannot do,
-// and copies of the process, which have no place.
+// What the backends for one server and for a Cluster have in common: `Servers` does the operations
+// (a Node, a Cluster), and here is what holds for both: what they promise, keys that Redis cannot
+// do, and copies of the process, which can do nothing.
 //
 // Thread-safety: as Backend says.
 #pragma once
@@ -16,12 +16,12 @@
 
 namespace leaselock::redis {
 
-template <class Place>
-class PlaceBackend : public Backend {
+template <class Servers>
+class CommonBackend : public Backend {
   public:
-    PlaceBackend(const PlaceBackend&) = delete;
-    PlaceBackend& operator=(const PlaceBackend&) = delete;
-    ~PlaceBackend() override = default;
+    CommonBackend(const CommonBackend&) = delete;
+    CommonBackend& operator=(const CommonBackend&) = delete;
+    ~CommonBackend() override = default;
 
     using Backend::submit;
 
@@ -46,41 +46,42 @@ class PlaceBackend : public Backend {
             return detail::key_fault(each->request.key).empty();
         };
         if (std::all_of(operations.begin(), operations.end(), is_sound)) {
-            place_->submit(operations);
+            servers_->submit(operations);
             return;
         }
         for (Operation* const operation : operations) {
-            if (!refuse_key(*operation)) place_->submit({&operation, 1});
+            if (!refuse_key(*operation)) servers_->submit({&operation, 1});
         }
     }
     bool help(Operation& operation, Clock::time_point until) noexcept final {
-        if (!is_in_child()) return place_->help(operation, until);
+        if (!is_in_child()) return servers_->help(operation, until);
         operation.fail(Errc::forked, {});
         return true;
     }
     bool sleep_until(Clock::time_point until, Waker& waker) noexcept final {
-        return !is_in_child() && place_->sleep_until(until, waker);
+        return !is_in_child() && servers_->sleep_until(until, waker);
     }
     void cancel(Operation& operation) noexcept final {
-        if (!is_in_child()) return place_->cancel(operation);
+        if (!is_in_child()) return servers_->cancel(operation);
         operation.fail(Errc::forked, {});
     }
     void forget(Listener& listener) noexcept final {
-        if (!is_in_child()) place_->forget(listener);
+        if (!is_in_child()) servers_->forget(listener);
     }
 
   protected:
     // `common`: of all connections.
     template <class... Arguments>
-    explicit PlaceBackend(const ConnectionSettings& common, Arguments&&... arguments)
-        : acknowledged_{common.wait_replicas > 0}, place_{std::forward<Arguments>(arguments)...} {}
+    explicit CommonBackend(const ConnectionSettings& common, Arguments&&... arguments)
+        : acknowledged_{common.wait_replicas > 0},
+          servers_{std::forward<Arguments>(arguments)...} {}
 
-    [[nodiscard]] Place& place() noexcept { return *place_; }
-    [[nodiscard]] const Place& place() const noexcept { return *place_; }
+    [[nodiscard]] Servers& servers() noexcept { return *servers_; }
+    [[nodiscard]] const Servers& servers() const noexcept { return *servers_; }
 
   private:
     const bool acknowledged_;  // by replicas: what is granted counts only then
-    detail::AtHome<Place> place_;
+    detail::AtHome<Servers> servers_;
 };
 
 }  // namespace leaselock::redis

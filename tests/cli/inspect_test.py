@@ -8,7 +8,7 @@ from support import LIMIT, PREFIX, PROGRAM, CliTest, main, poll_until
 OWNER = r"[A-Za-z0-9._-]+:[0-9]+"
 
 
-class Look(CliTest):
+class Inspect(CliTest):
     def tearDown(self):
         self.server.ask("FLUSHALL")
 
@@ -81,7 +81,7 @@ class Look(CliTest):
         clients = lambda: self.server.ask("CLIENT", "LIST").count("cmd=evalsha")
         before = clients()
         waiter = self.start("wait", "--json", self.key)
-        poll_until(lambda: clients() > before, "a look of the waiter")
+        poll_until(lambda: clients() > before, "a poll of the waiter")
         self.assertIsNone(waiter.poll())
         self.touch("end")
         self.assertEqual(self.finish(holder), (0, ""))
