@@ -321,7 +321,7 @@ class LEASELOCK_EXPORT Backend {
     // operations are complete when submit() returns has nothing to do.
     virtual void cancel(Operation& /*operation*/) noexcept {}
 
-    // It is notified of nothing more, and its address is not kept. Its place stays until a release
+    // It is notified of nothing more, and its address is not kept. Its entry stays until a release
     // with its token, or its end: a hand-off goes to it as to any other, and nobody is notified;
     // the release that its manager owes hands the lock on. Unknown listeners are ignored. Waits for
     // a call that is under way, so it is not for those calls; else it does not block.

@@ -141,7 +141,7 @@ bool end_latch(Core& core, std::string_view key, std::string_view backend, int c
 
 namespace {
 
-// How many looks leave in one write, and how long all of a list may take.
+// How many inspects leave in one write, and how long all of a list may take.
 constexpr std::size_t batch_size = 64;
 constexpr std::chrono::minutes longest_list{1};
 
@@ -161,7 +161,7 @@ std::vector<std::string> keys_of(const Core& core, const std::vector<std::string
     return keys;
 }
 
-// Looks at some keys at once; adds those that are held. What is no lock is left out.
+// Inspects some keys at once; adds those that are held. What is no lock is left out.
 bool inspect_all(Core& core, Backend& backend, std::span<const std::string> keys,
                  Clock::time_point until, std::vector<ListedLock>& locks, Failure& failure) {
     const Clock::time_point now = core.clock().now();

@@ -36,7 +36,7 @@ bool is_worth_the_wait(const std::error_code& why, const Options& options) {
            why == Errc::connection_lost;
 }
 
-// What the look before the acquisition gave.
+// What the inspection before the acquisition gave.
 struct FirstInspection {
     LockInfo info{};
     std::optional<milliseconds> wait{};  // how long is left to wait; nothing: for ever

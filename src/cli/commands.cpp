@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Of the looks of top: nobody reads faster, and a walk through the store costs it something.
+// Of the refreshes of top: nobody reads faster, and a walk through the store costs it something.
 constexpr milliseconds shortest_interval{100};
 constexpr milliseconds longest_interval = std::chrono::hours{24};
 
@@ -159,7 +159,8 @@ void add_top(CLI::App& app, Choice& choice) {
         add_command(app, choice, Action::top, "top", "Watch which locks are held", help::top);
     TopOptions& top = command.options.top;
     add_pattern(command);
-    add_duration(command.app, "--interval", "From one look to the next, 100ms to 24h (default: 1s)",
+    add_duration(command.app, "--interval",
+                 "From one refresh to the next, 100ms to 24h (default: 1s)",
                  [&top](milliseconds d) {
                      if (d < shortest_interval || d > longest_interval) {
                          throw CLI::ValidationError("--interval is not in range 100ms to 24h");
@@ -167,7 +168,7 @@ void add_top(CLI::App& app, Choice& choice) {
                      top.interval = d;
                  });
     add_number(command.app, "--count", 1, std::numeric_limits<int>::max(),
-               "Look so many times (default: without end)",
+               "Refresh so many times (default: without end)",
                [&top](int count) { top.count = count; })
         ->type_name("N");
 }

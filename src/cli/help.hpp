@@ -57,9 +57,9 @@ inline constexpr const char* list = R"(Examples:
 
 inline constexpr const char* top =
     R"(Keys: q quit; s sort by the next column; r reverse; / filter by a part of the key or of the
-owner, Enter to take it, Esc to drop it; space look now. Where input or output is no terminal, and
-with --json, each look is printed after the last one, without end but for --count. What the store
-does not know is what was seen from one look to the next: grants at least, and waits since then.
+owner, Enter to take it, Esc to drop it; space refresh now. Where input or output is no terminal, and
+with --json, each refresh is printed after the last one, without end but for --count. What the store
+does not know is what was seen from one refresh to the next: grants at least, and waits since then.
 
 Examples:
   leaselock top
@@ -75,7 +75,7 @@ inline constexpr const char* release = R"(Examples:
   leaselock release --token "$token" backup   # not if somebody else has it by now)";
 
 inline constexpr const char* bench =
-    R"(Round trip: a look at a free lock. Cycle: acquire and release. Hand-off: from a release to the
+    R"(Round trip: an inspect of a free lock. Cycle: acquire and release. Hand-off: from a release to the
 next holder, which waits. All on a key of its own, by two managers of this process.
 
 Examples:

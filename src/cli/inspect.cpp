@@ -24,7 +24,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How often wait looks: a lease may be prolonged, so its end is no reason to sleep for longer.
+// How often wait polls: a lease may be prolonged, so its end is no reason to sleep for longer.
 constexpr milliseconds shortest_pause{10};
 constexpr milliseconds longest_pause{250};
 

@@ -18,7 +18,7 @@ namespace leaselock::cli {
 
 [[nodiscard]] int status(Store& store, const Options& options);
 [[nodiscard]] int list(Store& store, const Options& options);
-// Looks now and then; takes no place among those who wait for the lock.
+// Polls now and then; makes no queue entry.
 [[nodiscard]] int wait(Store& store, const Options& options);
 [[nodiscard]] int release(Store& store, const Options& options);
 [[nodiscard]] int doctor(Store& store, const Options& options);

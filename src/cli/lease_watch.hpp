@@ -14,7 +14,7 @@ class LeaseWatch {
     enum class Measure : std::uint8_t { nothing, terminate, kill };
     struct Next {
         Measure step = Measure::nothing;
-        std::chrono::milliseconds alarm{0};  // look again behind this time; 0: as it is set
+        std::chrono::milliseconds alarm{0};  // check again after this time; 0: as it is set
     };
 
     // A lease that is renewed as it should be has two thirds of its ttl left, so a grace of more

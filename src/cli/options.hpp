@@ -44,7 +44,7 @@ struct RunOptions {
 
 struct TopOptions {
     std::chrono::milliseconds interval = std::chrono::seconds{1};
-    int count = 0;  // of looks; 0: without end
+    int count = 0;  // of refreshes; 0: without end
 };
 
 struct InitOptions {

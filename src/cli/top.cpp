@@ -34,7 +34,7 @@ using Locks = std::vector<ListedLock>;
 
 Clock::time_point now() { return boot_clock()->now(); }
 
-// What a look has found, or why it has found nothing.
+// What a refresh has found, or why it has found nothing.
 template <class Find>
 void take(TopModel& model, Find find) {
     try {
@@ -49,7 +49,7 @@ int status_of(const TopModel& model) {
     return model.outage() ? exit_code::backend : exit_code::done;
 }
 
-// On a terminal. Looks are made on a thread of their own, so that a store that does not answer
+// On a terminal. Refreshes are made on a thread of their own, so that a store that does not answer
 // blocks no key press.
 class TopSession {
   public:
@@ -64,10 +64,10 @@ class TopSession {
 
     // Gives the exit status, and the terminal back.
     [[nodiscard]] int until_the_end();
-    [[nodiscard]] bool is_polling() const { return answer_.valid(); }
+    [[nodiscard]] bool is_refreshing() const { return answer_.valid(); }
 
   private:
-    void poll();
+    void start_refresh();
     void take_answer();
     void heed_signals();
     void heed_keys();
@@ -79,7 +79,7 @@ class TopSession {
     Events events_;
     TopModel model_;
     TopControls controls_{};
-    int polls_ = 1;
+    int refreshes_ = 1;
     std::optional<int> status_{};
     std::future<Locks> answer_{};
     std::unique_ptr<TopScreen> screen_;  // after the answer: nobody waits for that on our screen
@@ -87,13 +87,13 @@ class TopSession {
 
 int TopSession::until_the_end() {
     events_.set_alarm(options_.top.interval);
-    if (polls_ == options_.top.count) end(status_of(model_));
+    if (refreshes_ == options_.top.count) end(status_of(model_));
     for (;;) {
         screen_->draw(model_, controls_, now());
         if (status_) break;
         events_.wait();
         if (events_.rang()) take_answer();
-        if (events_.is_time()) poll();
+        if (events_.is_time()) start_refresh();
         heed_signals();
         heed_keys();
     }
@@ -101,8 +101,8 @@ int TopSession::until_the_end() {
     return *status_;
 }
 
-void TopSession::poll() {
-    if (is_polling()) return;
+void TopSession::start_refresh() {
+    if (is_refreshing()) return;
     answer_ = std::async(std::launch::async, [this] {
         const RingAtEnd ring{events_};
         return store_.locks.list(options_.pattern);
@@ -112,7 +112,7 @@ void TopSession::poll() {
 void TopSession::take_answer() {
     take(model_, [this] { return answer_.get(); });
     events_.set_alarm(options_.top.interval);
-    if (++polls_ == options_.top.count) end(status_of(model_));
+    if (++refreshes_ == options_.top.count) end(status_of(model_));
 }
 
 void TopSession::heed_signals() {
@@ -133,7 +133,7 @@ void TopSession::heed_signals() {
 void TopSession::heed_keys() {
     while (const std::optional<char> key = screen_->key()) {
         const TopControls::Reaction step = controls_.press(*key);
-        if (step == TopControls::Reaction::poll) poll();
+        if (step == TopControls::Reaction::refresh) start_refresh();
         if (step == TopControls::Reaction::quit) end(exit_code::done);
     }
     // The signal may be ignored, or come a moment later.
@@ -156,13 +156,13 @@ void print_snapshot(const Options& options, const TopModel& model) {
 
 int print_snapshots(Store& store, const Options& options, TopModel& model) {
     const std::shared_ptr<Clock> clock = boot_clock();
-    for (int polls = 1;; ++polls) {
+    for (int refreshes = 1;; ++refreshes) {
         if (const auto& outage = model.outage()) {
             complain(outage->why);
         } else {
             print_snapshot(options, model);
         }
-        if (polls == options.top.count) return status_of(model);
+        if (refreshes == options.top.count) return status_of(model);
         clock->sleep_until(clock->now() + options.top.interval, std::stop_token{});
         take(model, [&] { return store.locks.list(options.pattern); });
     }
@@ -182,9 +182,9 @@ int top(Store& store, const Options& options) {
     }
     TopSession watch{store, options, std::move(model), signals, std::move(screen)};
     const int status = watch.until_the_end();
-    // A look changes nothing, and cannot be called off: nobody is to wait for it.
-    if (watch.is_polling() && status < 0) end_by(-status);
-    if (watch.is_polling()) std::_Exit(status);
+    // A refresh changes nothing, and cannot be called off: nobody is to wait for it.
+    if (watch.is_refreshing() && status < 0) end_by(-status);
+    if (watch.is_refreshing()) std::_Exit(status);
     return status;
 }
 

@@ -8,7 +8,7 @@
 namespace leaselock::cli {
 
 // Gives the exit status. A store that is not there is reported at once; one that goes away later is
-// waited for. Throws LockError at the first look, and std::system_error.
+// waited for. Throws LockError at the first refresh, and std::system_error.
 [[nodiscard]] int top(Store& store, const Options& options);
 
 }  // namespace leaselock::cli

@@ -30,7 +30,7 @@ TopControls::Reaction TopControls::press(char key) {
     if (typed_) return type(key);
     switch (key) {
         case 'q': return Reaction::quit;
-        case ' ': return Reaction::poll;
+        case ' ': return Reaction::refresh;
         case 's': order_.column = next(order_.column); return Reaction::draw;
         case 'r': order_.reversed = !order_.reversed; return Reaction::draw;
         case '/': typed_.emplace(); return Reaction::draw;

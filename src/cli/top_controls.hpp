@@ -13,7 +13,7 @@ namespace leaselock::cli {
 
 class TopControls {
   public:
-    enum class Reaction : std::uint8_t { nothing, draw, poll, quit };
+    enum class Reaction : std::uint8_t { nothing, draw, refresh, quit };
 
     // A byte of what was typed. What makes no sense does nothing.
     [[nodiscard]] Reaction press(char key);

@@ -35,9 +35,9 @@ std::string describe(const TopTotal& total) {
 
 void TopModel::update(Clock::time_point now, const std::vector<ListedLock>& locks) {
     outage_.reset();
-    polls_.push_back(now);
-    while (polls_.size() > 2 && polls_[1] + window <= now) polls_.pop_front();
-    ++poll_;
+    refreshes_.push_back(now);
+    while (refreshes_.size() > 2 && refreshes_[1] + window <= now) refreshes_.pop_front();
+    ++refresh_;
     for (const ListedLock& lock : locks) see(now, lock);
     forget();
 }
@@ -52,26 +52,26 @@ void TopModel::see(Clock::time_point now, const ListedLock& lock) {
     const auto [known, is_new] = locks_.try_emplace(lock.key);
     Seen& seen = known->second;
     if (is_new || seen.info.fencing_token != info.fencing_token) {
-        // What the first look finds was granted before, and falls out of the window at once.
+        // What the first refresh finds was granted before, and falls out of the window at once.
         seen.grants.push_back(now);
         seen.since = now;
         seen.ttl = milliseconds{0};
     }
-    // One that was away for a look had nobody who waited for it then.
+    // One that was away for a refresh had nobody who waited for it then.
     if (info.waiting == 0) {
         seen.waiting_since.reset();
-    } else if (!seen.waiting_since || seen.poll + 1 != poll_) {
+    } else if (!seen.waiting_since || seen.refresh + 1 != refresh_) {
         seen.waiting_since = now;
     }
     seen.ttl = std::max(seen.ttl, info.remaining);
     seen.info = info;
-    seen.poll = poll_;
+    seen.refresh = refresh_;
 }
 
 // What the window has lost, and the keys of which nothing is left to tell.
 void TopModel::forget() {
     for (auto& [key, seen] : locks_) {
-        while (!seen.grants.empty() && seen.grants.front() <= polls_.front()) {
+        while (!seen.grants.empty() && seen.grants.front() <= refreshes_.front()) {
             seen.grants.pop_front();
         }
     }
@@ -81,13 +81,13 @@ void TopModel::forget() {
 }
 
 double TopModel::rate(std::size_t grants) const {
-    if (polls_.size() < 2) return 0;
-    const std::chrono::duration<double> all = polls_.back() - polls_.front();
+    if (refreshes_.size() < 2) return 0;
+    const std::chrono::duration<double> all = refreshes_.back() - refreshes_.front();
     return all.count() > 0 ? static_cast<double>(grants) / all.count() : 0;
 }
 
 TopRow TopModel::row(const std::string& key, const Seen& seen) const {
-    const Clock::time_point now = polls_.back();
+    const Clock::time_point now = refreshes_.back();
     return {.key = key,
             .info = seen.info,
             .left = seen.ttl.count() > 0 ? static_cast<double>(seen.info.remaining.count()) /

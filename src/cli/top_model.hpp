@@ -1,11 +1,11 @@
-// What `leaselock top` knows of the locks: what the store tells at each look, and what can be seen
-// by comparing one look with the next.
+// What `leaselock top` knows of the locks: what the store tells at each refresh, and what can be
+// seen by comparing one refresh with the next.
 //
-// The store tells no history. So grants are the changes of a key's fencing token from one look to
-// the next, which is less than there were if a key was granted more than once in between; a lock is
-// held since its fencing token was first seen, and somebody has been waiting for it since the first
-// of the looks in a row that found one; who it was may have changed. The ttl of a lease is the
-// most that was ever seen left of it, under one fencing token.
+// The store tells no history. So grants are the changes of a key's fencing token from one refresh
+// to the next, which is less than there were if a key was granted more than once in between; a lock
+// is held since its fencing token was first seen, and somebody has been waiting for it since the
+// first of the refreshes in a row that found one; who it was may have changed. The ttl of a lease
+// is the most that was ever seen left of it, under one fencing token.
 //
 // Thread-safety: none.
 #pragma once
@@ -24,7 +24,7 @@
 
 namespace leaselock::cli {
 
-// A lock at the last look.
+// A lock at the last refresh.
 struct TopRow {
     std::string key{};
     LockInfo info{};
@@ -34,7 +34,7 @@ struct TopRow {
     double grants_per_second = 0;
 };
 
-// All locks at the last look.
+// All locks at the last refresh.
 struct TopTotal {
     std::size_t locks = 0;
     int waiting = 0;
@@ -56,7 +56,7 @@ struct TopOrder {
 
 class TopModel {
   public:
-    // Rates are counted over the looks of the last this, and over two looks at least.
+    // Rates are counted over the refreshes of the last this, and over two refreshes at least.
     static constexpr std::chrono::seconds window{10};
 
     void update(Clock::time_point now, const std::vector<ListedLock>& locks);
@@ -69,16 +69,16 @@ class TopModel {
     [[nodiscard]] TopTotal total() const;
 
     struct Outage {
-        Clock::time_point since;  // the first look without an answer
+        Clock::time_point since;  // the first refresh without an answer
         std::string why;
     };
-    // Nothing: the last look had an answer.
+    // Nothing: the last refresh had an answer.
     [[nodiscard]] const std::optional<Outage>& outage() const noexcept { return outage_; }
 
   private:
     struct Seen {
         LockInfo info{};
-        std::uint64_t poll = 0;  // the last one at which it was there
+        std::uint64_t refresh = 0;  // the last one at which it was there
         Clock::time_point since{};
         std::chrono::milliseconds ttl{0};
         std::optional<Clock::time_point> waiting_since{};
@@ -87,13 +87,15 @@ class TopModel {
 
     void see(Clock::time_point now, const ListedLock& lock);
     void forget();
-    [[nodiscard]] bool is_there(const Seen& seen) const noexcept { return seen.poll == poll_; }
+    [[nodiscard]] bool is_there(const Seen& seen) const noexcept {
+        return seen.refresh == refresh_;
+    }
     [[nodiscard]] double rate(std::size_t grants) const;
     [[nodiscard]] TopRow row(const std::string& key, const Seen& seen) const;
 
     std::map<std::string, Seen, std::less<>> locks_;
-    std::uint64_t poll_ = 0;               // the number of the last one
-    std::deque<Clock::time_point> polls_;  // the first one is where the window begins
+    std::uint64_t refresh_ = 0;                // the number of the last one
+    std::deque<Clock::time_point> refreshes_;  // the first one is where the window begins
     std::optional<Outage> outage_;
 };
 

@@ -187,7 +187,7 @@ std::string head(const TopModel& model, Clock::time_point now) {
 std::string prompt(const TopControls& controls) {
     if (controls.typed()) return '/' + *controls.typed();
     const TopOrder& order = controls.order();
-    return fmt::format("by {}{}{} | q quit  s sort  r reverse  / filter  space look",
+    return fmt::format("by {}{}{} | q quit  s sort  r reverse  / filter  space refresh",
                        name_of(order.column), order.reversed ? ", reversed" : "",
                        order.filter.empty() ? "" : fmt::format(", with '{}'", order.filter));
 }

@@ -138,7 +138,7 @@ std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
     return lease.hold.machine.ttl();
 }
 
-// max() first: what is added while this looks rings, and ends the next sleep at once.
+// max() first: what is added during the check rings, and ends the next sleep at once.
 Clock::time_point HoldTable::plan_check(Clock::time_point now) noexcept {
     next_check_.store(Clock::time_point::max().time_since_epoch().count());
     Clock::time_point next = Clock::time_point::max();

@@ -345,7 +345,7 @@ void LeaseTask::lose_all(Clock::time_point now) noexcept {
     cleanup_.hurry();
 }
 
-// What comes after the last look would be cancelled unsent: so that look closes the clean-up.
+// What comes after the last round would be cancelled unsent: so that round closes the clean-up.
 Clock::time_point LeaseTask::deliver_all(Clock::time_point now) noexcept {
     const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
     if (!cleanup_.close_if_empty() && now < stop_by) {

@@ -151,7 +151,7 @@ void Client::end_session(const SessionPtr& session, Time /*now*/) noexcept {
     }
 }
 
-// Its place in the queue is that of its call: a copy of it keeps the place.
+// Its queue entry is that of its call: a copy of the call keeps the entry.
 void Client::park(const ClaimantPtr& claimant, Time now) {
     const Caller caller{claimant->session->id, claimant->thread, claimant->call};
     send({.what = Ask::try_lock,

@@ -1,4 +1,4 @@
-// Goal: what `leaselock top` tells is what the looks have shown: rates, waits and times, in the
+// Goal: what `leaselock top` tells is what the refreshes have shown: rates, waits and times, in the
 // order and with the filter that its keys ask for. Method: the model gets locks and times, and
 // no clock runs; keys are pressed by their bytes.
 #include "cli/top_model.hpp"
@@ -39,7 +39,7 @@ Keys keys_of(const TopModel& model, const TopOrder& order = {}) {
 TEST(TopModel, CountsChangesOfTheFencingToken) {
     TopModel model;
     model.update(at(0s), {lock("a", 5), lock("b", 7)});
-    EXPECT_EQ(model.total().grants_per_second, 0) << "the first look tells of no time";
+    EXPECT_EQ(model.total().grants_per_second, 0) << "the first refresh tells of no time";
     model.update(at(2s), {lock("a", 6), lock("b", 7)});
     EXPECT_DOUBLE_EQ(model.rows({})[0].grants_per_second, 0.5);
     EXPECT_DOUBLE_EQ(model.rows({})[1].grants_per_second, 0);
@@ -71,7 +71,7 @@ TEST(TopModel, ForgetsGrantsThatAreOutOfTheWindow) {
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 0.1);
     model.update(at(15s), {lock("a", 2)});
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 0);
-    // Where looks are rare, what lies between the last two is the window.
+    // Where refreshes are rare, what lies between the last two is the window.
     model.update(at(55s), {lock("a", 3)});
     EXPECT_DOUBLE_EQ(model.total().grants_per_second, 1.0 / 40);
     model.update(at(95s), {lock("a", 3)});
@@ -178,7 +178,7 @@ TEST(TopControls, GoesThroughTheColumnsAndTurnsThemRound) {
     type(controls, "r");
     EXPECT_FALSE(controls.order().reversed);
     EXPECT_EQ(controls.press('q'), Reaction::quit);
-    EXPECT_EQ(controls.press(' '), Reaction::poll);
+    EXPECT_EQ(controls.press(' '), Reaction::refresh);
     EXPECT_EQ(controls.press('x'), Reaction::nothing);
 }
 

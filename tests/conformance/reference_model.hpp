@@ -131,7 +131,7 @@ class RandomRun {
         if (request.verb == Verb::release && below(2) == 0) request.keep = length();
         compare(request);
         if (exact_ && below(3) == 0) fixture_.settle(std::chrono::milliseconds{below(100)});
-        // Where the time is the store's own, a short lease must be over before the next look.
+        // Where the time is the store's own, a short lease must be over before the next poll.
         if (!exact_ && std::max(request.ttl, request.keep) == brief) {
             fixture_.settle(brief + std::chrono::milliseconds{2});
         }

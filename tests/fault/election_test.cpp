@@ -1,5 +1,5 @@
 // Goal: a leader that is killed or stopped is followed by another with a higher term, within its
-// ttl and a look, and one that was stopped knows before its first act. Method: a process beside the
+// ttl and a poll, and one that was paused knows before its first act. Method: a process beside the
 // test, and a real redis-server.
 #include <filesystem>
 #include <fstream>
@@ -26,7 +26,7 @@ class ElectionProcess : public ::testing::Test {
         ASSERT_GT(term_, 0U);
         ASSERT_EQ(election_.leader().value_or(Leader{}).term, term_);
     }
-    // Leads here, and holds that to the bound: the ttl, and a look, which comes then, or a second
+    // Leads here, and holds that to the bound: the ttl, and a poll, which comes then, or a second
     // later at most where its message or its answer is lost. Ten times that, for a slow machine.
     [[nodiscard]] std::optional<Leadership> follow() {
         const auto begin = boot_clock()->now();

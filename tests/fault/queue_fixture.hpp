@@ -30,7 +30,7 @@ inline constexpr const char* queue_key = "{p:key}:ll:2q";
 inline constexpr const char* waiters_key = "{p:key}:ll:2w";
 
 // What is promised: the first who lives looks at the retry delay, and once a second at least; who
-// does not look is skipped; a hand-off to one who is dead ends by itself. Tests allow ten times.
+// does not poll is skipped; a hand-off to one who is dead ends by itself. Tests allow ten times.
 inline constexpr milliseconds poll_bound = patience * detail::longest_pause;
 inline constexpr milliseconds dead_entry_bound = poll_bound + patience * detail::entry_life;
 inline constexpr milliseconds dead_grant_bound = poll_bound + patience * milliseconds{3000};

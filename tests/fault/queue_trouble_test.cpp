@@ -16,7 +16,7 @@ class QueueTrouble : public QueueProcesses {
   protected:
     static constexpr int crowd = 20;  // of each process
     static constexpr std::size_t all_of_them = 60;
-    // Where each of them may have to look: less than ten times that, but a test has a minute.
+    // Where each of them may have to poll: less than ten times that, but a test has a minute.
     static constexpr milliseconds all_bound = 50s;
 
     void start_three(int waiters = 1) {

@@ -50,7 +50,7 @@ class Replicas : public ::testing::Test {
     std::string text_;
 };
 
-// Without a look that waits: it has it when acquire returns.
+// Without a poll that waits: it has it when acquire returns.
 TEST_F(Replicas, HaveTheLockWhenItIsGranted) {
     LockManager locks = manager();
     for (int i = 0; i < 20; ++i) {

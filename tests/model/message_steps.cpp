@@ -133,7 +133,7 @@ bool Steps::receive_held(State& state, const Message& message, Property& broken)
     return true;
 }
 
-// Rule 6. A message that is not believed is a reason to look, no more.
+// Rule 6. A message that is not believed is a reason to poll, no more.
 bool Steps::receive_hand_off(State& state, const Message& message) {
     const int index = setup_.client_of(message.token);
     Client& client = state.clients[index];

@@ -44,7 +44,7 @@ class ClusterReplicasTest : public ::testing::Test {
     const std::string begin_ = "key:" + std::to_string(::getpid()) + ':';
 };
 
-// Without a look that waits: it has it when acquire returns, whichever master the key lies at.
+// Without a poll that waits: it has it when acquire returns, whichever master the key lies at.
 TEST_F(ClusterReplicasTest, HaveTheLockWhenItIsGranted) {
     LockManager locks = manager(1, 10s);
     EXPECT_EQ(locks.guarantees().exclusion, Exclusion::if_replicated);

@@ -4,7 +4,7 @@
 function is_old(name,   words) {
     gsub(/in_place|look(ed|ing)?_(at|for|up)/, "", name)
     if (name ~ /(^|_)(places?|looks?|looked|looking)(_|$)/) return 1
-    words = gsub(/[A-Z]/, "&", name)  # EntryQueue has two. A sentence has more than three
+    words = gsub(/[A-Z]/, "&", name)  # PlaceQueue has two. A sentence has more than three
     return words > 0 && words <= 3 && name ~ /(^|[a-z0-9])(Places?|Looks?)([A-Z]|$)/
 }
 

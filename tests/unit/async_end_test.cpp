@@ -29,7 +29,7 @@ TEST(AsyncEnd, WaitThatBeginsWhileItsManagerGoesAwayIsCancelled) {
     auto manager = std::make_unique<LockManager>(world.make("mortal:3"));
     std::future<void> end;
     std::promise<void> begun;
-    // Its first look has been answered, and it does not wait yet.
+    // Its first poll has been answered, and it does not wait yet.
     world.store->before_silence([&] {
         end = std::async(std::launch::async, [&] { manager.reset(); });
         world.clock->wait_for_sleepers(1);

@@ -190,7 +190,7 @@ TEST_F(Async, WhoIsWokenInTheLinePollsOnce) {
     auto first = locks_.acquire("key");
     auto run = [&]() -> Detached {
         auto lock = co_await locks_.async_acquire("key", {.wait_timeout = forever});
-        // Time for the next one to look, and to sleep.
+        // Time for the next one to poll, and to sleep.
         auto other = co_await locks_.async_acquire("other");
         (void)co_await other->async_release();
         (void)co_await lock->async_release();

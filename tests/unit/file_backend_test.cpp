@@ -114,7 +114,7 @@ TEST_F(FileBackends, KeptLockAndCountedLatchOutliveTheirProcess) {
               Outcome::granted);
 }
 
-// The clock stands still: nobody would look again.
+// The clock does not move: nobody would poll again.
 TEST_F(FileBackends, WaiterIsToldOfARelease) {
     LockManager holder = make_manager();
     LockManager waiter = make_manager();

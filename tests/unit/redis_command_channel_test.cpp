@@ -74,7 +74,7 @@ TEST_F(RedisCommandChannel, AcquireFindsFreeWhatAReleaseBeforeItFreesInItsSecond
     EXPECT_EQ(lock_peer_.calls().size(), 4U);
 }
 
-// One look more is enough.
+// One poll more is enough.
 TEST_F(RedisCommandChannel, AcquireOfALockThatStaysHeldIsSaidToBeHeldAfterASecondTryOfARelease) {
     CommandChannel channel{settings(peer_.endpoint(), enough), boot_clock()};
     lock_peer_.on_call([](const Heard& call) {

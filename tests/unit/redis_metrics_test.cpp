@@ -42,7 +42,7 @@ class RedisMetrics : public ::testing::Test {
     std::uint64_t handed_ = 0;
 };
 
-// A waiter whose look crosses the message on its way finds the lock by that look, and it does not
+// A waiter whose poll crosses the message on its way finds the lock by that poll, and it does not
 // count then: so again, until it has been notified.
 TEST_F(RedisMetrics, TellWhatAReleaseHandedOver) {
     LockManager one = manager();

@@ -102,7 +102,7 @@ TEST(RedisSideKeys, RefuseKeysThatEndLikeASideKey) {
     }
 }
 
-// Calls `look` with each text of 1 to `longest` bytes from `letters`.
+// Calls `check` with each text of 1 to `longest` bytes from `letters`.
 template <typename Check>
 void for_each_text(std::string_view letters, std::size_t longest, const Check& check,
                    const std::string& text = {}) {

@@ -7,7 +7,7 @@
 // makes the tests MyStore.AcquireOfAFreeKeyIsGranted and so on, each with a fixture of its own.
 // Which of them mean something to a store its Backend::guarantees() says: what it promises is
 // tested. What it does not promise it refuses with Errc::not_supported (shares, latches, min_hold,
-// list) or does not do (a queue, messages); then the case passes without a further look. A store
+// list) or does not do (a queue, messages); then the case passes without a further check. A store
 // that does it in spite of that is held to it, too. No case can show `exclusion`: that takes a
 // server that fails.
 //

@@ -1,4 +1,4 @@
--- Looks at a lock.
+-- Inspects a lock.
 -- KEYS: 1 the lock, 2 the counter, 3 the queue, 4 who has shares; see share_acquire.lua
 -- Replies: {0, waiting} free, {1, holder, pttl, counter, waiting, shares} held; counter is 0 if there
 -- is none, and at least the holder's fence, shares the number of those taken, or of those who have

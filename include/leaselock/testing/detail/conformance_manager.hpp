@@ -146,7 +146,7 @@ inline constexpr Case<BackendFixture> manager_cases[] = {
          });
          fixture.settle(fixture.term() / 2);
          source.request_stop();
-         // The next look would be after most of an hour.
+         // The next poll would be after most of an hour.
          ASSERT_EQ(call.wait_for(10s), std::future_status::ready);
          EXPECT_EQ(ec, Errc::cancelled);
      }},
