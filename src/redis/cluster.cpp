@@ -56,6 +56,10 @@ Clock::time_point Cluster::end_of(const Operation& operation) const noexcept {
                     detail::saturating_add(request.submitted, settings_.common.command_timeout));
 }
 
+std::string Cluster::unserved(std::uint16_t slot) const {
+    return fmt::format("{}: no node serves slot {}", settings_.name, slot);
+}
+
 void Cluster::submit(std::span<Operation* const> operations) noexcept {
     Batch batch;
     for (Operation* const operation : operations) {
@@ -84,7 +88,10 @@ void Cluster::put(Operation& operation, Batch& batch) {
                 throw LockError(Errc::too_many_in_flight,
                                 fmt::format("{}: max_in_flight = {}", settings_.name, most));
             }
-            return park({.whole = &operation, .needs_table = true, .why = settings_.name});
+            return park({.whole = &operation,
+                         .needs_table = true,
+                         .why = table_ ? unserved(slot)
+                                       : settings_.name + ": no table of slots was read in time"});
         }
     }
     auto* const attempt = new Attempt(*this, operation, std::move(owner));
@@ -158,17 +165,22 @@ void Cluster::cancel(Operation& operation) noexcept {
         attempt->member->node.cancel(attempt->call);
         attempt->drop();
     } else if (!cancelled.empty()) {
-        operation.fail(Errc::cluster_down, cancelled.front().why);
+        give_up(cancelled.front(), Errc::cluster_down, cancelled.front().why);
     }
 }
 
 void Cluster::completed(Attempt& attempt) noexcept {
+    Reply& reply = attempt.call.reply;
     try {
-        if (attempt.call.reply.outcome == Outcome::failed && goes_on(attempt)) {
-            return attempt.drop();
+        if (reply.outcome == Outcome::failed) {
+            if (goes_on(attempt)) return attempt.drop();
+            // Another refusal says as much.
+            if (reply.error != Errc::cluster_down) {
+                add_refusal(reply.detail, attempt.refusal);
+            }
         }
     } catch (const std::bad_alloc&) {
-        attempt.call.reply.detail.clear();  // the code says enough
+        reply.detail.clear();  // the code says enough
     }
     finish(attempt);
 }
@@ -196,7 +208,7 @@ bool Cluster::goes_on(Attempt& attempt) {
     // What was done in part, as a grant that no replica acknowledged, is its caller's to release.
     if (reply.error != Errc::cluster_down || reply.in_part) return false;
 
-    Parked next{.whole = &attempt.whole, .why = reply.detail};
+    Parked next{.whole = &attempt.whole, .refusal = reply.detail};
     if (is_redirected) {
         const AnswerOf of{attempt.member->address, settings_.addresses};
         const auto redirect = decode_redirect(said, of);

@@ -24,6 +24,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -72,7 +73,8 @@ class Cluster final : private engine::Engine::Task, private AttemptOwner {
         int hops = 0;
         int pauses = 0;
         Clock::time_point due{};
-        std::string why{};  // its error when its time is over
+        std::string refusal{};  // as in Attempt
+        std::string why{};      // why it waits, if that is not the refusal
     };
     using List = std::list<Parked>;
 
@@ -93,6 +95,7 @@ class Cluster final : private engine::Engine::Task, private AttemptOwner {
         LEASELOCK_REQUIRES(mutex_);
     void finish(Attempt& attempt) noexcept;
     [[nodiscard]] Clock::time_point end_of(const Operation& operation) const noexcept;
+    [[nodiscard]] std::string unserved(std::uint16_t slot) const;
 
     // cluster_parked.cpp: what is parked, until the engine takes it up.
     void step(Clock::time_point now) noexcept override;
@@ -102,6 +105,7 @@ class Cluster final : private engine::Engine::Task, private AttemptOwner {
     // Null: it has to go on waiting, or has nowhere to go, which its text says then.
     [[nodiscard]] Attempt* attempt_of(Parked& parked) LEASELOCK_REQUIRES(mutex_);
     [[nodiscard]] Clock::time_point next_step() const noexcept LEASELOCK_REQUIRES(mutex_);
+    static void give_up(const Parked& parked, Errc error, std::string_view why) noexcept;
 
     // cluster_table.cpp: the table and the nodes that are in it.
     void want_table(const NodeAddress* suspect) LEASELOCK_REQUIRES(mutex_);

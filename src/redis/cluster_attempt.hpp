@@ -46,6 +46,13 @@ class AttemptOwner {
     ~AttemptOwner() = default;
 };
 
+// Appends what a node said when it refused the attempt before: how the last one ended does not say
+// why the call has taken so long.
+inline void add_refusal(std::string& why, std::string_view refusal) {
+    if (!why.empty() && !refusal.empty()) why += "; before that: ";
+    why += refusal;
+}
+
 // Deleted by the last of those that use it: the node, until it completes the call, and a thread
 // that helps or cancels.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): deletes itself
@@ -75,6 +82,7 @@ class Attempt final : public Completion {
     bool asking = false;
     int hops = 0;
     int pauses = 0;
+    std::string refusal{};  // what the node said to the attempt before; empty: this is the first
     bool is_cancelled = false;  // under the cluster's mutex
 
   private:

@@ -39,7 +39,18 @@ void Cluster::step(Clock::time_point /*now*/) noexcept {
         if (is_cancelled) attempt.member->node.cancel(attempt.call);
         attempt.drop();
     }
-    for (const Parked& each : over) each.whole->fail(Errc::cluster_down, each.why);
+    for (const Parked& each : over) give_up(each, Errc::cluster_down, each.why);
+}
+
+void Cluster::give_up(const Parked& parked, Errc error, std::string_view why) noexcept {
+    std::string text;
+    try {
+        text = why;
+        add_refusal(text, parked.refusal);
+    } catch (const std::bad_alloc&) {
+        text.clear();  // the code says enough
+    }
+    parked.whole->fail(error, text);
 }
 
 void Cluster::take_up(Clock::time_point now, Batch& batch, List& over) noexcept {
@@ -72,11 +83,12 @@ Attempt* Cluster::attempt_of(Parked& parked) {
     const std::shared_ptr<Member> at =
         member(parked.to ? table_->find(*parked.to) : table_->owner(slot));
     if (at == nullptr && parked.to) {
-        parked.why += fmt::format(": the cluster has no member {}", to_string(*parked.to));
+        parked.why =
+            fmt::format("{}: the cluster has no member {}", settings_.name, to_string(*parked.to));
         return nullptr;
     }
     if (at == nullptr) {
-        parked.why = fmt::format("{}: no node serves slot {}", settings_.name, slot);
+        parked.why = unserved(slot);
         parked.needs_table = wants_table_ = true;
         return nullptr;
     }
@@ -86,6 +98,7 @@ Attempt* Cluster::attempt_of(Parked& parked) {
     attempt->asking = parked.asking;
     attempt->hops = parked.hops;
     attempt->pauses = parked.pauses;
+    attempt->refusal = std::move(parked.refusal);
     parked.whole->slot = attempt;
     return attempt;
 }

@@ -68,7 +68,7 @@ void Cluster::refresh(const std::vector<NodeAddress>& nodes) noexcept {
         }
         engine_->ring(*this);
     }
-    for (const Parked& each : refused) each.whole->fail(static_cast<Errc>(error.value()), why);
+    for (const Parked& each : refused) give_up(each, static_cast<Errc>(error.value()), why);
     for (const std::shared_ptr<Member>& each : moved) each->node.let_all_poll();
     moved.clear();
     gone.clear();

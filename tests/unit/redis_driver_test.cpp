@@ -237,10 +237,10 @@ TEST(RedisDriverPeer, SilentConnectionIsGivenUpWhileAThreadSleeps) {
     support::ScriptedPeer peer;
     confirm_and_fall_silent(peer);
     redis::HandOffSubscriber subscriber{
-        redis::settings_of({.url = peer.url(), .command_timeout = 100ms}), boot_clock()};
+        redis::settings_of({.url = peer.url(), .command_timeout = 1s}), boot_clock()};
     Ear ear{"key", "me/1"};
     subscriber.listen(ear);
-    ASSERT_TRUE(poll_until([&] { return ear.polls() == 1; }));
+    ASSERT_TRUE(poll_until([&] { return ear.polls() >= 1; }));
     (void)ear.waker().wait(0ns);
     EXPECT_FALSE(subscriber.sleep_until(in(20s), ear.waker()));
     EXPECT_TRUE(poll_until([&] { return ear.polls() >= 2; }));

@@ -292,7 +292,7 @@ TEST(RedisHandOffSubscriberPeer, SilentConnectionIsGivenUpAndMadeAnew) {
     support::ScriptedPeer peer;
     confirm_and_fall_silent(peer);
     redis::HandOffSubscriber subscriber{
-        redis::settings_of({.url = peer.url(), .command_timeout = 100ms}), boot_clock()};
+        redis::settings_of({.url = peer.url(), .command_timeout = 1s}), boot_clock()};
     Ear ear{"key", "me/1"};
     subscriber.listen(ear);
     EXPECT_TRUE(poll_until([&] { return ear.polls() >= 2; }));

@@ -135,10 +135,10 @@ TEST_F(RedisLogin, AnswersThatAreNoneOfALoginAreNoRedis) {
 
 TEST_F(RedisLogin, SilenceEndsAtTheDeadline) {
     const auto start = boot_clock()->now();
-    EXPECT_EQ(log_in_with({}, 50ms), Errc::connect_failed);
+    EXPECT_EQ(log_in_with({}, 200ms), Errc::connect_failed);
     const auto took = boot_clock()->now() - start;
-    EXPECT_GE(took, 50ms);
-    EXPECT_LT(took, 10 * 50ms + 1s);
+    EXPECT_GE(took, 200ms);
+    EXPECT_LT(took, 2s);
 }
 
 TEST_F(RedisLogin, CloseIsConnectFailed) {

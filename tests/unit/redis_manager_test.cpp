@@ -55,7 +55,7 @@ class RedisManager : public ::testing::Test {
 };
 
 TEST_F(RedisManager, ReleasesItsTokenAfterATimeoutBeforeItGivesUp) {
-    LockManager locks = manager(200ms);
+    LockManager locks = manager(1s);
     lock_peer_.script({Answer::silence()});
     EXPECT_FALSE(granted(locks.acquire("key", {}, ec_)));
     EXPECT_EQ(ec_, Errc::command_timed_out);
