@@ -81,8 +81,11 @@ std::error_code judge(const Message& message, const Settings& settings, Greeted&
 std::error_code greet(MemberStream& stream, const MemberAddress& member, const Settings& settings,
                       const Clock& clock, Clock::time_point until, Greeted& greeted,
                       std::string& why) {
-    const wire::Endpoint endpoint{
-        .host = member.host, .port = member.port, .unix_path = {}, .tls = settings.tls};
+    const wire::Endpoint endpoint{.host = member.host,
+                                  .port = member.port,
+                                  .unix_path = {},
+                                  .tls = settings.tls,
+                                  .tls_scheme = secure_scheme};
     if (const std::error_code error = stream.open(endpoint, until, why)) return error;
     std::error_code error = Errc::connect_failed;
     if (stream.send(hello(settings), until).error) {

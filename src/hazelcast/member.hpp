@@ -18,8 +18,7 @@ namespace leaselock::hazelcast {
 
 class MemberStream final : public wire::Stream {
   public:
-    explicit MemberStream(std::shared_ptr<const Clock> clock) noexcept
-        : Stream{std::move(clock), secure_scheme} {}
+    explicit MemberStream(std::shared_ptr<const Clock> clock) noexcept : Stream{std::move(clock)} {}
     ~MemberStream() override = default;
 
     // Takes the next message out of what was read.

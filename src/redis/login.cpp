@@ -111,4 +111,13 @@ std::error_code log_in(wire::Connection& connection, const Credentials& credenti
     return Errc::connect_failed;
 }
 
+std::error_code tls_or(std::error_code error, wire::Connection& connection,
+                       const wire::Endpoint& where, Clock::time_point until, std::string& why) {
+    const bool no_word = where.tls == nullptr && !connection.has_heard();
+    if (error != Errc::connect_failed || !no_word) return error;
+    if (!connection.finds_tls(where, until)) return error;
+    why = connection.tls_fault();
+    return Errc::tls_failed;
+}
+
 }  // namespace leaselock::redis

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <system_error>
 
 #include <leaselock/clock.hpp>
 
@@ -22,6 +23,13 @@ struct Credentials {
 // alone: no part of the password is ever in it.
 [[nodiscard]] std::error_code log_in(wire::Connection& connection, const Credentials& credentials,
                                      Clock::time_point until, std::int64_t& server_time,
+                                     std::string& why);
+
+// What it means that a server which said nothing ended the connection: Errc::tls_failed, and `why`
+// says so, if it speaks TLS and we did not; else `error`. Connects once more to see that. Blocks
+// until the deadline at most.
+[[nodiscard]] std::error_code tls_or(std::error_code error, wire::Connection& connection,
+                                     const wire::Endpoint& where, Clock::time_point until,
                                      std::string& why);
 
 }  // namespace leaselock::redis

@@ -102,10 +102,16 @@ void fill(std::optional<Field>& field, Value value) {
     if (!field) field = value;
 }
 
+// Of the same URL with TLS.
+std::string_view tls_scheme_of(const wire::Url& url) noexcept {
+    if (url.cluster) return "rediss+cluster";
+    return url.master.empty() ? "rediss" : sentinel_tls_scheme;
+}
+
 // Null without TLS.
 std::shared_ptr<const wire::TlsContext> context_of(const wire::Url& url, const TlsOptions& tls) {
     if (url.tls) return wire::tls_context_of(tls, "redis");
-    wire::refuse_tls_options(tls, "rediss");
+    wire::refuse_tls_options(tls, tls_scheme_of(url));
     return nullptr;
 }
 
@@ -244,7 +250,11 @@ ConnectionSettings settings_of(const RedisOptions& given) {
     const milliseconds command_timeout =
         checked("command_timeout", options.command_timeout.value_or(default_timeout));
     return {
-        .endpoint = {.host = url.host, .port = url.port, .unix_path = url.unix_path, .tls = tls},
+        .endpoint = {.host = url.host,
+                     .port = url.port,
+                     .unix_path = url.unix_path,
+                     .tls = tls,
+                     .tls_scheme = tls_scheme_of(url)},
         .locator = locator_of(url, options, tls),
         .credentials = {.username = options.username,
                         .password = options.password,

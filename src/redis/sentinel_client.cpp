@@ -1,8 +1,11 @@
 #include "redis/sentinel_client.hpp"
 
+#include <array>
+
 #include <leaselock/error.hpp>
 
 #include "redis/codec.hpp"
+#include "wire/command.hpp"
 
 namespace leaselock::redis {
 namespace {
@@ -18,7 +21,11 @@ const char* why_nothing_came(wire::Received received) noexcept {
 }  // namespace
 
 wire::Endpoint endpoint_of(const SentinelSettings& settings, const wire::HostPort& where) {
-    return {.host = where.host, .port = where.port, .unix_path = {}, .tls = settings.tls};
+    return {.host = where.host,
+            .port = where.port,
+            .unix_path = {},
+            .tls = settings.tls,
+            .tls_scheme = sentinel_tls_scheme};
 }
 
 std::error_code ask_sentinel(wire::Connection& connection, const SentinelSettings& settings,
@@ -39,7 +46,8 @@ std::error_code ask_sentinel(wire::Connection& connection, const SentinelSetting
         wire::RespValue answer;
         const wire::Received received = connection.receive(answer, until);
         if (received != wire::Received::reply) {
-            const std::error_code error = unheard(connection, received, why);
+            const std::error_code error =
+                tls_or(unheard(connection, received, why), connection, endpoint, until, why);
             connection.close();
             why.insert(0, wire::describe(endpoint).append(": "));
             return error;
@@ -53,6 +61,15 @@ std::error_code ask_sentinel(wire::Connection& connection, const SentinelSetting
     connection.close();
     why = wire::describe(endpoint) + ": " + answers.why();
     return answers.error();
+}
+
+std::string id_of_sentinel(wire::Connection& connection, Clock::time_point until) {
+    std::string out;
+    wire::append_command(out, std::array<std::string_view, 2>{"SENTINEL", "MYID"});
+    (void)connection.send(out, until);  // if that fails, so does the answer
+    wire::RespValue answer;
+    if (connection.receive(answer, until) != wire::Received::reply || answer.is_error()) return {};
+    return std::string{answer.text()};
 }
 
 std::error_code listen_to_sentinel(wire::Connection& connection, const SentinelSettings& settings,

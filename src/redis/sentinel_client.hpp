@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -17,6 +18,8 @@
 #include "wire/url.hpp"
 
 namespace leaselock::redis {
+
+inline constexpr std::string_view sentinel_tls_scheme = "rediss+sentinel";
 
 struct SentinelSettings {
     std::vector<wire::HostPort> sentinels;          // one or more
@@ -35,6 +38,11 @@ struct SentinelSettings {
                                            const SentinelSettings& settings, std::size_t number,
                                            Clock::time_point until, NamedMaster& master,
                                            std::string& why);
+
+// The id of the Sentinel that has just answered there: each has one of its own, by whatever name it
+// is reached. Empty: it does not say, or our user may not ask. Blocks until `until` at most. May
+// throw bad_alloc.
+[[nodiscard]] std::string id_of_sentinel(wire::Connection& connection, Clock::time_point until);
 
 // Connects to it, and subscribes to what it says of masters that are replaced. Blocks until `until`
 // at most. May throw bad_alloc.

@@ -3,6 +3,7 @@
 #include <array>
 #include <fmt/format.h>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,6 +55,7 @@ std::optional<std::vector<KnownReplica>> replicas_known_to(wire::Connection& con
 void Sentinels::describe(Clock::time_point until, std::vector<StoreNode>& nodes,
                          std::vector<KnownReplica>& known, std::vector<Finding>& findings) {
     std::optional<std::vector<KnownReplica>> told;
+    std::map<std::string, std::string> names;  // by ids
     const std::size_t before = findings.size();
     for (std::size_t i = 0; i < settings_.sentinels.size(); ++i) {
         const Clock::time_point now = clock_->now();
@@ -73,6 +75,11 @@ void Sentinels::describe(Clock::time_point until, std::vector<StoreNode>& nodes,
             node.state =
                 fmt::format("names {}, epoch {}",
                             wire::describe(endpoint_of(settings_, master.where)), master.epoch);
+            const std::string id = id_of_sentinel(connection, end);
+            const auto& [known_as, is_new] = names.emplace(id, node.address);
+            if (!id.empty() && !is_new) {
+                node.state += ", the same Sentinel as " + known_as->second;
+            }
             if (!told && findings.size() == before) {
                 told = replicas_known_to(connection, settings_.master, end, findings);
             }

@@ -25,11 +25,20 @@ std::string show(const NamedMaster& master) {
 struct Sentinels::Poll {
     std::optional<NamedMaster> best{};
     std::size_t answered = 0;
-    std::string dissent{};    // what another one said of the same epoch
-    std::error_code worst{};  // of those that named none
+    std::vector<std::string> ids{};  // of those that have answered, as far as they say theirs
+    std::size_t doubled = 0;         // other names of these
+    std::string dissent{};           // what another one said of the same epoch
+    std::error_code worst{};         // of those that named none
     std::string why{};
 
-    void add(const NamedMaster& master) {
+    // `id`: of the Sentinel. By a second name it counts no second time, or it would be most of them
+    // alone.
+    void add(const NamedMaster& master, const std::string& id) {
+        if (!id.empty() && std::find(ids.begin(), ids.end(), id) != ids.end()) {
+            ++doubled;
+            return;
+        }
+        ids.push_back(id);
         ++answered;
         if (best && best->epoch == master.epoch && best->where != master.where) {
             dissent = show(*best) + " and " + show(master);
@@ -37,6 +46,9 @@ struct Sentinels::Poll {
             best = master;
             dissent.clear();
         }
+    }
+    [[nodiscard]] bool has_most_of(std::size_t names) const noexcept {
+        return answered * 2 > names - doubled;
     }
     // What people have to mend goes before what may pass.
     void add(std::error_code error, const std::string& reason) {
@@ -69,17 +81,17 @@ Sentinels::Poll Sentinels::ask_most(Clock::time_point until) {
     }
     Poll poll;
     std::vector<std::size_t> failed;
-    for (std::size_t i = 0; i < order.size() && poll.answered * 2 <= order.size(); ++i) {
+    for (std::size_t i = 0; i < order.size() && !poll.has_most_of(order.size()); ++i) {
         const Clock::time_point now = clock_->now();
         if (now >= until) break;
         const auto shares = static_cast<Clock::rep>(order.size() - i + 1);
         wire::Connection connection{clock_};
         NamedMaster master;
         std::string why;
-        const auto error = ask_sentinel(connection, settings_, order[i],
-                                        now + (until - now) / shares, master, why);
+        const Clock::time_point end = now + (until - now) / shares;
+        const auto error = ask_sentinel(connection, settings_, order[i], end, master, why);
         if (!error) {
-            poll.add(master);
+            poll.add(master, id_of_sentinel(connection, end));
         } else {
             poll.add(error, why);
             failed.push_back(order[i]);
@@ -116,7 +128,7 @@ std::error_code Sentinels::judge(const Poll& poll, std::string& why) {
 
 bool Sentinels::is_too_old(const Poll& poll) const {
     if (!newest_ || poll.best->epoch >= newest_->epoch) return false;
-    return poll.answered * 2 <= order_.size() || clock_->now() - said_ < lag;
+    return !poll.has_most_of(order_.size()) || clock_->now() - said_ < lag;
 }
 
 void Sentinels::believe(const NamedMaster& master) {

@@ -35,11 +35,7 @@ std::error_code open_session(wire::Connection& connection, const ConnectionSetti
     if (!error && settings.locator != nullptr) {
         return settings.locator->confirm(connection, where, until, why);
     }
-    const bool no_word = where.tls == nullptr && !connection.has_heard();
-    if (error != Errc::connect_failed || !no_word) return error;
-    if (!connection.finds_tls(where, until)) return error;
-    why = connection.tls_fault();
-    return Errc::tls_failed;
+    return tls_or(error, connection, where, until, why);
 }
 
 wire::RespValue receive_answer(wire::Connection& connection, const ConnectionSettings& settings,

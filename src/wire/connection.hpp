@@ -18,8 +18,7 @@ namespace leaselock::wire {
 
 class Connection final : public Stream {
   public:
-    explicit Connection(std::shared_ptr<const Clock> clock) noexcept
-        : Stream{std::move(clock), "rediss"} {}
+    explicit Connection(std::shared_ptr<const Clock> clock) noexcept : Stream{std::move(clock)} {}
     ~Connection() override = default;
 
     // The next reply; without a system call if it was read before, with one if it is there by now.

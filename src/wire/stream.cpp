@@ -13,8 +13,7 @@
 
 namespace leaselock::wire {
 
-Stream::Stream(std::shared_ptr<const Clock> clock, std::string_view tls_scheme) noexcept
-    : clock_(std::move(clock)), tls_scheme_(tls_scheme) {}
+Stream::Stream(std::shared_ptr<const Clock> clock) noexcept : clock_(std::move(clock)) {}
 
 Stream::~Stream() { close(); }
 

@@ -33,6 +33,8 @@ struct Endpoint {
     std::uint16_t port = 6379;
     std::string unix_path;
     std::shared_ptr<const TlsContext> tls{};  // null: plain
+    // Of URLs by which such a server is reached if it speaks TLS, for messages; outlives all.
+    std::string_view tls_scheme = "rediss";
 };
 
 // "host:port", "[::1]:port" or the path.
@@ -93,8 +95,7 @@ class Stream {
     void close() noexcept;
 
   protected:
-    // `tls_scheme` is that of URLs by which a server with TLS is reached, for messages.
-    Stream(std::shared_ptr<const Clock> clock, std::string_view tls_scheme) noexcept;
+    explicit Stream(std::shared_ptr<const Clock> clock) noexcept;
 
     // Which sink gets what comes over a new connection. It stays until the next one is opened.
     [[nodiscard]] virtual Sink& begin() = 0;
@@ -119,7 +120,7 @@ class Stream {
     [[nodiscard]] bool limit_blocking(Clock::duration left) noexcept;
 
     const std::shared_ptr<const Clock> clock_;
-    const std::string_view tls_scheme_;
+    std::string_view tls_scheme_;  // of what is connected to
     std::mutex mutex_;  // interrupt() against those that change fd_; the others read it without
     int fd_ = -1;
     bool is_interrupted_ = false;

@@ -92,6 +92,7 @@ std::error_code Stream::open(const Endpoint& endpoint, Clock::time_point until, 
     why.clear();
     sink_ = &begin();
     tls_.reset();
+    tls_scheme_ = endpoint.tls_scheme;
     sealed_.clear();
     sealed_sent_ = sealed_plain_ = 0;
     got_tls_ = got_any_ = has_ended_ = false;

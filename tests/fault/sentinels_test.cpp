@@ -135,6 +135,31 @@ TEST_F(RedisSentinels, OfSeveralAnswersTheNewestIsBelieved) {
     EXPECT_EQ(info(first_, "commandstats", "cmdstat_evalsha"), "");
 }
 
+// By two names it would be most of them alone, and could lag behind.
+TEST_F(RedisSentinels, OneThatHasTwoNamesCountsOnce) {
+    sentinels_[1].is_also(sentinels_[0]);
+    sentinels_[2].name_master(second_.port(), 2);
+    LockManager locks = manager_on(url());
+    expect_works(locks);
+    EXPECT_EQ(info(first_, "commandstats", "cmdstat_evalsha"), "");
+    std::vector<Finding> findings;
+    const StoreNodes all = backend_on(url())->nodes(findings);
+    ASSERT_GE(all.nodes.size(), 3U);
+    EXPECT_EQ(all.nodes[0].state.find("same"), std::string::npos) << all.nodes[0].state;
+    EXPECT_NE(all.nodes[1].state.find("the same Sentinel as " + sentinels_[0].host()),
+              std::string::npos)
+        << all.nodes[1].state;
+    EXPECT_EQ(all.nodes[2].state.find("same"), std::string::npos) << all.nodes[2].state;
+}
+
+// One alone, by two names: what it says is all there is.
+TEST_F(RedisSentinels, OneThatIsAloneUnderTwoNamesIsBelieved) {
+    sentinels_[1].is_also(sentinels_[0]);
+    LockManager locks = manager_on("redis+sentinel://" + sentinels_[0].host() + ',' +
+                                   sentinels_[1].host() + "/mymaster");
+    expect_works(locks);
+}
+
 // Fault row 29: a master with some of the Sentinels, its replicas and some of the clients is cut
 // off from the others, who have another master by now. For a while it goes on: what it grants then
 // is granted twice, and the resource refuses the older one.
@@ -216,7 +241,7 @@ TEST_F(RedisSentinels, ThoseThatDoNotAnswerAreDoneWithout) {
     sentinels_[1].peer().on_command([](const ScriptedPeer::Command&) { return Answer::silence(); });
     LockManager locks = manager_on("redis+sentinel://" + nowhere + ',' + sentinels_[1].host() +
                                        ',' + sentinels_[2].host() + "/mymaster",
-                                   2s);
+                                   5s);
     expect_works(locks);
 }
 

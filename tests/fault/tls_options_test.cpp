@@ -54,6 +54,10 @@ TEST(TlsOptions, BelongToRedissAlone) {
     const std::string ca = Certificates::file("ca.pem");
     expect_refused({.url = "redis://h?ca_file=" + ca}, Errc::invalid_option,
                    "ca_file is set, allowed with rediss only");
+    expect_refused({.url = "redis+cluster://h?ca_file=a"}, Errc::invalid_option,
+                   "allowed with rediss+cluster only");
+    expect_refused({.url = "redis+sentinel://h/m?ca_file=a"}, Errc::invalid_option,
+                   "allowed with rediss+sentinel only");
     expect_refused({.url = "redis://h?verify=off"}, Errc::invalid_option, "verify is set");
 }
 

@@ -103,8 +103,11 @@ TEST(Tls, Row52PlainServerBehindRedissIsRefused) {
 // redis-server ends such a connection without a word, so it is asked.
 TEST(Tls, Row52TlsServerBehindRedisIsRefused) {
     TlsServer server;
-    expect_refused("redis://127.0.0.1:" + std::to_string(server.port()),
-                   "the server speaks TLS; it is reached by rediss://");
+    const std::string address = "127.0.0.1:" + std::to_string(server.port());
+    expect_refused("redis://" + address, "the server speaks TLS; it is reached by rediss://");
+    expect_refused("redis+cluster://" + address, "it is reached by rediss+cluster://");
+    expect_refused("redis+sentinel://" + address + "/mymaster",
+                   "it is reached by rediss+sentinel://");
 }
 
 // Whoever else hangs up is not there.

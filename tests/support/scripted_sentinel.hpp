@@ -29,6 +29,11 @@ class ScriptedSentinel {
         port_ = port;
         epoch_ = epoch;
     }
+    // It is another name of that one.
+    void is_also(const ScriptedSentinel& other) {
+        const std::lock_guard lock{mutex_};
+        id_ = other.id_;
+    }
     // All who have subscribed are notified of this, as of the replacement of another master.
     void announce(std::uint16_t old_port, std::uint16_t port) {
         const std::string text = std::string{name} + " 127.0.0.1 " + std::to_string(old_port) +
@@ -60,6 +65,7 @@ class ScriptedSentinel {
             return Answer::reply("*3\r\n" + bulk("subscribe") + bulk(words.at(1)) + ":1\r\n");
         }
         if (words.front() != "SENTINEL") return Answer::reply("-ERR unknown command\r\n");
+        if (words.at(1) == "MYID") return Answer::reply(bulk(id_));
         const bool is_known = port_ != 0 && words.at(2) == name;
         if (words.at(1) == "MASTER") {
             if (!is_known) return Answer::reply("-ERR No such master with that name\r\n");
@@ -75,6 +81,7 @@ class ScriptedSentinel {
     std::uint16_t port_ = 0;
     int epoch_ = 0;
     int questions_ = 0;
+    std::string id_ = "id of " + std::to_string(reinterpret_cast<std::uintptr_t>(this));
     bool has_subscriber_ = false;
     ScriptedPeer peer_;  // the last, since its thread uses the others
 };

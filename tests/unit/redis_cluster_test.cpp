@@ -6,6 +6,7 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <leaselock/detail/blocking_call.hpp>
@@ -35,6 +36,7 @@ class LyingNode {
   public:
     LyingNode() {
         peer_.on_command([this](const ScriptedPeer::Command& command) {
+            const std::lock_guard lock{mutex_};
             const std::string& word = command.front();
             if (word == "TIME") {
                 return Answer::reply("*2\r\n" + text_of("1795886415") + text_of("341669"));
@@ -63,12 +65,21 @@ class LyingNode {
         return "*3\r\n" + text_of("127.0.0.1") + ':' + std::to_string(peer_.port()) + "\r\n" +
                text_of(id_);
     }
-    void has_table(std::string table) { table_ = std::move(table); }
+    void has_table(std::string table) {
+        const std::lock_guard lock{mutex_};
+        table_ = std::move(table);
+    }
     // Of the number of the command, from 1 on.
-    void answers(std::function<std::string(int)> answer) { answer_ = std::move(answer); }
+    void answers(std::function<std::string(int)> answer) {
+        const std::lock_guard lock{mutex_};
+        answer_ = std::move(answer);
+    }
     void refuses_asking() { may_ask_ = false; }
     void permits_asking() { may_ask_ = true; }
-    void is_another() { identity_ = std::string(40, 'f'); }
+    void is_another() {
+        const std::lock_guard lock{mutex_};
+        identity_ = std::string(40, 'f');
+    }
     [[nodiscard]] int calls() const { return calls_; }
     [[nodiscard]] int asked() const { return asked_; }
     [[nodiscard]] int tables() const { return tables_; }
@@ -83,6 +94,7 @@ class LyingNode {
     }
 
     const std::string id_ = next_id();
+    std::mutex mutex_;  // for the three below
     std::string identity_ = id_;
     std::string table_ = "*0\r\n";
     std::function<std::string(int)> answer_;
@@ -166,6 +178,7 @@ TEST_F(RedisClusterTest, GrantWhoseWaitIsRedirectedIsOwedAReleaseAndNotAskedForE
     first.answers(
         [&](int call) { return call == 2 ? redirect("MOVED", second) : support::granted("7"); });
     const auto backend = make_redis_backend({.url = "redis+cluster://" + first.address(),
+                                             .connect_timeout = Duration{patience},
                                              .command_timeout = Duration{patience},
                                              .wait_replicas = 1});
     const Reply reply = acquire(*backend);
@@ -234,6 +247,7 @@ TEST_F(RedisClusterTest, MissingRightToAskLeadsToANewLoginWhereACallbackNamesThe
         };
         const auto backend = make_redis_backend({.url = "redis+cluster://" + first.address(),
                                                  .credentials = name_user,
+                                                 .connect_timeout = Duration{patience},
                                                  .command_timeout = Duration{patience}});
         const Reply reply = acquire(*backend);
         if (helps) {
@@ -383,7 +397,9 @@ TEST_F(RedisClusterTest, NodeThatIsNoneOfAClusterIsNamed) {
 
 TEST_F(RedisClusterTest, NodeOfAClusterIsNamedToWhoeverTakesItForASingleServer) {
     first.answers([&](int) { return redirect("MOVED", second); });
-    const auto backend = make_redis_backend({.url = "redis://" + first.address()});
+    const auto backend = make_redis_backend({.url = "redis://" + first.address(),
+                                             .connect_timeout = Duration{patience},
+                                             .command_timeout = Duration{patience}});
     expect_error(acquire(*backend), Errc::not_supported, "redis+cluster://");
     EXPECT_EQ(second.connections(), 0U);
 }

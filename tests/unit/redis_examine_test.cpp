@@ -114,7 +114,8 @@ class Examination : public ::testing::Test {
             return command.front() == "INFO" || silent ? info : honest(command, lie);
         });
         std::vector<Finding> findings;
-        make_redis_backend({.url = peer_.url(), .command_timeout = command_timeout})
+        make_redis_backend(
+            {.url = peer_.url(), .connect_timeout = 20s, .command_timeout = command_timeout})
             ->examine(findings);
         return findings;
     }
@@ -157,7 +158,7 @@ TEST_F(Examination, InfoThatIsRefusedIsAHint) {
 }
 
 TEST_F(Examination, ServerThatBreaksOffIsAnError) {
-    EXPECT_EQ(error(Answer::silence(), 1s), Errc::command_timed_out);
+    EXPECT_EQ(error(Answer::silence(), 2s), Errc::command_timed_out);
     EXPECT_EQ(error(Answer::close()), Errc::connection_lost);
     EXPECT_EQ(error(Answer::reply("garbage\r\n")), Errc::protocol_error);
 }
