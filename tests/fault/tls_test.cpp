@@ -199,7 +199,7 @@ class TlsWeather : public ::testing::Test {
     WeatherProxy proxy_{server_.port()};
     std::string url_ = "rediss://127.0.0.1:" + std::to_string(proxy_.port()) +
                        "?ca_file=" + Certificates::file("ca.pem");
-    LockManager locks_ = manager_on(url_, short_timeout);
+    LockManager locks_ = manager_on(url_);
 };
 
 TEST_F(TlsWeather, Row52ReplyThatIsTruncatedOrResetIsAskedForAgain) {
@@ -218,21 +218,21 @@ TEST_F(TlsWeather, Row52CorruptRecordEndsTheConnectionAndNothingOfItIsBelieved) 
 }
 
 TEST_F(TlsWeather, HandshakeIsUnderTheOneDeadline) {
+    LockManager hasty = manager_on(url_, short_timeout);
     for (const bool drips : {false, true}) {
-        proxy_.drop_all();
-        let_idle();
         if (drips) {
             proxy_.slow_down(Way::replies, 0ms, short_timeout / 2);
         } else {
             proxy_.set_sky(WeatherProxy::Sky::stall);
         }
-        const auto took = time_of([&] { expect_cannot_acquire(locks_, Errc::connect_failed); });
+        const auto took = time_of([&] { expect_cannot_acquire(hasty, Errc::connect_failed); });
         EXPECT_LT(took, 2 * short_timeout * patience);
         proxy_.set_sky(WeatherProxy::Sky::clear);
         proxy_.slow_down(Way::replies, 0ms);
     }
-    LockManager patient = manager_on(url_);
-    expect_works(patient);
+    proxy_.drop_all();
+    let_idle();
+    expect_works(locks_);
 }
 
 TEST_F(TlsWeather, NoDescriptorIsLeftBehind) {
