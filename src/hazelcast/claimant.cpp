@@ -22,17 +22,7 @@ bool read_hex(std::string_view text, std::uint64_t& value) noexcept {
 }  // namespace
 
 Claimant::Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock)
-    : id{id_of(its_key, its_token)},
-      key{its_key},
-      token{its_token},
-      lock{std::move(its_lock)},
-      thread{thread_of(its_token)} {}
-
-std::string id_of(std::string_view key, std::string_view token) {
-    std::string id{token};
-    id += '\0';
-    return id += key;
-}
+    : key{its_key}, token{its_token}, lock{std::move(its_lock)}, thread{thread_of(its_token)} {}
 
 Clock::time_point Claimant::next_due() const noexcept {
     if (is_leaving) return is_unlocking ? Clock::time_point::max() : next_unlock;

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -42,7 +41,6 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     Claimant& operator=(const Claimant&) = delete;
     ~Claimant() = default;
 
-    const std::string id;  // id_of() its key and token
     const std::string key;
     const std::string token;
     const std::string lock;  // the key's name at the cluster
@@ -72,9 +70,9 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     // Until then a copy of one of its calls may still run that was lost with its connection.
     Clock::time_point late_until{};
 
-    std::multimap<Clock::time_point, Claimant*>::iterator due{};
-    bool has_due = false;
-    int pending = 0;  // operations of its own
+    Clock::time_point due = Clock::time_point::max();  // something of it; max(): nothing
+    std::uint32_t due_index = 0;                       // in the heap of those
+    int pending = 0;                                   // operations of its own
 
     [[nodiscard]] Clock::time_point next_due() const noexcept;
     // Whether it has nothing at the cluster, and wants nothing.
@@ -82,9 +80,6 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
         return !(is_open || is_held || has_expired || is_parked || is_leaving || pending > 0);
     }
 };
-
-// One text for both.
-[[nodiscard]] std::string id_of(std::string_view key, std::string_view token);
 
 // 64 bits of the random half of a token.
 [[nodiscard]] std::uint64_t thread_of(std::string_view token) noexcept;

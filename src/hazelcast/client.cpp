@@ -88,10 +88,7 @@ void Client::acquire(Pending& pending, Time now) {
     Claimant& claimant = *pending.claimant;
     claimant.is_leaving = claimant.has_expired = false;
     if (!is_ready_ || !has_fresh_session(claimant, now)) return;
-    if (unlocking_.contains(claimant.lock)) {
-        waits_for_unlock_ = true;
-        return;
-    }
+    if (!is_unlocked(pending)) return;
     if (claimant.is_parked || pending.was_tried) return ask_owner(pending, claimant.lock, now);
     if (!claimant.is_open && !claimant.is_held) claimant.call = new_call();
     claimant.is_open = true;
@@ -172,6 +169,9 @@ void Client::finish(Pending& pending) noexcept {
         const auto call = calls_.find(pending.correlation);
         if (call != calls_.end()) call->second.pending = nullptr;
     }
+    if (std::exchange(pending.waits_for_unlock, false)) {
+        std::erase(unlocking_.find(pending.claimant->lock)->second.waiting, &pending);
+    }
     if (pending.claimant != nullptr && pending.operation->request.verb == Verb::acquire) {
         --pending.claimant->pending;
         tidy(*pending.claimant);
@@ -230,7 +230,7 @@ void Client::fail_waiting(Errc error, std::string_view why) noexcept {
 }
 
 void Client::forget(Listener& listener) noexcept {
-    const auto claimant = by_thread_.equal_range(thread_of(listener.token()));
+    const auto claimant = claimants_.equal_range(thread_of(listener.token()));
     for (auto each = claimant.first; each != claimant.second; ++each) {
         if (each->second->listener == &listener) each->second->listener = nullptr;
     }

@@ -19,14 +19,14 @@
 // copy. A token that was released is unlocked once more when that time is over.
 //
 // Memory of the members. They remember the uid of each unlock until its session ends, so a session
-// that has been used often is replaced by another, and closed when its last lock is released.
+// that has been used often is replaced by another, which is created while it still serves, and
+// closed when its last lock is released.
 //
 // Thread-safety: none; its owner's mutex.
 #pragma once
 
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +38,7 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/clock.hpp>
 
+#include "base/due_heap.hpp"
 #include "hazelcast/claimant.hpp"
 #include "hazelcast/message.hpp"
 #include "hazelcast/options.hpp"
@@ -46,9 +47,9 @@ namespace leaselock::hazelcast {
 
 // The members' time for one call (hazelcast.operation.call.timeout.millis).
 inline constexpr std::chrono::seconds call_timeout{60};
-// How many grants a session is used for. With each of them the members take a little longer for the
-// next one of the same lock.
-inline constexpr int session_grants = 500;
+// After so many grants a session is replaced. With each of them the members take a little longer
+// for the next one of the same lock.
+inline constexpr int session_grants = 100;
 
 class Client {
   public:
@@ -107,9 +108,14 @@ class Client {
         ClaimantPtr claimant{};
         std::uint64_t correlation = 0;  // of its call that is not answered; 0: it waits
         bool was_sent = false;
-        bool was_tried = false;  // acquire: tryLock said no
+        bool was_tried = false;         // acquire: tryLock said no
+        bool waits_for_unlock = false;  // acquire: it stands in unlocking_
         bool is_done = false;
         std::list<Pending>::iterator self{};
+    };
+    struct Unlocks {
+        int unanswered = 0;
+        std::vector<Pending*> waiting{};
     };
     struct Call {
         Ask what;
@@ -154,6 +160,7 @@ class Client {
     template <class Write>
     void send(Call call, const Write& write);
     [[nodiscard]] bool has_fresh_session(Claimant& claimant, Time now);
+    void create_session(Time now);
     void beat(const SessionPtr& session, Time now);
     void tend_sessions(Time now);
     void end_session(const SessionPtr& session, Time now) noexcept;
@@ -163,12 +170,17 @@ class Client {
     void park(const ClaimantPtr& claimant, Time now);
     void leave(const ClaimantPtr& claimant, Time now);
     void unlock(const ClaimantPtr& claimant, Pending* pending, Time now);
-    void unlock_is_over(Claimant& claimant) noexcept;
+    [[nodiscard]] bool is_unlocked(Pending& pending);
+    [[nodiscard]] std::vector<Pending*> unlock_is_over(Claimant& claimant) noexcept;
     void settle(const ClaimantPtr& claimant, Time now);
     void drop(Claimant& claimant) noexcept;
     void expire(Claimant& claimant) noexcept;
     void tidy(Claimant& claimant) noexcept;
-    void set_due(Claimant& claimant);
+    void set_due(Claimant& claimant) noexcept;
+    void set_due_at(Claimant& claimant, Time when) noexcept;
+    [[nodiscard]] static std::uint32_t& due_index(Claimant& claimant) noexcept {
+        return claimant.due_index;
+    }
     void tend(const ClaimantPtr& claimant, Time now);
     [[nodiscard]] Uuid new_call() noexcept { return {random_, ++calls_made_}; }
 
@@ -196,13 +208,11 @@ class Client {
     std::optional<Group> group_;
     std::vector<MemberAddress> members_;
 
-    std::unordered_map<std::string, int> unlocking_;  // by lock: unlocks that are not answered
-    bool waits_for_unlock_ = false;                   // some acquire
-    SessionPtr session_{};                            // for what is acquired from now on
+    std::unordered_map<std::string, Unlocks> unlocking_;  // by lock; of the connection there is
+    SessionPtr session_{};                                // for what is acquired from now on
     std::list<SessionPtr> sessions_;
-    std::unordered_map<std::string, ClaimantPtr> claimants_;
-    std::unordered_multimap<std::uint64_t, Claimant*> by_thread_;
-    std::multimap<Time, Claimant*> due_;
+    std::unordered_multimap<std::uint64_t, ClaimantPtr> claimants_;  // by their threads
+    detail::DueHeap<Claimant, due_index> due_;
 };
 
 template <class Write>

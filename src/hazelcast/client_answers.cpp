@@ -95,7 +95,7 @@ void Client::lost(Call& call, Time now) noexcept {
     } else if (call.what == Ask::try_lock && claimant.is_open) {
         claimant.late_until = std::max(claimant.late_until, now + call_timeout);
     } else if (call.what == Ask::unlock) {
-        unlock_is_over(claimant);
+        (void)unlock_is_over(claimant);  // the caller drives all, or the next connection does
         claimant.is_unlocking = false;
         claimant.next_unlock = now;
     }
@@ -187,7 +187,7 @@ bool Client::took_group(const Group& group, Time now) {
 
 void Client::resume(Time now) {
     is_ready_ = true;
-    for (const auto& [thread, claimant] : by_thread_) {
+    for (const auto& [thread, claimant] : claimants_) {
         if (claimant->is_parked && claimant->parked_by == 0 && !claimant->is_leaving) {
             park(claimant->shared_from_this(), now);
         }
@@ -196,7 +196,7 @@ void Client::resume(Time now) {
         if (session->uses > 0) beat(session, now);
     }
     drive_all(now);
-    for (const auto& [thread, claimant] : by_thread_) set_due(*claimant);
+    for (const auto& [thread, claimant] : claimants_) set_due(*claimant);
 }
 
 void Client::took_session(const Call& call, const SessionTerms& terms, Time now) {
@@ -241,7 +241,7 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     Pending* const pending = call.pending;
     call.pending = nullptr;
     lost(call, now);
-    if (call.what == Ask::create_session) fail_waiting(meaning, words);
+    if (call.what == Ask::create_session && session_ == nullptr) fail_waiting(meaning, words);
     if (call.what == Ask::heartbeat) call.session->next_beat = now + call.session->interval;
     if (pending != nullptr) give_up(*pending, meaning, words, now);
     if (call.claimant == nullptr) return true;
@@ -250,6 +250,7 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     if (call.waits) claimant.is_parked = false;
     if (call.waits && claimant.listener != nullptr) wakes_.push_back(claimant.listener->poll());
     tidy(claimant);
+    if (call.what == Ask::unlock) drive_all(now);
     return true;
 }
 
@@ -350,7 +351,7 @@ void Client::owner_answered(Call& call, const Ownership& owner, Time now) {
 void Client::held_by(Reply& reply, const std::string& key, const Ownership& owner, Time now) {
     reply.fencing_token = owner.fence;
     if (owner.count == 0) return;
-    const auto ours = by_thread_.equal_range(owner.thread);
+    const auto ours = claimants_.equal_range(owner.thread);
     for (auto each = ours.first; each != ours.second; ++each) {
         const Claimant& claimant = *each->second;
         if (claimant.key != key || claimant.session == nullptr ||
@@ -375,13 +376,13 @@ void Client::unlocked(Call& call, bool was_held, Time now) {
     }
     const ClaimantPtr& claimant = call.claimant;
     if (claimant == nullptr) return;
-    unlock_is_over(*claimant);
+    const std::vector<Pending*> waiting = unlock_is_over(*claimant);
     if (claimant->session == call.session) {
         claimant->is_unlocking = false;
         claimant->unlock_call = {};
         settle(claimant, now);
     }
-    if (std::exchange(waits_for_unlock_, false)) drive_all(now);
+    for (Pending* const each : waiting) drive(*each, now);
 }
 
 }  // namespace leaselock::hazelcast

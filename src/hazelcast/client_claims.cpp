@@ -1,5 +1,5 @@
 // Sessions, and what the tokens of this backend have at the cluster.
-#include <new>
+#include <algorithm>
 #include <utility>
 
 #include "hazelcast/client.hpp"
@@ -17,42 +17,34 @@ constexpr std::chrono::hours longest_wait{24 * 365};
 }  // namespace
 
 Client::ClaimantPtr Client::find(std::string_view key, std::string_view token) const {
-    const auto found = claimants_.find(id_of(key, token));
-    return found == claimants_.end() ? nullptr : found->second;
+    const auto same = claimants_.equal_range(thread_of(token));
+    for (auto each = same.first; each != same.second; ++each) {
+        if (each->second->key == key && each->second->token == token) return each->second;
+    }
+    return nullptr;
 }
 
 Client::ClaimantPtr Client::claimant_of(const Request& request) {
     if (ClaimantPtr known = find(request.key, request.token)) return known;
     auto claimant = std::make_shared<Claimant>(request.key, request.token, lock_name(request.key));
-    const auto thread = by_thread_.emplace(claimant->thread, claimant.get());
-    try {
-        claimants_.emplace(claimant->id, claimant);
-    } catch (...) {
-        by_thread_.erase(thread);
-        throw;
-    }
+    due_.reserve(claimants_.size() + 1);  // so set_due() needs no memory
+    claimants_.emplace(claimant->thread, claimant);
     return claimant;
 }
 
 // A pointer to it finds that it has nothing. May destroy it.
 void Client::drop(Claimant& claimant) noexcept {
-    if (claimant.has_due) due_.erase(claimant.due);
-    claimant.has_due = false;
+    set_due_at(claimant, Time::max());
     attach(claimant, nullptr);
     claimant.is_open = claimant.is_held = claimant.is_parked = false;
     claimant.is_leaving = claimant.is_unlocking = claimant.has_expired = false;
     claimant.lease_ends = claimant.late_until = {};
     claimant.listener = nullptr;
     if (claimant.pending > 0) return;
-    const auto threads = by_thread_.equal_range(claimant.thread);
-    for (auto each = threads.first; each != threads.second; ++each) {
-        if (each->second == &claimant) {
-            by_thread_.erase(each);
-            break;
-        }
-    }
-    const auto found = claimants_.find(claimant.id);
-    if (found != claimants_.end() && found->second.get() == &claimant) claimants_.erase(found);
+    const auto same = claimants_.equal_range(claimant.thread);
+    const auto found = std::find_if(
+        same.first, same.second, [&](const auto& each) { return each.second.get() == &claimant; });
+    if (found != same.second) claimants_.erase(found);
 }
 
 // Its next renewal, or its release, learns why it is lost.
@@ -63,15 +55,9 @@ void Client::expire(Claimant& claimant) noexcept {
     tidy(claimant);
 }
 
-// For a moment at which nothing may be thrown: without memory it is kept for longer than it need
-// be.
 void Client::tidy(Claimant& claimant) noexcept {
-    try {
-        if (claimant.is_idle()) return drop(claimant);
-        set_due(claimant);
-    } catch (const std::bad_alloc&) {
-        return;
-    }
+    if (claimant.is_idle()) return drop(claimant);
+    set_due(claimant);
 }
 
 void Client::attach(Claimant& claimant, const SessionPtr& session) noexcept {
@@ -80,34 +66,37 @@ void Client::attach(Claimant& claimant, const SessionPtr& session) noexcept {
     if (session != nullptr) ++session->uses;
 }
 
-void Client::set_due(Claimant& claimant) {
-    const Time when = claimant.next_due();
-    if (claimant.has_due && claimant.due->first == when) return;
-    if (claimant.has_due) due_.erase(claimant.due);
-    claimant.has_due = false;
-    if (when == Time::max()) return;
-    claimant.due = due_.emplace(when, &claimant);
-    claimant.has_due = true;
+void Client::set_due(Claimant& claimant) noexcept { set_due_at(claimant, claimant.next_due()); }
+
+void Client::set_due_at(Claimant& claimant, Time when) noexcept {
+    const Time before = std::exchange(claimant.due, when);
+    if (before == when) return;
+    if (when == Time::max()) return due_.remove(claimant);
+    if (before == Time::max()) return due_.add(claimant, when);  // there is room
+    due_.move(claimant, when);
 }
 
 // Whether a try of that token may be sent now; else what it waits for is under way.
 bool Client::has_fresh_session(Claimant& claimant, Time now) {
     if (claimant.session != nullptr && claimant.session->is_dead) drop(claimant);
     if (claimant.session == nullptr) {
-        if (session_ != nullptr && session_->grants >= session_grants) session_ = nullptr;
-        if (session_ == nullptr) {
-            if (std::exchange(is_creating_, true)) return false;
-            send({.what = Ask::create_session, .sent = now},
-                 [&](std::string& out, std::uint64_t correlation) {
-                     ask_session(out, correlation, *group_, endpoint_);
-                 });
-            return false;
-        }
+        if (session_ == nullptr || session_->grants >= session_grants) create_session(now);
+        if (session_ == nullptr) return false;
         attach(claimant, session_);
     }
     if (claimant.session->is_fresh(now)) return true;
     beat(claimant.session, now);
     return false;
+}
+
+// The one before it is used until this one is there: nobody waits for a replacement.
+void Client::create_session(Time now) {
+    if (is_creating_) return;
+    send({.what = Ask::create_session, .sent = now},
+         [&](std::string& out, std::uint64_t correlation) {
+             ask_session(out, correlation, *group_, endpoint_);
+         });
+    is_creating_ = true;
 }
 
 void Client::beat(const SessionPtr& session, Time now) {
@@ -139,7 +128,7 @@ void Client::end_session(const SessionPtr& session, Time /*now*/) noexcept {
     session->is_dead = true;
     sessions_.remove(session);
     if (session_ == session) session_ = nullptr;
-    for (auto each = by_thread_.begin(); each != by_thread_.end();) {
+    for (auto each = claimants_.begin(); each != claimants_.end();) {
         Claimant& claimant = *each++->second;
         if (claimant.session != session) continue;
         if (claimant.is_parked && claimant.listener != nullptr) (void)claimant.listener->poll();
@@ -178,7 +167,7 @@ void Client::leave(const ClaimantPtr& claimant, Time now) {
 void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
     if (claimant->unlock_call == Uuid{}) claimant->unlock_call = new_call();
     const Caller caller{claimant->session->id, claimant->thread, claimant->unlock_call};
-    int& unlocks = unlocking_[claimant->lock];
+    Unlocks& unlocks = unlocking_[claimant->lock];
     send({.what = Ask::unlock,
           .sent = now,
           .pending = pending,
@@ -188,12 +177,27 @@ void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
              ask_unlock(out, correlation, *group_, claimant->lock, caller);
          });
     claimant->is_unlocking = true;
-    ++unlocks;
+    ++unlocks.unanswered;
 }
 
-void Client::unlock_is_over(Claimant& claimant) noexcept {
+// May an acquire of that lock be sent now? Else it is driven when its unlocks are answered.
+bool Client::is_unlocked(Pending& pending) {
+    const auto lock = unlocking_.find(pending.claimant->lock);
+    if (lock == unlocking_.end() || lock->second.unanswered == 0) return true;
+    if (pending.waits_for_unlock) return false;
+    lock->second.waiting.push_back(&pending);
+    pending.waits_for_unlock = true;
+    return false;
+}
+
+// The acquires that have waited for it.
+std::vector<Client::Pending*> Client::unlock_is_over(Claimant& claimant) noexcept {
     const auto lock = unlocking_.find(claimant.lock);
-    if (lock != unlocking_.end() && --lock->second <= 0) unlocking_.erase(lock);
+    if (lock == unlocking_.end() || --lock->second.unanswered > 0) return {};
+    std::vector<Pending*> waiting = std::move(lock->second.waiting);
+    for (Pending* const each : waiting) each->waits_for_unlock = false;
+    unlocking_.erase(lock);
+    return waiting;
 }
 
 // Its newest unlock was answered, or its wait has ended: does it have anything yet?

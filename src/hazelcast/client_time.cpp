@@ -26,11 +26,10 @@ bool Client::tick(Time now) {
         }
     }
     if (!is_connected_) return true;
-    while (is_ready_ && !due_.empty() && due_.begin()->first <= now) {
-        Claimant* const claimant = due_.begin()->second;
-        due_.erase(due_.begin());
-        claimant->has_due = false;
-        tend(claimant->shared_from_this(), now);
+    while (is_ready_ && !due_.empty() && due_.due() <= now) {
+        Claimant& claimant = due_.first();
+        set_due_at(claimant, Time::max());
+        tend(claimant.shared_from_this(), now);
     }
     if (is_ready_) tend_sessions(now);
     if (ping_sent_ != Time::max()) {
@@ -48,7 +47,7 @@ bool Client::tick(Time now) {
 Clock::time_point Client::due() const noexcept {
     Time next = pending_.empty() ? Time::max() : pending_.front().expires;
     if (!is_connected_) return next;
-    if (is_ready_ && !due_.empty()) next = std::min(next, due_.begin()->first);
+    if (is_ready_) next = std::min(next, due_.due());
     for (const SessionPtr& session : sessions_) {
         if (is_ready_ && session->uses > 0 && !session->is_beating) {
             next = std::min(next, session->next_beat);

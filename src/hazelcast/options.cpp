@@ -218,6 +218,8 @@ Settings settings_of(const HazelcastOptions& given) {
 std::string lock_name(std::string_view key) {
     constexpr char32_t first_private = 0xF700;
     constexpr char32_t last_private = 0xF7FF;
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    if (std::all_of(key.begin(), key.end(), is_ascii)) return std::string{key};
     std::string out;
     while (!key.empty()) {
         const std::size_t bytes = detail::character_bytes(key);

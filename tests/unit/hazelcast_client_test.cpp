@@ -100,6 +100,34 @@ TEST(HazelcastClient, AcquireWaitsForTheUnlockThatWasSentBefore) {
     EXPECT_EQ(world.ask(Ask::try_lock).thread(), 2U);
 }
 
+TEST(HazelcastClient, AcquireGoesOnWhenTheUnlockBeforeItIsRefused) {
+    World world;
+    world.acquire_first(1, 42);
+    Question release{Verb::release, 1};
+    world.submit(release);
+    const Asked unlock = world.ask(Ask::unlock);
+    Question next{Verb::acquire, 2};
+    world.submit(next);
+    EXPECT_TRUE(world.asked().empty());
+    EXPECT_TRUE(world.refuse(unlock, 1));
+    EXPECT_EQ(world.ask(Ask::try_lock).thread(), 2U);
+}
+
+TEST(HazelcastClient, AcquireThatEndsWhileItWaitsForAnUnlockIsForgotten) {
+    World world;
+    world.acquire_first(1, 42);
+    Question release{Verb::release, 1};
+    world.submit(release);
+    const Asked unlock = world.ask(Ask::unlock);
+    Question next{Verb::acquire, 2};
+    world.submit(next);
+    world.client.cancel(*next.operation, world.now);
+    world.complete_all();
+    EXPECT_EQ(next.reply().error, Errc::connect_failed) << "nothing of it was sent";
+    EXPECT_TRUE(world.answer(unlock, std::string(1, '\0')));
+    EXPECT_TRUE(world.asked().empty());
+}
+
 TEST(HazelcastClient, AnswerToAPostedReleaseMayLieUntilAnAcquireWaitsForIt) {
     World world;
     world.acquire_first(1, 42);

@@ -346,34 +346,6 @@ TEST(HazelcastTrouble, LeaseThatIsNotRenewedIsUnlocked) {
     EXPECT_EQ(renewal.reply().outcome, Outcome::lost);
 }
 
-TEST(HazelcastTrouble, SessionThatWasUsedOftenIsReplacedAndClosed) {
-    World world;
-    world.acquire_first(1, 42);
-    for (int i = 1; i < session_grants; ++i) {
-        const std::string key = "k" + std::to_string(i);
-        world.acquire_next(2, 50, key);
-        Question release{Verb::release, 2, key};
-        world.submit(release);
-        EXPECT_TRUE(world.answer(world.ask(Ask::unlock), no));
-    }
-    Question next{Verb::acquire, 3, "next"};
-    world.submit(next);
-    EXPECT_EQ(world.open_session(), 2U);
-    const Asked tried = world.ask(Ask::try_lock);
-    EXPECT_EQ(tried.session(), 2U);
-    EXPECT_TRUE(world.answer(tried, 60));
-    // The first one has a lock yet.
-    Question release{Verb::release, 1};
-    world.submit(release);
-    const Asked unlock = world.ask(Ask::unlock);
-    EXPECT_EQ(unlock.session(), 1U);
-    world.pass(1ms);
-    EXPECT_TRUE(world.asked().empty());
-    EXPECT_TRUE(world.answer(unlock, no));
-    world.pass(1ms);
-    EXPECT_EQ(world.ask(Ask::close_session).session(), 1U);
-}
-
 TEST(HazelcastTrouble, SilentMemberIsAskedWhetherItLivesAndThenLeft) {
     World world;
     world.acquire_first(1, 42);

@@ -179,8 +179,8 @@ class World {
     }
 
     // A session of 10 s, whose number it gives, with a heartbeat each 2 s.
-    std::uint64_t open_session() {
-        const Asked create = ask(Ask::create_session);
+    std::uint64_t open_session() { return open_session(ask(Ask::create_session)); }
+    std::uint64_t open_session(const Asked& create) {
         const std::uint64_t session = ++sessions;
         EXPECT_TRUE(answer(create, bytes_of(session, 8) + bytes_of(10'000, 8) + bytes_of(2000, 8)));
         return session;
