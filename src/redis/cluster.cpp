@@ -90,8 +90,7 @@ void Cluster::put(Operation& operation, Batch& batch) {
             }
             return park({.whole = &operation,
                          .needs_table = true,
-                         .why = table_ ? unserved(slot)
-                                       : settings_.name + ": no table of slots was read in time"});
+                         .why = table_ ? unserved(slot) : no_table()});
         }
     }
     auto* const attempt = new Attempt(*this, operation, std::move(owner));

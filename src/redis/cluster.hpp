@@ -109,6 +109,8 @@ class Cluster final : private engine::Engine::Task, private AttemptOwner {
 
     // cluster_table.cpp: the table and the nodes that are in it.
     void want_table(const NodeAddress* suspect) LEASELOCK_REQUIRES(mutex_);
+    // The error text of an operation for which no table was read in time.
+    [[nodiscard]] std::string no_table() const LEASELOCK_REQUIRES(mutex_);
     void start_refresh(Clock::time_point now) noexcept LEASELOCK_REQUIRES(mutex_);
     void refresh(const std::vector<NodeAddress>& nodes) noexcept;
     [[nodiscard]] std::vector<NodeAddress> candidates() LEASELOCK_REQUIRES(mutex_);
@@ -135,6 +137,8 @@ class Cluster final : private engine::Engine::Task, private AttemptOwner {
     std::minstd_rand random_ LEASELOCK_GUARDED_BY(mutex_);
     // When the table may be read again.
     detail::Backoff backoff_ LEASELOCK_GUARDED_BY(mutex_){first_pause, longest_pause};
+    // Why the table could not be read the last time; empty: it could.
+    std::string refusal_ LEASELOCK_GUARDED_BY(mutex_);
     bool wants_table_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool refreshing_ LEASELOCK_GUARDED_BY(mutex_) = false;
     bool ending_ LEASELOCK_GUARDED_BY(mutex_) = false;

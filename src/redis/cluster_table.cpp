@@ -19,6 +19,12 @@ void Cluster::want_table(const NodeAddress* suspect) {
     engine_->ring(*this);
 }
 
+std::string Cluster::no_table() const {
+    std::string why = settings_.name + ": no table of slots was read in time";
+    if (!refusal_.empty()) why += "; the last attempt: " + refusal_;
+    return why;
+}
+
 // The thread before has ended, but for its last few steps, in which it takes no mutex.
 void Cluster::start_refresh(Clock::time_point now) noexcept {
     if (refresher_.joinable()) refresher_.join();
@@ -40,11 +46,13 @@ void Cluster::refresh(const std::vector<NodeAddress>& nodes) noexcept {
     std::optional<SlotTable> table;
     std::error_code error = Errc::connect_failed;
     std::string why;
+    std::string kept;
     Members moved;
     Members gone;
     List refused;
     try {
         table = reader_.ask(nodes, error, why);
+        kept = why;
     } catch (const std::bad_alloc&) {
         why.clear();  // the code says enough
     }
@@ -59,8 +67,10 @@ void Cluster::refresh(const std::vector<NodeAddress>& nodes) noexcept {
         if (is_read) {
             backoff_.succeeded();
             backoff_.pause(between_tables, clock_->now());
+            refusal_.clear();
         } else {
             backoff_.failed(clock_->now());
+            refusal_.swap(kept);
             for (auto each = parked_.begin(); each != parked_.end();) {
                 const auto here = each++;
                 if (here->needs_table) refused.splice(refused.end(), parked_, here);

@@ -174,7 +174,7 @@ void CommandChannel::cancel(Operation& operation) noexcept {
         finish(operation, Errc::command_timed_out, "no answer until the deadline");
     } else {
         queue_.erase(found);
-        finish(operation, Errc::connect_failed, "no connection until the deadline");
+        finish_unsent(operation);
     }
 }
 

@@ -166,6 +166,8 @@ class CommandChannel final : private engine::Channel {
     void fail(Errc error) noexcept LEASELOCK_REQUIRES(mutex_);
     void finish(Operation& operation, Errc error, std::string_view why) noexcept
         LEASELOCK_REQUIRES(mutex_);
+    // Nothing of it has left, and there was no connection in time.
+    void finish_unsent(Operation& operation) noexcept LEASELOCK_REQUIRES(mutex_);
     void drop() noexcept LEASELOCK_REQUIRES(mutex_);
 
     const ConnectionSettings settings_;
@@ -188,6 +190,8 @@ class CommandChannel final : private engine::Channel {
     std::size_t answered_ LEASELOCK_GUARDED_BY(mutex_) = 0;  // the first ones, which are batched
     bool wait_is_due_ LEASELOCK_GUARDED_BY(mutex_) = false;  // its answer comes next
     Clock::time_point last_use_ LEASELOCK_GUARDED_BY(mutex_){};
+    // Why the last attempt to connect failed; empty: it did not.
+    std::string refusal_ LEASELOCK_GUARDED_BY(mutex_);
     // The server's time less ours, as of its last answer.
     std::chrono::microseconds server_ahead_ LEASELOCK_GUARDED_BY(mutex_){0};
     // No connection is replaced before this time because a right is missing.

@@ -1,6 +1,7 @@
 // A channel without a caller that waits: the engine reads for those that nobody waits for, and
 // keeps the time of their commands; a thread of its own makes the connection.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "redis/command_channel.hpp"
@@ -43,7 +44,7 @@ void CommandChannel::connect_if_due() noexcept {
     const Clock::time_point now = clock()->now();
     const bool is_pause = now < backoff().next_try();
     if (is_pause && queue_.front().expires <= now) {
-        return refuse_all(Errc::connect_failed, "the attempts before failed");
+        return refuse_all(Errc::connect_failed, refusal_);
     }
     connect();
     if (is_pause && !queue_.empty()) attend_at(queue_.front().expires);
@@ -60,6 +61,7 @@ std::error_code CommandChannel::open(std::string& why) {
 
 void CommandChannel::opened() {
     if (std::exchange(was_open_, true)) ++*settings_.reconnects;
+    refusal_.clear();
     retire_ = false;
     backoff().succeeded();
     server_ahead_ =
@@ -68,6 +70,14 @@ void CommandChannel::opened() {
     for (Pending& pending : queue_) write(pending);
 }
 
-void CommandChannel::refused(Errc error, std::string_view why) noexcept { refuse_all(error, why); }
+// Those who come before the next attempt wait for it, perhaps in vain.
+void CommandChannel::refused(Errc error, std::string_view why) noexcept {
+    try {
+        refusal_ = why;
+    } catch (const std::bad_alloc&) {
+        refusal_.clear();  // the code says enough
+    }
+    refuse_all(error, why);
+}
 
 }  // namespace leaselock::redis
