@@ -65,28 +65,33 @@ class Condition {
     AtHome<std::condition_variable> condition_;
 };
 
+// Of a Mutex, or a WordMutex.
+template <class Lockable>
 class LEASELOCK_SCOPED_CAPABILITY MutexLock {
   public:
-    explicit MutexLock(Mutex& mutex) LEASELOCK_ACQUIRE(mutex) : mutex_{mutex} { mutex_.lock(); }
+    explicit MutexLock(Lockable& mutex) LEASELOCK_ACQUIRE(mutex) : mutex_{mutex} { mutex_.lock(); }
     ~MutexLock() LEASELOCK_RELEASE() { mutex_.unlock(); }
     MutexLock(const MutexLock&) = delete;
     MutexLock& operator=(const MutexLock&) = delete;
 
   private:
-    Mutex& mutex_;
+    Lockable& mutex_;
 };
 
 // The other way round: unlocked for a scope, for I/O in the middle of a function that holds it.
+template <class Lockable>
 class LEASELOCK_SCOPED_CAPABILITY MutexUnlock {
   public:
-    explicit MutexUnlock(Mutex& mutex) LEASELOCK_RELEASE(mutex) : mutex_{mutex} { mutex_.unlock(); }
+    explicit MutexUnlock(Lockable& mutex) LEASELOCK_RELEASE(mutex) : mutex_{mutex} {
+        mutex_.unlock();
+    }
     // Clang's word for "the other of what the constructor did".
     ~MutexUnlock() LEASELOCK_RELEASE() { mutex_.lock(); }
     MutexUnlock(const MutexUnlock&) = delete;
     MutexUnlock& operator=(const MutexUnlock&) = delete;
 
   private:
-    Mutex& mutex_;
+    Lockable& mutex_;
 };
 
 }  // namespace leaselock::detail

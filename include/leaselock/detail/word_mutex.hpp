@@ -45,17 +45,6 @@ class LEASELOCK_CAPABILITY("mutex") WordMutex {
     std::atomic<int> word_{unlocked};
 };
 
-class LEASELOCK_SCOPED_CAPABILITY WordMutexLock {
-  public:
-    explicit WordMutexLock(WordMutex& mutex) noexcept LEASELOCK_ACQUIRE(mutex) : mutex_{mutex} {
-        mutex_.lock();
-    }
-    ~WordMutexLock() LEASELOCK_RELEASE() { mutex_.unlock(); }
-    WordMutexLock(const WordMutexLock&) = delete;
-    WordMutexLock& operator=(const WordMutexLock&) = delete;
-
-  private:
-    WordMutex& mutex_;
-};
+using WordMutexLock = MutexLock<WordMutex>;
 
 }  // namespace leaselock::detail
