@@ -6,7 +6,10 @@
 #include <array>
 #include <functional>
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <leaselock/fence_guard.hpp>
 #include <leaselock/testing/detail/granted.hpp>
@@ -234,6 +237,65 @@ TEST_F(RedisSentinels, DemotionIsNoLossIfTheNewMasterHasTheLock) {
         [&] { return info(second_, "commandstats", "cmdstat_evalsha") != before; }, long_timeout));
     EXPECT_TRUE(lock->owns_lock());
     EXPECT_EQ(lock->release(), ReleaseResult::released);
+}
+
+// What the new master does not have is lost: known by the first renewal that it answers, and not
+// only at the end of the lease.
+TEST_F(RedisSentinels, HolderWhoseLockTheNewMasterLacksHasLostItByItsNextRenewal) {
+    LockManager locks = manager_on(url());
+    auto lock = locks.acquire("key", {.ttl = 9s});
+    ASSERT_TRUE(lock);
+    first_.kill9();
+    name_all(second_.port(), 2);
+    EXPECT_TRUE(poll_until([&] { return !lock->owns_lock(); }, long_timeout));
+    try {
+        lock->ensure();
+        ADD_FAILURE() << "it is held";
+    } catch (const LockLost& lost) {
+        EXPECT_EQ(lost.cause(), LockLost::Cause::taken) << lost.what();
+    }
+    EXPECT_EQ(info(second_, "commandstats", "cmdstat_evalsha").substr(0, 8), "calls=1,");
+}
+
+// A holder that lets go while its master is replaced, as planned: the replica has the lock.
+class ReleaseIsSentAgain : public RedisSentinels {
+  protected:
+    ReleaseIsSentAgain() {
+        second_.cli("REPLICAOF", "127.0.0.1", std::to_string(first_.port()));
+        lock_ = locks_.acquire("key", {.ttl = 10min, .renewal = Renewal::off});
+        EXPECT_TRUE(lock_);
+        EXPECT_TRUE(poll_until([&] { return has_lock(second_); }, long_timeout));
+        second_.cli("REPLICAOF", "NO", "ONE");
+    }
+    void expect_free_at_the_new_master() {
+        EXPECT_TRUE(poll_until([&] { return !has_lock(second_); }, 2 * long_timeout))
+            << "long before its ttl";
+    }
+
+    LockManager locks_ = manager_on(url());
+    std::optional<ScopedDistributedLock> lock_;
+};
+
+TEST_F(ReleaseIsSentAgain, WhenTheFormerMasterHasRefusedIt) {
+    first_.cli("REPLICAOF", "127.0.0.1", std::to_string(second_.port()));
+    std::error_code ec;
+    EXPECT_EQ(lock_->release(ec), ReleaseResult::unknown);
+    EXPECT_EQ(ec, Errc::read_only) << ec.message();
+    EXPECT_TRUE(has_lock(second_));
+    name_all(second_.port(), 2);
+    expect_free_at_the_new_master();
+}
+
+TEST_F(ReleaseIsSentAgain, WhenTheConnectionToTheFormerMasterEnds) {
+    first_.pause();
+    std::jthread releaser{[&] {
+        std::error_code ec;
+        (void)lock_->release(ec);
+    }};
+    name_all(second_.port(), 2);
+    expect_free_at_the_new_master();
+    releaser.join();
+    first_.resume();
 }
 
 TEST_F(RedisSentinels, ThoseThatDoNotAnswerAreDoneWithout) {

@@ -269,6 +269,32 @@ TEST_F(ClusterFaultTest, SlotThatMovesBackAndForthUnderLoadCostsNoLock) {
     EXPECT_TRUE(poll_until(all_are_free, 30s));
 }
 
+// The master gives way when its replica has all, so nothing is lost; what it refuses meanwhile, or
+// does not answer, is sent once more.
+TEST_F(ClusterFaultTest, ReleasesDuringAPlannedFailOverReachTheNewMaster) {
+    LockManager locks = manager_of_cluster(2s);
+    std::vector<ScopedDistributedLock> held;
+    for (int i = 0; i < 60; ++i) {
+        auto lock = locks.acquire(key(std::to_string(i)), {.ttl = 10min});
+        ASSERT_TRUE(lock);
+        held.push_back(std::move(*lock));
+    }
+    const std::size_t replica = cluster().replica(from_);
+    ASSERT_EQ(cluster().command(replica, {"CLUSTER", "FAILOVER"}), "OK");
+    const auto is_promoted = [&] {
+        return cluster().command(replica, {"ROLE"}).starts_with("master");
+    };
+    for (ScopedDistributedLock& each : held) {
+        std::error_code error;
+        (void)each.release(error);
+        if (&each != &held[held.size() / 2]) continue;
+        EXPECT_TRUE(poll_until(is_promoted, 60s)) << "half of them come after it";
+    }
+    cluster().wait_whole();
+    EXPECT_TRUE(poll_until([&] { return locks.list(tag_ + '*').empty(); }, 60s))
+        << "long before the ttl";
+}
+
 TEST_F(ClusterFaultTest, FailOverKeepsWhatTheReplicaHadAndNoFenceFalls) {
     const support::TempDir directory;
     LockManager locks = manager_of_cluster(1s);

@@ -76,6 +76,18 @@ class CommandAtSentinels(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done)
         self.assertIn("info\tnode\tsentinel 127.0.0.1:1: ", done.stdout)
 
+    def test_doctor_shows_a_sentinel_that_has_two_names_if_it_may_ask_for_its_id(self):
+        first, second, _ = ports("sentinel")
+        for port in (first, second):
+            ask(port, "acl", "setuser", "nameless", "reset", "on", ">word", "&*", "+@all", "-sentinel|myid")
+        url = url_of([first, second]).replace("//", f"//localhost:{first},")
+        done = run("doctor", url=url)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(done.stdout.count(f"the same Sentinel as localhost:{first}"), 1, done)
+        done = run("doctor", url=url + "?sentinel_user=nameless&sentinel_password=word")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertNotIn("the same Sentinel", done.stdout)
+
     def test_doctor_names_the_right_that_is_missing_and_goes_on(self):
         words = ["reset", "on", ">word", "&*", "+@all", "-sentinel|replicas"]
         for port in ports("sentinel"):
