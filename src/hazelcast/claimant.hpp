@@ -64,6 +64,7 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
 
     // It shall have nothing any more: unlocked again and again until it is certain.
     bool is_leaving = false;
+    std::uint64_t void_to = 0;  // calls up to this one were sent before it was left: no grants
     bool is_unlocking = false;  // an unlock of ours is not answered yet
     Uuid unlock_call{};
     Clock::time_point next_unlock{};

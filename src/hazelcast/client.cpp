@@ -86,9 +86,13 @@ void Client::drive_all(Time now) {
 
 void Client::acquire(Pending& pending, Time now) {
     Claimant& claimant = *pending.claimant;
-    claimant.is_leaving = claimant.has_expired = false;
+    claimant.has_expired = false;
     if (!is_ready_ || !has_fresh_session(claimant, now)) return;
+    // An unlock of its own that was lost with its connection, and may run yet, is sent again first.
+    const bool is_to_unlock = claimant.is_leaving && claimant.unlock_call != Uuid{};
+    if (is_to_unlock && !claimant.is_unlocking) return;
     if (!is_unlocked(pending)) return;
+    come_back(pending);
     if (claimant.is_parked || pending.was_tried) return ask_owner(pending, claimant.lock, now);
     if (!claimant.is_open && !claimant.is_held) claimant.call = new_call();
     claimant.is_open = true;

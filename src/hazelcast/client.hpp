@@ -124,6 +124,12 @@ class Client {
         ClaimantPtr claimant{};
         SessionPtr session{};
         bool waits = false;  // it is an entry in a queue
+        std::uint64_t number = 0;
+
+        // Whether it was sent for what its token has given up since.
+        [[nodiscard]] bool is_void() const noexcept {
+            return claimant->is_leaving || number <= claimant->void_to;
+        }
     };
 
     // client.cpp: operations.
@@ -148,7 +154,6 @@ class Client {
     void waited(Call& call, std::uint64_t fence, Time now);
     void owner_answered(Call& call, const Ownership& owner, Time now);
     void held_by(Reply& reply, const std::string& key, const Ownership& owner, Time now);
-    void unlocked(Call& call, bool was_held, Time now);
     void lost(Call& call, Time now) noexcept;
     [[nodiscard]] bool took_group(const Group& group, Time now);
     void resume(Time now);
@@ -169,9 +174,12 @@ class Client {
     void attach(Claimant& claimant, const SessionPtr& session) noexcept;
     void park(const ClaimantPtr& claimant, Time now);
     void leave(const ClaimantPtr& claimant, Time now);
+    void come_back(Pending& pending) noexcept;
     void unlock(const ClaimantPtr& claimant, Pending* pending, Time now);
     [[nodiscard]] bool is_unlocked(Pending& pending);
     [[nodiscard]] std::vector<Pending*> unlock_is_over(Claimant& claimant) noexcept;
+    void unlocked(Call& call, bool was_held, Time now);
+    void unlocked_once(Call& call, Time now);
     void settle(const ClaimantPtr& claimant, Time now);
     void drop(Claimant& claimant) noexcept;
     void expire(Claimant& claimant) noexcept;
@@ -220,7 +228,7 @@ void Client::send(Call call, const Write& write) {
     const std::size_t size = out_.size();
     if (calls_.empty()) heard_ = call.sent;
     Pending* const pending = call.pending;
-    const std::uint64_t correlation = ++correlation_;
+    const std::uint64_t correlation = call.number = ++correlation_;
     try {
         calls_.emplace(correlation, std::move(call));
         write(out_, correlation);

@@ -90,7 +90,7 @@ void Client::lost(Call& call, Time now) noexcept {
     if (call.claimant == nullptr) return;
     Claimant& claimant = *call.claimant;
     if (call.waits) {
-        claimant.parked_by = 0;
+        if (claimant.parked_by == call.number) claimant.parked_by = 0;
         claimant.late_until = std::max(claimant.late_until, call.sent + call_timeout);
     } else if (call.what == Ask::try_lock && claimant.is_open) {
         claimant.late_until = std::max(claimant.late_until, now + call_timeout);
@@ -145,7 +145,7 @@ bool Client::answered(Call& call, const Message& message, Time now) {
         }
         case Ask::unlock: {
             const auto held = still_held_of(message);
-            if (held) unlocked(call, true, now);
+            if (held) *held ? unlocked_once(call, now) : unlocked(call, true, now);
             return held.has_value();
         }
         case Ask::ownership: {
@@ -247,8 +247,10 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     if (call.claimant == nullptr) return true;
     Claimant& claimant = *call.claimant;
     claimant.next_unlock = now + pause_after_error;
-    if (call.waits) claimant.is_parked = false;
-    if (call.waits && claimant.listener != nullptr) wakes_.push_back(claimant.listener->poll());
+    if (call.waits && !call.is_void()) {
+        claimant.is_parked = false;
+        if (claimant.listener != nullptr) wakes_.push_back(claimant.listener->poll());
+    }
     tidy(claimant);
     if (call.what == Ask::unlock) drive_all(now);
     return true;
@@ -273,8 +275,11 @@ void Client::tried(Call& call, std::uint64_t fence, Time now) {
         return;
     }
     session.valid_until = std::max(session.valid_until, call.sent + session.ttl);
+    if (call.is_void()) {
+        if (fence > 0 && claimant.is_leaving) leave(call.claimant, now);
+        return pending == nullptr ? tidy(claimant) : drive(*pending, now);
+    }
     if (fence > 0) {
-        if (claimant.is_leaving) return leave(call.claimant, now);
         granted(claimant, fence, now);
         if (pending == nullptr) return;
         Reply& reply = pending->operation->reply;
@@ -298,14 +303,15 @@ void Client::tried(Call& call, std::uint64_t fence, Time now) {
 void Client::waited(Call& call, std::uint64_t fence, Time now) {
     const ClaimantPtr& claimant = call.claimant;
     if (claimant->session != call.session) return;
-    claimant->is_parked = false;
-    if (fence == 0) {
-        if (!claimant->is_leaving && claimant->listener != nullptr) {
-            wakes_.push_back(claimant->listener->poll());
-        }
-        return claimant->is_leaving ? settle(claimant, now) : tidy(*claimant);
+    if (claimant->parked_by == call.number) claimant->is_parked = false;
+    if (call.is_void()) {
+        if (!claimant->is_leaving) return;  // its newest try says what it has
+        return fence > 0 ? leave(claimant, now) : settle(claimant, now);
     }
-    if (claimant->is_leaving) return leave(claimant, now);
+    if (fence == 0) {
+        if (claimant->listener != nullptr) wakes_.push_back(claimant->listener->poll());
+        return tidy(*claimant);
+    }
     granted(*claimant, fence, now);
     if (claimant->listener == nullptr) return;
     const milliseconds ttl = until(call.session->valid_until, claimant->poll_sent);
@@ -322,6 +328,7 @@ void Client::owner_answered(Call& call, const Ownership& owner, Time now) {
         held_by(reply, std::string{request.key}, owner, now);
         return finish(pending);
     }
+    if (call.is_void()) return drive(pending, now);
     Claimant& claimant = *pending.claimant;
     const bool is_ours = claimant.session != nullptr && owner.count > 0 &&
                          owner.session == claimant.session->id && owner.thread == claimant.thread;
@@ -364,25 +371,6 @@ void Client::held_by(Reply& reply, const std::string& key, const Ownership& owne
     }
     reply.holder = stranger(owner.session, owner.thread);
     reply.remaining = session_ == nullptr ? milliseconds{1} : session_->ttl;
-}
-
-void Client::unlocked(Call& call, bool was_held, Time now) {
-    if (call.pending != nullptr) {
-        Reply& reply = call.pending->operation->reply;
-        reply.outcome = was_held ? Outcome::released : Outcome::lost;
-        reply.store_time =
-            std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
-        finish(*call.pending);
-    }
-    const ClaimantPtr& claimant = call.claimant;
-    if (claimant == nullptr) return;
-    const std::vector<Pending*> waiting = unlock_is_over(*claimant);
-    if (claimant->session == call.session) {
-        claimant->is_unlocking = false;
-        claimant->unlock_call = {};
-        settle(claimant, now);
-    }
-    for (Pending* const each : waiting) drive(*each, now);
 }
 
 }  // namespace leaselock::hazelcast

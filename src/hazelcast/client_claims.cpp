@@ -164,6 +164,18 @@ void Client::leave(const ClaimantPtr& claimant, Time now) {
     set_due(*claimant);
 }
 
+// A token that was left wants something again. Nothing that it asked for before is a grant: the
+// lock may have been another's since, and a copy of an old call is answered with what was true
+// once.
+void Client::come_back(Pending& pending) noexcept {
+    Claimant& claimant = *pending.claimant;
+    if (!std::exchange(claimant.is_leaving, false)) return;
+    claimant.is_open = claimant.is_held = claimant.is_parked = false;
+    claimant.parked_by = 0;
+    claimant.void_to = correlation_;
+    pending.was_tried = false;
+}
+
 void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
     if (claimant->unlock_call == Uuid{}) claimant->unlock_call = new_call();
     const Caller caller{claimant->session->id, claimant->thread, claimant->unlock_call};
@@ -200,10 +212,44 @@ std::vector<Client::Pending*> Client::unlock_is_over(Claimant& claimant) noexcep
     return waiting;
 }
 
+// The token has it more than once, by a call from before it was left and by one of after that; or
+// it is a lock of another program, which may be taken again and again.
+void Client::unlocked_once(Call& call, Time now) {
+    const ClaimantPtr& claimant = call.claimant;
+    if (claimant == nullptr) return release(*call.pending, now);
+    if (claimant->session != call.session) return unlocked(call, true, now);
+    const std::vector<Pending*> waiting = unlock_is_over(*claimant);
+    claimant->is_unlocking = false;
+    claimant->unlock_call = {};
+    call.pending != nullptr ? release(*call.pending, now) : leave(claimant, now);
+    for (Pending* const each : waiting) drive(*each, now);
+}
+
+void Client::unlocked(Call& call, bool was_held, Time now) {
+    if (call.pending != nullptr) {
+        Reply& reply = call.pending->operation->reply;
+        reply.outcome = was_held ? Outcome::released : Outcome::lost;
+        reply.store_time =
+            std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
+        finish(*call.pending);
+    }
+    const ClaimantPtr& claimant = call.claimant;
+    if (claimant == nullptr) return;
+    const std::vector<Pending*> waiting = unlock_is_over(*claimant);
+    if (claimant->session == call.session) {
+        claimant->is_unlocking = false;
+        claimant->unlock_call = {};
+        settle(claimant, now);
+    }
+    for (Pending* const each : waiting) drive(*each, now);
+    if (claimant->pending > 0) drive_all(now);
+}
+
 // Its newest unlock was answered, or its wait has ended: does it have anything yet?
 void Client::settle(const ClaimantPtr& claimant, Time now) {
     if (!claimant->is_leaving || claimant->is_unlocking) return set_due(*claimant);
     claimant->is_held = claimant->is_open = false;
+    if (claimant->parked_by == 0) claimant->is_parked = false;
     if (!claimant->is_parked && now >= claimant->late_until) return drop(*claimant);
     claimant->next_unlock = claimant->is_parked ? now + between_unlocks : claimant->late_until;
     set_due(*claimant);

@@ -253,4 +253,24 @@ class Ear final : public Listener {
     int polls = 0;
 };
 
+// A token that waits for the lock of token 1, and the call by which it does.
+struct Waiting {
+    explicit Waiting(World& its_world) : world{its_world} {
+        world.acquire_first(1, 42);
+        world.submit(question);
+        const Asked tried = world.ask(Ask::try_lock);
+        EXPECT_TRUE(world.answer(tried, 0));
+        const auto both = world.asked();
+        EXPECT_EQ(both.size(), 2U);
+        parked = both.at(0);
+        EXPECT_TRUE(parked.waits());
+        EXPECT_NE(parked.call(), tried.call()) << "a call that was answered with no stays so";
+        EXPECT_TRUE(world.answer_owner(both.at(1), 42, 1, 1));
+    }
+    World& world;
+    Question question{Verb::acquire, 2};
+    Ear ear{question};
+    Asked parked;
+};
+
 }  // namespace leaselock::hazelcast

@@ -1,0 +1,171 @@
+// Goal: a token that was left, and wants something again, believes no grant from before: the lock
+// may have been another's since. Method: a Client without a socket; calls are answered in each
+// order that a member may choose.
+#include <gtest/gtest.h>
+#include <string>
+
+#include "unit/hazelcast_world.hpp"
+
+namespace leaselock::hazelcast {
+namespace {
+
+const std::string not_held(1, '\0');
+const std::string held_yet(1, '\1');
+
+// What a token asked for before it was left. The entry of token 2 ended without a poll, since the
+// member stood still, and the poll comes while the unlock for it is under way.
+class HazelcastComesBack : public ::testing::Test {
+  protected:
+    HazelcastComesBack() {
+        world_.pass(3s);
+        for (const Asked& each : world_.asked()) {
+            if (each.what == Ask::unlock) unlock_ = each;
+            if (each.what == Ask::heartbeat) {
+                EXPECT_TRUE(world_.answer(each));
+            }
+        }
+        EXPECT_EQ(unlock_.thread(), 2U);
+        poll_.request.listener = &waiting_.ear;
+        world_.submit(poll_);
+        EXPECT_TRUE(world_.asked().empty()) << "until the unlock is answered";
+    }
+    // The poll is a new try.
+    Asked tries() {
+        const Asked tried = world_.ask(Ask::try_lock);
+        EXPECT_FALSE(tried.waits());
+        EXPECT_NE(tried.call(), waiting_.parked.call()) << "a copy is answered with the old grant";
+        return tried;
+    }
+    // Which ends with a new entry, since the lock has another holder.
+    Asked waits_again(const Asked& tried) {
+        EXPECT_TRUE(world_.answer(tried, 0));
+        const auto both = world_.asked();
+        EXPECT_EQ(both.size(), 2U);
+        EXPECT_TRUE(both.at(0).waits());
+        EXPECT_TRUE(world_.answer_owner(both.at(1), 45, 1, 3));
+        EXPECT_EQ(poll_.reply().outcome, Outcome::held);
+        EXPECT_TRUE(poll_.reply().queued);
+        return both.at(0);
+    }
+
+    World world_;
+    Waiting waiting_{world_};
+    Asked unlock_;
+    Question poll_{Verb::acquire, 2};
+};
+
+TEST_F(HazelcastComesBack, GrantFromBeforeTheUnlockIsNone) {
+    EXPECT_TRUE(world_.answer(waiting_.parked, 43));
+    const Asked copy = world_.ask(Ask::unlock);  // in case the first one has overtaken the grant
+    EXPECT_EQ(copy.call(), unlock_.call());
+    EXPECT_TRUE(world_.answer(unlock_, not_held));
+    EXPECT_TRUE(world_.answer(copy, not_held));
+    const Asked parked = waits_again(tries());
+    EXPECT_TRUE(waiting_.ear.messages.empty());
+    EXPECT_TRUE(world_.answer(parked, 46));
+    EXPECT_EQ(waiting_.ear.messages.size(), 1U);
+}
+
+TEST_F(HazelcastComesBack, GrantFromBeforeTheUnlockThatIsHeardAfterItIsNone) {
+    EXPECT_TRUE(world_.answer(unlock_, not_held));
+    const Asked parked = waits_again(tries());
+    EXPECT_TRUE(world_.answer(waiting_.parked, 43));
+    EXPECT_TRUE(world_.asked().empty());
+    EXPECT_TRUE(waiting_.ear.messages.empty());
+    EXPECT_TRUE(world_.answer(parked, 46));
+    EXPECT_EQ(waiting_.ear.messages.size(), 1U);
+}
+
+TEST_F(HazelcastComesBack, EntryFromBeforeThatEndsIsNotTheNewOne) {
+    EXPECT_TRUE(world_.answer(unlock_, not_held));
+    const Asked parked = waits_again(tries());
+    EXPECT_TRUE(world_.refuse(waiting_.parked, 86));
+    EXPECT_EQ(waiting_.ear.polls, 0);
+    EXPECT_TRUE(world_.answer(parked, 46));
+    EXPECT_EQ(waiting_.ear.messages.size(), 1U);
+}
+
+// The grant ran after the unlock, and before the new try.
+TEST_F(HazelcastComesBack, LockThatIsTakenTwiceIsUnlockedTwice) {
+    EXPECT_TRUE(world_.refuse(unlock_, 26));
+    const Asked tried = tries();
+    EXPECT_TRUE(world_.answer(waiting_.parked, 43));
+    EXPECT_TRUE(world_.answer(tried, 43));
+    EXPECT_EQ(poll_.reply().outcome, Outcome::granted);
+    Question release{Verb::release, 2};
+    world_.submit(release);
+    EXPECT_TRUE(world_.answer(world_.ask(Ask::unlock), held_yet));
+    EXPECT_FALSE(release.done()) << "it is held yet";
+    EXPECT_TRUE(world_.answer(world_.ask(Ask::unlock), not_held));
+    EXPECT_EQ(release.reply().outcome, Outcome::released);
+}
+
+// The unlock may run yet: after a new try it would take the lock from it.
+TEST_F(HazelcastComesBack, UnlockThatWasCutOffIsSentAgainBeforeTheNewTry) {
+    world_.client.cancel(*poll_.operation, world_.now);
+    world_.disconnect();
+    Question poll{Verb::acquire, 2};
+    poll.request.listener = &waiting_.ear;
+    world_.submit(poll);
+    world_.connect();
+    world_.pass(1ms);
+    Asked again;
+    for (const Asked& each : world_.asked()) {
+        EXPECT_NE(each.what, Ask::try_lock);
+        if (each.what == Ask::unlock && each.thread() == 2) again = each;
+        if (each.what == Ask::heartbeat) {
+            EXPECT_TRUE(world_.answer(each));
+        }
+    }
+    EXPECT_EQ(again.call(), unlock_.call());
+    EXPECT_TRUE(world_.answer(again, not_held));
+    (void)tries();
+}
+
+TEST_F(HazelcastComesBack, LookFromBeforeTheUnlockIsNoGrant) {
+    World world;
+    Waiting waiting{world};
+    world.pass(2s);
+    (void)world.asked();
+    Question poll{Verb::acquire, 2};
+    poll.request.listener = &waiting.ear;
+    world.submit(poll);
+    const Asked asked = world.ask(Ask::ownership);
+    world.pass(1s);
+    Asked unlock;
+    for (const Asked& each : world.asked()) {
+        if (each.what == Ask::unlock) unlock = each;
+        if (each.what == Ask::heartbeat) {
+            EXPECT_TRUE(world.answer(each));
+        }
+    }
+    EXPECT_EQ(unlock.thread(), 2U) << "its entry has ended";
+    EXPECT_TRUE(world.answer_owner(asked, 43, 1, 2));
+    EXPECT_FALSE(poll.done());
+    EXPECT_TRUE(world.answer(unlock, not_held));
+    EXPECT_NE(world.ask(Ask::try_lock).call(), waiting.parked.call());
+}
+
+TEST(HazelcastLeft, WaitThatIsLeftWhileNoMemberIsThereIsSettledInTheEnd) {
+    World world;
+    Waiting waiting{world};
+    world.disconnect();
+    Question release{Verb::release, 2};
+    world.submit(release);
+    world.connect();
+    int late = 0;
+    for (auto end = world.now + 2 * call_timeout; world.now < end; world.pass(1s)) {
+        for (const Asked& each : world.asked()) {
+            if (each.what == Ask::unlock && each.thread() == 2) {
+                EXPECT_TRUE(world.refuse(each, 26));
+                if (end - world.now < call_timeout - 2s) ++late;
+            } else {
+                EXPECT_TRUE(world.answer(each, each.what == Ask::unlock ? not_held : ""));
+            }
+        }
+    }
+    EXPECT_EQ(late, 0);
+}
+
+}  // namespace
+}  // namespace leaselock::hazelcast
