@@ -27,7 +27,11 @@
 #include <type_traits>
 #include <utility>
 
+#include <leaselock/detail/key_advice.hpp>
 #include <leaselock/detail/key_format.hpp>
+#include <leaselock/detail/key_lock_call.hpp>
+#include <leaselock/detail/key_parse.hpp>
+#include <leaselock/detail/key_text.hpp>
 #include <leaselock/key_macros.hpp>  // IWYU pragma: keep
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
@@ -41,154 +45,151 @@ inline constexpr bool kStartsWithOptions = false;
 template <class First, class... Rest>
 inline constexpr bool kStartsWithOptions<First, Rest...> = std::is_same_v<First, LockOptions>;
 
-// The forms of LEASELOCK_GUARD and LEASELOCK_SHARED_GUARD: a reader's share, or what the options
-// say. The template comes a second time as text, in Call, since a function parameter is no
-// constant.
-template <CallText Call, bool Reads, class... Args>
-ScopedDistributedLock lock_scope(LockManager& manager, const char* key_template,
-                                 LockOptions options, const Args&... args) {
-    if (Reads) options.share = shared;
-    if (options.key_template.empty()) options.key_template = key_template;
-    return {manager, format_call_key<Call>(args...), options};
-}
-template <CallText Call, bool Reads, class... Args>
-requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
-    lock_scope(LockManager& manager, const char* key_template, const Args&... args) {
-    return lock_scope<Call, Reads>(manager, key_template, LockOptions{}, args...);
-}
-template <CallText Call, bool Reads, class... Args>
-ScopedDistributedLock lock_scope(const char* key_template, const LockOptions& options,
-                                 const Args&... args) {
-    return lock_scope<Call, Reads>(default_manager(), key_template, options, args...);
-}
-template <CallText Call, bool Reads, class... Args>
-requires(!kStartsWithOptions<Args...>) ScopedDistributedLock
-    lock_scope(const char* key_template, const Args&... args) {
-    return lock_scope<Call, Reads>(default_manager(), key_template, LockOptions{}, args...);
-}
-
-// What WITH_DISTRIBUTED_LOCK makes of its arguments: operator->* runs the body.
+// What the macros make of a call: a guard, or a reader's one, ...
+template <bool Reads>
+struct GuardMade {
+    static ScopedDistributedLock of(LockManager& manager, const std::string& key,
+                                    const LockOptions& options) {
+        if constexpr (Reads) {
+            auto reader = options;
+            reader.share = shared;
+            return {manager, key, reader};
+        } else {
+            return {manager, key, options};
+        }
+    }
+};
+// ... what runs a body, by operator->*, ...
 struct LockedBody {
     LockManager& manager;
     std::string key;
     LockOptions options;
 
+    static LockedBody of(LockManager& manager, std::string&& key, const LockOptions& options) {
+        return {manager, std::move(key), options};
+    }
     template <class Body>
     decltype(auto) operator->*(Body&& body) && {
         return with_lock(manager, key, options, std::forward<Body>(body));
     }
 };
-template <CallText Call, class... Args>
-LockedBody lock_body(LockManager& manager, const char* key_template, LockOptions options,
-                     const Args&... args) {
-    if (options.key_template.empty()) options.key_template = key_template;
-    return {manager, format_call_key<Call>(args...), options};
-}
-template <CallText Call, class... Args>
-requires(!kStartsWithOptions<Args...>) LockedBody
-    lock_body(LockManager& manager, const char* key_template, const Args&... args) {
-    return lock_body<Call>(manager, key_template, LockOptions{}, args...);
-}
-template <CallText Call, class... Args>
-LockedBody lock_body(const char* key_template, const LockOptions& options, const Args&... args) {
-    return lock_body<Call>(default_manager(), key_template, options, args...);
-}
-template <CallText Call, class... Args>
-requires(!kStartsWithOptions<Args...>) LockedBody
-    lock_body(const char* key_template, const Args&... args) {
-    return lock_body<Call>(default_manager(), key_template, LockOptions{}, args...);
-}
-
-// The same for coroutines: an awaitable, of <leaselock/async.hpp>.
-template <CallText Call, class... Args>
-auto async_lock_scope(LockManager& manager, const char* key_template, LockOptions options,
-                      const Args&... args) {
-    if (options.key_template.empty()) options.key_template = key_template;
-    return manager.async_guard(format_call_key<Call>(args...), options);
-}
-template <CallText Call, class... Args>
-requires(!kStartsWithOptions<Args...>) auto async_lock_scope(LockManager& manager,
-                                                             const char* key_template,
-                                                             const Args&... args) {
-    return async_lock_scope<Call>(manager, key_template, LockOptions{}, args...);
-}
-template <CallText Call, class... Args>
-auto async_lock_scope(const char* key_template, const LockOptions& options, const Args&... args) {
-    return async_lock_scope<Call>(default_manager(), key_template, options, args...);
-}
-template <CallText Call, class... Args>
-requires(!kStartsWithOptions<Args...>) auto async_lock_scope(const char* key_template,
-                                                             const Args&... args) {
-    return async_lock_scope<Call>(default_manager(), key_template, LockOptions{}, args...);
-}
+// ... or what a coroutine awaits, which is known where <leaselock/async.hpp> is.
+struct AsyncGuardMade {
+    template <class Manager>
+    static auto of(Manager& manager, const std::string& key, const LockOptions& options) {
+        return manager.async_guard(key, options);
+    }
+};
 
 // What a manager is mistaken for.
 template <class Manager>
 concept NotTheManager = std::is_same_v<Manager, const LockManager> || requires(Manager& manager) {
     { *manager } -> std::convertible_to<const LockManager&>;
 };
-// Compilers quote these lines, with their advice.
-// clang-format off
-template <CallText Call, bool Reads>
-void lock_scope() = delete;  // a lock has at least a template: ([manager,] "template" [, {options}] [, values...])
-template <CallText Call>
-void lock_body() = delete;  // a lock has at least a template: ([manager,] "template" [, {options}] [, values...])
-template <CallText Call>
-void async_lock_scope() = delete;  // a lock has at least a template: ([manager,] "template" [, {options}] [, values...])
-template <CallText Call, bool Reads, NotTheManager Manager, class... Args>
-void lock_scope(Manager& manager, const char*, const LockOptions&, const Args&...) = delete;  // the manager of a lock is a LockManager&, neither const nor a pointer: write *manager
-template <CallText Call, bool Reads, NotTheManager Manager, class... Args>
+
+[[nodiscard]] inline LockOptions named(LockOptions options, const char* key_template) {
+    if (options.key_template.empty()) options.key_template = key_template;
+    return options;
+}
+
+// The forms of a call; `% __LINE__` makes what is Made. The template comes a second time as text,
+// in Call, since a function parameter is no constant.
+template <CallText Call, class Made, class... Args>
+[[nodiscard]] auto lock_call(Spelled, LockManager& manager, const char* key_template,
+                             const LockOptions& options, const Args&... args) {
+    using Source = CallKeySource<Call, Args...>;
+    using Result = decltype(Made::of(manager, std::string{}, options));
+    return judged<Source, Result>([&, all = named(options, key_template)] {
+        return Made::of(manager, key_of<Source>(args...), all);
+    });
+}
+template <CallText Call, class Made, class... Args>
 requires(!kStartsWithOptions<Args...>)
-void lock_scope(Manager& manager, const char*, const Args&...) = delete;  // the manager of a lock is a LockManager&, neither const nor a pointer: write *manager
-// clang-format on
+    [[nodiscard]] auto lock_call(Spelled, LockManager& manager, const char* key_template,
+                                 const Args&... args) {
+    return lock_call<Call, Made>(Spelled{}, manager, key_template, LockOptions{}, args...);
+}
+template <CallText Call, class Made, class... Args>
+[[nodiscard]] auto lock_call(Spelled, const char* key_template, const LockOptions& options,
+                             const Args&... args) {
+    return lock_call<Call, Made>(Spelled{}, default_manager(), key_template, options, args...);
+}
+template <CallText Call, class Made, class... Args>
+requires(!kStartsWithOptions<Args...>)
+    [[nodiscard]] auto lock_call(Spelled, const char* key_template, const Args&... args) {
+    return lock_call<Call, Made>(Spelled{}, default_manager(), key_template, LockOptions{},
+                                 args...);
+}
+template <CallText Call, class Made, NotTheManager Manager, class... Args>
+[[nodiscard]] auto lock_call(Spelled, Manager&, const char*, const LockOptions&, const Args&...) {
+    return misused<KeyFault::not_a_manager, ScopedDistributedLock>();
+}
+template <CallText Call, class Made, NotTheManager Manager, class... Args>
+requires(!kStartsWithOptions<Args...>)
+    [[nodiscard]] auto lock_call(Spelled, Manager&, const char*, const Args&...) {
+    return misused<KeyFault::not_a_manager, ScopedDistributedLock>();
+}
+
+// Whether a class of this name was defined in the block where it is asked, or is a new one.
+template <class T>
+concept Defined = requires {
+    sizeof(T);
+};
+template <class Block>
+[[nodiscard]] constexpr auto in_block() {
+    if constexpr (Defined<Block>) {
+        return sound([] { return true; });
+    } else {
+        return misused<KeyFault::without_braces, bool>();
+    }
+}
 
 }  // namespace leaselock::detail
 
+#define LEASELOCK_DETAIL_CALL(made, text, ...)                                  \
+    (::leaselock::detail::lock_call<::leaselock::detail::CallText{text}, made>( \
+         ::leaselock::detail::spelling<::leaselock::detail::CallText{text}>() % \
+         __LINE__ __VA_OPT__(, ) __VA_ARGS__) %                                 \
+     __LINE__)
+
 // LEASELOCK_GUARD([manager,] "template" [, {options}] [, arguments...]) -> ScopedDistributedLock
-//
-// (The parentheses around it all keep its commas together within another macro.)
 //
 // A guard of the key that LEASELOCK_KEY(template, arguments...) would give; the template is a
 // string literal. Without a manager: leaselock::default_manager(). Throws what that macro and the
 // guard's constructor throw; blocks as LockManager::acquire does.
-#define LEASELOCK_GUARD(...)                                                                      \
-    (::leaselock::detail::lock_scope<                                                             \
-        ::leaselock::detail::well_spelled<::leaselock::detail::CallText{#__VA_ARGS__}>(), false>( \
-        __VA_ARGS__))
+#define LEASELOCK_GUARD(...) \
+    LEASELOCK_DETAIL_CALL(::leaselock::detail::GuardMade<false>, #__VA_ARGS__, __VA_ARGS__)
 // The same of a reader's share, whatever `share` the options say.
-#define LEASELOCK_SHARED_GUARD(...)                                                              \
-    (::leaselock::detail::lock_scope<                                                            \
-        ::leaselock::detail::well_spelled<::leaselock::detail::CallText{#__VA_ARGS__}>(), true>( \
-        __VA_ARGS__))
+#define LEASELOCK_SHARED_GUARD(...) \
+    LEASELOCK_DETAIL_CALL(::leaselock::detail::GuardMade<true>, #__VA_ARGS__, __VA_ARGS__)
 
 // co_await LEASELOCK_ASYNC_GUARD(..) gives the same guard to a coroutine, and throws what
 // LEASELOCK_GUARD does; no thread is blocked. Needs <leaselock/async.hpp>.
-#define LEASELOCK_ASYNC_GUARD(...)                                                         \
-    (::leaselock::detail::async_lock_scope<                                                \
-        ::leaselock::detail::well_spelled<::leaselock::detail::CallText{#__VA_ARGS__}>()>( \
-        __VA_ARGS__))
+#define LEASELOCK_ASYNC_GUARD(...) \
+    LEASELOCK_DETAIL_CALL(::leaselock::detail::AsyncGuardMade, #__VA_ARGS__, __VA_ARGS__)
 
 // LEASELOCK_WITH_LOCK(..) { body }: an expression that runs the body under the lock and has its
 // result, by value. The body is that of a lambda which captures all by reference, so `return` ends
 // the body. At its end the lock is asked for: LockLost if it is not held any more.
-#define LEASELOCK_WITH_LOCK(...)                                                           \
-    ::leaselock::detail::lock_body<                                                        \
-        ::leaselock::detail::well_spelled<::leaselock::detail::CallText{#__VA_ARGS__}>()>( \
-        __VA_ARGS__)                                                                       \
-            ->*[&]
+#define LEASELOCK_WITH_LOCK(...) \
+    LEASELOCK_DETAIL_CALL(::leaselock::detail::LockedBody, #__VA_ARGS__, __VA_ARGS__)->*[&]
 
 // Statements: the same guards, until the end of the enclosing block. They have to stand in one:
-// what follows `if (..)` without braces ends at its semicolon, and does not compile, since the
-// second of the two declarations does not find the first.
-#define LEASELOCK_DISTRIBUTED_LOCK(...)                                                            \
-    LEASELOCK_DETAIL_STATEMENT(LEASELOCK_DETAIL_JOIN(a_lock_needs_braces_around_it_, __COUNTER__), \
-                               LEASELOCK_GUARD(__VA_ARGS__))
-#define LEASELOCK_DISTRIBUTED_SHARED_LOCK(...)                                                     \
-    LEASELOCK_DETAIL_STATEMENT(LEASELOCK_DETAIL_JOIN(a_lock_needs_braces_around_it_, __COUNTER__), \
-                               LEASELOCK_SHARED_GUARD(__VA_ARGS__))
-#define LEASELOCK_DETAIL_STATEMENT(name, ...)                                    \
-    [[maybe_unused]] const ::leaselock::detail::AnnotatedLock name{__VA_ARGS__}; \
-    static_assert(sizeof(name) != 0)
+// what follows `if (..)` without braces ends at its semicolon, and does not compile: the second
+// declaration does not find the struct of the first, and names one that has no size.
+#define LEASELOCK_DISTRIBUTED_LOCK(...)                                                      \
+    LEASELOCK_DETAIL_STATEMENT(LEASELOCK_DETAIL_JOIN(LeaselockBlock, __COUNTER__),           \
+                               LEASELOCK_DETAIL_JOIN(leaselock_in_this_block_, __COUNTER__), \
+                               ::leaselock::detail::GuardMade<false>, #__VA_ARGS__, __VA_ARGS__)
+#define LEASELOCK_DISTRIBUTED_SHARED_LOCK(...)                                               \
+    LEASELOCK_DETAIL_STATEMENT(LEASELOCK_DETAIL_JOIN(LeaselockBlock, __COUNTER__),           \
+                               LEASELOCK_DETAIL_JOIN(leaselock_in_this_block_, __COUNTER__), \
+                               ::leaselock::detail::GuardMade<true>, #__VA_ARGS__, __VA_ARGS__)
+#define LEASELOCK_DETAIL_STATEMENT(block, name, made, text, ...) \
+    [[maybe_unused]] const struct block {                        \
+        ::leaselock::detail::AnnotatedLock lock;                 \
+    } name{LEASELOCK_DETAIL_CALL(made, text, __VA_ARGS__)};      \
+    static_assert(::leaselock::detail::in_block<struct block>() % __LINE__)
 #define LEASELOCK_DETAIL_JOIN(a, b) LEASELOCK_DETAIL_JOIN_NOW(a, b)
 #define LEASELOCK_DETAIL_JOIN_NOW(a, b) a##b
 

@@ -44,11 +44,12 @@ template <detail::FixedText Name, class T>
 // LockError (Errc::invalid_template), which names the placeholder, if a value is empty or a null
 // pointer; and whatever the fmt::formatter of a value throws.
 // (The parentheses around it all keep its commas together within another macro.)
-#define LEASELOCK_KEY(key_template, ...)                                             \
-    (::leaselock::detail::format_key<                                                \
-        ::leaselock::detail::FixedText<::std::string_view(key_template).size() + 1>{ \
-            ::std::string_view(key_template)},                                       \
-        ::leaselock::detail::FixedText<sizeof(#__VA_ARGS__)>{#__VA_ARGS__}>(__VA_ARGS__))
+#define LEASELOCK_KEY(key_template, ...)                                                    \
+    (::leaselock::detail::format_key<                                                       \
+         ::leaselock::detail::FixedText<::std::string_view(key_template).size() + 1>{       \
+             ::std::string_view(key_template)},                                             \
+         ::leaselock::detail::FixedText<sizeof(#__VA_ARGS__)>{#__VA_ARGS__}>(__VA_ARGS__) % \
+     __LINE__)
 
 // LEASELOCK_FIELDS(User, sub, id): an argument `user` of type User (or derived from it) serves
 // {{user.sub}} and {{user.id}}. A field is a public data member, or a const member function

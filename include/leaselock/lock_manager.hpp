@@ -21,6 +21,7 @@
 
 #include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/refused.hpp>
 #include <leaselock/detail/requirements.hpp>
 #include <leaselock/error.hpp>  // IWYU pragma: keep
 #include <leaselock/finding.hpp>
@@ -85,13 +86,12 @@ class LEASELOCK_EXPORT LockManager {
     Acquired<ScopedDistributedLock> acquire(std::string_view key, const LockOptions& options,
                                             std::error_code& ec);
 
-    // Compilers quote these lines, with their advice.
-    // clang-format off
     template <class Rep, class Period>
-    void acquire(std::string_view, std::chrono::duration<Rep, Period>) = delete;  // options have names: {.ttl = 5s}, or {.wait_timeout = 5s}
+    LEASELOCK_REFUSED("options have names: {.ttl = 5s}, or {.wait_timeout = 5s}")
+    void acquire(std::string_view, std::chrono::duration<Rep, Period>);
     template <class Rep, class Period>
-    void try_acquire(std::string_view, std::chrono::duration<Rep, Period>) = delete;  // options have names: {.ttl = 5s}
-    // clang-format on
+    LEASELOCK_REFUSED("options have names: {.ttl = 5s}")
+    void try_acquire(std::string_view, std::chrono::duration<Rep, Period>);
 
     // acquire without waiting, whatever the options say.
     Acquired<ScopedDistributedLock> try_acquire(std::string_view key, LockOptions options = {});

@@ -22,6 +22,7 @@
 
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/lease_ptr.hpp>
+#include <leaselock/detail/refused.hpp>
 #include <leaselock/detail/requirements.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
@@ -50,7 +51,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     [[nodiscard]] ScopedDistributedLock(LockManager& manager, std::string_view key,
                                         const LockOptions& options, std::error_code& ec);
 
-    explicit ScopedDistributedLock(const char*) = delete;  // write lock{manager, "key"}
+    LEASELOCK_REFUSED("a lock has a manager and a name: write lock{manager, \"key\"}")
+    explicit ScopedDistributedLock(const char*);
 
     ScopedDistributedLock(const ScopedDistributedLock&) = delete;
     ScopedDistributedLock& operator=(const ScopedDistributedLock&) = delete;

@@ -6,8 +6,10 @@ Compiles SOURCE without making code, and looks for what it says of itself:
   // culprit: text    and the compiler spells this text, as a whole or character by character
   // flags: words     it is compiled with these, too; HERE is the folder of SOURCE
   ...  // refused: words   at the end of a line: there is an error at this line, and these words
-                           stand in what the compiler says of the first one; `refused by clang:` is
-                           for what g++ does not see
+                           stand in what the compiler says of the first one; `refused at once:`
+                           says that they stand in the first three lines of that, with those that
+                           say how the compiler came to it; `refused by clang:` is for what g++
+                           does not see
 
 A file without any of them must compile without a warning.
 """
@@ -32,7 +34,7 @@ command = [compiler, *flags, "-std=c++20", *(wish("flags") or "").replace("HERE"
            "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I" + include, source]
 run = subprocess.run(command, capture_output=True, text=True, check=False)
 # Compilers quote the line, and with it the words that are to be found.
-output = re.sub("// refused( by clang)?: .*", "", run.stderr)
+output = re.sub("// refused( by clang| at once)?: .*", "", run.stderr)
 
 
 def fail(words):
@@ -47,7 +49,10 @@ def errors():
         if "error: " in line:
             found.append(("\n".join(how), [line]))
             how = []
-        elif how or not found or re.search(r": In (instantiation|substitution|.*function) ", line):
+        elif " note: " in line and found:  # and how it came to the note
+            found[-1][1].extend([*how, line])
+            how = []
+        elif how or not found or re.search(r"^In file included from |: In (instantiation|substitution|.*function) ", line):
             how.append(line)
         else:
             found[-1][1].append(line)
@@ -55,9 +60,9 @@ def errors():
 
 
 expected, culprit = wish("expect"), wish("culprit")
-mark = re.compile("// refused( by clang)?: (.+)$" if "clang" in compiler else "// refused(): (.+)$")
-refused = [(number, found[2]) for number, line in enumerate(text.splitlines(), 1)
-           if (found := mark.search(line))]
+mark = re.compile(f"// refused( at once{'| by clang' if 'clang' in compiler else ''})?: (.+)$")
+refused = [(number, found[1] == " at once", found[2])
+           for number, line in enumerate(text.splitlines(), 1) if (found := mark.search(line))]
 
 if expected is None and not refused:
     if run.returncode != 0:
@@ -74,10 +79,10 @@ if culprit is not None:
     if not re.search(rf"Culprit<({re.escape(spelled)}|[^\n]*{{\"{re.escape(culprit)}\")", output):
         fail(f"the culprit is not named, {culprit}")
 silent = []
-for number, words in refused:
+for number, at_once, words in refused:
     at = f"{source}:{number}:"
-    first = next((said for how, said in errors() if at in how or at in said), "")
-    if words not in first:
-        silent.append(f'line {number} is not refused with "{words}"')
+    how, said = next(((how, said) for how, said in errors() if at in how or at in said), ("", ""))
+    if words not in ("\n".join(f"{how}\n{said}".strip().splitlines()[:3]) if at_once else said):
+        silent.append(f'line {number} is not refused {"at once " if at_once else ""}with "{words}"')
 if silent:
     fail("\n".join(silent))

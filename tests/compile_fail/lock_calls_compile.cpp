@@ -41,6 +41,7 @@ void order_of_a_call(const Order& order, int n, double price, std::optional<int>
     DISTRIBUTED_LOCK(locks, "o-{{order.number}}", {}, order.number());
     DISTRIBUTED_LOCK(locks, "{order-{{n}}}-{{order.id}}", {}, n, order);
     DISTRIBUTED_LOCK(locks, "o-{{sum}}", {.key_template = "o"}, arg<"sum">(n + 1));
+    DISTRIBUTED_LOCK(locks, "say \"{{n}}\", back\\slash", n);
     DISTRIBUTED_LOCK(locks,
                      "o-"
                      "{{n}}",
@@ -70,3 +71,21 @@ void in_a_template(const T& order, std::map<int, int>& counts) {
     }
 }
 template void in_a_template(const Order&, std::map<int, int>&);
+
+// Whatever stands around it, and one inside the other.
+int nested(bool condition, int n) {
+    DISTRIBUTED_LOCK(locks, "outer");
+    if (condition) {
+        DISTRIBUTED_LOCK(locks, "inner-{{n}}", n);
+        return WITH_DISTRIBUTED_LOCK(locks, "body-{{n}}", {.wait = true}, n) { return n + 1; };
+    }
+    switch (n) {
+        case 1: {
+            DISTRIBUTED_SHARED_LOCK(locks, "case");
+            break;
+        }
+        default: break;
+    }
+    const auto guard = LEASELOCK_GUARD(locks, "guard-{{n}}", n);
+    return guard.owns_lock() ? 1 : 0;
+}

@@ -41,23 +41,26 @@ constexpr bool kStartsWithOptions<First, Args...> =
     std::is_same_v<std::remove_cvref_t<First>, StubOptions>;
 
 template <CallText Call, class... Args>
+std::string key_of_call(const Args&... args) {
+    return leaselock::detail::key_of<leaselock::detail::CallKeySource<Call, Args...>>(args...);
+}
+
+template <CallText Call, class... Args>
 Seen stub_scope(StubManager& manager, const char*, const StubOptions& options, Args&&... args) {
-    return {leaselock::detail::format_call_key<Call>(args...), manager.name, options.ttl,
-            options.wait};
+    return {key_of_call<Call>(args...), manager.name, options.ttl, options.wait};
 }
 template <CallText Call, class... Args>
 requires(!kStartsWithOptions<Args...>) Seen
     stub_scope(StubManager& manager, const char*, Args&&... args) {
-    return {leaselock::detail::format_call_key<Call>(args...), manager.name, 0ms, false};
+    return {key_of_call<Call>(args...), manager.name, 0ms, false};
 }
 template <CallText Call, class... Args>
 Seen stub_scope(const char*, const StubOptions& options, Args&&... args) {
-    return {leaselock::detail::format_call_key<Call>(args...), "default", options.ttl,
-            options.wait};
+    return {key_of_call<Call>(args...), "default", options.ttl, options.wait};
 }
 template <CallText Call, class... Args>
 requires(!kStartsWithOptions<Args...>) Seen stub_scope(const char*, Args&&... args) {
-    return {leaselock::detail::format_call_key<Call>(args...), "default", 0ms, false};
+    return {key_of_call<Call>(args...), "default", 0ms, false};
 }
 
 #define STUB_LOCK(...) stub_scope<CallText{#__VA_ARGS__}>(__VA_ARGS__)

@@ -58,19 +58,4 @@ template <class T, std::size_t Index>
 using FieldType = std::remove_cvref_t<
     std::invoke_result_t<decltype(std::get<Index>(kFields<T>).member), const T&>>;
 
-// Whether a value of type T leads to a value by this path of field names.
-template <class T>
-[[nodiscard]] constexpr bool has_path(std::string_view path) {
-    if (path.empty()) return true;
-    if constexpr (HasFields<T>) {
-        return [path]<std::size_t... I>(std::index_sequence<I...>) {
-            const auto index = field_index<T>(path_head(path));
-            return ((I == index && has_path<FieldType<T, I>>(path_tail(path))) || ...);
-        }
-        (std::make_index_sequence<std::tuple_size_v<decltype(kFields<T>)>>{});
-    } else {
-        return false;
-    }
-}
-
 }  // namespace leaselock::detail

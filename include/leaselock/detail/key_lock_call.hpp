@@ -77,13 +77,14 @@ inline constexpr std::array<std::string_view, 5> kDurationNames{
 }
 
 // Of a list of options as it is spelled, in its braces.
-[[nodiscard]] constexpr KeyFault options_fault(std::string_view braced) {
+[[nodiscard]] constexpr KeyVerdict options_verdict(std::string_view braced) {
     CallScanner options(braced.substr(1, braced.size() - 2));
     for (std::size_t next = 0; !options.done();) {
-        const KeyFault fault = option_fault(options.next(), next);
-        if (fault != KeyFault::none) return fault;
+        const auto option = options.next();
+        const KeyFault fault = option_fault(option, next);
+        if (fault != KeyFault::none) return {fault, option};
     }
-    return KeyFault::none;
+    return {};
 }
 
 // The template, which comes first, or after the manager.
@@ -95,16 +96,19 @@ inline constexpr std::array<std::string_view, 5> kDurationNames{
 // What is wrong with a call, as far as that can be seen without its types: where template and
 // options are, and what the options are.
 template <std::size_t Capacity>
-[[nodiscard]] constexpr KeyFault read_lock_spelling(const CallText<Capacity>& call) {
+[[nodiscard]] constexpr KeyVerdict read_lock_spelling(const CallText<Capacity>& call) {
     CallScanner scanner(call.view());
+    if (scanner.done()) return {KeyFault::no_template, {}};
+    const auto key_template = next_template(scanner);
     FixedText<Capacity> ignored;
-    KeyFault fault = read_literal(next_template(scanner), ignored);
-    for (bool first = true; !scanner.done() && fault == KeyFault::none; first = false) {
+    KeyVerdict verdict{read_literal(key_template, ignored), key_template};
+    for (bool first = true; !scanner.done() && verdict.fault == KeyFault::none; first = false) {
         const auto item = scanner.next();
         if (!item.starts_with('{')) continue;
-        fault = first ? options_fault(item) : KeyFault::options_after_arguments;
+        verdict =
+            first ? options_verdict(item) : KeyVerdict{KeyFault::options_after_arguments, item};
     }
-    return scanner.saw_raw_string() ? KeyFault::raw_string : fault;
+    return scanner.saw_raw_string() ? KeyVerdict{KeyFault::raw_string, call.view()} : verdict;
 }
 
 // Of a call that is spelled well. `values` is the number of values after the options as the

@@ -17,7 +17,7 @@
 
 namespace leaselock::detail {
 
-// What can be wrong with a template, and, from argument_without_placeholder on, with a macro call.
+// What can be wrong with a template, and, from placeholder_without_argument on, with a macro call.
 enum class KeyFault {
     none,
     empty_template,
@@ -35,12 +35,22 @@ enum class KeyFault {
     raw_string,
     unregistered_field,
     single_braces,
+    value_without_formatter,
+    no_template,
     template_is_no_literal,
+    not_a_manager,
     unsupported_escape,
     options_after_arguments,
     unknown_option,
     option_order,
     option_without_unit,
+    without_braces,
+};
+
+// A fault and the text it is about.
+struct KeyVerdict {
+    KeyFault fault = KeyFault::none;
+    std::string_view culprit;
 };
 
 // A fault and the part of the template or of the arguments it is about.

@@ -9,12 +9,15 @@
 #include <array>
 #include <cstddef>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include <leaselock/detail/key_call.hpp>
 #include <leaselock/detail/key_fields.hpp>
 #include <leaselock/detail/key_parse.hpp>
 #include <leaselock/detail/key_text.hpp>
+#include <leaselock/detail/key_value.hpp>
 
 namespace leaselock::detail {
 
@@ -34,12 +37,6 @@ template <FixedText Name, class T>
 struct ArgTraits<NamedArg<Name, T>> {
     using Value = std::remove_cvref_t<T>;
     static constexpr std::string_view name = Name.view();
-};
-
-// A fault and the text it is about.
-struct KeyVerdict {
-    KeyFault fault = KeyFault::none;
-    std::string_view culprit;
 };
 
 // A std::vector of pieces for the time of compiling. The first placeholder takes five characters,
@@ -106,6 +103,27 @@ struct ArgumentNames {
     }
 };
 
+enum class Leads { nowhere, to_text, to_no_text };
+
+// Where a path of field names leads to from a value of type T.
+template <class T>
+[[nodiscard]] constexpr Leads path_leads(std::string_view path) {
+    if (path.empty()) return kHasText<T> ? Leads::to_text : Leads::to_no_text;
+    if constexpr (HasFields<T>) {
+        return [path]<std::size_t... I>(std::index_sequence<I...>) {
+            const auto index = field_index<T>(path_head(path));
+            auto leads = Leads::nowhere;
+            static_cast<void>(
+                ((I == index && (leads = path_leads<FieldType<T, I>>(path_tail(path)), true)) ||
+                 ...));
+            return leads;
+        }
+        (std::make_index_sequence<std::tuple_size_v<decltype(kFields<T>)>>{});
+    } else {
+        return Leads::nowhere;
+    }
+}
+
 // Where the value of a placeholder comes from.
 struct KeyBinding {
     std::size_t argument = 0;
@@ -148,23 +166,31 @@ class KeyPlan {
   private:
     // An argument of that very name wins; else the longest one that has such a field.
     constexpr void bind(std::size_t piece) {
-        using HasPath = bool (*)(std::string_view);
-        constexpr std::array<HasPath, sizeof...(Args)> kHasPath{
-            &has_path<typename ArgTraits<Args>::Value>...};
+        using LeadsOf = Leads (*)(std::string_view);
+        constexpr std::array<LeadsOf, sizeof...(Args)> kLeads{
+            &path_leads<typename ArgTraits<Args>::Value>...};
         const auto name = this->name(piece);
         std::size_t best = 0;
         for (std::size_t i = 0; i < sizeof...(Args); ++i) {
             const auto own = arguments_.names[i].view();
             if (own.size() <= best || !name.starts_with(own)) continue;
             if (own.size() < name.size() &&
-                (name[own.size()] != '.' || !kHasPath[i](name.substr(own.size() + 1)))) {
+                (name[own.size()] != '.' ||
+                 kLeads[i](name.substr(own.size() + 1)) == Leads::nowhere)) {
                 continue;
             }
             best = own.size();
             bindings_[piece] = {i, std::min(own.size() + 1, name.size())};
         }
-        if (best == 0) verdict_ = {fault_of(name), name};
-        if (best != 0) used_[bindings_[piece].argument] = true;
+        if (best == 0) {
+            verdict_ = {fault_of(name), name};
+            return;
+        }
+        const auto& found = bindings_[piece];
+        used_[found.argument] = true;
+        if (kLeads[found.argument](name.substr(found.path_begin)) != Leads::to_text) {
+            verdict_ = {KeyFault::value_without_formatter, name};
+        }
     }
 
     // Why no argument is `name`.

@@ -34,6 +34,10 @@ inline constexpr bool kIsInteger =
 template <class T>
 inline constexpr bool kIsPlainEnum = std::is_enum_v<T> && !fmt::is_formattable<T>::value;
 
+template <class T>
+inline constexpr bool kHasText = std::is_convertible_v<const T&, std::string_view> ||
+                                 kIsInteger<T> || kIsPlainEnum<T> || fmt::is_formattable<T>::value;
+
 // Integers and plain enums consist of these.
 inline constexpr std::string_view kNumberCharacters = "-0123456789";
 template <class T>
@@ -67,7 +71,7 @@ void with_text(const T& value, const Use& use) {
     } else if constexpr (kIsPlainEnum<T>) {
         with_text(static_cast<std::underlying_type_t<T>>(value), use);
     } else {
-        static_assert(fmt::is_formattable<T>::value,
+        static_assert(kHasText<T>,
                       "leaselock key: a value of this type needs a fmt::formatter; or name a field "
                       "of it, {{order.id}}, that LEASELOCK_FIELDS registers");
         std::string text;
