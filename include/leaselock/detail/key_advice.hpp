@@ -56,13 +56,14 @@ inline constexpr bool kIsRight = std::is_void_v<Culprit>;
 template <KeyFault Fault, class Culprit, class Result>
 struct Wrong;
 
-// clang prints the text with the assertion, g++ with the sentence.
+// g++ prints the text with the sentence, clang with the assertion, which comes last: destructors
+// are instantiated at the end.
 #define LEASELOCK_DETAIL_ADVICE(fault, advice)                                                \
     template <class Culprit, class Result>                                                    \
     struct Wrong<KeyFault::fault, Culprit, Result> {                                          \
-        [[nodiscard]] LEASELOCK_REFUSED(advice) Result operator%(int) const {                 \
+        [[nodiscard]] LEASELOCK_REFUSED(advice) Result operator%(int) const;                  \
+        ~Wrong() {                                                                            \
             static_assert(kIsRight<Culprit>, "leaselock: the text that is wrong, see above"); \
-            throw;                                                                            \
         }                                                                                     \
     }
 
@@ -154,7 +155,7 @@ template <class Source, class Result, class Make>
 
 // A call that is wrong for more than its text.
 template <KeyFault Fault, class Result>
-[[nodiscard]] constexpr Wrong<Fault, void, Result> misused() {
+[[nodiscard]] Wrong<Fault, void, Result> misused() {
     return {};
 }
 

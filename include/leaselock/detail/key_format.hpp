@@ -39,7 +39,7 @@ struct CallSource {
     static consteval KeyVerdict verdict() { return read_lock_spelling(Call); }
 };
 template <CallText Call>
-[[nodiscard]] consteval auto spelling() {
+[[nodiscard]] auto spelling() {
     return judged<CallSource<Call>, Spelled>([] { return Spelled{}; });
 }
 
