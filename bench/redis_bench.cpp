@@ -5,17 +5,25 @@
 //   redis/spin      the same, by a manager that looks for answers before it sleeps;
 //   baseline        SET NX PX, and a compare-and-delete;
 //   fenced          the minimal fenced pair: a script of SET NX PX + INCR, and a
-//   compare-and-delete. redis/cpu       the processor time that the server spends on a cycle; the
-//   baseline is the fenced
+//                   compare-and-delete;
+//   scripts         those that leaselock sends, as bytes that were written before the time is
+//   taken:
+//                   a client that costs next to nothing cannot be faster without spinning;
+//   redis/cpu       the processor time that the server spends on a cycle; the baseline is the
+//   fenced
 //                   pair.
 // The server's URL comes in LEASELOCK_BENCH_REDIS.
 #include <benchmark/benchmark.h>
+#include <cstring>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include <leaselock/backend.hpp>
 #include <leaselock/redis.hpp>
 
 #include "raw_redis.hpp"
+#include "redis/codec.hpp"
 
 namespace {
 
@@ -67,6 +75,54 @@ void plain(benchmark::State& state) {
 LockManager& locks() {
     static LockManager manager = leaselock::connect(bench::url());
     return manager;
+}
+
+class OwnScripts : bench::Pipeline {
+  public:
+    explicit OwnScripts(int thread) {
+        for (const std::string& key : keys_of(thread, bench::prefix)) {
+            leaselock::Request request{.verb = leaselock::Verb::acquire,
+                                       .key = key,
+                                       .prefix = std::strlen(bench::prefix),
+                                       .token = bench::token,
+                                       .ttl = 30s,
+                                       .unqueued = true};
+            commands_.push_back(written(request));
+            request.verb = leaselock::Verb::release;
+            commands_.push_back(written(request));
+        }
+    }
+    void cycle() {
+        for (const int each : {0, 1}) {
+            append_written(commands_[(i_ + static_cast<std::size_t>(each)) % commands_.size()]);
+            if (next()->integer <= 0) throw std::runtime_error("not acquired and released");
+        }
+        i_ += 2;
+    }
+
+  private:
+    // The server gets to know the script.
+    std::string written(const leaselock::Request& request) {
+        std::string command;
+        for (const bool with_text : {true, false}) {
+            command.clear();
+            leaselock::redis::append_request(command, request, with_text,
+                                             leaselock::redis::no_limit, {});
+            if (with_text) {
+                append_written(command);
+                (void)next();
+            }
+        }
+        return command;
+    }
+
+    std::vector<std::string> commands_;
+    std::size_t i_ = 0;
+};
+
+void own_scripts(benchmark::State& state) {
+    OwnScripts scripts{state.thread_index()};
+    for (auto _ : state) scripts.cycle();
 }
 
 void awaited(benchmark::State& state) {
@@ -133,6 +189,7 @@ const bool registered = [] {
     add("redis/awaited/leaselock", awaited);
     add("redis/awaited/baseline", plain);
     add("redis/awaited/fenced", fenced);
+    benchmark::RegisterBenchmark("redis/awaited/scripts", own_scripts)->Threads(1)->UseRealTime();
     add("redis/scoped/leaselock", scoped);
     add("redis/scoped/baseline", plain);
     benchmark::RegisterBenchmark("redis/spin/leaselock", spinning)->UseRealTime();
