@@ -1,5 +1,6 @@
 // Goal: an observer hears each event with what it is about, and its trouble is its own.
 // Method: one that writes down each event, on a clock that is moved by hand.
+#include <atomic>
 #include <gtest/gtest.h>
 #include <mutex>
 #include <string>
@@ -124,6 +125,48 @@ TEST_F(Observing, MacrosNameTheirTemplate) {
     const auto heard = notes_->first(1);
     EXPECT_EQ(heard[0].second.key, "stock-7");
     EXPECT_EQ(heard[0].second.key_template, "stock-{{product}}");
+}
+
+// Two threads have the lease then: the engine reports that a renewal failed, while the holder hands
+// its failed release to the clean-up. The flags are relaxed, so that TSan sees the two unordered.
+TEST(ObserverAndTwoThreads, HearsOfALateRenewalWhileTheReleaseIsHandedToTheCleanup) {
+    struct Ear final : Observer {
+        void on_error(const LockEvent& event) override {
+            attempts.store(event.attempts, std::memory_order_relaxed);
+        }
+        std::atomic<int> attempts{-1};
+    };
+    const auto ear = std::make_shared<Ear>();
+    ManagerWorld world{testing::ManualClock::Sleep::blocking};
+    LockManager locks{{.clock = world.clock, .observer = ear}};
+    locks.register_backend("store", world.backend);
+    locks.set_default_backend("store");
+    auto lock = locks.acquire("key", {.ttl = 30s});
+    ASSERT_TRUE(lock.has_value());
+    world.clock->wait_for_background();
+
+    std::atomic<bool> is_renewing{false};
+    std::atomic<bool> is_releasing{false};
+    const auto is_set = [](const std::atomic<bool>& flag) {
+        return poll_until([&] { return flag.load(std::memory_order_relaxed); });
+    };
+    world.backend->on_help([&](const Request& request) {
+        if (request.verb == Verb::renew) {
+            is_renewing.store(true, std::memory_order_relaxed);
+            EXPECT_TRUE(is_set(is_releasing));
+        } else {
+            is_releasing.store(true, std::memory_order_relaxed);
+            EXPECT_TRUE(
+                poll_until([&] { return ear->attempts.load(std::memory_order_relaxed) >= 0; }));
+        }
+    });
+    world.backend->fail_all({.error = Errc::connect_failed});
+    world.clock->advance(10s);
+    ASSERT_TRUE(is_set(is_renewing));
+    EXPECT_EQ(lock->release(), ReleaseResult::unknown);
+    EXPECT_EQ(ear->attempts, 0) << "of a clean-up alone";
+    world.backend->on_help(nullptr);
+    world.backend->heal();
 }
 
 TEST(Histogram, CountsByPowersOfTwoAndKeepsTheSum) {
