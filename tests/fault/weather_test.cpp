@@ -194,7 +194,8 @@ TEST_F(BadWeather, Row10CorruptReplyIsUnknownAndEndsTheConnection) {
 }
 
 // All threads at once, while replies are lost, late, cut and corrupt: every grant that is answered
-// is the grant of that key to that caller. A release that is lost leaves its lock to the ttl.
+// is the grant of that key to that caller. A release that is lost leaves its lock to the ttl. The
+// counter may be ahead of the fence: a poll that meets the message of the hand-off mints one more.
 TEST_F(BadWeather, NoCrossTalkInAStorm) {
     std::atomic<bool> over{false};
     std::atomic<int> sections{0};
@@ -203,9 +204,11 @@ TEST_F(BadWeather, NoCrossTalkInAStorm) {
             std::error_code ec;
             auto lock = locks_.acquire(key, {.ttl = 500ms, .wait_timeout = long_timeout}, ec);
             if (!lock) continue;
+            const std::string holder = server_.cli("GET", "p:" + key);
             const std::string last = server_.cli("GET", counter_key("p:", key));
             if (!lock->owns_lock()) continue;
-            EXPECT_EQ(last, std::to_string(lock->fencing_token())) << key;
+            EXPECT_EQ(holder, lock->owner_token()) << key;
+            EXPECT_GE(std::stoull(last), lock->fencing_token()) << key;
             ++sections;
             lock->release(ec);
         }

@@ -287,6 +287,7 @@ TEST_F(LeaseTask, TooManyCleanupsAreRefusedWithAnErrorOfTheirOwn) {
         ASSERT_TRUE(lock.has_value());
         world_.backend->fail_next({.error = Errc::busy});
     }
+    pass(20ms);  // the answer to a posted release waits no longer than this to be read
     ASSERT_TRUE(poll_until([&] { return locks.stats().cleanups_now == 2; }));
     const std::size_t before = world_.backend->count();
     std::error_code ec;
