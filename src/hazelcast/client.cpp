@@ -93,8 +93,12 @@ void Client::acquire(Pending& pending, Time now) {
     if (is_to_unlock && !claimant.is_unlocking) return;
     if (!is_unlocked(pending)) return;
     come_back(pending);
-    if (claimant.is_parked || pending.was_tried) return ask_owner(pending, claimant.lock, now);
-    if (!claimant.is_open && !claimant.is_held) claimant.call = new_call();
+    // A copy of the call by which it is held would be answered with that grant, even if the lock
+    // was unlocked by force.
+    if (claimant.is_parked || claimant.is_held || pending.was_tried) {
+        return ask_owner(pending, claimant.lock, now);
+    }
+    if (!claimant.is_open) claimant.call = new_call();
     claimant.is_open = true;
     const Caller caller{claimant.session->id, claimant.thread, claimant.call};
     send({.what = Ask::try_lock,

@@ -341,6 +341,8 @@ void Client::owner_answered(Call& call, const Ownership& owner, Time now) {
         lose(pending, &claimant);
         claimant.is_held = false;
         tidy(claimant);
+    } else if (std::exchange(claimant.is_held, false)) {
+        return drive(pending, now);
     } else {
         reply.outcome = Outcome::held;
         held_by(reply, claimant.key, owner, now);

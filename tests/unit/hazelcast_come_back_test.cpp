@@ -146,6 +146,21 @@ TEST_F(HazelcastComesBack, LookFromBeforeTheUnlockIsNoGrant) {
     EXPECT_NE(world.ask(Ask::try_lock).call(), waiting.parked.call());
 }
 
+// The lock was handed over, and then unlocked by force. The waiter had missed the message.
+TEST(HazelcastHeld, PollDoesNotBelieveTheGrantOfBeforeAForcedRelease) {
+    World world;
+    Waiting waiting{world};
+    EXPECT_TRUE(world.answer(waiting.parked, 43));
+    Question poll{Verb::acquire, 2};
+    world.submit(poll);
+    EXPECT_TRUE(world.answer_owner(world.ask(Ask::ownership), 44, 1, 3));
+    const Asked tried = world.ask(Ask::try_lock);
+    EXPECT_NE(tried.call(), waiting.parked.call());
+    EXPECT_TRUE(world.answer(tried, 0));
+    EXPECT_TRUE(world.answer_owner(world.ask(Ask::ownership), 44, 1, 3));
+    EXPECT_EQ(poll.reply().outcome, Outcome::held);
+}
+
 TEST(HazelcastLeft, WaitThatIsLeftWhileNoMemberIsThereIsSettledInTheEnd) {
     World world;
     Waiting waiting{world};
