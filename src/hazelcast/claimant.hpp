@@ -66,6 +66,7 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     bool is_leaving = false;
     std::uint64_t void_to = 0;  // calls up to this one were sent before it was left: no grants
     bool is_unlocking = false;  // an unlock of ours is not answered yet
+    bool is_given_up = false;   // for want of a renewal: a release finds that it is lost
     Uuid unlock_call{};
     Clock::time_point next_unlock{};
     // Until then a copy of one of its calls may still run that was lost with its connection.

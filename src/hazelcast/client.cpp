@@ -226,7 +226,9 @@ void Client::cancel(Operation& operation, Time now) noexcept {
     if (pending->was_sent) {
         give_up(*pending, Errc::command_timed_out, "no answer until the deadline", now);
     } else {
-        give_up(*pending, Errc::connect_failed, "no connection until the deadline", now);
+        const bool is_refused = !is_connected_ && !refusal_.empty();
+        give_up(*pending, Errc::connect_failed,
+                is_refused ? refusal_ : std::string_view{"no connection until the deadline"}, now);
     }
 }
 
@@ -244,7 +246,14 @@ void Client::forget(Listener& listener) noexcept {
     }
 }
 
-void Client::refused(Errc error, std::string_view why) noexcept { fail_waiting(error, why); }
+void Client::refused(Errc error, std::string_view why) noexcept {
+    try {
+        refusal_ = why;
+    } catch (const std::bad_alloc&) {
+        refusal_.clear();
+    }
+    fail_waiting(error, why);
+}
 
 bool Client::wants_connection() const noexcept { return !pending_.empty() || !due_.empty(); }
 

@@ -123,7 +123,8 @@ class Client {
         Pending* pending = nullptr;
         ClaimantPtr claimant{};
         SessionPtr session{};
-        bool waits = false;  // it is an entry in a queue
+        bool waits = false;        // it is an entry in a queue
+        bool is_given_up = false;  // unlock: of a lease that was not renewed
         std::uint64_t number = 0;
 
         // Whether it was sent for what its token has given up since.
@@ -212,6 +213,7 @@ class Client {
     Time ping_sent_ = Time::max();
     Errc error_ = Errc::connection_lost;
     std::string why_;
+    std::string refusal_;  // why the newest attempt to connect failed; empty: it did not
     Uuid cluster_{};
     std::optional<Group> group_;
     std::vector<MemberAddress> members_;

@@ -50,6 +50,7 @@ std::string words_of(const Error& error) {
 
 void Client::connected(const Uuid& cluster, Time now) {
     is_connected_ = true;
+    refusal_.clear();
     heard_ = now;
     ping_sent_ = Time::max();
     // Another cluster under the same name, or the same one after all of it has been restarted.

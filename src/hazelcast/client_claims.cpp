@@ -38,6 +38,7 @@ void Client::drop(Claimant& claimant) noexcept {
     attach(claimant, nullptr);
     claimant.is_open = claimant.is_held = claimant.is_parked = false;
     claimant.is_leaving = claimant.is_unlocking = claimant.has_expired = false;
+    claimant.is_given_up = false;
     claimant.lease_ends = claimant.late_until = {};
     claimant.listener = nullptr;
     if (claimant.pending > 0) return;
@@ -170,7 +171,7 @@ void Client::leave(const ClaimantPtr& claimant, Time now) {
 void Client::come_back(Pending& pending) noexcept {
     Claimant& claimant = *pending.claimant;
     if (!std::exchange(claimant.is_leaving, false)) return;
-    claimant.is_open = claimant.is_held = claimant.is_parked = false;
+    claimant.is_open = claimant.is_held = claimant.is_parked = claimant.is_given_up = false;
     claimant.parked_by = 0;
     claimant.void_to = correlation_;
     pending.was_tried = false;
@@ -184,7 +185,8 @@ void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
           .sent = now,
           .pending = pending,
           .claimant = claimant,
-          .session = claimant->session},
+          .session = claimant->session,
+          .is_given_up = claimant->is_given_up},
          [&](std::string& out, std::uint64_t correlation) {
              ask_unlock(out, correlation, *group_, claimant->lock, caller);
          });
@@ -225,10 +227,12 @@ void Client::unlocked_once(Call& call, Time now) {
     for (Pending* const each : waiting) drive(*each, now);
 }
 
+// A release of what was given up is a copy of that unlock: the lock may be another's by now.
 void Client::unlocked(Call& call, bool was_held, Time now) {
     if (call.pending != nullptr) {
+        const bool was_ours = was_held && !call.is_given_up;
         Reply& reply = call.pending->operation->reply;
-        reply.outcome = was_held ? Outcome::released : Outcome::lost;
+        reply.outcome = was_ours ? Outcome::released : Outcome::lost;
         reply.store_time =
             std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch()).count();
         finish(*call.pending);
@@ -257,7 +261,10 @@ void Client::settle(const ClaimantPtr& claimant, Time now) {
 
 void Client::tend(const ClaimantPtr& claimant, Time now) {
     if (claimant->session == nullptr || claimant->session->is_dead) return drop(*claimant);
-    if (!claimant->is_leaving) claimant->is_held = false;
+    if (!claimant->is_leaving) {
+        claimant->is_held = false;
+        claimant->is_given_up = true;
+    }
     leave(claimant, now);
 }
 

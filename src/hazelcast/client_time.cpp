@@ -22,7 +22,8 @@ bool Client::tick(Time now) {
             fail(pending, Errc::cluster_down,
                  "the CP group does not answer: are as many members up as cp-member-count says?");
         } else {
-            fail(pending, Errc::connect_failed, "no member could be reached");
+            fail(pending, Errc::connect_failed,
+                 refusal_.empty() ? std::string_view{"no member could be reached"} : refusal_);
         }
     }
     if (!is_connected_) return true;

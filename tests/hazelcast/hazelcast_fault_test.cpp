@@ -200,6 +200,25 @@ TEST_F(HazelcastFault, LeaseWithoutRenewalEndsByOurRelease) {
     EXPECT_TRUE(kept->owns_lock());
 }
 
+// The session outlives the lock, and is prolonged for another one.
+TEST_F(HazelcastFault, HoldEndsAtMaxHoldByOurRelease) {
+    constexpr auto max_hold = HazelcastCluster::session_ttl + 1s;
+    LockManager locks = manager();
+    LockManager others = manager(1);
+    auto kept = locks.acquire("other");
+    ASSERT_TRUE(kept.has_value());
+    const auto begin = boot_clock()->now();
+    auto lock = locks.acquire("key", {.ttl = HazelcastCluster::session_ttl, .max_hold = max_hold});
+    ASSERT_TRUE(lock.has_value());
+    const auto next = others.acquire("key", {.wait_timeout = 50s});
+    ASSERT_TRUE(next.has_value());
+    EXPECT_GE(boot_clock()->now() - begin, max_hold) << "it was renewed until then";
+    EXPECT_GT(next->fencing_token(), lock->fencing_token());
+    EXPECT_FALSE(lock->owns_lock());
+    EXPECT_TRUE(kept->owns_lock());
+    EXPECT_EQ(lock->release(), ReleaseResult::lost);
+}
+
 TEST_F(HazelcastFault, EndOfABackendFreesWhatItsSessionHolds) {
     const std::uint64_t session = client_.new_session();
     {
@@ -325,8 +344,16 @@ TEST_F(HazelcastFault, EachWrongServerIsSaidInItsOwnWords) {
     EXPECT_EQ(code_of(cluster_.url(0, "/no-such-cluster"), text), Errc::authentication_failed);
     EXPECT_NE(text.find("not named 'no-such-cluster'"), std::string::npos) << text;
 
+    // A member without security knows no user at all.
+    const std::string url = cluster_.url(0);
+    const std::string rest = url.substr(url.find("://") + 3);
+    EXPECT_EQ(code_of("hazelcast://me:secret@" + rest, text), Errc::authentication_failed);
+    EXPECT_NE(text.find("or user or password are wrong"), std::string::npos) << text;
+    EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+
     EXPECT_EQ(code_of("hazelcast://127.0.0.1:" + std::to_string(support::free_port()), text),
               Errc::connect_failed);
+    EXPECT_NE(text.find("Connection refused"), std::string::npos) << text;
 
     // One that waits for more, as a Redis does.
     std::uint16_t silent_port = 0;

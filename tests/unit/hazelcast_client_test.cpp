@@ -289,6 +289,35 @@ TEST(HazelcastClient, CancelledAcquireSaysUntilWhenItMayRun) {
     EXPECT_EQ(world.ask(Ask::unlock).thread(), 3U);
 }
 
+TEST(HazelcastClient, CallWithoutAConnectionEndsWithTheReasonOfTheNewestAttempt) {
+    World world;
+    world.disconnect();
+    world.client.refused(Errc::connect_failed, "h1: Connection refused");
+    // They come in the pause before the next attempt.
+    Question cancelled{Verb::acquire, 1};
+    world.submit(cancelled);
+    world.client.cancel(*cancelled.operation, world.now);
+    world.complete_all();
+    EXPECT_EQ(cancelled.reply().error, Errc::connect_failed);
+    EXPECT_NE(cancelled.reply().detail.find("h1: Connection refused"), std::string::npos)
+        << cancelled.reply().detail;
+    Question timed_out{Verb::inspect, 1};
+    world.submit(timed_out);
+    world.pass(5s);
+    EXPECT_EQ(timed_out.reply().error, Errc::connect_failed);
+    EXPECT_NE(timed_out.reply().detail.find("h1: Connection refused"), std::string::npos)
+        << timed_out.reply().detail;
+
+    world.connect();
+    world.disconnect();
+    Question later{Verb::acquire, 1};
+    world.submit(later);
+    world.client.cancel(*later.operation, world.now);
+    world.complete_all();
+    EXPECT_NE(later.reply().detail.find("no connection until the deadline"), std::string::npos)
+        << "that reason was of the time before: " << later.reply().detail;
+}
+
 TEST(HazelcastClient, MoreThanMaxInFlightAreRefused) {
     World world;
     Client client{settings_of({.max_in_flight = 1}), "test"};

@@ -94,6 +94,32 @@ TEST_F(LateAcquire, UnlockThatWasNotCommittedIsNotTheLast) {
     EXPECT_TRUE(pass(2 * call_timeout).empty());
 }
 
+// It may be another's as soon as the first unlock has run.
+TEST(LateRelease, ReleaseOfALeaseThatIsBeingUnlockedForWantOfARenewalIsLost) {
+    World world;
+    world.acquire_first(1, 42);
+    world.acquire_next(2, 50, "other");
+    std::optional<Asked> unlock;
+    for (int i = 0; i < 20 && !unlock; ++i) {
+        world.pass(1s);
+        for (const Asked& each : world.asked()) {
+            if (each.what == Ask::heartbeat) (void)world.answer(each);
+            if (each.what == Ask::unlock && each.thread() == 1) unlock = each;
+        }
+    }
+    ASSERT_TRUE(unlock.has_value());
+    Question release{Verb::release, 1};
+    world.submit(release);
+    Asked copy;
+    for (const Asked& each : world.asked()) {
+        if (each.what == Ask::unlock && each.thread() == 1) copy = each;
+    }
+    EXPECT_EQ(copy.call(), unlock->call());
+    EXPECT_TRUE(world.answer(*unlock, std::string(1, '\0')));
+    EXPECT_TRUE(world.answer(copy, std::string(1, '\0'))) << "as it was answered the first time";
+    EXPECT_EQ(release.reply().outcome, Outcome::lost);
+}
+
 TEST_F(LateAcquire, LateGrantThatNobodyReleasesEndsWithItsLease) {
     EXPECT_TRUE(world_.answer(tried_, 43));
     const std::vector<Asked> unlocks = pass(11s);
