@@ -82,11 +82,15 @@ struct Histogram {
     [[nodiscard]] static constexpr std::chrono::nanoseconds upper_bound(std::size_t i) noexcept {
         return std::chrono::nanoseconds{std::int64_t{1} << (i + 8)};
     }
-    constexpr void add(std::chrono::nanoseconds took) noexcept {
+    // That of what took so long.
+    [[nodiscard]] static constexpr std::size_t bucket_of(std::chrono::nanoseconds took) noexcept {
         const auto ns = static_cast<std::uint64_t>(took.count() < 0 ? 0 : took.count());
         const std::size_t i = static_cast<unsigned>(std::bit_width(ns >> 8U));
-        ++counts[i < size ? i : size - 1];
-        total += std::chrono::nanoseconds{ns};
+        return i < size ? i : size - 1;
+    }
+    constexpr void add(std::chrono::nanoseconds took) noexcept {
+        ++counts[bucket_of(took)];
+        if (took.count() > 0) total += took;
     }
     constexpr Histogram& operator+=(const Histogram& other) noexcept {
         for (std::size_t i = 0; i < size; ++i) counts[i] += other.counts[i];

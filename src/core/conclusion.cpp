@@ -47,6 +47,14 @@ void begin_hold(Lease& lease, const Grant& grant, std::chrono::milliseconds ttl,
     tell(runtime.notifier(), &Observer::on_acquired, lease, {}, span.end, waited);
 }
 
+void begin_hold_at_once(Lease& lease, std::uint64_t fencing_token, std::chrono::milliseconds ttl,
+                        const LockOptions& options, Clock::time_point now) {
+    Runtime& runtime = lease.runtime();
+    lease.granted({fencing_token, ttl, now, now, true}, ttl, options);
+    runtime.lease_task().table().add_at_once(lease);
+    tell(runtime.notifier(), &Observer::on_acquired, lease, {}, now);
+}
+
 bool conclude(LeasePtr& lease, const AcquireMachine& machine, const LockOptions& options, Span span,
               Failure& failure) {
     Runtime& runtime = lease->runtime();

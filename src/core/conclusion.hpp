@@ -4,6 +4,9 @@
 // Thread-safety: of the thread that acquires.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/lock_options.hpp>
@@ -22,6 +25,10 @@ struct Span {
 // it is not, and its token owes a release.
 void begin_hold(Lease& lease, const Grant& grant, std::chrono::milliseconds ttl,
                 const LockOptions& options, Span span, bool handed_over = false);
+
+// The same of a lease that was granted at once, at `now`.
+void begin_hold_at_once(Lease& lease, std::uint64_t fencing_token, std::chrono::milliseconds ttl,
+                        const LockOptions& options, Clock::time_point now);
 
 // Whether it was granted, and if not, why. A lock's lease is held then; else it is empty: a latch
 // that was counted, or is open, gives none. May throw bad_alloc, and has changed nothing then.

@@ -146,7 +146,7 @@ LeasePtr Core::acquire_at_once(const std::shared_ptr<Core>& self, std::string_vi
     const std::uint64_t fencing_token = lease->grant_at_once(now, ttl);
     if (fencing_token == 0) return nullptr;
     try {
-        begin_hold(*lease, {fencing_token, ttl, now, now, true}, ttl, options, {now, now});
+        begin_hold_at_once(*lease, fencing_token, ttl, options, now);
         return lease;
     } catch (...) {
         self->runtime_.lease_task().post(std::move(lease));

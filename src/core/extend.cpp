@@ -38,6 +38,7 @@ bool extend(Lease& lease, Duration ttl, Failure& failure) {
         return false;
     }
     Runtime& runtime = lease.runtime();
+    runtime.lease_task().table().list(lease);
     const Clock::time_point now = runtime.clock().now();
     if (runtime.lease_task().table().shorten(lease, ttl.value(), now)) {
         runtime.notifier().check(lease);
@@ -57,6 +58,7 @@ bool downgrade(Lease& lease, Failure& failure) {
         return false;
     }
     Runtime& runtime = lease.runtime();
+    runtime.lease_task().table().list(lease);
     const Clock::time_point now = runtime.clock().now();
     lease.become_reader();
     return renew(lease, runtime.lease_task().table().ttl_of(lease), now, failure);

@@ -10,6 +10,10 @@ using Verdict = HoldMachine::Verdict;
 namespace {
 
 constexpr std::size_t most_lost = 1024;  // of one round
+// In which a processor shows all others what it has written; less than a third of the least ttl.
+constexpr std::chrono::milliseconds visible_after{3};
+// When what could not be listed for lack of memory is tried again.
+constexpr std::chrono::milliseconds listed_after{10};
 
 }  // namespace
 
@@ -19,10 +23,66 @@ void HoldTable::ring_for(Clock::time_point due) noexcept {
     alarm_.ring();
 }
 
+// No other store or load takes part in what the collector sees: see plan_check().
+void HoldTable::add_at_once(Lease& lease) {
+    const Clock::time_point due = lease.hold.machine.due();
+    lease.hold.state = HoldState::held;
+    if (!own_.add(lease)) return add(lease, {}, false);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    lease.hold.counts->own[own_number()].granted();
+    ring_for(due);
+}
+
+// Nobody else knows of it any more.
+HoldTable::Until HoldTable::end_own(Lease& lease, Clock::time_point now) noexcept {
+    const bool expired = lease.deadline() <= now;
+    const auto held = now - lease.granted_at();
+    lease.hold.state = expired ? HoldState::over : HoldState::releasing;
+    if (expired) {
+        lease.lose(now, Errc::lost);
+    } else {
+        lease.end();
+    }
+    if (const std::size_t own = own_number(); own < shard_count) {
+        lease.hold.counts->own[own].ended(held, expired);
+    } else {
+        Shard& shard = shards_[own_shard()];
+        const WordMutexLock lock{shard.mutex};
+        LockStats& stats = stats_of(shard, lease);
+        ++stats.released;
+        --stats.held_now;
+        stats.hold.add(held);
+        if (expired) ++stats.lost;
+    }
+    return expired ? Until::expired : Until::held;
+}
+
+void HoldTable::list(Lease& lease) {
+    if (lease.hold.slot == Lease::Hold::no_slot) return;
+    Shard& shard = shards_[lease.hold.shard];
+    const WordMutexLock lock{shard.mutex};
+    shard.heap.reserve(shard.heap.size() + 1);
+    if (own_.take(lease)) shard.heap.add(lease, lease.hold.machine.due());
+}
+
+bool HoldTable::list_all(std::size_t own, Shard& shard) noexcept {
+    try {
+        shard.heap.reserve(shard.heap.size() + OwnHolds::most);
+    } catch (const std::bad_alloc&) {
+        return false;
+    }
+    for (std::size_t i = 0; i < OwnHolds::most; ++i) {
+        Lease* const lease = own_.take_any(own);
+        if (lease == nullptr) break;
+        shard.heap.add(*lease, lease->hold.machine.due());
+    }
+    return true;
+}
+
 void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over) {
     const std::size_t own = own_shard();
     Shard& shard = shards_[own];
-    lease.hold.shard = static_cast<std::uint8_t>(own);
+    lease.hold.shard = own & Lease::Hold::no_slot;
     const Clock::time_point due = lease.hold.machine.due();
     {
         const WordMutexLock lock{shard.mutex};
@@ -38,6 +98,7 @@ void HoldTable::add(Lease& lease, std::chrono::nanoseconds waited, bool handed_o
 }
 
 HoldTable::Until HoldTable::take_out(Lease& lease, Clock::time_point now) noexcept {
+    if (own_.take(lease)) return end_own(lease, now);
     Shard& shard = shards_[lease.hold.shard];
     const WordMutexLock lock{shard.mutex};
     const HoldState before = lease.hold.state;
@@ -71,9 +132,14 @@ bool HoldTable::lost_before(Lease& lease, const Reply& release, Clock::time_poin
 }
 
 void HoldTable::lose(Shard& shard, Lease& lease, Clock::time_point now, Errc reason) noexcept {
+    shard.heap.remove(lease);
+    end_by_loss(shard, lease, now, reason);
+}
+
+void HoldTable::end_by_loss(Shard& shard, Lease& lease, Clock::time_point now,
+                            Errc reason) noexcept {
     lease.hold.state = HoldState::lost;
     lease.lose(now, reason);
-    shard.heap.remove(lease);
     LockStats& stats = stats_of(shard, lease);
     ++stats.lost;
     --stats.held_now;
@@ -105,18 +171,25 @@ void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
 }
 
 void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept {
-    for (Shard& shard : shards_) {
-        while (Lease* const lease = lose_last(shard, now)) lost(*lease);
+    for (std::size_t own = 0; own < shard_count; ++own) {
+        while (Lease* const lease = lose_any(own, now)) lost(*lease);
     }
 }
 
-Lease* HoldTable::lose_last(Shard& shard, Clock::time_point now) noexcept {
+// Needs no memory, so what is in its thread's hands is not listed before.
+Lease* HoldTable::lose_any(std::size_t own, Clock::time_point now) noexcept {
+    Shard& shard = shards_[own];
     const WordMutexLock lock{shard.mutex};
-    if (shard.heap.empty()) return nullptr;
-    Lease& lease = shard.heap.last();
-    lease.add_owner();
-    lose(shard, lease, now);
-    return &lease;
+    Lease* lease = own_.take_any(own);
+    if (lease != nullptr) {
+        lease->add_owner();
+        end_by_loss(shard, *lease, now, Errc::lost);
+    } else if (!shard.heap.empty()) {
+        lease = &shard.heap.last();
+        lease->add_owner();
+        lose(shard, *lease, now);
+    }
+    return lease;
 }
 
 void HoldTable::hurry(const Backend& backend, Clock::time_point now) noexcept {
@@ -138,18 +211,27 @@ std::chrono::milliseconds HoldTable::ttl_of(Lease& lease) noexcept {
     return lease.hold.machine.ttl();
 }
 
-// max() first: what is added during the check rings, and ends the next sleep at once.
+// Until the planned time has come it does not move away: what did not ring since it is due later is
+// found then. When it has come, it is max() first, so that all rings which is added meanwhile. But
+// a thread that adds to its own slots takes no mutex, and may have read the time of before although
+// its lease is not to be seen yet: so this looks once more soon, without a new time.
 Clock::time_point HoldTable::plan_check(Clock::time_point now) noexcept {
-    next_check_.store(Clock::time_point::max().time_since_epoch().count());
-    Clock::time_point next = Clock::time_point::max();
-    for (Shard& shard : shards_) {
+    Clock::time_point next{Clock::duration{next_check_.load()}};
+    if (next <= now) {
+        next = Clock::time_point::max();
+        next_check_.store(next.time_since_epoch().count());
+        if (own_.are_used()) comes_again_ = now + visible_after;
+    }
+    for (std::size_t own = 0; own < shard_count; ++own) {
+        Shard& shard = shards_[own];
         const WordMutexLock lock{shard.mutex};
+        if (!list_all(own, shard)) next = std::min(next, now + listed_after);
         next = std::min(next, shard.heap.due());
     }
     const Clock::time_point rung_for{Clock::duration{rung_for_.load()}};
     if (rung_for > now) next = std::min(next, rung_for);
     next_check_.store(next.time_since_epoch().count());
-    return next;
+    return comes_again_ > now ? std::min(next, comes_again_) : next;
 }
 
 Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, const Reply& reply,
@@ -245,7 +327,10 @@ void HoldTable::for_each(const Visit& visit) {
         for (std::size_t i = 0; i < shard_count; ++i) {
             const WordMutexLock lock{shards_[i].mutex};
             sum += counts.parts[i].stats;
+            counts.own[i].add_to(sum);
         }
+        // A lease may have come after its part was read, and gone before the next one was.
+        if (sum.held_now > sum.acquired) sum.held_now = 0;
         visit(counts.key_template, sum);
     });
 }

@@ -2,6 +2,9 @@
 // in shards so that threads do not meet. It decides what a lease is (held, lost, or on its way
 // back) under one mutex, so that none is renewed after its release, and counts what happens.
 //
+// What was granted at once is in its thread's hands at first, see OwnHolds, and comes into a heap
+// when the collector comes by, before it is due.
+//
 // Thread-safety: all calls from all threads at once. collect() and replied() are the LeaseTask's.
 #pragma once
 
@@ -20,6 +23,7 @@
 
 #include "base/due_heap.hpp"
 #include "core/lease.hpp"
+#include "core/own_holds.hpp"
 #include "core/shard.hpp"
 #include "core/template_counts.hpp"
 
@@ -30,6 +34,9 @@ class HoldTable {
     // Rings when something is due sooner than the collector expects.
     explicit HoldTable(Alarm& alarm) noexcept : alarm_{alarm} {}
 
+    // A lease that was granted at once, to the calling thread. May throw bad_alloc; it is not in
+    // the table then.
+    void add_at_once(Lease& lease);
     // A lease that was granted. May throw bad_alloc; it is not in the table then.
     void add(Lease& lease, std::chrono::nanoseconds waited, bool handed_over);
     // The holder releases it at `now`. How it was until then: `over`, it was released before, or
@@ -47,12 +54,16 @@ class HoldTable {
         std::vector<Lease*> lost;
     };
     void collect(Clock::time_point now, std::size_t room, Due& due);
-    // When something is due next; from then on add() rings only for what is due sooner. What was
+    // When the collector comes next; from then on add() rings only for what is due sooner. What was
     // rung for counts also if it has gone: else each lock that is held for a moment would ring.
+    // What was held by threads on their own until now is in a heap then.
     [[nodiscard]] Clock::time_point plan_check(Clock::time_point now) noexcept;
     // All that is held is lost: each is shared, and to be unshared by `lost`.
     void lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept;
 
+    // The lease is held by the calling thread, which will ask for its renewal or its end: it is in
+    // a heap from now on. May throw bad_alloc.
+    void list(Lease& lease);
     [[nodiscard]] std::chrono::milliseconds ttl_of(Lease& lease) noexcept;
 
     // A renewal was answered. `lost`: by this.
@@ -83,6 +94,10 @@ class HoldTable {
         WordMutex mutex;
         DueHeap<Lease, index_of> heap LEASELOCK_GUARDED_BY(mutex);
     };
+    [[nodiscard]] Until end_own(Lease& lease, Clock::time_point now) noexcept;
+    // False: some are left for want of memory.
+    [[nodiscard]] bool list_all(std::size_t own, Shard& shard) noexcept
+        LEASELOCK_REQUIRES(shard.mutex);
     [[nodiscard]] LockStats& stats_of(Shard& shard, const Lease& lease) noexcept
         LEASELOCK_REQUIRES(shard.mutex) {
         return lease.hold.counts->parts[static_cast<std::size_t>(&shard - shards_.data())].stats;
@@ -90,7 +105,9 @@ class HoldTable {
     static void sort_in(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex) {
         shard.heap.move(lease, lease.hold.machine.due());
     }
-    [[nodiscard]] Lease* lose_last(Shard& shard, Clock::time_point now) noexcept;
+    [[nodiscard]] Lease* lose_any(std::size_t own, Clock::time_point now) noexcept;
+    void end_by_loss(Shard& shard, Lease& lease, Clock::time_point now, Errc reason) noexcept
+        LEASELOCK_REQUIRES(shard.mutex);
     void lose(Shard& shard, Lease& lease, Clock::time_point now, Errc reason = Errc::lost) noexcept
         LEASELOCK_REQUIRES(shard.mutex);
     HoldMachine::Verdict settle(Shard& shard, Lease& lease, HoldMachine::Verdict verdict,
@@ -104,6 +121,8 @@ class HoldTable {
     std::atomic<Clock::rep> next_check_{Clock::time_point::max().time_since_epoch().count()};
     std::atomic<Clock::rep> rung_for_{0};
     std::array<Shard, shard_count> shards_;
+    OwnHolds own_;                     // of the heaps' shards
+    Clock::time_point comes_again_{};  // the collector's: when all is seen that it may have missed
     TemplateTable templates_;
     const Backend* ended_ = nullptr;  // the LeaseTask's: whose session has ended, by a renewal
 };

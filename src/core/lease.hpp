@@ -143,7 +143,9 @@ class Lease {
     struct Hold {
         HoldState state = HoldState::fresh;
         bool is_pending = false;  // the Cleanup's: its release is among the pending ones
-        std::uint8_t shard = 0;
+        static constexpr unsigned no_slot = 15;
+        std::uint8_t shard : 4 = 0;
+        std::uint8_t slot : 4 = no_slot;   // the OwnHolds': where in that shard it is, or was
         bool waits = false;                // a renewal is due, and not sent yet; the LeaseTask's
         std::uint32_t index = 0;           // in the shard's heap
         TemplateCounts* counts = nullptr;  // of its key template; lives as long as the runtime

@@ -16,6 +16,28 @@ bool can_be_label(std::string_view text) noexcept {
 
 }  // namespace
 
+void OwnCounts::ended(std::chrono::nanoseconds held, bool lost) noexcept {
+    if (lost) add(lost_, 1);
+    if (held.count() > 0) add(held_ns_, static_cast<std::uint64_t>(held.count()));
+    add(ended_[Histogram::bucket_of(held)], 1);
+}
+
+void OwnCounts::add_to(LockStats& stats) const noexcept {
+    std::uint64_t ended = 0;
+    for (std::size_t i = 0; i < Histogram::size; ++i) {
+        const std::uint64_t some = ended_[i].load(std::memory_order_relaxed);
+        stats.hold.counts[i] += some;
+        ended += some;
+    }
+    const std::uint64_t granted = granted_.load(std::memory_order_relaxed);
+    stats.hold.total += std::chrono::nanoseconds{held_ns_.load(std::memory_order_relaxed)};
+    stats.acquired += granted;
+    stats.wait.counts[0] += granted;
+    stats.released += ended;
+    stats.lost += lost_.load(std::memory_order_relaxed);
+    stats.held_now += granted - ended;
+}
+
 TemplateTable::~TemplateTable() {
     for (Slot& slot : slots_) delete slot.load();
 }
