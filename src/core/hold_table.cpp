@@ -23,7 +23,7 @@ void HoldTable::ring_for(Clock::time_point due) noexcept {
     alarm_.ring();
 }
 
-// No other store or load takes part in what the collector sees: see plan_check().
+// The lease is to be seen before the time is read, as far as the compiler goes: see plan_check().
 void HoldTable::add_at_once(Lease& lease) {
     const Clock::time_point due = lease.hold.machine.due();
     lease.hold.state = HoldState::held;

@@ -17,14 +17,24 @@ void LeaseDrop::operator()(Lease* lease) const noexcept {
 }
 
 LeasePtr Lease::make(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim claim) {
-    const std::size_t bytes = texts.prefix.size() + texts.key.size() + texts.owner.size() + 1 +
-                              token_digits + texts.key_template.size();
+    const std::size_t bytes = sizeof(Lease) + texts.prefix.size() + texts.key.size() +
+                              texts.owner.size() + 1 + token_digits + texts.key_template.size();
     try {
-        return LeasePtr{new (bytes) Lease{life, backend, texts, claim}};
+        return LeasePtr{new (life.allocate(bytes)) Lease{life, backend, texts, claim}};
     } catch (...) {
         life.drop();
         throw;
     }
+}
+
+// The runtime goes with the last lease of an ended manager, and before that the Notifier forgets
+// the watch.
+void Lease::destroy() noexcept {
+    Lifeline::Part& life = *life_;
+    const std::size_t bytes = sizeof(Lease) + key_bytes_ + token_bytes_ + template_bytes_;
+    this->~Lease();
+    life.deallocate(this, bytes);
+    life.drop();
 }
 
 Lease::Lease(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim claim) noexcept

@@ -60,8 +60,6 @@ class Lease {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    static void operator delete(void* lease) noexcept { ::operator delete(lease); }
-
     // The key as the user wrote it, and as the backend knows it.
     [[nodiscard]] std::string_view key() const noexcept {
         return {text() + prefix_bytes_, static_cast<std::size_t>(key_bytes_ - prefix_bytes_)};
@@ -136,7 +134,7 @@ class Lease {
     void drop_owner() noexcept {
         if (owners_.load(std::memory_order_acquire) == 1 ||
             owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            delete this;
+            destroy();
         }
     }
 
@@ -196,17 +194,9 @@ class Lease {
     static constexpr Clock::rep over = 0;
 
     Lease(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim claim) noexcept;
-    // Before the runtime goes, and with it the Notifier that forgets the watch.
-    ~Lease() {
-        watch.reset();
-        life_->drop();
-    }
-    static void* operator new(std::size_t size, std::size_t text_bytes) {
-        return ::operator new(size + text_bytes);
-    }
-    static void operator delete(void* lease, std::size_t /*text_bytes*/) noexcept {
-        ::operator delete(lease);
-    }
+    ~Lease() = default;
+    // Of the last owner.
+    void destroy() noexcept;
 
     // Key, token and template lie one after the other, right after the object.
     [[nodiscard]] const char* text() const noexcept {

@@ -2,13 +2,32 @@
 
 #include <utility>
 
+#include "base/memory_checked.hpp"
+
 namespace leaselock::detail {
 
 Lifeline::Lifeline(const Of& what) noexcept {
-    for (OwnLine& each : parts_) {
-        each.part.of_ = what;
-        each.part.whole_ = this;
+    const bool keeps_memory = !is_memory_checked();
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+        parts_[i].part.of_ = what;
+        parts_[i].part.whole_ = this;
+        if (keeps_memory) parts_[i].part.thread_ = i;
     }
+}
+
+void* Lifeline::Part::allocate(std::size_t bytes) {
+    const bool fits = bytes <= spare_bytes_ && spare_bytes_ - bytes <= most_waste;
+    if (thread_ != own_number() || !fits) return ::operator new(bytes);
+    spare_bytes_ = 0;
+    return std::exchange(spare_, nullptr);
+}
+
+void Lifeline::Part::deallocate(void* memory, std::size_t bytes) noexcept {
+    if (thread_ == own_number()) {
+        std::swap(memory, spare_);
+        spare_bytes_ = bytes;
+    }
+    ::operator delete(memory);
 }
 
 bool Lifeline::Part::add() noexcept {

@@ -1,7 +1,8 @@
-// What keeps a Core alive for its leases. While its manager is there they need only be counted,
-// each in the part of the thread that made it, so that threads do not meet at one counter. When the
-// manager ends, all parts together hold one share of the Core, until the last lease of the last
-// part has gone. A lease that is made later has a share of its own.
+// What keeps a Core alive for its leases, and the memory of the last one that a thread gave back,
+// for its next one. While its manager is there they need only be counted, each in the part of the
+// thread that made it, so that threads do not meet at one counter. When the manager ends, all parts
+// together hold one share of the Core, until the last lease of the last part has gone. A lease that
+// is made later has a share of its own.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/origin.hpp>
@@ -31,10 +33,18 @@ class Lifeline {
     };
     class Part {
       public:
+        Part() = default;
+        Part(const Part&) = delete;
+        Part& operator=(const Part&) = delete;
+        ~Part() { ::operator delete(spare_); }
+
         [[nodiscard]] Runtime& runtime() const noexcept { return *of_.runtime; }
         // The runtime's.
         [[nodiscard]] const Clock& clock() const noexcept { return *of_.clock; }
         [[nodiscard]] const Origin& origin() const noexcept { return of_.origin; }
+        // Memory of a lease. May throw bad_alloc.
+        [[nodiscard]] void* allocate(std::size_t bytes);
+        void deallocate(void* memory, std::size_t bytes) noexcept;
         // One lease less: the Core, and this, may be gone when it returns.
         void drop() noexcept {
             if (leases_.fetch_sub(1, std::memory_order_acq_rel) == (ended | 1U)) last_one();
@@ -43,6 +53,9 @@ class Lifeline {
       private:
         friend class Lifeline;
 
+        // More than that is not given for less.
+        static constexpr std::size_t most_waste = 64;
+        static constexpr std::size_t nobody = SIZE_MAX;
         // The highest bit: its manager has ended.
         static constexpr std::uint64_t ended = std::uint64_t{1} << 63U;
 
@@ -54,6 +67,10 @@ class Lifeline {
         Of of_{};
         Lifeline* whole_ = nullptr;      // null: of one lease
         std::shared_ptr<Core> share_{};  // of that one
+        // That thread's alone, by own_number(): what it has freed last.
+        std::size_t thread_ = nobody;
+        void* spare_ = nullptr;
+        std::size_t spare_bytes_ = 0;
     };
 
     explicit Lifeline(const Of& what) noexcept;
