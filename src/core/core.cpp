@@ -136,8 +136,9 @@ Backend* Core::store_at_once(std::string_view key, const LockOptions& options) {
     return is_right && has_room_for_cleanup() && !is_unset() ? backend : nullptr;
 }
 
-LeasePtr Core::acquire_at_once(const std::shared_ptr<Core>& self, std::string_view key,
-                               const LockOptions& options) {
+// Flat: calls between its parts would cost as much as the parts.
+[[gnu::flatten]] LeasePtr Core::acquire_at_once(const std::shared_ptr<Core>& self,
+                                                std::string_view key, const LockOptions& options) {
     Backend* const store = self->store_at_once(key, options);
     if (store == nullptr) return nullptr;
     LeasePtr lease = new_lease(self, *store, key, {}, options.key_template);

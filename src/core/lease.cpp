@@ -12,7 +12,7 @@ using std::chrono::milliseconds;
 // With its texts and its place in the hold table a held lock is limited to 320 bytes.
 static_assert(sizeof(Lease) <= 208);
 
-void LeaseDrop::operator()(Lease* lease) const noexcept {
+[[gnu::flatten]] void LeaseDrop::operator()(Lease* lease) const noexcept {
     if (!lease->origin().is_in_child()) lease->drop_owner();
 }
 

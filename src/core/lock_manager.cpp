@@ -83,6 +83,21 @@ detail::LeasePtr LockManager::lease_for_guard(std::string_view key, const LockOp
     return lease;
 }
 
+namespace {
+
+// With an Operation, or with words of what went wrong.
+[[gnu::noinline]] detail::LeasePtr acquire_by_operation(
+    const std::shared_ptr<detail::Core>& core, std::string_view key, const LockOptions& options,
+    const std::stop_token& stop, std::error_code* ec, detail::NotAcquired& why) {
+    Failure failure;
+    detail::LeasePtr lease = detail::Core::acquire(core, key, options, stop, failure);
+    failure.report_but_contention(ec);
+    if (lease == nullptr) why = detail::NotAcquired{std::move(failure)};
+    return lease;
+}
+
+}  // namespace
+
 Acquired<ScopedDistributedLock> LockManager::acquire_or_tell(std::string_view key,
                                                              const LockOptions& options,
                                                              const std::stop_token& stop,
@@ -91,10 +106,9 @@ Acquired<ScopedDistributedLock> LockManager::acquire_or_tell(std::string_view ke
         if (ec != nullptr) ec->clear();
         return ScopedDistributedLock{std::move(lease)};
     }
-    Failure failure;
-    detail::LeasePtr lease = detail::Core::acquire(core_, key, options, stop, failure);
-    failure.report_but_contention(ec);
-    if (lease == nullptr) return detail::NotAcquired{std::move(failure)};
+    detail::NotAcquired why;
+    detail::LeasePtr lease = acquire_by_operation(core_, key, options, stop, ec, why);
+    if (lease == nullptr) return why;
     return ScopedDistributedLock{std::move(lease)};
 }
 

@@ -32,9 +32,10 @@ void tell_those_who_wait(Lease& lease) noexcept {
     if (queue.busy()) queue.released(lease.backend(), lease.full_key());
 }
 
-// Of a lease of this process. What needs no answer of the store is said in `result`. False: the
-// store has to be asked.
-bool end_at_once(Lease& lease, Clock::time_point now, ReleaseResult& result) noexcept {
+// Flat, as Core::acquire_at_once(). Of a lease of this process. What needs no answer of the store
+// is said in `result`. False: the store has to be asked.
+[[gnu::flatten]] bool end_at_once(Lease& lease, Clock::time_point now,
+                                  ReleaseResult& result) noexcept {
     result = ReleaseResult::not_held;
     if (!end_hold(lease, now) || lease.origin().is_copied()) return true;
     if (!lease.free_at_once(now)) return false;

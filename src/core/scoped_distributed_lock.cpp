@@ -22,7 +22,7 @@ ScopedDistributedLock& ScopedDistributedLock::operator=(ScopedDistributedLock&& 
 }
 
 ScopedDistributedLock::~ScopedDistributedLock() {
-    if (lease_ != nullptr) detail::let_go(std::move(lease_));
+    if (lease_ != nullptr && !lease_->is_released()) detail::let_go(std::move(lease_));
 }
 
 bool ScopedDistributedLock::owns_lock() const noexcept {
@@ -110,8 +110,8 @@ detail::AnnotatedLock::AnnotatedLock(ScopedDistributedLock lock) noexcept : lock
 }
 
 ReleaseResult ScopedDistributedLock::release() noexcept {
-    std::error_code ignored;
-    return release(ignored);
+    Errc ignored{};
+    return lease_ == nullptr ? ReleaseResult::not_held : detail::release(*lease_, ignored);
 }
 
 ReleaseResult ScopedDistributedLock::release(std::error_code& ec) noexcept {
