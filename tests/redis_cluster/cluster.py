@@ -70,14 +70,16 @@ def begin(directory, port, tls_port):
 
 
 def is_whole(port, count):
-    """Whether it sees all slots served, and each replica with its master's data."""
+    """Whether it sees all slots served, which nodes are replicas, and each replica with its master's data. That a node
+    is one only that node itself says: if it ended before it was heard, it would be taken for a master for ever."""
     info = ask(port, "cluster", "info") or ""
     if "cluster_state:ok" not in info or f"cluster_known_nodes:{count}" not in info:
         return False
-    nodes = (ask(port, "cluster", "nodes") or "").splitlines()
+    flags = [line.split()[2] for line in (ask(port, "cluster", "nodes") or "").splitlines() if line]
     replication = ask(port, "info", "replication") or ""
     is_linked = "role:master" in replication or "master_link_status:up" in replication
-    return is_linked and not any("fail" in line.split()[2] or "handshake" in line for line in nodes if line)
+    replicas = sum("slave" in each for each in flags)
+    return is_linked and replicas == count // 2 and not any("fail" in each or "handshake" in each for each in flags)
 
 
 def wait_whole(known):
