@@ -195,7 +195,7 @@ TEST_F(OwnHolds, NoneIsLostOrLeftBehindHoweverOftenTheLibraryComesBy) {
     }
     for (std::thread& each : workers) each.join();
     const LockStats all = stats();
-    EXPECT_EQ(all.acquired, 1 + 2 * threads * rounds + ticks);
+    EXPECT_EQ(all.acquired, 1 + rounds * 2 * threads + ticks);
     EXPECT_EQ(all.released, all.acquired);
     EXPECT_EQ(all.held_now, 0U);
     EXPECT_EQ(all.lost, 0U);
