@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <leaselock/clock.hpp>
@@ -40,10 +41,36 @@ class DueHeap {
         settle(entries_.size() - 1, {due, &item});
     }
     void move(Item& item, Clock::time_point due) noexcept { settle(index_of(item), {due, &item}); }
+    // It comes up then at the latest: one that does so before need not be moved.
+    void hasten(Item& item, Clock::time_point due) noexcept {
+        if (due < entries_[index_of(item)].due) move(item, due);
+    }
     void remove(Item& item) noexcept {
         const Entry last = entries_.back();
         entries_.pop_back();
         if (last.item != &item) settle(index_of(item), last);
+    }
+
+    // For many at once. find_due() gives the indices of what is due at `now`, at most so many; each
+    // is put off, and then the order is mended. Of the items that touches but those that change
+    // their indices. Nothing else than at() may be called meanwhile.
+    // May throw bad_alloc; nothing has changed then.
+    void find_due(Clock::time_point now, std::size_t most,
+                  std::vector<std::uint32_t>& found) const {
+        found.clear();
+        if (!empty() && entries_.front().due <= now) found.push_back(0);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            const std::size_t first = children * found[i] + 1;
+            const std::size_t end = std::min(first + children, entries_.size());
+            for (std::size_t each = first; each < end && found.size() < most; ++each) {
+                if (entries_[each].due <= now) found.push_back(static_cast<std::uint32_t>(each));
+            }
+        }
+    }
+    void put_off(std::size_t index, Clock::time_point due) noexcept { entries_[index].due = due; }
+    // `found`: all of them, in their order, in which each comes after its parent.
+    void mend(std::span<const std::uint32_t> found) noexcept {
+        for (std::size_t i = found.size(); i > 0; --i) sink(found[i - 1], entries_[found[i - 1]]);
     }
 
   private:
@@ -64,12 +91,19 @@ class DueHeap {
             if (entries_[parent].due <= entry.due) break;
             put(at, entries_[parent]);
         }
+        if (!sink(at, entry)) put(at, entry);
+    }
+    // Downwards from `at`. False: it belongs there, and nothing was done.
+    bool sink(std::size_t at, const Entry entry) noexcept {
+        const std::size_t from = at;
         for (std::size_t least = least_child(at);
              least < entries_.size() && entries_[least].due < entry.due; least = least_child(at)) {
             put(at, entries_[least]);
             at = least;
         }
+        if (at == from) return false;
         put(at, entry);
+        return true;
     }
     // size() or more: it has none.
     [[nodiscard]] std::size_t least_child(std::size_t at) const noexcept {

@@ -26,15 +26,15 @@ class Answers {
     // The task may take the item, and destroy it, before this returns.
     void add(Item& item) noexcept {
         const MutexLock lock{mutex_};
+        const bool is_first = first_ == nullptr;
         item.next = nullptr;
-        (last_ != nullptr ? last_->next : first_) = &item;
+        (is_first ? first_ : last_->next) = &item;
         last_ = &item;
-        if (!is_attended_) alarm_.ring();
+        if (is_first && !is_attended_) alarm_.ring();
     }
     // All that came, in its order, as a list.
     [[nodiscard]] Item* take() noexcept {
         const MutexLock lock{mutex_};
-        last_ = nullptr;
         return std::exchange(first_, nullptr);
     }
     // Whether the task comes by itself soon, and need not be rung. Answers whether something is

@@ -31,6 +31,7 @@ Clock::time_point HoldMachine::end_of(Clock::time_point sent, milliseconds ttl) 
 void HoldMachine::plan_renewal(Clock::time_point from) noexcept {
     const bool useful = renews_ && deadline_ < limit_;
     due_ = useful ? std::min(from + std::chrono::nanoseconds{term_} / 3, deadline_) : deadline_;
+    may_be_early_ = due_ < deadline_;
 }
 
 // A term that ends before the lease does is none to plan by.
@@ -45,7 +46,8 @@ void HoldMachine::prolong(milliseconds term, Clock::time_point sent) noexcept {
 
 HoldMachine::Duty HoldMachine::next_duty(Clock::time_point now) noexcept {
     if (now >= deadline_) return Duty::lose;
-    if (now < due_) return Duty::none;
+    if (now < earliest()) return Duty::none;
+    may_be_early_ = false;
     const auto half = (deadline_ - now) / 2;
     due_ = half < shortest_pause ? deadline_ : now + half;
     return Duty::renew;
@@ -69,6 +71,7 @@ HoldMachine::Verdict HoldMachine::replied(const Reply& reply, Clock::time_point 
         const milliseconds pause =
             std::clamp(milliseconds{term_} / 12, milliseconds{1}, milliseconds{1000});
         due_ = std::min(now + jitter_(pause), deadline_);
+        may_be_early_ = false;
     }
     return verdict;
 }

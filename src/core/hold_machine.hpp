@@ -66,8 +66,12 @@ class HoldMachine {
     // Believed until then.
     [[nodiscard]] Clock::time_point deadline() const noexcept { return deadline_; }
     [[nodiscard]] std::chrono::milliseconds ttl() const noexcept { return ttl_; }
-    // When next_duty() has something to do.
+    // When next_duty() has something to do; a renewal that follows a grant or an answer may come a
+    // little before that, from `earliest` on.
     [[nodiscard]] Clock::time_point due() const noexcept { return due_; }
+    [[nodiscard]] Clock::time_point earliest() const noexcept {
+        return may_be_early_ ? due_ - std::chrono::nanoseconds{term_} / 32 : due_;
+    }
     // What to do now. After `renew` there is nothing to do until replied(), or until half of what
     // is left of the lease is over: then the answer is late, and it is to be renewed by another
     // way.
@@ -108,6 +112,7 @@ class HoldMachine {
     Clock::time_point limit_ = Clock::time_point::max();
     Jitter jitter_{};
     bool renews_ = true;
+    bool may_be_early_ = false;  // what is due
 };
 
 }  // namespace leaselock::detail

@@ -9,11 +9,13 @@ using Verdict = HoldMachine::Verdict;
 
 namespace {
 
-constexpr std::size_t most_lost = 1024;  // of one round
 // In which a processor shows all others what it has written; less than a third of the least ttl.
 constexpr std::chrono::milliseconds visible_after{3};
 // When what could not be listed for lack of memory is tried again.
 constexpr std::chrono::milliseconds listed_after{10};
+// So much earlier than it is due a lease may be renewed along with others.
+constexpr std::chrono::milliseconds along{10};
+constexpr std::size_t most_at_once = 8192;  // of a shard, while its mutex is held
 
 }  // namespace
 
@@ -146,28 +148,40 @@ void HoldTable::end_by_loss(Shard& shard, Lease& lease, Clock::time_point now,
     stats.hold.add(now - lease.granted_at());
 }
 
-void HoldTable::collect(Clock::time_point now, std::size_t room, Due& due) {
-    due.renew.reserve(room);
-    due.lost.reserve(most_lost);
+// What is due before the planned time has rung, so the plan is made again.
+bool HoldTable::has_due(Clock::time_point now) noexcept {
     if (ended_ != nullptr) hurry(*std::exchange(ended_, nullptr), now);
-    for (Shard& shard : shards_) {
-        const WordMutexLock lock{shard.mutex};
-        while (!shard.heap.empty() && due.lost.size() < most_lost) {
-            if (now < shard.heap.due()) break;
-            Lease& lease = shard.heap.first();
-            if (due.renew.size() >= room && now < lease.hold.machine.deadline()) break;
-            const HoldMachine::Duty duty = lease.hold.machine.next_duty(now);
-            if (duty == HoldMachine::Duty::none) break;
+    return now.time_since_epoch().count() >= next_check_.load();
+}
+
+// Many leases are all over the memory, so each is on its way before it is used.
+void HoldTable::collect(std::size_t index, Clock::time_point now, Due& due) {
+    due.renew.clear();
+    due.lost.clear();
+    Shard& shard = shards_[index];
+    const WordMutexLock lock{shard.mutex};
+    shard.heap.find_due(saturating_add(now, along), most_at_once, due.found);
+    const std::size_t count = due.found.size();
+    due.renew.reserve(count);
+    due.lost.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i + Lease::ahead < count) shard.heap.at(due.found[i + Lease::ahead]).prefetch();
+        Lease& lease = shard.heap.at(due.found[i]);
+        const HoldMachine::Duty duty = lease.hold.machine.next_duty(now);
+        if (duty == HoldMachine::Duty::lose) {
             lease.add_owner();
-            if (duty == HoldMachine::Duty::lose) {
-                lose(shard, lease, now);
-                due.lost.push_back(&lease);
-            } else {
-                sort_in(shard, lease);
-                due.renew.push_back(&lease);
-            }
+            due.lost.push_back(&lease);
+        } else if (duty == HoldMachine::Duty::renew && lease.may_wait_for_renewal()) {
+            lease.add_owner();
+            lease.hold.waits = true;
+            due.renew.push_back({&lease, &lease.backend(), lease.hold.machine.deadline(),
+                                 lease.hold.machine.ttl()});
         }
+        shard.heap.put_off(due.found[i], lease.hold.machine.due());
     }
+    shard.heap.mend(due.found);
+    for (Lease* const lease : due.lost) lose(shard, *lease, now);
+    due.is_all = now < shard.heap.due();
 }
 
 void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)>& lost) noexcept {

@@ -1,6 +1,7 @@
-// All leases that are held, each under the time at which something is to be done about it: a heap,
-// in shards so that threads do not meet. It decides what a lease is (held, lost, or on its way
-// back) under one mutex, so that none is renewed after its release, and counts what happens.
+// All leases that are held, each under the time at which something is to be done about it, or
+// before: a heap, in shards so that threads do not meet. It decides what a lease is (held, lost, or
+// on its way back) under one mutex, so that none is renewed after its release, and counts what
+// happens.
 //
 // What was granted at once is in its thread's hands at first, see OwnHolds, and comes into a heap
 // when the collector comes by, before it is due.
@@ -48,12 +49,26 @@ class HoldTable {
     [[nodiscard]] bool lost_before(Lease& lease, const Reply& release,
                                    Clock::time_point now) noexcept;
 
-    // What is due at `now`, at most `room` renewals: shared, and to be unshared by the caller.
-    struct Due {
-        std::vector<Lease*> renew;
-        std::vector<Lease*> lost;
+    // A renewal that is due, with what is to be known of it before the lease itself is read.
+    struct Renewal {
+        Lease* lease;
+        Backend* backend;
+        Clock::time_point deadline;
+        std::chrono::milliseconds ttl;
     };
-    void collect(Clock::time_point now, std::size_t room, Due& due);
+    // Whether something is due at `now`.
+    [[nodiscard]] bool has_due(Clock::time_point now) noexcept;
+    // What is due of a shard, or so soon that it may come along: shared, and to be unshared by the
+    // caller. A lease is in `renew` if none of its renewals waits, and not two are under way; it
+    // waits from then on.
+    struct Due {
+        bool is_all = true;  // else there is more
+        std::vector<Renewal> renew;
+        std::vector<Lease*> lost;
+        std::vector<std::uint32_t> found;  // collect()'s own
+    };
+    // May throw bad_alloc; then it has found nothing.
+    void collect(std::size_t shard, Clock::time_point now, Due& due);
     // When the collector comes next; from then on add() rings only for what is due sooner. What was
     // rung for counts also if it has gone: else each lock that is held for a moment would ring.
     // What was held by threads on their own until now is in a heap then.
@@ -103,7 +118,7 @@ class HoldTable {
         return lease.hold.counts->parts[static_cast<std::size_t>(&shard - shards_.data())].stats;
     }
     static void sort_in(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex) {
-        shard.heap.move(lease, lease.hold.machine.due());
+        shard.heap.hasten(lease, lease.hold.machine.due());
     }
     [[nodiscard]] Lease* lose_any(std::size_t own, Clock::time_point now) noexcept;
     void end_by_loss(Shard& shard, Lease& lease, Clock::time_point now, Errc reason) noexcept

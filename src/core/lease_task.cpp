@@ -18,6 +18,8 @@ using std::chrono::milliseconds;
 // How many renewals of one backend wait for their answers at once: enough to fill a pipe, and a
 // bound for memory. What is due beyond that waits, and follows when half of those are answered.
 constexpr std::size_t most_in_flight = 4096;
+// What waits is in the order of its deadlines, as far as they differ by this.
+constexpr milliseconds grain{8};
 // When what could not be sent for lack of memory is tried again.
 constexpr milliseconds pause{10};
 // How long it comes by itself after an answer to a release: further ones need not ring then.
@@ -28,26 +30,6 @@ constexpr milliseconds tick{20};
 void LeaseTask::start() {
     const MutexLock lock{mutex_};
     if (!stopping_) TimedTask::start();
-}
-
-void LeaseTask::end(Clock::time_point deadline) noexcept {
-    stop_by_ = deadline.time_since_epoch().count();
-    bool runs = false;
-    {
-        const MutexLock lock{mutex_};
-        stopping_ = true;
-        runs = is_started();
-    }
-    if (!runs) {
-        // What uses it from now on, at the end of the process, reads the answers itself.
-        cleanup_.close();
-        return;
-    }
-    ring();
-    clock_.sleep_until(deadline, stopped_.get_token());
-    while (over_.wait(std::chrono::seconds{1}) == 0) {
-    }
-    TimedTask::stop();
 }
 
 void LeaseTask::post(LeasePtr lease) noexcept {
@@ -161,9 +143,15 @@ Clock::time_point LeaseTask::linger(Clock::time_point now, bool had_answers) noe
 bool LeaseTask::take_answers(Clock::time_point now) noexcept {
     const Cleanup::Report settled = [&](const Lease& lease) { this->settled(lease, now); };
     Answers::Item* const renewals = renewed_.take();
+    Answers::Item* soon = renewals;
+    for (std::size_t i = 0; i < Lease::ahead && soon != nullptr; ++i) soon = soon->next;
     for (Answers::Item* each = renewals; each != nullptr;) {
         auto& renewal = static_cast<SentRenewal&>(*each);
         each = each->next;
+        if (soon != nullptr) {
+            static_cast<SentRenewal&>(*soon).lease->prefetch();
+            soon = soon->next;
+        }
         forget(renewal);
         judge(*renewal.lease, *renewal.operation, now);
         done(renewal);
@@ -179,21 +167,31 @@ bool LeaseTask::take_answers(Clock::time_point now) noexcept {
 }
 
 void LeaseTask::hold(Clock::time_point now) noexcept {
-    due_.renew.clear();
-    due_.lost.clear();
+    if (table_.has_due(now)) collect(now);
+    for (Lane& lane : lanes_) fill(lane, now);
+}
+
+void LeaseTask::collect(Clock::time_point now) noexcept {
     try {
-        table_.collect(now, most_in_flight, due_);
+        for (std::size_t shard = 0; shard < shard_count; ++shard) {
+            do {
+                table_.collect(shard, now, due_);
+                collected(now);
+            } while (!due_.is_all);
+        }
     } catch (const std::bad_alloc&) {
-        return;  // the next round tries again
+        // What is left comes in the next round.
     }
+}
+
+void LeaseTask::collected(Clock::time_point now) noexcept {
     for (Lease* const lease : due_.lost) {
         for (Operation* const each : {lease->hold.renewal, lease->hold.repeated_renewal}) {
             if (each != nullptr) lease->backend().cancel(*each);
         }
         tell_lost(*lease, Errc::lost, now);
     }
-    for (Lease* const lease : due_.renew) queue(*lease, now);
-    for (Lane& lane : lanes_) fill(lane, now);
+    for (const HoldTable::Renewal& each : due_.renew) queue(each, now);
 }
 
 void LeaseTask::forget(const SentRenewal& renewal) noexcept {
@@ -208,16 +206,13 @@ void LeaseTask::done(SentRenewal& renewal) noexcept {
     if (lane.renewals.empty()) lane.spare.clear();
 }
 
-// At most two of a lease are under way, and one waits.
-void LeaseTask::queue(Lease& lease, Clock::time_point now) noexcept {
-    const bool has_two = lease.hold.renewal != nullptr && lease.hold.repeated_renewal != nullptr;
-    if (has_two || lease.hold.waits) return lease.drop_owner();
+void LeaseTask::queue(const HoldTable::Renewal& due, Clock::time_point now) noexcept {
     try {
-        Lane& lane = lane_of(lease.backend());
-        lane.waiting.push_back({lease.deadline(), &lease});
-        std::push_heap(lane.waiting.begin(), lane.waiting.end());
-        lease.hold.waits = true;
+        const Clock::rep group = due.deadline.time_since_epoch() / grain;
+        lane_of(*due.backend).waiting[group].push_back({due.lease, due.ttl});
     } catch (const std::bad_alloc&) {
+        Lease& lease = *due.lease;
+        lease.hold.waits = false;
         not_sent(lease, Request{.verb = Verb::renew, .claim = lease.claim(), .submitted = now},
                  Errc::out_of_memory, now);
     }
@@ -226,34 +221,40 @@ void LeaseTask::queue(Lease& lease, Clock::time_point now) noexcept {
 void LeaseTask::fill(Lane& lane, Clock::time_point now) noexcept {
     if (lane.renewals.size() > most_in_flight / 2) return;
     while (!lane.waiting.empty() && lane.renewals.size() < most_in_flight) {
-        std::pop_heap(lane.waiting.begin(), lane.waiting.end());
-        Lease& lease = *lane.waiting.back().lease;
-        lane.waiting.pop_back();
-        lease.hold.waits = false;
-        if (now < lease.deadline()) {
-            renew(lane, lease, now);
+        const auto first = lane.waiting.begin();
+        std::vector<Waiting>& group = first->second;
+        if (group.size() > Lease::ahead) group[group.size() - 1 - Lease::ahead].lease->prefetch();
+        const Waiting due = group.back();
+        group.pop_back();
+        if (group.empty()) lane.waiting.erase(first);
+        due.lease->hold.waits = false;
+        if (now < due.lease->deadline()) {
+            renew(lane, due, now);
         } else {
-            lease.drop_owner();
+            due.lease->drop_owner();
         }
     }
 }
 
 void LeaseTask::empty(Lane& lane) noexcept {
-    for (const Waiting& each : lane.waiting) {
-        each.lease->hold.waits = false;
-        each.lease->drop_owner();
+    for (const auto& [when, group] : lane.waiting) {
+        for (const Waiting& each : group) {
+            each.lease->hold.waits = false;
+            each.lease->drop_owner();
+        }
     }
     lane.waiting.clear();
 }
 
-void LeaseTask::renew(Lane& lane, Lease& lease, Clock::time_point now) noexcept {
+void LeaseTask::renew(Lane& lane, const Waiting& due, Clock::time_point now) noexcept {
+    Lease& lease = *due.lease;
     Operation*& slot =
         lease.hold.renewal == nullptr ? lease.hold.renewal : lease.hold.repeated_renewal;
     const Request request{.verb = Verb::renew,
                           .key = lease.full_key(),
                           .prefix = lease.prefix_bytes(),
                           .token = lease.token(),
-                          .ttl = table_.ttl_of(lease),
+                          .ttl = due.ttl,
                           .claim = lease.claim(),
                           .repeated = lease.hold.renewal != nullptr,
                           .submitted = now,
@@ -331,70 +332,6 @@ LeaseTask::Lane& LeaseTask::lane_of(Backend& backend) {
     const auto found = std::find_if(lanes_.begin(), lanes_.end(),
                                     [&](const Lane& lane) { return lane.backend == &backend; });
     return found != lanes_.end() ? *found : lanes_.emplace_back(Lane{&backend});
-}
-
-void LeaseTask::lose_all(Clock::time_point now) noexcept {
-    phase_ = Phase::delivering;
-    // What invalidate_copies() has ended has another process to release it.
-    if (origin_.is_copied()) stop_by_ = now.time_since_epoch().count();
-    due_.renew.clear();
-    due_.lost.clear();
-    for (Lane& lane : lanes_) empty(lane);
-    table_.lose_all(now, [&](Lease& lease) { tell_lost(lease, Errc::lost, now); });
-    (void)take_answers(now);  // what was answered before
-    cleanup_.hurry();
-}
-
-// What comes after the last round would be cancelled unsent: so that round closes the clean-up.
-Clock::time_point LeaseTask::deliver_all(Clock::time_point now) noexcept {
-    const Clock::time_point stop_by{Clock::duration{stop_by_.load()}};
-    if (!cleanup_.close_if_empty() && now < stop_by) {
-        const Clock::time_point next = round(now);
-        return cleanup_.empty() ? now : std::min(next, stop_by);
-    }
-    cleanup_.close();
-    cancel_all();
-    phase_ = Phase::cancelling;
-    return now;
-}
-
-// What is cancelled is completed, or is being completed by another thread just now; that rings.
-Clock::time_point LeaseTask::await_cancelled(Clock::time_point now) noexcept {
-    (void)take_answers(now);
-    if (phase_ == Phase::over || is_under_way()) return Clock::time_point::max();
-    give_up_cleanup();
-    phase_ = Phase::over;
-    stopped_.request_stop();
-    over_.set(1);
-    return Clock::time_point::max();
-}
-
-void LeaseTask::cancel_all() noexcept {
-    (void)released_.attend(false);
-    for (Lane& lane : lanes_) {
-        empty(lane);
-        for (SentRenewal& renewal : lane.renewals) lane.backend->cancel(*renewal.operation);
-    }
-    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.links.next) {
-        if (each->duty.posted) each->backend().cancel(each->duty.posted->operation);
-    }
-}
-
-bool LeaseTask::is_under_way() noexcept {
-    for (Lease* each = cleanup_.first(); each != nullptr; each = each->duty.links.next) {
-        if (each->duty.posted) return true;
-    }
-    return std::any_of(lanes_.begin(), lanes_.end(),
-                       [](const Lane& lane) { return !lane.renewals.empty(); });
-}
-
-void LeaseTask::give_up_cleanup() noexcept {
-    while (Lease* const lease = cleanup_.first()) {
-        const Errc error =
-            lease->duty.error == Errc{} ? Errc::command_timed_out : lease->duty.error;
-        tell_cleanup(notifier_, *lease, error, clock_.now());
-        cleanup_.drop(*lease);
-    }
 }
 
 }  // namespace leaselock::detail

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <deque>
 #include <list>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -71,21 +72,18 @@ class LeaseTask final : private engine::TimedTask {
         std::optional<Operation> operation{};
         std::list<SentRenewal>::iterator self{};
     };
-    // Due, and not sent yet.
     struct Waiting {
-        Clock::time_point deadline;
         Lease* lease;
-        // Of a heap, whose first is the greatest: that of the nearest deadline.
-        friend bool operator<(const Waiting& a, const Waiting& b) noexcept {
-            return a.deadline > b.deadline;
-        }
+        std::chrono::milliseconds ttl;
     };
     // One for each backend that was met.
     struct Lane {
         Backend* backend;
         std::list<SentRenewal> renewals{};  // under way, or answered and not dealt with
         std::list<SentRenewal> spare{};     // to be used again; none while nothing is under way
-        std::vector<Waiting> waiting{};     // a heap
+        // Due, and not sent yet: the nearest deadline first, but in any order within a few
+        // milliseconds.
+        std::map<Clock::rep, std::vector<Waiting>> waiting{};
     };
 
     enum class Phase { running, delivering, cancelling, over };
@@ -96,6 +94,8 @@ class LeaseTask final : private engine::TimedTask {
     // Whether there was one to a release.
     [[nodiscard]] bool take_answers(Clock::time_point now) noexcept;
     void hold(Clock::time_point now) noexcept;
+    void collect(Clock::time_point now) noexcept;
+    void collected(Clock::time_point now) noexcept;
     [[nodiscard]] Clock::time_point linger(Clock::time_point now, bool had_answers) noexcept;
     // One after the other, at its end.
     void lose_all(Clock::time_point now) noexcept;
@@ -110,10 +110,10 @@ class LeaseTask final : private engine::TimedTask {
     [[nodiscard]] Clock::time_point last_wait() const noexcept;
     static void forget(const SentRenewal& renewal) noexcept;
     void done(SentRenewal& renewal) noexcept;
-    void queue(Lease& lease, Clock::time_point now) noexcept;
+    void queue(const HoldTable::Renewal& due, Clock::time_point now) noexcept;
     void fill(Lane& lane, Clock::time_point now) noexcept;
     static void empty(Lane& lane) noexcept;
-    void renew(Lane& lane, Lease& lease, Clock::time_point now) noexcept;
+    void renew(Lane& lane, const Waiting& due, Clock::time_point now) noexcept;
     void not_sent(Lease& lease, const Request& request, Errc error, Clock::time_point now) noexcept;
     void send_release(Lease& lease, Clock::time_point now) noexcept;
     void judge(Lease& lease, Operation& renewal, Clock::time_point now) noexcept;

@@ -30,13 +30,25 @@ TEST(HoldMachine, IsBelievedFromBeforeTheSendLessTheMargin) {
 TEST(HoldMachine, RenewsAtAThirdOfTheTtlAndAgainWhenHalfOfTheRestIsOverWithoutAnAnswer) {
     HoldMachine machine = of(30s);
     EXPECT_EQ(machine.due(), at_first + 10s);
-    EXPECT_EQ(machine.next_duty(at_first + 10s - 1ns), Duty::none);
+    EXPECT_EQ(machine.next_duty(at_first + 9s), Duty::none);
     EXPECT_EQ(machine.next_duty(at_first + 10s), Duty::renew);
     EXPECT_EQ(machine.next_duty(at_first + 11s), Duty::none);
     const Clock::time_point half = at_first + 10s + (end_of_30s - at_first - 10s) / 2;
     EXPECT_EQ(machine.due(), half);
     EXPECT_EQ(machine.next_duty(half), Duty::renew);
     EXPECT_EQ(machine.due(), half + (end_of_30s - half) / 2);
+}
+
+TEST(HoldMachine, RenewsALittleEarlyWithOthersButNoLateAnswerAndNoEndComesEarly) {
+    HoldMachine machine = of(32s);
+    const Clock::time_point third = at_first + std::chrono::nanoseconds{32s} / 3;
+    EXPECT_EQ(machine.earliest(), third - 1s);
+    EXPECT_EQ(machine.next_duty(third - 1s - 1ns), Duty::none);
+    EXPECT_EQ(machine.next_duty(third - 1s), Duty::renew);
+    EXPECT_EQ(machine.earliest(), machine.due()) << "the answer is not late before";
+    (void)machine.replied(failed(Errc::busy), third, 32s, third);
+    EXPECT_EQ(machine.earliest(), machine.due()) << "nor is it tried again before";
+    EXPECT_EQ(of(32s, false).earliest(), of(32s, false).deadline()) << "and no end is";
 }
 
 TEST(HoldMachine, DoesNotRenewAgainAndAgainJustBeforeTheEnd) {

@@ -1,10 +1,12 @@
-// Goal: of more renewals than may be under way at once none fails for that, and those that wait go
-// by their deadlines. Method: a store that holds the answers to renewals back until the test lets
-// go of some, and a clock that stands still until it is moved.
+// Goal: of more renewals than may be under way at once none fails for that, those that wait go by
+// their deadlines, and what is due at much the same time leaves together. Method: a store that
+// holds the answers to renewals back until the test lets go of some, and a clock that stands still
+// until it is moved.
 #include <algorithm>
 #include <deque>
 #include <gtest/gtest.h>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -78,7 +80,8 @@ class ManyRenewals : public ::testing::Test {
     }
     void hold(std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) {
-            held_.push_back(locks_.acquire("key-" + std::to_string(i), {.ttl = 30s}).value());
+            held_.push_back(
+                locks_.acquire("key-" + std::to_string(held_.size()), {.ttl = 30s}).value());
         }
     }
     void pass(Clock::duration time) {
@@ -114,8 +117,9 @@ TEST_F(ManyRenewals, WaitInTheOrderOfTheirDeadlines) {
     pass(8s);
     const auto brief = locks_.acquire("brief", {.ttl = 9s});  // due last, and over first
     ASSERT_TRUE(brief.has_value());
-    pass(3s);
+    pass(2s);
     EXPECT_EQ(store_->asked().size(), at_once);
+    pass(1s);
     EXPECT_EQ(std::ranges::count(store_->asked(), "brief"), 0) << "or this shows nothing";
     store_->let_go(at_once / 2);
     clock_->wait_for_background();
@@ -136,6 +140,47 @@ TEST_F(ManyRenewals, ThatWaitAreLostAtTheirDeadlineAndWithTheirManager) {
     pass(10s);
     locks_ = LockManager{};
     EXPECT_FALSE(held_.back().owns_lock());
+}
+
+TEST_F(ManyRenewals, ThatAreDueSoonComeAlong) {
+    for (int i = 0; i < 50; ++i) {
+        hold(1);
+        clock_->advance(100us);
+    }
+    const auto later = locks_.acquire("later", {.ttl = 30s + 60ms});
+    ASSERT_TRUE(later.has_value());
+    pass(10s - 5ms - 1ns);
+    store_->let_go(1);
+    clock_->wait_for_background();
+    EXPECT_EQ(std::ranges::count(store_->asked(), "key-0"), 0);
+    pass(1ns);
+    EXPECT_EQ(std::ranges::count_if(store_->asked(),
+                                    [](const std::string& key) { return key.starts_with("key-"); }),
+              50);
+    EXPECT_EQ(std::ranges::count(store_->asked(), "later"), 0);
+}
+
+// In a heap that is out of order what is due would be behind what is not.
+TEST(RenewalsOfAllTtls, AreInTimeInWhateverStepsTheTimePasses) {
+    const auto clock =
+        std::make_shared<testing::ManualClock>(testing::ManualClock::Sleep::blocking);
+    LockManager locks{{.clock = clock}};
+    std::minstd_rand random{7};
+    std::vector<ScopedDistributedLock> held;
+    for (int i = 0; i < 300; ++i) {
+        const std::chrono::milliseconds ttl{2000 + random() % 60'000};
+        held.push_back(locks.acquire("key-" + std::to_string(i), {.ttl = ttl}).value());
+        clock->wait_for_background();
+        clock->advance(std::chrono::milliseconds{random() % 20});
+    }
+    for (int i = 0; i < 300; ++i) {
+        clock->wait_for_background();
+        clock->advance(std::chrono::milliseconds{random() % 600});
+        if (i % 10 == 0) held.erase(held.begin() + static_cast<std::ptrdiff_t>(random() % 270));
+    }
+    clock->wait_for_background();
+    EXPECT_EQ(locks.stats().lost, 0U);
+    EXPECT_TRUE(std::ranges::all_of(held, &ScopedDistributedLock::owns_lock));
 }
 
 }  // namespace
