@@ -36,6 +36,28 @@ if there == 0 then
   end
   call('SET', keys[2], was)
 end
+-- The first waiter, the common case, begins the queue: as what follows would, but without its functions.
+-- Without a time the queue would be there for ever.
+local life = tonumber(args[4])
+local other = there == 1 and life and call('GET', keys[1])
+if other and other ~= token and #other <= 1024 and
+  (string.byte(other) ~= 108 or string.sub(other, 1, 6) ~= 'latch:') then
+  local last, left = tonumber(call('GET', keys[2]) or 0), call('PTTL', keys[1])
+  if left >= 0 and last and last >= 0 and last < 9007199254740991 then
+    local longest = string.format('%d', 4 * life)
+    local entry = string.format('%d|%s|%s|%s', now + life * 1000, args[4], args[2], args[5])
+    call('HSET', keys[4], token, entry)
+    call('RPUSH', keys[3], token)
+    local bounded = redis.pcall('PEXPIRE', keys[4], longest)
+    if type(bounded) == 'table' then
+      call('HDEL', keys[4], token)
+      call('LREM', keys[3], '1', token)
+      return bounded
+    end
+    call('PEXPIRE', keys[3], longest)
+    return {0, now, other, left, last, 2}
+  end
+end
 -- include parts/holder.lua
 -- include parts/counter.lua
 local last, fault = counter_of(keys[2])
@@ -46,23 +68,9 @@ if fault then return fault end
 local ours = holder == token
 if holder and not ours and string.match(holder, '^latch:%d+$') then return {-2, now} end
 local left = holder and call('PTTL', keys[1]) or 0
-local life, entry = tonumber(args[4]), nil
+local entry
 if life then
   entry = string.format('%d|%d|', now + life * 1000, life) .. args[2] .. '|' .. args[5]
-end
--- The first waiter, the common case, begins the queue. Without a time it would be there for ever.
-if there == 1 and life and holder and not ours and left >= 0 then
-  local longest = string.format('%d', 4 * life)
-  call('HSET', keys[4], token, entry)
-  call('RPUSH', keys[3], token)
-  local bounded = redis.pcall('PEXPIRE', keys[4], longest)
-  if type(bounded) == 'table' then
-    call('HDEL', keys[4], token)
-    call('LREM', keys[3], '1', token)
-    return bounded
-  end
-  call('PEXPIRE', keys[3], longest)
-  return {0, now, holder, left, last, 2}
 end
 -- What has no ttl is no lock, and nobody waits for it.
 if left < 0 and not ours then return {0, now, holder, left, last, 0} end
