@@ -148,8 +148,8 @@ TEST_F(HazelcastFault, OtherClientsAndOursStandInOneQueue) {
 TEST_F(HazelcastFault, HolderWithoutHeartbeatLosesTheLockWhenItsSessionExpires) {
     LockManager locks = manager();
     const std::uint64_t session = client_.new_session();
-    const std::uint64_t fence = client_.try_lock(name("key"), session, 7);
     const auto begin = boot_clock()->now();
+    const std::uint64_t fence = client_.try_lock(name("key"), session, 7);
     const auto lock = locks.acquire("key", {.wait_timeout = 50s});
     ASSERT_TRUE(lock.has_value());
     EXPECT_GE(boot_clock()->now() - begin, HazelcastCluster::session_ttl - 100ms);
@@ -268,10 +268,10 @@ TEST_F(HazelcastFault, MemberThatStandsStillCostsNoHolderItsLockUnlessItLeads) {
     int kept = 0;
     for (std::size_t turn = 0; kept < 2 && turn < 2 * cluster_.members().size(); ++turn) {
         const std::size_t member = turn % cluster_.members().size();
-        // A member that does not answer is left after 1.5 s.
-        LockManager locks = connect(cluster_.url(member, "/leaselock-test?connect_timeout=500ms"),
+        // A member that does not answer is left after 2 s.
+        LockManager locks = connect(cluster_.url(member, "/leaselock-test?connect_timeout=1s"),
                                     {.prefix = prefix_});
-        auto lock = locks.acquire("key" + std::to_string(turn));
+        auto lock = locks.acquire("key" + std::to_string(turn), {.wait_timeout = 50s});
         ASSERT_TRUE(lock.has_value());
         bool owned = false;
         {
@@ -359,10 +359,10 @@ TEST_F(HazelcastFault, EachWrongServerIsSaidInItsOwnWords) {
     std::uint16_t silent_port = 0;
     const int silent = support::bind_any_port(silent_port);
     ASSERT_EQ(::listen(silent, 4), 0);
-    EXPECT_EQ(code_of("hazelcast://127.0.0.1:" + std::to_string(silent_port) +
-                          "/dev?connect_timeout=200ms",
-                      text),
-              Errc::connect_failed);
+    EXPECT_EQ(
+        code_of("hazelcast://127.0.0.1:" + std::to_string(silent_port) + "/dev?connect_timeout=1s",
+                text),
+        Errc::connect_failed);
     EXPECT_NE(text.find("no answer to our authentication: is it a Hazelcast"), std::string::npos)
         << text;
     ::close(silent);

