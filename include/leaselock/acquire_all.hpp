@@ -49,8 +49,7 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedLockSet {
     [[nodiscard]] ScopedLockSet(LockManager& manager, Keys keys, const LockOptions& options = {},
                                 const std::stop_token& stop = {});
     [[nodiscard]] ScopedLockSet(LockManager& manager, KeyList keys, const LockOptions& options = {},
-                                const std::stop_token& stop = {})
-        : ScopedLockSet(manager, Keys{keys.begin(), keys.size()}, options, stop) {}
+                                const std::stop_token& stop = {});
 
     ScopedLockSet(const ScopedLockSet&) = delete;
     ScopedLockSet& operator=(const ScopedLockSet&) = delete;
@@ -76,7 +75,7 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedLockSet {
     // That of one key; 0 if it is none of these. Does not block.
     [[nodiscard]] std::uint64_t fencing_token(std::string_view key) const noexcept;
     // The guards, in the order of their keys.
-    [[nodiscard]] std::span<const ScopedDistributedLock> locks() const noexcept { return locks_; }
+    [[nodiscard]] std::span<const ScopedDistributedLock> locks() const noexcept;
 
     // Extends each, as ScopedDistributedLock does. Throws at the first that fails; those before it
     // are extended then. One round trip for each.

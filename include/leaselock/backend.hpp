@@ -84,12 +84,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/export.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/word.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/finding.hpp>
 #include <leaselock/guarantees.hpp>

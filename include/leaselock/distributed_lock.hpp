@@ -24,9 +24,11 @@
 
 #include <concepts>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include <leaselock/claim.hpp>
 #include <leaselock/detail/key_advice.hpp>
 #include <leaselock/detail/key_format.hpp>
 #include <leaselock/detail/key_lock_call.hpp>

@@ -12,6 +12,8 @@
 #include <utility>
 
 #include <leaselock/detail/key_format.hpp>  // IWYU pragma: keep
+#include <leaselock/detail/key_plan.hpp>
+#include <leaselock/detail/key_text.hpp>
 
 namespace leaselock {
 

@@ -21,6 +21,7 @@
 
 #include <leaselock/acquired.hpp>
 #include <leaselock/detail/export.hpp>
+#include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/detail/refused.hpp>
 #include <leaselock/detail/requirements.hpp>
 #include <leaselock/error.hpp>  // IWYU pragma: keep

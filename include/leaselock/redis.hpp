@@ -18,6 +18,7 @@
 // Thread-safety: a backend may be used from all threads at once.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>

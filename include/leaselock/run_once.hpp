@@ -20,6 +20,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <leaselock/acquired.hpp>
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/lock_options.hpp>
 #include <leaselock/scoped_distributed_lock.hpp>

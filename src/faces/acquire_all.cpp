@@ -63,6 +63,10 @@ ScopedLockSet::ScopedLockSet(LockManager& manager, Keys keys, const LockOptions&
     }
 }
 
+ScopedLockSet::ScopedLockSet(LockManager& manager, KeyList keys, const LockOptions& options,
+                             const std::stop_token& stop)
+    : ScopedLockSet(manager, Keys{keys.begin(), keys.size()}, options, stop) {}
+
 ScopedLockSet& ScopedLockSet::operator=(ScopedLockSet&& other) noexcept {
     if (this != &other) {
         drop();
@@ -112,6 +116,8 @@ std::uint64_t ScopedLockSet::fencing_token(std::string_view key) const noexcept 
                                     [&](const auto& lock) { return lock.key() == key; });
     return found == locks_.end() ? 0 : found->fencing_token();
 }
+
+std::span<const ScopedDistributedLock> ScopedLockSet::locks() const noexcept { return locks_; }
 
 void ScopedLockSet::extend(Duration ttl) {
     if (locks_.empty()) throw LockLost("");

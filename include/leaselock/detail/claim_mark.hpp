@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/claim.hpp>

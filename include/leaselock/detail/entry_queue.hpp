@@ -23,6 +23,7 @@
 #include <leaselock/backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/word.hpp>
 
 namespace leaselock::detail {
 

@@ -4,7 +4,10 @@
 // Thread-safety: constant once made.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <leaselock/lock_options.hpp>
 

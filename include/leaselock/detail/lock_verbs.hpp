@@ -11,15 +11,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <leaselock/backend.hpp>
 #include <leaselock/claim.hpp>
 #include <leaselock/clock.hpp>
+#include <leaselock/detail/claim_mark.hpp>
 #include <leaselock/detail/entry_queue.hpp>
 #include <leaselock/detail/lock_entry.hpp>
 #include <leaselock/detail/share_holders.hpp>
+#include <leaselock/detail/word.hpp>
 #include <leaselock/error.hpp>
 
 namespace leaselock::detail {
