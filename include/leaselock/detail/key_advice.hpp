@@ -57,7 +57,7 @@ template <KeyFault Fault, class Culprit, class Result>
 struct Wrong;
 
 // g++ prints the text with the sentence, clang with the assertion, which comes last: destructors
-// are instantiated at the end.
+// are instantiated at the end. NOLINTBEGIN(cppcoreguidelines-special-member-functions)
 #define LEASELOCK_DETAIL_ADVICE(fault, advice)                                                \
     template <class Culprit, class Result>                                                    \
     struct Wrong<KeyFault::fault, Culprit, Result> {                                          \
@@ -136,7 +136,7 @@ LEASELOCK_DETAIL_ADVICE(
     "leaselock lock: a lock needs braces around it, or it ends at its semicolon: write "
     "{ DISTRIBUTED_LOCK(...); section(); }");
 
-#undef LEASELOCK_DETAIL_ADVICE
+#undef LEASELOCK_DETAIL_ADVICE  // NOLINTEND(cppcoreguidelines-special-member-functions)
 
 // Source::verdict() is what was found; `make` gives the Result.
 template <class Source, class Result, class Make>
