@@ -67,6 +67,8 @@ void HoldTable::list(Lease& lease) {
     if (own_.take(lease)) shard.heap.add(lease, lease.hold.machine.due());
 }
 
+// Each slot once: its thread may fill one again that was emptied a moment ago, and what is in the
+// others is to be listed all the same.
 bool HoldTable::list_all(std::size_t own, Shard& shard) noexcept {
     try {
         shard.heap.reserve(shard.heap.size() + OwnHolds::most);
@@ -74,9 +76,8 @@ bool HoldTable::list_all(std::size_t own, Shard& shard) noexcept {
         return false;
     }
     for (std::size_t i = 0; i < OwnHolds::most; ++i) {
-        Lease* const lease = own_.take_any(own);
-        if (lease == nullptr) break;
-        shard.heap.add(*lease, lease->hold.machine.due());
+        Lease* const lease = own_.take_at(own, i);
+        if (lease != nullptr) shard.heap.add(*lease, lease->hold.machine.due());
     }
     return true;
 }
@@ -154,16 +155,29 @@ bool HoldTable::has_due(Clock::time_point now) noexcept {
     return now.time_since_epoch().count() >= next_check_.load();
 }
 
+// Without memory for all, as many as there was room for before.
+std::size_t HoldTable::Due::room_for(std::size_t leases) {
+    try {
+        found.reserve(leases);
+        renew.reserve(leases);
+        lost.reserve(leases);
+        return leases;
+    } catch (const std::bad_alloc&) {
+        const std::size_t room = std::min({found.capacity(), renew.capacity(), lost.capacity()});
+        if (room == 0) throw;
+        return std::min(room, leases);
+    }
+}
+
 // Many leases are all over the memory, so each is on its way before it is used.
 void HoldTable::collect(std::size_t index, Clock::time_point now, Due& due) {
     due.renew.clear();
     due.lost.clear();
     Shard& shard = shards_[index];
     const WordMutexLock lock{shard.mutex};
-    shard.heap.find_due(saturating_add(now, along), most_at_once, due.found);
+    const std::size_t most = due.room_for(std::min(shard.heap.size(), most_at_once));
+    shard.heap.find_due(saturating_add(now, along), most, due.found);
     const std::size_t count = due.found.size();
-    due.renew.reserve(count);
-    due.lost.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
         if (i + Lease::ahead < count) shard.heap.at(due.found[i + Lease::ahead]).prefetch();
         Lease& lease = shard.heap.at(due.found[i]);
@@ -194,7 +208,10 @@ void HoldTable::lose_all(Clock::time_point now, const std::function<void(Lease&)
 Lease* HoldTable::lose_any(std::size_t own, Clock::time_point now) noexcept {
     Shard& shard = shards_[own];
     const WordMutexLock lock{shard.mutex};
-    Lease* lease = own_.take_any(own);
+    Lease* lease = nullptr;
+    for (std::size_t i = 0; i < OwnHolds::most && lease == nullptr; ++i) {
+        lease = own_.take_at(own, i);
+    }
     if (lease != nullptr) {
         lease->add_owner();
         end_by_loss(shard, *lease, now, Errc::lost);

@@ -66,6 +66,10 @@ class HoldTable {
         std::vector<Renewal> renew;
         std::vector<Lease*> lost;
         std::vector<std::uint32_t> found;  // collect()'s own
+
+        // How many there is room for: so many, or fewer if there is no memory. May throw bad_alloc,
+        // but not if there was room for one before.
+        std::size_t room_for(std::size_t leases);
     };
     // May throw bad_alloc; then it has found nothing.
     void collect(std::size_t shard, Clock::time_point now, Due& due);

@@ -20,6 +20,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t most_in_flight = 4096;
 // What waits is in the order of its deadlines, as far as they differ by this.
 constexpr milliseconds grain{8};
+// Of what is due, so many are dealt with at once however little memory there is.
+constexpr std::size_t least_room = 64;
 // When what could not be sent for lack of memory is tried again.
 constexpr milliseconds pause{10};
 // How long it comes by itself after an answer to a release: further ones need not ring then.
@@ -29,7 +31,9 @@ constexpr milliseconds tick{20};
 
 void LeaseTask::start() {
     const MutexLock lock{mutex_};
-    if (!stopping_) TimedTask::start();
+    if (stopping_) return;
+    if (!is_started()) (void)due_.room_for(least_room);
+    TimedTask::start();
 }
 
 void LeaseTask::post(LeasePtr lease) noexcept {
@@ -128,7 +132,7 @@ Clock::time_point LeaseTask::round(Clock::time_point now) noexcept {
     const Clock::time_point next_duty =
         cleanup_.send_due(now, [&](Lease& lease) { send_release(lease, now); });
     outbox_.send();
-    return std::min({table_.plan_check(now), next_duty, linger(now, had_answers)});
+    return std::min({table_.plan_check(clock_.now()), next_duty, linger(now, had_answers)});
 }
 
 // Where releases come one after the other, the first one rings, and then one in each tick; but not
@@ -223,6 +227,10 @@ void LeaseTask::fill(Lane& lane, Clock::time_point now) noexcept {
     while (!lane.waiting.empty() && lane.renewals.size() < most_in_flight) {
         const auto first = lane.waiting.begin();
         std::vector<Waiting>& group = first->second;
+        if (group.empty()) {  // there was no memory for the first of it
+            lane.waiting.erase(first);
+            continue;
+        }
         if (group.size() > Lease::ahead) group[group.size() - 1 - Lease::ahead].lease->prefetch();
         const Waiting due = group.back();
         group.pop_back();

@@ -28,12 +28,10 @@ bool OwnHolds::take(Lease& lease) noexcept {
         its, nullptr, std::memory_order_acq_rel, std::memory_order_relaxed);
 }
 
-Lease* OwnHolds::take_any(std::size_t shard) noexcept {
-    for (std::atomic<Lease*>& slot : of_threads_[shard].leases) {
-        if (slot.load(std::memory_order_relaxed) == nullptr) continue;
-        if (Lease* const lease = slot.exchange(nullptr, std::memory_order_acq_rel)) return lease;
-    }
-    return nullptr;
+Lease* OwnHolds::take_at(std::size_t shard, std::size_t slot) noexcept {
+    std::atomic<Lease*>& its = of_threads_[shard].leases[slot];
+    if (its.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    return its.exchange(nullptr, std::memory_order_acq_rel);
 }
 
 }  // namespace leaselock::detail

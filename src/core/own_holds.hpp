@@ -28,8 +28,8 @@ class OwnHolds {
     [[nodiscard]] bool add(Lease& lease) noexcept;
     // Of the lease's holder. False: it was never here, or the HoldTable has taken it.
     [[nodiscard]] bool take(Lease& lease) noexcept;
-    // Any lease of that shard that is here; null: there is none.
-    [[nodiscard]] Lease* take_any(std::size_t shard) noexcept;
+    // The lease that is in that slot of a shard; null: there is none.
+    [[nodiscard]] Lease* take_at(std::size_t shard, std::size_t slot) noexcept;
     // Whether there ever was one. A call of add() that is under way is seen here, or sees all that
     // was written before.
     [[nodiscard]] bool are_used() const noexcept { return are_used_.load(); }
