@@ -21,15 +21,18 @@ bool read_hex(std::string_view text, std::uint64_t& value) noexcept {
 
 }  // namespace
 
-Claimant::Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock)
-    : key{its_key}, token{its_token}, lock{std::move(its_lock)}, thread{thread_of(its_token)} {}
+Claimant::Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock,
+                   std::uint64_t its_thread)
+    : key{its_key}, token{its_token}, lock{std::move(its_lock)}, thread{its_thread} {}
 
 Clock::time_point Claimant::next_due() const noexcept {
     if (is_leaving) return is_unlocking ? Clock::time_point::max() : next_unlock;
     Clock::time_point next = Clock::time_point::max();
     if (is_held || has_expired) next = std::min(next, lease_ends);
-    if (is_parked) next = std::min(next, entry_ends);
-    if (is_open && pending == 0) next = std::min(next, late_until);
+    // Its owner may have been read before its wait was answered; the entry counts no more then.
+    if (is_parked && !is_held) next = std::min(next, entry_ends);
+    const bool is_late = is_open || late_until != Clock::time_point{};
+    if (is_late && !is_held && !is_parked && pending == 0) next = std::min(next, late_until);
     return next;
 }
 

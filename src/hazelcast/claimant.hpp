@@ -34,9 +34,11 @@ struct Session {
     }
 };
 
-// An owner token at a key. It is a thread of its session to the cluster.
+// An owner token at a key. It is a thread of its session to the cluster: the one that its token
+// names, or another one, if an unlock by that may still run.
 struct Claimant : std::enable_shared_from_this<Claimant> {
-    Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock);
+    Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock,
+             std::uint64_t its_thread);
     Claimant(const Claimant&) = delete;
     Claimant& operator=(const Claimant&) = delete;
     ~Claimant() = default;
@@ -71,15 +73,23 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     Clock::time_point next_unlock{};
     // Until then a copy of one of its calls may still run that was lost with its connection.
     Clock::time_point late_until{};
+    // And an unlock of it. Members remember none that found it without the lock, so it would unlock
+    // what this thread has got since.
+    Clock::time_point unlocks_until{};
+    bool is_retired = false;  // its token goes on as another thread
 
     Clock::time_point due = Clock::time_point::max();  // something of it; max(): nothing
     std::uint32_t due_index = 0;                       // in the heap of those
     int pending = 0;                                   // operations of its own
 
     [[nodiscard]] Clock::time_point next_due() const noexcept;
-    // Whether it has nothing at the cluster, and wants nothing.
-    [[nodiscard]] bool is_idle() const noexcept {
+    // Whether it has nothing at the cluster as far as we know, and wants nothing.
+    [[nodiscard]] bool has_nothing() const noexcept {
         return !(is_open || is_held || has_expired || is_parked || is_leaving || pending > 0);
+    }
+    // And will have nothing, either.
+    [[nodiscard]] bool is_idle() const noexcept {
+        return has_nothing() && late_until == Clock::time_point{};
     }
 };
 

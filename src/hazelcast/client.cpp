@@ -85,14 +85,16 @@ void Client::drive_all(Time now) {
 }
 
 void Client::acquire(Pending& pending, Time now) {
-    Claimant& claimant = *pending.claimant;
-    claimant.has_expired = false;
-    if (!is_ready_ || !has_fresh_session(claimant, now)) return;
+    Claimant& known = *pending.claimant;
+    known.has_expired = false;
+    if (!is_ready_ || !has_fresh_session(known, now)) return;
     // An unlock of its own that was lost with its connection, and may run yet, is sent again first.
-    const bool is_to_unlock = claimant.is_leaving && claimant.unlock_call != Uuid{};
-    if (is_to_unlock && !claimant.is_unlocking) return;
+    const bool is_to_unlock = known.is_leaving && known.unlock_call != Uuid{};
+    if (is_to_unlock && !known.is_unlocking) return;
     if (!is_unlocked(pending)) return;
-    come_back(pending);
+    if (known.is_leaving && now < known.unlocks_until) go_on_as_another(pending);
+    come_back(pending, now);
+    Claimant& claimant = *pending.claimant;
     // A copy of the call by which it is held would be answered with that grant, even if the lock
     // was unlocked by force.
     if (claimant.is_parked || claimant.is_held || pending.was_tried) {
@@ -105,7 +107,8 @@ void Client::acquire(Pending& pending, Time now) {
           .sent = now,
           .pending = &pending,
           .claimant = pending.claimant,
-          .session = claimant.session},
+          .session = claimant.session,
+          .uid = claimant.call},
          [&](std::string& out, std::uint64_t correlation) {
              ask_try_lock(out, correlation, *group_, claimant.lock, caller, {});
          });

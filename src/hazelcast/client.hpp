@@ -125,6 +125,7 @@ class Client {
         SessionPtr session{};
         bool waits = false;        // it is an entry in a queue
         bool is_given_up = false;  // unlock: of a lease that was not renewed
+        Uuid uid{};                // of a try
         std::uint64_t number = 0;
 
         // Whether it was sent for what its token has given up since.
@@ -175,7 +176,10 @@ class Client {
     void attach(Claimant& claimant, const SessionPtr& session) noexcept;
     void park(const ClaimantPtr& claimant, Time now);
     void leave(const ClaimantPtr& claimant, Time now);
-    void come_back(Pending& pending) noexcept;
+    [[nodiscard]] ClaimantPtr add(std::string_view key, std::string_view token,
+                                  std::uint64_t thread);
+    void come_back(Pending& pending, Time now) noexcept;
+    void go_on_as_another(Pending& pending);
     void unlock(const ClaimantPtr& claimant, Pending* pending, Time now);
     [[nodiscard]] bool is_unlocked(Pending& pending);
     [[nodiscard]] std::vector<Pending*> unlock_is_over(Claimant& claimant) noexcept;
@@ -221,7 +225,7 @@ class Client {
     std::unordered_map<std::string, Unlocks> unlocking_;  // by lock; of the connection there is
     SessionPtr session_{};                                // for what is acquired from now on
     std::list<SessionPtr> sessions_;
-    std::unordered_multimap<std::uint64_t, ClaimantPtr> claimants_;  // by their threads
+    std::unordered_multimap<std::uint64_t, ClaimantPtr> claimants_;  // by thread_of(token)
     detail::DueHeap<Claimant, due_index> due_;
 };
 

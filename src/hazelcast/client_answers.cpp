@@ -79,6 +79,9 @@ void Client::disconnected(Errc error, std::string_view why, Time now) noexcept {
             give_up(*call.pending, error, why, now);
         } else {
             lost(call, now);
+            if (call.what == Ask::unlock && call.claimant != nullptr) {
+                call.claimant->unlocks_until = now + call_timeout;
+            }
         }
     }
 }
@@ -277,9 +280,12 @@ void Client::tried(Call& call, std::uint64_t fence, Time now) {
     }
     session.valid_until = std::max(session.valid_until, call.sent + session.ttl);
     if (call.is_void()) {
-        if (fence > 0 && claimant.is_leaving) leave(call.claimant, now);
+        const bool is_nobodys = claimant.is_leaving || claimant.has_nothing();
+        if (fence > 0 && is_nobodys) leave(call.claimant, now);
         return pending == nullptr ? tidy(claimant) : drive(*pending, now);
     }
+    // A copy of it was answered before, and has been followed by another try, or a wait.
+    if (pending == nullptr && call.uid != claimant.call) return;
     if (fence > 0) {
         granted(claimant, fence, now);
         if (pending == nullptr) return;
@@ -306,12 +312,14 @@ void Client::waited(Call& call, std::uint64_t fence, Time now) {
     if (claimant->session != call.session) return;
     if (claimant->parked_by == call.number) claimant->is_parked = false;
     if (call.is_void()) {
-        if (!claimant->is_leaving) return;  // its newest try says what it has
+        const bool is_nobodys = claimant->is_leaving || claimant->has_nothing();
+        if (!is_nobodys) return;  // its newest try says what it has
         return fence > 0 ? leave(claimant, now) : settle(claimant, now);
     }
     if (fence == 0) {
         if (claimant->listener != nullptr) wakes_.push_back(claimant->listener->poll());
-        return tidy(*claimant);
+        // An older call of the same token has ended it, and waits now, or has the lock.
+        return now < claimant->late_until ? leave(claimant, now) : tidy(*claimant);
     }
     granted(*claimant, fence, now);
     if (claimant->listener == nullptr) return;

@@ -9,6 +9,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// Between the numbers of the threads that a token is, one after the other.
+constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
 // Between two unlocks of a token whose wait has not ended yet.
 constexpr std::chrono::seconds between_unlocks{1};
 // A wait ends by our unlock, or with its session; the time is only there since one has to be named.
@@ -19,16 +21,27 @@ constexpr std::chrono::hours longest_wait{24 * 365};
 Client::ClaimantPtr Client::find(std::string_view key, std::string_view token) const {
     const auto same = claimants_.equal_range(thread_of(token));
     for (auto each = same.first; each != same.second; ++each) {
-        if (each->second->key == key && each->second->token == token) return each->second;
+        const Claimant& known = *each->second;
+        if (!known.is_retired && known.key == key && known.token == token) return each->second;
     }
     return nullptr;
 }
 
 Client::ClaimantPtr Client::claimant_of(const Request& request) {
     if (ClaimantPtr known = find(request.key, request.token)) return known;
-    auto claimant = std::make_shared<Claimant>(request.key, request.token, lock_name(request.key));
+    const std::uint64_t thread = thread_of(request.token);
+    const auto same = claimants_.equal_range(thread);
+    const bool is_fresh = std::none_of(same.first, same.second, [&](const auto& each) {
+        return each.second->key == request.key && each.second->token == request.token;
+    });
+    return add(request.key, request.token, is_fresh ? thread : thread + odd * ++calls_made_);
+}
+
+Client::ClaimantPtr Client::add(std::string_view key, std::string_view token,
+                                std::uint64_t thread) {
+    auto claimant = std::make_shared<Claimant>(key, token, lock_name(key), thread);
     due_.reserve(claimants_.size() + 1);  // so set_due() needs no memory
-    claimants_.emplace(claimant->thread, claimant);
+    claimants_.emplace(thread_of(token), claimant);
     return claimant;
 }
 
@@ -39,10 +52,10 @@ void Client::drop(Claimant& claimant) noexcept {
     claimant.is_open = claimant.is_held = claimant.is_parked = false;
     claimant.is_leaving = claimant.is_unlocking = claimant.has_expired = false;
     claimant.is_given_up = false;
-    claimant.lease_ends = claimant.late_until = {};
+    claimant.lease_ends = claimant.late_until = claimant.unlocks_until = {};
     claimant.listener = nullptr;
     if (claimant.pending > 0) return;
-    const auto same = claimants_.equal_range(claimant.thread);
+    const auto same = claimants_.equal_range(thread_of(claimant.token));
     const auto found = std::find_if(
         same.first, same.second, [&](const auto& each) { return each.second.get() == &claimant; });
     if (found != same.second) claimants_.erase(found);
@@ -168,13 +181,31 @@ void Client::leave(const ClaimantPtr& claimant, Time now) {
 // A token that was left wants something again. Nothing that it asked for before is a grant: the
 // lock may have been another's since, and a copy of an old call is answered with what was true
 // once.
-void Client::come_back(Pending& pending) noexcept {
+void Client::come_back(Pending& pending, Time now) noexcept {
     Claimant& claimant = *pending.claimant;
     if (!std::exchange(claimant.is_leaving, false)) return;
+    // The unlock may have overtaken these, so they may run yet.
+    if (claimant.is_open || claimant.parked_by != 0) {
+        claimant.late_until = std::max(claimant.late_until, now + call_timeout);
+    }
     claimant.is_open = claimant.is_held = claimant.is_parked = claimant.is_given_up = false;
     claimant.parked_by = 0;
     claimant.void_to = correlation_;
     pending.was_tried = false;
+}
+
+// As a thread that no unlock of before can hit. The one from before is unlocked until that is over.
+void Client::go_on_as_another(Pending& pending) {
+    const ClaimantPtr before = pending.claimant;
+    const std::uint64_t thread = before->thread + odd * ++calls_made_;
+    const ClaimantPtr next = add(before->key, before->token, thread);
+    attach(*next, before->session);
+    ++next->pending;
+    pending.claimant = next;
+    pending.was_tried = false;
+    --before->pending;
+    before->is_retired = true;
+    set_due(*before);
 }
 
 void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
@@ -243,6 +274,7 @@ void Client::unlocked(Call& call, bool was_held, Time now) {
     if (claimant->session == call.session) {
         claimant->is_unlocking = false;
         claimant->unlock_call = {};
+        if (was_held) claimant->unlocks_until = {};  // its copies are answered with that
         settle(claimant, now);
     }
     for (Pending* const each : waiting) drive(*each, now);
@@ -254,8 +286,9 @@ void Client::settle(const ClaimantPtr& claimant, Time now) {
     if (!claimant->is_leaving || claimant->is_unlocking) return set_due(*claimant);
     claimant->is_held = claimant->is_open = false;
     if (claimant->parked_by == 0) claimant->is_parked = false;
-    if (!claimant->is_parked && now >= claimant->late_until) return drop(*claimant);
-    claimant->next_unlock = claimant->is_parked ? now + between_unlocks : claimant->late_until;
+    const Time end = std::max(claimant->late_until, claimant->unlocks_until);
+    if (!claimant->is_parked && now >= end) return drop(*claimant);
+    claimant->next_unlock = claimant->is_parked ? now + between_unlocks : end;
     set_due(*claimant);
 }
 
