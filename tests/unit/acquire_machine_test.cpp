@@ -12,69 +12,69 @@ namespace {
 
 TEST(AcquireMachine, PollsAtOnceAndLeavesTheTimeOutToTheBackend) {
     AcquireMachine machine{no_wait};
-    expect_decision(machine.start(begin), Decision::acquire, never);
+    expect_decision(machine.start(outset), Decision::acquire, never);
 }
 
 TEST(AcquireMachine, PollsNoLongerThanTheGraceBehindTheDeadlineOfTheWait) {
     AcquireMachine machine{patient};
-    expect_decision(machine.start(begin), Decision::acquire, begin + 5s + grace);
+    expect_decision(machine.start(outset), Decision::acquire, outset + 5s + grace);
 }
 
 TEST(AcquireMachine, EndsWithAGrant) {
     AcquireMachine machine{no_wait};
-    (void)machine.start(begin);
-    expect_decision(machine.replied(granted(), begin, begin + 1ms), Decision::done);
+    (void)machine.start(outset);
+    expect_decision(machine.replied(granted(), outset, outset + 1ms), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST(AcquireMachine, BelievesAGrantUntilTheLeaseLessItsMargin) {
-    const auto end = begin + 10s - safety_margin(10s);
+    const auto end = outset + 10s - safety_margin(10s);
     AcquireMachine in_time{no_wait};
-    (void)in_time.start(begin);
-    expect_decision(in_time.replied(granted(), begin, end - 1ns), Decision::done);
+    (void)in_time.start(outset);
+    expect_decision(in_time.replied(granted(), outset, end - 1ns), Decision::done);
     EXPECT_TRUE(in_time.grant().has_value());
     AcquireMachine late{no_wait};
-    (void)late.start(begin);
-    expect_end_owing(late, late.replied(granted(), begin, end), Errc::granted_too_late);
+    (void)late.start(outset);
+    expect_end_owing(late, late.replied(granted(), outset, end), Errc::granted_too_late);
 }
 
 TEST(AcquireMachine, BelievesAGrantForLessOnlySoLong) {
     Reply reply = granted();
     reply.ttl = 4s;
-    const auto end = begin + 4s - safety_margin(4s);
+    const auto end = outset + 4s - safety_margin(4s);
     AcquireMachine in_time{no_wait};
-    (void)in_time.start(begin);
-    expect_decision(in_time.replied(reply, begin, end - 1ns), Decision::done);
+    (void)in_time.start(outset);
+    expect_decision(in_time.replied(reply, outset, end - 1ns), Decision::done);
     ASSERT_TRUE(in_time.grant().has_value());
     EXPECT_EQ(in_time.grant()->ttl, 4s);
     AcquireMachine late{no_wait};
-    (void)late.start(begin);
-    expect_end_owing(late, late.replied(reply, begin, end), Errc::granted_too_late);
+    (void)late.start(outset);
+    expect_end_owing(late, late.replied(reply, outset, end), Errc::granted_too_late);
 }
 
 TEST(AcquireMachine, BelievesAGrantForMoreAsLongAsItAsked) {
     Reply reply = granted();
     reply.ttl = 1h;
     AcquireMachine machine{no_wait};
-    (void)machine.start(begin);
-    expect_decision(machine.replied(reply, begin, begin + 1ms), Decision::done);
+    (void)machine.start(outset);
+    expect_decision(machine.replied(reply, outset, outset + 1ms), Decision::done);
     ASSERT_TRUE(machine.grant().has_value());
     EXPECT_EQ(machine.grant()->ttl, 10s);
 }
 
 TEST(AcquireMachine, CountsALeaseFromTheSendOfTheAnsweredTry) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    (void)machine.replied(held(), begin, begin + 1ms);
-    (void)machine.woke(begin + 4s);
-    (void)machine.replied(granted(), begin + 4s, begin + 13s);
+    (void)machine.start(outset);
+    (void)machine.replied(held(), outset, outset + 1ms);
+    (void)machine.woke(outset + 4s);
+    (void)machine.replied(granted(), outset + 4s, outset + 13s);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST(AcquireMachine, HeldAndNotWaitingIsTheEnd) {
     AcquireMachine machine{no_wait};
-    (void)machine.start(begin);
-    expect_end(machine, machine.replied(held(), begin, begin), Errc::held);
+    (void)machine.start(outset);
+    expect_end(machine, machine.replied(held(), outset, outset), Errc::held);
 }
 
 TEST(AcquireMachine, SleepsARetryDelayWithAQuarterOfJitter) {
@@ -83,12 +83,12 @@ TEST(AcquireMachine, SleepsARetryDelayWithAQuarterOfJitter) {
         auto plan = patient;
         plan.seed = seed * 2654435761U;
         AcquireMachine machine{plan};
-        (void)machine.start(begin);
-        const auto action = machine.replied(held(), begin, begin);
+        (void)machine.start(outset);
+        const auto action = machine.replied(held(), outset, outset);
         expect_decision(action, Decision::sleep);
-        ASSERT_GE(action.until, begin + 75ms);
-        ASSERT_LE(action.until, begin + 125ms);
-        lengths.insert((action.until - begin).count());
+        ASSERT_GE(action.until, outset + 75ms);
+        ASSERT_LE(action.until, outset + 125ms);
+        lengths.insert((action.until - outset).count());
     }
     EXPECT_GT(lengths.size(), 40U);
     EXPECT_LT(*lengths.begin(), Clock::duration{80ms}.count());
@@ -97,28 +97,29 @@ TEST(AcquireMachine, SleepsARetryDelayWithAQuarterOfJitter) {
 
 TEST(AcquireMachine, SleepsNoLongerThanTheLeaseOfTheHolder) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    expect_decision(machine.replied(held(20ms), begin, begin), Decision::sleep, begin + 20ms);
-    (void)machine.woke(begin + 20ms);
+    (void)machine.start(outset);
+    expect_decision(machine.replied(held(20ms), outset, outset), Decision::sleep, outset + 20ms);
+    (void)machine.woke(outset + 20ms);
     // A lease that is over by now may still take a moment to be gone.
-    expect_decision(machine.replied(held(0ms), begin, begin + 20ms), Decision::sleep, begin + 21ms);
+    expect_decision(machine.replied(held(0ms), outset, outset + 20ms), Decision::sleep,
+                    outset + 21ms);
 }
 
 TEST(AcquireMachine, PollsOnceMoreAtTheDeadline) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    const auto almost = begin + 4990ms;
-    expect_decision(machine.replied(held(), begin, almost), Decision::sleep, begin + 5s);
-    expect_decision(machine.woke(begin + 5s), Decision::acquire, begin + 5s + grace);
-    expect_end(machine, machine.replied(held(), begin + 5s, begin + 5s), Errc::wait_timed_out);
+    (void)machine.start(outset);
+    const auto almost = outset + 4990ms;
+    expect_decision(machine.replied(held(), outset, almost), Decision::sleep, outset + 5s);
+    expect_decision(machine.woke(outset + 5s), Decision::acquire, outset + 5s + grace);
+    expect_end(machine, machine.replied(held(), outset + 5s, outset + 5s), Errc::wait_timed_out);
 }
 
 TEST(AcquireMachine, PollsOnceMoreEvenIfItWokeBehindTheDeadline) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    (void)machine.replied(held(), begin, begin);
-    expect_decision(machine.woke(begin + 8s), Decision::acquire, begin + 8s + grace);
-    expect_decision(machine.replied(granted(), begin + 8s, begin + 8s), Decision::done);
+    (void)machine.start(outset);
+    (void)machine.replied(held(), outset, outset);
+    expect_decision(machine.woke(outset + 8s), Decision::acquire, outset + 8s + grace);
+    expect_decision(machine.replied(granted(), outset + 8s, outset + 8s), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
@@ -126,8 +127,8 @@ TEST(AcquireMachine, WaitsForEverIfAsked) {
     auto plan = patient;
     plan.deadline = never;
     AcquireMachine machine{plan};
-    expect_decision(machine.start(begin), Decision::acquire, never);
-    auto now = begin;
+    expect_decision(machine.start(outset), Decision::acquire, never);
+    auto now = outset;
     for (int day = 0; day < 1000; ++day, now += 24h) {
         const auto action = machine.replied(held(), now, now);
         expect_decision(action, Decision::sleep);
@@ -138,16 +139,16 @@ TEST(AcquireMachine, WaitsForEverIfAsked) {
 
 TEST(AcquireMachine, StopEndsTheWaitAndOwesNothing) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    (void)machine.replied(held(), begin, begin);
+    (void)machine.start(outset);
+    (void)machine.replied(held(), outset, outset);
     expect_end(machine, machine.stop(), Errc::cancelled);
     EXPECT_FALSE(machine.owes());
 }
 
 TEST(AcquireMachine, StopBehindAnUnknownOutcomeOwesARelease) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    expect_decision(machine.replied(failed(Errc::command_timed_out), begin, begin + 1s),
+    (void)machine.start(outset);
+    expect_decision(machine.replied(failed(Errc::command_timed_out), outset, outset + 1s),
                     Decision::sleep);
     const auto action = machine.stop();
     expect_end_owing(machine, action, Errc::cancelled);
@@ -158,29 +159,30 @@ class CurableFailure : public ::testing::TestWithParam<Errc> {};
 
 TEST_P(CurableFailure, IsTriedAgainAtOnce) {
     AcquireMachine machine{no_wait};
-    (void)machine.start(begin);
-    expect_decision(machine.replied(failed(GetParam()), begin, begin), Decision::acquire, never);
-    expect_decision(machine.replied(granted(), begin, begin), Decision::done);
+    (void)machine.start(outset);
+    expect_decision(machine.replied(failed(GetParam()), outset, outset), Decision::acquire, never);
+    expect_decision(machine.replied(granted(), outset, outset), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST_P(CurableFailure, IsTheEndTheSecondTime) {
     AcquireMachine machine{no_wait};
-    (void)machine.start(begin);
-    (void)machine.replied(failed(GetParam()), begin, begin);
-    expect_end(machine, machine.replied(failed(GetParam()), begin, begin), GetParam());
+    (void)machine.start(outset);
+    (void)machine.replied(failed(GetParam()), outset, outset);
+    expect_end(machine, machine.replied(failed(GetParam()), outset, outset), GetParam());
     EXPECT_EQ(machine.owes(), family(GetParam()) == Family::unknown);
 }
 
 TEST_P(CurableFailure, IsTriedAgainAtOnceAfterAnAnswer) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    (void)machine.replied(failed(GetParam()), begin, begin);
-    expect_decision(machine.replied(failed(GetParam()), begin, begin), Decision::sleep);
-    (void)machine.woke(begin + 1s);
-    expect_decision(machine.replied(held(), begin + 1s, begin + 1s), Decision::sleep);
-    (void)machine.woke(begin + 2s);
-    expect_decision(machine.replied(failed(GetParam()), begin + 2s, begin + 2s), Decision::acquire);
+    (void)machine.start(outset);
+    (void)machine.replied(failed(GetParam()), outset, outset);
+    expect_decision(machine.replied(failed(GetParam()), outset, outset), Decision::sleep);
+    (void)machine.woke(outset + 1s);
+    expect_decision(machine.replied(held(), outset + 1s, outset + 1s), Decision::sleep);
+    (void)machine.woke(outset + 2s);
+    expect_decision(machine.replied(failed(GetParam()), outset + 2s, outset + 2s),
+                    Decision::acquire);
 }
 
 INSTANTIATE_TEST_SUITE_P(AcquireMachine, CurableFailure,
@@ -190,31 +192,31 @@ class UnknownOutcome : public ::testing::TestWithParam<Errc> {};
 
 TEST_P(UnknownOutcome, OwesAReleaseWhenItGivesUp) {
     AcquireMachine machine{no_wait};
-    (void)machine.start(begin);
-    auto action = machine.replied(failed(GetParam()), begin, begin);
+    (void)machine.start(outset);
+    auto action = machine.replied(failed(GetParam()), outset, outset);
     if (action.decision == Decision::acquire)
-        action = machine.replied(failed(GetParam()), begin, begin);
+        action = machine.replied(failed(GetParam()), outset, outset);
     expect_end_owing(machine, action, GetParam());
 }
 
 TEST_P(UnknownOutcome, IsForgottenOnceGranted) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    auto action = machine.replied(failed(GetParam()), begin, begin);
-    if (action.decision == Decision::sleep) action = machine.woke(begin + 1s);
+    (void)machine.start(outset);
+    auto action = machine.replied(failed(GetParam()), outset, outset);
+    if (action.decision == Decision::sleep) action = machine.woke(outset + 1s);
     expect_decision(action, Decision::acquire);
-    expect_decision(machine.replied(granted(), begin + 1s, begin + 1s), Decision::done);
+    expect_decision(machine.replied(granted(), outset + 1s, outset + 1s), Decision::done);
     EXPECT_TRUE(machine.grant().has_value());
 }
 
 TEST_P(UnknownOutcome, OwesAReleaseEvenIfAnotherIsSeenToHoldTheLockLater) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    auto action = machine.replied(failed(GetParam()), begin, begin);
-    if (action.decision == Decision::sleep) (void)machine.woke(begin + 1s);
-    (void)machine.replied(held(), begin + 1s, begin + 1s);
-    (void)machine.woke(begin + 5s);
-    expect_end_owing(machine, machine.replied(held(), begin + 5s, begin + 5s),
+    (void)machine.start(outset);
+    auto action = machine.replied(failed(GetParam()), outset, outset);
+    if (action.decision == Decision::sleep) (void)machine.woke(outset + 1s);
+    (void)machine.replied(held(), outset + 1s, outset + 1s);
+    (void)machine.woke(outset + 5s);
+    expect_end_owing(machine, machine.replied(held(), outset + 5s, outset + 5s),
                      Errc::wait_timed_out);
 }
 
@@ -225,9 +227,9 @@ INSTANTIATE_TEST_SUITE_P(AcquireMachine, UnknownOutcome,
 TEST(AcquireMachine, TakesAnAnswerToAnotherQuestionForUnknown) {
     for (const Outcome outcome : {Outcome::free, Outcome::renewed, Outcome::released}) {
         AcquireMachine machine{no_wait};
-        (void)machine.start(begin);
+        (void)machine.start(outset);
         const Reply reply{.outcome = outcome};
-        expect_end_owing(machine, machine.replied(reply, begin, begin), Errc::unexpected_reply);
+        expect_end_owing(machine, machine.replied(reply, outset, outset), Errc::unexpected_reply);
     }
 }
 
@@ -235,16 +237,16 @@ class UnavailableServer : public ::testing::TestWithParam<Errc> {};
 
 TEST_P(UnavailableServer, IsTheEndIfNotWaitingAndOwesNothing) {
     AcquireMachine machine{no_wait};
-    (void)machine.start(begin);
-    expect_end(machine, machine.replied(failed(GetParam()), begin, begin), GetParam());
+    (void)machine.start(outset);
+    expect_end(machine, machine.replied(failed(GetParam()), outset, outset), GetParam());
 }
 
 TEST_P(UnavailableServer, IsLookedAtAgainWithGrowingPauses) {
     auto plan = patient;
     plan.deadline = never;
     AcquireMachine machine{plan};
-    (void)machine.start(begin);
-    auto now = begin;
+    (void)machine.start(outset);
+    auto now = outset;
     for (const auto pause : {50ms, 100ms, 200ms, 400ms, 500ms, 500ms, 500ms}) {
         const auto action = machine.replied(failed(GetParam()), now, now);
         expect_decision(action, Decision::sleep);
@@ -260,10 +262,10 @@ TEST_P(UnavailableServer, IsLookedAtAgainWithGrowingPauses) {
 
 TEST_P(UnavailableServer, IsWhatTheCallSaysAtTheDeadline) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    (void)machine.replied(failed(GetParam()), begin, begin);
-    (void)machine.woke(begin + 5s);
-    expect_end(machine, machine.replied(failed(GetParam()), begin + 5s, begin + 5s), GetParam());
+    (void)machine.start(outset);
+    (void)machine.replied(failed(GetParam()), outset, outset);
+    (void)machine.woke(outset + 5s);
+    expect_end(machine, machine.replied(failed(GetParam()), outset + 5s, outset + 5s), GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(AcquireMachine, UnavailableServer,
@@ -276,8 +278,8 @@ class RefusedRequest : public ::testing::TestWithParam<Errc> {};
 
 TEST_P(RefusedRequest, IsTheEndEvenIfWaiting) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    expect_end(machine, machine.replied(failed(GetParam()), begin, begin), GetParam());
+    (void)machine.start(outset);
+    expect_end(machine, machine.replied(failed(GetParam()), outset, outset), GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(AcquireMachine, RefusedRequest,
@@ -286,16 +288,16 @@ INSTANTIATE_TEST_SUITE_P(AcquireMachine, RefusedRequest,
 
 TEST(AcquireMachine, ReleasesWhatAScriptMayHaveDoneBeforeItWasDeniedARight) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
+    (void)machine.start(outset);
     Reply denied = failed(Errc::access_denied);
     denied.in_part = true;
-    expect_end_owing(machine, machine.replied(denied, begin, begin), Errc::access_denied);
+    expect_end_owing(machine, machine.replied(denied, outset, outset), Errc::access_denied);
 }
 
 TEST(AcquireMachine, OwesNothingWhereTheScriptItselfWasDenied) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    expect_end(machine, machine.replied(failed(Errc::access_denied), begin, begin),
+    (void)machine.start(outset);
+    expect_end(machine, machine.replied(failed(Errc::access_denied), outset, outset),
                Errc::access_denied);
     EXPECT_FALSE(machine.owes());
 }

@@ -30,11 +30,11 @@ HandOff message(std::uint64_t fence = last_fence + 1, std::chrono::milliseconds 
     return {.fencing_token = fence, .ttl = ttl};
 }
 
-// One that has looked at `begin` and was answered so.
+// One that has looked at `outset` and was answered so.
 AcquireMachine waiting(const Reply& reply = queued(), const AcquireMachine::Plan& plan = patient) {
     AcquireMachine machine{plan};
-    (void)machine.start(begin);
-    (void)machine.replied(reply, begin, begin);
+    (void)machine.start(outset);
+    (void)machine.replied(reply, outset, outset);
     return machine;
 }
 // What it does about a message that comes at `now`.
@@ -62,8 +62,8 @@ std::pair<Clock::duration, Clock::duration> pauses(const Reply& reply, AcquireMa
     for (std::uint32_t seed = 0; seed < 1000; ++seed) {
         plan.seed = seed * 2654435761U;
         AcquireMachine machine{plan};
-        (void)machine.start(begin);
-        lengths.insert(machine.replied(reply, begin, begin).until - begin);
+        (void)machine.start(outset);
+        lengths.insert(machine.replied(reply, outset, outset).until - outset);
     }
     EXPECT_GT(lengths.size(), 1U) << "no jitter";
     return {*lengths.begin(), *lengths.rbegin()};
@@ -75,16 +75,16 @@ AcquireMachine::Plan with_delay(std::chrono::milliseconds delay) {
 }
 
 TEST(AcquireQueueMachine, TakesAnEntryOnlyIfItWaits) {
-    EXPECT_FALSE(AcquireMachine{no_wait}.start(begin).queues);
-    EXPECT_TRUE(AcquireMachine{patient}.start(begin).queues);
+    EXPECT_FALSE(AcquireMachine{no_wait}.start(outset).queues);
+    EXPECT_TRUE(AcquireMachine{patient}.start(outset).queues);
 }
 
 TEST(AcquireQueueMachine, TakesNoEntryThatItWouldHaveToLeaveAtOnce) {
     AcquireMachine hasty{patient};
     EXPECT_FALSE(hasty.start(patient.deadline).queues);
     AcquireMachine polling{patient};
-    (void)polling.start(begin);
-    (void)polling.replied(held(), begin, begin);
+    (void)polling.start(outset);
+    (void)polling.replied(held(), outset, outset);
     EXPECT_FALSE(polling.woke(patient.deadline).queues);
     // Who has one keeps it.
     EXPECT_TRUE(waiting().woke(patient.deadline).queues);
@@ -113,11 +113,11 @@ TEST(AcquireQueueMachine, OthersWhoAreNotToldPollAtTheRetryDelay) {
 TEST(AcquireQueueMachine, NoQueueEntryExpiresWhileItsWaiterWaits) {
     for (const bool first : {true, false}) {
         for (const bool told : {true, false}) {
-            const auto action = waiting(queued(first, told), with_delay(1h)).woke(begin);
+            const auto action = waiting(queued(first, told), with_delay(1h)).woke(outset);
             expect_decision(action, Decision::acquire);
             AcquireMachine machine{with_delay(1h)};
-            (void)machine.start(begin);
-            EXPECT_LE(machine.replied(queued(first, told), begin, begin).until, begin + 1s);
+            (void)machine.start(outset);
+            EXPECT_LE(machine.replied(queued(first, told), outset, outset).until, outset + 1s);
         }
     }
 }
@@ -125,10 +125,10 @@ TEST(AcquireQueueMachine, NoQueueEntryExpiresWhileItsWaiterWaits) {
 TEST(AcquireQueueMachine, PollsWhenTheLeaseOfTheHolderEnds) {
     for (const bool first : {true, false}) {
         AcquireMachine machine{with_delay(1h)};
-        (void)machine.start(begin);
+        (void)machine.start(outset);
         Reply reply = queued(first);
         reply.remaining = 20ms;
-        expect_decision(machine.replied(reply, begin, begin), Decision::sleep, begin + 20ms);
+        expect_decision(machine.replied(reply, outset, outset), Decision::sleep, outset + 20ms);
     }
 }
 
@@ -141,116 +141,117 @@ TEST(AcquireQueueMachine, SomebodyElsesTurnIsNoReasonToPollAtOnce) {
 
 TEST(AcquireQueueMachine, BelievesAHandOffBehindItsNewestPollFromThatPollOn) {
     AcquireMachine machine = waiting();
-    (void)machine.woke(begin + 1s);
-    (void)machine.replied(queued(), begin + 1s, begin + 1100ms);
-    const auto action = heard(machine, message(), begin + 2s);
-    expect_grant(machine, action, begin + 1s, begin + 2s);
+    (void)machine.woke(outset + 1s);
+    (void)machine.replied(queued(), outset + 1s, outset + 1100ms);
+    const auto action = heard(machine, message(), outset + 2s);
+    expect_grant(machine, action, outset + 1s, outset + 2s);
 }
 
 TEST(AcquireQueueMachine, PollsForAMessageThatIsNotAboveTheNewestFence) {
     for (const std::uint64_t fence : {last_fence - 1, last_fence}) {
         AcquireMachine machine = waiting();
-        expect_poll(machine, heard(machine, message(fence), begin + 10ms));
+        expect_poll(machine, heard(machine, message(fence), outset + 10ms));
     }
 }
 
 TEST(AcquireQueueMachine, MessageOfAnOlderGrantIsNotBelievedAfterAPollThatSawALaterOne) {
     AcquireMachine machine = waiting();
-    (void)machine.woke(begin + 1s);
+    (void)machine.woke(outset + 1s);
     Reply later = queued();
     later.fencing_token = last_fence + 5;
-    (void)machine.replied(later, begin + 1s, begin + 1s);
-    expect_poll(machine, heard(machine, message(last_fence + 1), begin + 1010ms));
+    (void)machine.replied(later, outset + 1s, outset + 1s);
+    expect_poll(machine, heard(machine, message(last_fence + 1), outset + 1010ms));
 }
 
 TEST(AcquireQueueMachine, MessageIsForgottenOnceItWasLookedAt) {
     AcquireMachine machine = waiting();
-    expect_poll(machine, heard(machine, message(last_fence), begin + 10ms));
-    expect_decision(machine.replied(queued(), begin + 10ms, begin + 10ms), Decision::sleep);
+    expect_poll(machine, heard(machine, message(last_fence), outset + 10ms));
+    expect_decision(machine.replied(queued(), outset + 10ms, outset + 10ms), Decision::sleep);
 }
 
 TEST(AcquireQueueMachine, MessageBeforeTheFirstAnswerWaitsForIt) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
+    (void)machine.start(outset);
     machine.handed_over(message());
-    expect_grant(machine, machine.replied(queued(), begin, begin + 10ms), begin, begin + 10ms);
+    expect_grant(machine, machine.replied(queued(), outset, outset + 10ms), outset, outset + 10ms);
 }
 
 TEST(AcquireQueueMachine, MessageInAPollIsJudgedByItsAnswer) {
     AcquireMachine machine = waiting();
-    (void)machine.woke(begin + 1s);
+    (void)machine.woke(outset + 1s);
     machine.handed_over(message());
     Reply later = queued();
     later.fencing_token = last_fence + 1;
-    expect_poll(machine, machine.replied(later, begin + 1s, begin + 1s));
+    expect_poll(machine, machine.replied(later, outset + 1s, outset + 1s));
 }
 
 TEST(AcquireQueueMachine, MessageInAPollThatFailsIsJudgedByTheOneBefore) {
     AcquireMachine machine = waiting();
-    (void)machine.woke(begin + 1s);
+    (void)machine.woke(outset + 1s);
     machine.handed_over(message());
     const auto action =
-        machine.replied(failed(Errc::command_timed_out), begin + 1s, begin + 1400ms);
-    expect_grant(machine, action, begin, begin + 1400ms);
+        machine.replied(failed(Errc::command_timed_out), outset + 1s, outset + 1400ms);
+    expect_grant(machine, action, outset, outset + 1400ms);
 }
 
 TEST(AcquireQueueMachine, MessageCountsForNothingWhereNoPollToldAFence) {
     for (Reply reply : {held(), failed(Errc::loading), queued()}) {
         reply.fencing_token = 0;
         AcquireMachine machine = waiting(reply);
-        expect_poll(machine, heard(machine, message(), begin + 10ms));
+        expect_poll(machine, heard(machine, message(), outset + 10ms));
     }
     // Not even if an earlier one did.
     AcquireMachine machine = waiting();
-    (void)machine.woke(begin + 1s);
-    (void)machine.replied(held(), begin + 1s, begin + 1s);
-    expect_poll(machine, heard(machine, message(), begin + 1010ms));
+    (void)machine.woke(outset + 1s);
+    (void)machine.replied(held(), outset + 1s, outset + 1s);
+    expect_poll(machine, heard(machine, message(), outset + 1010ms));
 }
 
 TEST(AcquireQueueMachine, GrantThatItPollsForIsTheWholeLease) {
     auto plan = patient;
     plan.prolongs = true;
     AcquireMachine machine = waiting(queued(), plan);
-    expect_poll(machine, heard(machine, message(), begin + 10ms));
-    expect_decision(machine.replied(granted(), begin + 10ms, begin + 20ms), Decision::done);
+    expect_poll(machine, heard(machine, message(), outset + 10ms));
+    expect_decision(machine.replied(granted(), outset + 10ms, outset + 20ms), Decision::done);
     ASSERT_TRUE(machine.grant().has_value());
     EXPECT_EQ(machine.grant()->ttl, patient.ttl);
-    EXPECT_EQ(machine.grant()->sent, begin + 10ms);
-    EXPECT_EQ(machine.grant()->since, begin + 10ms);
+    EXPECT_EQ(machine.grant()->sent, outset + 10ms);
+    EXPECT_EQ(machine.grant()->since, outset + 10ms);
 }
 
 TEST(AcquireQueueMachine, PollsWhereLessThanHalfOfTheHandOffIsLeft) {
     AcquireMachine in_time = waiting();
-    expect_grant(in_time, heard(in_time, message(), begin + 1500ms - 1ns), begin,
-                 begin + 1500ms - 1ns);
+    expect_grant(in_time, heard(in_time, message(), outset + 1500ms - 1ns), outset,
+                 outset + 1500ms - 1ns);
     AcquireMachine late = waiting();
-    expect_poll(late, heard(late, message(), begin + 1500ms));
+    expect_poll(late, heard(late, message(), outset + 1500ms));
 }
 
 TEST(AcquireQueueMachine, NewestMessageCounts) {
     AcquireMachine machine = waiting();
     machine.handed_over(message());
     machine.handed_over(message(last_fence - 1));
-    expect_grant(machine, machine.woke(begin + 10ms), begin, begin + 10ms);
+    expect_grant(machine, machine.woke(outset + 10ms), outset, outset + 10ms);
 }
 
 TEST(AcquireQueueMachine, EveryEndWithoutAGrantOwesTheReleaseOfAnEntry) {
     AcquireMachine cancelled = waiting();
     expect_end_owing(cancelled, cancelled.stop(), Errc::cancelled);
     AcquireMachine late = waiting();
-    (void)late.woke(begin + 5s);
-    expect_end_owing(late, late.replied(queued(), begin + 5s, begin + 5s), Errc::wait_timed_out);
+    (void)late.woke(outset + 5s);
+    expect_end_owing(late, late.replied(queued(), outset + 5s, outset + 5s), Errc::wait_timed_out);
     AcquireMachine refused = waiting();
-    (void)refused.woke(begin + 1s);
-    expect_end_owing(refused, refused.replied(failed(Errc::corrupt), begin + 1s, begin + 1s),
+    (void)refused.woke(outset + 1s);
+    expect_end_owing(refused, refused.replied(failed(Errc::corrupt), outset + 1s, outset + 1s),
                      Errc::corrupt);
 }
 
 TEST(AcquireQueueMachine, EntryIsOwedEvenIfTheAnswerDidNotCount) {
     AcquireMachine machine{patient};
-    (void)machine.start(begin);
-    expect_poll(machine, machine.poll_again(queued(), begin, begin));
-    expect_end_owing(machine, machine.replied(failed(Errc::corrupt), begin, begin), Errc::corrupt);
+    (void)machine.start(outset);
+    expect_poll(machine, machine.poll_again(queued(), outset, outset));
+    expect_end_owing(machine, machine.replied(failed(Errc::corrupt), outset, outset),
+                     Errc::corrupt);
 }
 
 TEST(AcquireQueueMachine, StopBeforeTheFirstPollOwesNothing) {

@@ -33,7 +33,7 @@ class HazelcastComesBack : public ::testing::Test {
     }
     // The poll is a new try.
     Asked tries() {
-        const Asked tried = world_.ask(Ask::try_lock);
+        Asked tried = world_.ask(Ask::try_lock);
         EXPECT_FALSE(tried.waits());
         EXPECT_NE(tried.call(), waiting_.parked.call()) << "a copy is answered with the old grant";
         return tried;

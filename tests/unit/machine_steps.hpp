@@ -11,12 +11,12 @@ namespace leaselock::detail {
 using namespace std::chrono_literals;
 using Decision = AcquireMachine::Decision;
 
-inline constexpr Clock::time_point begin{1h};
+inline constexpr Clock::time_point outset{1h};
 inline constexpr auto never = Clock::time_point::max();
 inline constexpr AcquireMachine::Plan no_wait{
-    .ttl = 10s, .wait = false, .deadline = begin, .retry_delay = 100ms, .seed = 1};
+    .ttl = 10s, .wait = false, .deadline = outset, .retry_delay = 100ms, .seed = 1};
 inline constexpr AcquireMachine::Plan patient{
-    .ttl = 10s, .wait = true, .deadline = begin + 5s, .retry_delay = 100ms, .seed = 1};
+    .ttl = 10s, .wait = true, .deadline = outset + 5s, .retry_delay = 100ms, .seed = 1};
 
 inline Reply granted() { return {.outcome = Outcome::granted, .fencing_token = 7}; }
 inline Reply held(std::chrono::milliseconds remaining = 1min) {
@@ -31,7 +31,7 @@ inline void expect_decision(AcquireMachine::Action action, Decision decision) {
 inline void expect_decision(AcquireMachine::Action action, Decision decision,
                             Clock::time_point until) {
     expect_decision(action, decision);
-    EXPECT_EQ((action.until - begin).count(), (until - begin).count());
+    EXPECT_EQ((action.until - outset).count(), (until - outset).count());
 }
 inline void expect_end(const AcquireMachine& machine, AcquireMachine::Action action, Errc error) {
     expect_decision(action, Decision::done);
