@@ -44,8 +44,8 @@ class DevPolicy(unittest.TestCase):
         self.addCleanup(self.touch, "go-on")
         self.await_that(lambda: os.path.exists(os.path.join(self.directory, "policy")), "apt-get")
         # Its root is looked into by one that has the same mounts and outlives it.
-        self.directory = os.open(f"/proc/{dev.pid}/root/usr/sbin", os.O_RDONLY)
-        self.addCleanup(os.close, self.directory)
+        self.sbin = os.open(f"/proc/{dev.pid}/root/usr/sbin", os.O_RDONLY)
+        self.addCleanup(os.close, self.sbin)
         return dev
 
     def touch(self, name):
@@ -60,7 +60,7 @@ class DevPolicy(unittest.TestCase):
 
     def policy(self):
         try:
-            file = os.open("policy-rc.d", os.O_RDONLY, dir_fd=self.directory)
+            file = os.open("policy-rc.d", os.O_RDONLY, dir_fd=self.sbin)
         except FileNotFoundError:
             return None
         with os.fdopen(file, encoding="utf-8") as text:
