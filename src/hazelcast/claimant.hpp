@@ -59,7 +59,6 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     // A tryLock that waits at the cluster is its entry in the queue there.
     bool is_parked = false;
     std::uint64_t parked_by = 0;  // the correlation of the call; 0: it was lost with a connection
-    Clock::time_point parked_at{};
     Clock::time_point entry_ends{};
     Listener* listener = nullptr;
     Clock::time_point poll_sent{};  // the newest answered one

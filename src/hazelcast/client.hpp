@@ -1,24 +1,24 @@
 // What a backend does, without a socket, a thread or a clock: operations and messages of a member
 // go in, bytes to be sent and completed operations come out. So all of it can be tested alone.
 //
-//   acquire   tryLock without a wait, as a thread of our session whose number is a part of the
-//   owner
+//   acquire   tryLock without a wait, as a thread of our session: its number is a part of the owner
 //             token. With a listener one follows that waits at the cluster: it is the entry in the
 //             queue, and is answered by the release that hands the lock over.
-//   renew     the session's heartbeat, one for all, and then a question whether the lock is still
-//   its
-//             own. Between renewals the session is kept alive by heartbeats of its own.
+//   renew     the session's heartbeat, one for all, and then a question for the owner of the lock.
+//             Between renewals the session is kept alive by heartbeats of its own.
 //   release   unlock, which ends a wait, too. A member may run calls in another order than it got
 //             them, so an acquire of the same lock waits for the answer.
 //   inspect   getLockOwnership.
 //
 // Copies. A call that was lost with its connection may run all the same, and even later than the
 // release of its token: a member goes on with it for up to `call_timeout`. A copy of a call under
-// the same uid does not run twice. So all but tryLock are sent again by themselves; a tryLock is
-// answered as unknown, with the time until which it may run, and the next one of its token is a
-// copy. A token that was released is unlocked once more when that time is over.
+// the same uid does not run twice, but for an unlock that found the lock with another owner. So all
+// but tryLock are sent again by themselves; a tryLock is answered as unknown, with the time until
+// which it may run, and the next one of its token is a copy. A token that was released is unlocked
+// once more when that time is over. One that wants something again before that believes no answer
+// from before, and is another thread where an unlock may hit it.
 //
-// Memory of the members. They remember the uid of each unlock until its session ends, so a session
+// Memory of the members. They remember the uids of unlocks until their session ends, so a session
 // that has been used often is replaced by another, which is created while it still serves, and
 // closed when its last lock is released.
 //

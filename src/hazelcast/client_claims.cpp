@@ -167,7 +167,6 @@ void Client::park(const ClaimantPtr& claimant, Time now) {
          });
     claimant->is_parked = true;
     claimant->parked_by = correlation_;
-    claimant->parked_at = now;
 }
 
 void Client::leave(const ClaimantPtr& claimant, Time now) {

@@ -84,47 +84,48 @@ TEST(HazelcastClient, ReleaseUnlocksAndASecondOneIsLostWithoutACall) {
     EXPECT_EQ(again.reply().outcome, Outcome::lost);
 }
 
+// The lock of token 1 is being unlocked; token 2 is going to want it.
+struct AcquireAfterRelease {
+    AcquireAfterRelease() {
+        world.acquire_first(1, 42);
+        world.submit(release);
+        unlock = world.ask(Ask::unlock);
+    }
+    World world;
+    Question release{Verb::release, 1};
+    Asked unlock;
+    Question next{Verb::acquire, 2};
+};
+
 // A member hands calls to a pool of threads.
 TEST(HazelcastClient, AcquireWaitsForTheUnlockThatWasSentBefore) {
-    World world;
-    world.acquire_first(1, 42);
-    Question release{Verb::release, 1};
-    world.submit(release);
-    const Asked unlock = world.ask(Ask::unlock);
-    Question next{Verb::acquire, 2};
+    AcquireAfterRelease both;
+    World& world = both.world;
     Question other{Verb::acquire, 3, "other"};
-    world.submit(next);
+    world.submit(both.next);
     world.submit(other);
     EXPECT_EQ(world.ask(Ask::try_lock).lock, "other") << "only that one";
-    EXPECT_TRUE(world.answer(unlock, std::string(1, '\0')));
+    EXPECT_TRUE(world.answer(both.unlock, std::string(1, '\0')));
     EXPECT_EQ(world.ask(Ask::try_lock).thread(), 2U);
 }
 
 TEST(HazelcastClient, AcquireGoesOnWhenTheUnlockBeforeItIsRefused) {
-    World world;
-    world.acquire_first(1, 42);
-    Question release{Verb::release, 1};
-    world.submit(release);
-    const Asked unlock = world.ask(Ask::unlock);
-    Question next{Verb::acquire, 2};
-    world.submit(next);
+    AcquireAfterRelease both;
+    World& world = both.world;
+    world.submit(both.next);
     EXPECT_TRUE(world.asked().empty());
-    EXPECT_TRUE(world.refuse(unlock, 1));
+    EXPECT_TRUE(world.refuse(both.unlock, 1));
     EXPECT_EQ(world.ask(Ask::try_lock).thread(), 2U);
 }
 
 TEST(HazelcastClient, AcquireThatEndsWhileItWaitsForAnUnlockIsForgotten) {
-    World world;
-    world.acquire_first(1, 42);
-    Question release{Verb::release, 1};
-    world.submit(release);
-    const Asked unlock = world.ask(Ask::unlock);
-    Question next{Verb::acquire, 2};
-    world.submit(next);
-    world.client.cancel(*next.operation, world.now);
+    AcquireAfterRelease both;
+    World& world = both.world;
+    world.submit(both.next);
+    world.client.cancel(*both.next.operation, world.now);
     world.complete_all();
-    EXPECT_EQ(next.reply().error, Errc::connect_failed) << "nothing of it was sent";
-    EXPECT_TRUE(world.answer(unlock, std::string(1, '\0')));
+    EXPECT_EQ(both.next.reply().error, Errc::connect_failed) << "nothing of it was sent";
+    EXPECT_TRUE(world.answer(both.unlock, std::string(1, '\0')));
     EXPECT_TRUE(world.asked().empty());
 }
 

@@ -116,14 +116,41 @@ class World {
         }
         return all;
     }
-    // Whether that token has been unlocked since.
-    bool has_unlocked(std::uint64_t thread) {
-        bool has = false;
+    // The newest unlock of that token since. Heartbeats are answered.
+    std::optional<Asked> unlock_of(std::uint64_t thread) {
+        std::optional<Asked> unlock;
         for (const Asked& each : asked()) {
-            has = has || (each.what == Ask::unlock && each.thread() == thread);
-            if (each.what == Ask::heartbeat) (void)answer(each);
+            if (each.what == Ask::unlock && each.thread() == thread) unlock = each;
+            if (each.what == Ask::heartbeat) {
+                EXPECT_TRUE(answer(each));
+            }
         }
-        return has;
+        return unlock;
+    }
+    bool has_unlocked(std::uint64_t thread) { return unlock_of(thread).has_value(); }
+    // How many unlocks of that token were sent since. The cluster finds that it does not own the
+    // lock; all but tries and questions for the owner is answered.
+    int refuse_unlocks(std::uint64_t thread) {
+        constexpr std::uint64_t not_owner = 26;
+        int count = 0;
+        for (const Asked& each : asked()) {
+            if (each.what == Ask::unlock && each.thread() == thread) {
+                ++count;
+                EXPECT_TRUE(refuse(each, not_owner));
+            } else if (each.what != Ask::try_lock && each.what != Ask::ownership) {
+                EXPECT_TRUE(answer(each, std::string(each.what == Ask::unlock ? 1 : 0, '\0')));
+            }
+        }
+        return count;
+    }
+    // The same, while the time passes.
+    int refuse_unlocks(std::uint64_t thread, std::chrono::seconds time) {
+        int count = refuse_unlocks(thread);
+        for (; time > 0s; time -= 1s) {
+            pass(1s);
+            count += refuse_unlocks(thread);
+        }
+        return count;
     }
     // The one thing that was sent, which is of that kind.
     Asked ask(Ask what) {
@@ -267,6 +294,13 @@ struct Waiting {
         EXPECT_NE(parked.call(), tried.call()) << "a call that was answered with no stays so";
         EXPECT_TRUE(world.answer_owner(both.at(1), 42, 1, 1));
     }
+    // It polls: its question who owns the lock.
+    Asked poll(Question& poll) {
+        poll.request.listener = &ear;
+        world.submit(poll);
+        return world.ask(Ask::ownership);
+    }
+
     World& world;
     Question question{Verb::acquire, 2};
     Ear ear{question};

@@ -54,7 +54,7 @@ TEST_F(LocalQueueTest, NobodyIsQueuedWhereNobodyContends) {
 TEST_F(LocalQueueTest, TurnGoesOnInOrder) {
     EXPECT_TRUE(queue_.contend(a_, true));
     EXPECT_TRUE(queue_.join(b_));
-    EXPECT_FALSE(queue_.contend(c_, true)) << "it has polled, and is behind all the same";
+    EXPECT_FALSE(queue_.contend(c_, true)) << "it has polled, and waits all the same";
     EXPECT_TRUE(queue_.join(d_));
     queue_.leave(a_);
     EXPECT_EQ(b_.turns, 1);

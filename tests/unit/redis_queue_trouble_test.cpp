@@ -121,7 +121,7 @@ TEST_F(RedisQueue, FenceThatIsNoneKeepsNobodyFromReleasing) {
     EXPECT_EQ(subscriber.next(soon), "");
 }
 
-TEST_F(RedisQueue, LostWaitersAreNoEntriesAndALostQueueIsBegunAnew) {
+TEST_F(RedisQueue, LostWaitersAreNoEntriesAndALostQueueBeginsAgain) {
     Subscriber subscriber{server_.endpoint(), our_channel};
     hold("me/0");
     join("me/1");

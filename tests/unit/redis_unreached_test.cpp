@@ -1,4 +1,4 @@
-// Goal: whoever gets no connection in time learns why there was none. Method: nobody listens at the
+// Goal: a call without a connection in time says why there was none. Method: nobody listens at the
 // port; the clock does not move, so the pause after the first attempt does not end, and what comes
 // then can never be sent.
 #include <gtest/gtest.h>
