@@ -30,7 +30,7 @@ MACRO_EXPANSION = YES
 EXPAND_ONLY_PREDEF = YES
 PREDEFINED = LEASELOCK_EXPORT= LEASELOCK_CAPABILITY(x)= LEASELOCK_ACQUIRE(...)= LEASELOCK_TRY_ACQUIRE(...)= \
     LEASELOCK_ACQUIRE_SHARED(...)= LEASELOCK_TRY_ACQUIRE_SHARED(...)= LEASELOCK_RELEASE(...)= \
-    LEASELOCK_RELEASE_SHARED(...)= LEASELOCK_NO_ANALYSIS= LEASELOCK_SCOPED_CAPABILITY= LEASELOCK_ASIO_NAMES=asio_names
+    LEASELOCK_RELEASE_SHARED(...)= LEASELOCK_NO_ANALYSIS= LEASELOCK_SCOPED_CAPABILITY= LEASELOCK_ASIO_NAMES=asio_names LEASELOCK_REFUSED(x)=refused
 QUIET = YES
 WARNINGS = NO
 """
@@ -162,10 +162,15 @@ def members_as_text(members, source, level, where, told, silent):
     return parts
 
 
+def is_refused(member):
+    """No program can call it."""
+    return words(member, "argsstring").endswith("=delete") or words(member, "type").split()[:1] == ["refused"]
+
+
 def public(node):
     return [m for m in node.iter("memberdef") if m.get("prot") in (None, "public") and m.get("kind") != "friend"
             and "detail" not in words(m, "name") and not words(m, "name").startswith(("LEASELOCK_DETAIL", "@"))
-            and not words(m, "argsstring").endswith("=delete")]
+            and not is_refused(m)]
 
 
 def class_as_text(compound, source, header_tells, silent):
