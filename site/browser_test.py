@@ -91,6 +91,11 @@ class Site(unittest.TestCase):
                 self.browser.resize(width)
                 self.assertEqual(self.overflow(width), [], f"{page} at {width}")
 
+    def test_code_in_tables_is_what_is_to_be_copied(self):
+        for page in pages():
+            with open(os.path.join(SITE, page), encoding="utf-8") as file:
+                self.assertNotRegex(file.read(), r"<td>.*<code>[^<]*\\\|", page)
+
     def test_first_page_has_its_picture(self):
         for width in WIDTHS:
             self.browser.resize(width)

@@ -12,6 +12,7 @@ sys.path.insert(0, HERE)
 import api  # noqa: E402  (it lies beside this file)
 
 LINK = re.compile(r"\]\(([^)\s]+)\)|(src|href)=\"([^\"]+)\"")
+CODE = re.compile(r"(?<!`)`[^`\n]*`")
 LANGUAGES = {".cpp": "cpp", ".hpp": "cpp", ".py": "python", ".lua": "lua", ".cmake": "cmake", ".txt": "text",
              ".json": "json", ".service": "ini", ".timer": "ini"}
 # Pages whose place on the site is not the one in the repository.
@@ -58,8 +59,12 @@ def for_site(text, path, found):
         new = os.path.relpath(place(target), os.path.dirname(place(path))) + (f"#{anchor}" if anchor else "")
         return f"]({new})" if match[1] else f'{match[2]}="{new}"'
 
+    # In the code of a table GitHub wants a bar as \|, and MkDocs shows the backslash.
+    def prose(part):
+        return LINK.sub(link, CODE.sub(lambda code: code[0].replace("\\|", "|"), part))
+
     blocks = re.split(r"(?ms)(^```.*?^```$|^~~~~.*?^~~~~$)", text)
-    return "".join(part if number % 2 else LINK.sub(link, part) for number, part in enumerate(blocks))
+    return "".join(part if number % 2 else prose(part) for number, part in enumerate(blocks))
 
 
 def on_config(config):
