@@ -58,8 +58,10 @@ bool is_promised(const LockOptions& options, const Backend& backend, Failure& fa
 
 LeasePtr Core::make_lease(const std::shared_ptr<Core>& self, std::string_view key, Claim claim,
                           const LockOptions& options, Failure& failure) {
+    const std::string_view prefix = self->options_.prefix;
+    const bool is_right = is_key(prefix, self->is_plain_prefix_, key);
     if (!self->runtime_.of_this_process(failure) ||
-        !check_key(self->options_.prefix, key, failure) || !check_options(options, failure)) {
+        (!is_right && !check_key(prefix, key, failure)) || !check_options(options, failure)) {
         return nullptr;
     }
     Backend* const backend = self->registry_.choose(options.backend, failure);
