@@ -7,9 +7,10 @@
 //
 // The core knows `memory:`, for threads of this process, and `file:/path`, or `file:` for
 // default_lock_directory(), for processes of this machine. What has a library of its own knows its
-// schemes where its header is included: <leaselock/redis.hpp> redis:, rediss:, redis+unix: and
-// redis+cluster:, <leaselock/hazelcast.hpp> hazelcast:. A URL of another scheme is refused, with
-// what is missing.
+// schemes where its header is included: <leaselock/redis.hpp> redis:, redis+unix:, redis+sentinel:
+// and redis+cluster:, by TLS rediss:, rediss+sentinel: and rediss+cluster:;
+// <leaselock/hazelcast.hpp> hazelcast:, by TLS hazelcasts:. A URL of another scheme is refused,
+// with what is missing.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
