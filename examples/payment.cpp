@@ -49,7 +49,9 @@ class Orders {
     sqlite3* db_ = nullptr;
 };
 
-void charge_card(const std::string& /*order*/) {}  // slow, somewhere else, and not to be done twice
+// Slow, and somewhere else. No lock can stop a charge of a process that is paused in the midst of
+// it, so the provider gets the order as its idempotency key: it charges a key once.
+void charge_card(const std::string& /*order*/) {}
 
 int pay(leaselock::LockManager& locks, Orders& orders, const std::string& order) try {
     auto lock = LEASELOCK_GUARD(locks, "pay-{{order}}", {.ttl = 10s, .wait_timeout = 2s}, order);
