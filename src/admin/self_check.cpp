@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <span>
 
+#include <leaselock/printable.hpp>
+
 #include "base/token.hpp"
 #include "core/acquire_machine.hpp"
 #include "core/execute.hpp"
@@ -81,13 +83,15 @@ bool is_verdict(Errc error) noexcept {
     }
 }
 
-Finding refusal(const CheckStep& step, const Reply& reply) {
+Finding refusal(const CheckStep& step, const Reply& reply, const std::string& prefix) {
     return {.severity = Finding::Severity::problem,
             .subject = step.name,
             .found = fmt::format("{}{}{}", make_error_code(reply.error).message(),
                                  reply.detail.empty() ? "" : ": ", reply.detail),
             .advice = reply.error == Errc::access_denied
-                          ? "give this user the rights that the backend's scripts need"
+                          ? fmt::format("give this user the rights that the backend's scripts "
+                                        "need, for the keys that begin with '{}'",
+                                        printable(prefix))
                           : "mend what the message says; locks do not work before"};
 }
 
@@ -139,7 +143,7 @@ void self_check(const ManagerOptions& options, Backend& backend, std::vector<Fin
                 throw LockError(reply.error,
                                 fmt::format("check of {}: {}", step.name, reply.detail));
             }
-            if (!is_named(step, findings)) findings.push_back(refusal(step, reply));
+            if (!is_named(step, findings)) findings.push_back(refusal(step, reply, options.prefix));
             failed = &step;
         } else if (failed == nullptr && sound && reply.outcome != step.expected &&
                    reply.outcome != step.also) {
