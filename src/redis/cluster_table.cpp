@@ -63,6 +63,7 @@ void Cluster::refresh(const std::vector<NodeAddress>& nodes) noexcept {
             if (is_read) moved = adopt(*std::move(table), gone);
         } catch (const std::bad_alloc&) {
             is_read = false;
+            error = Errc::connect_failed;
         }
         if (is_read) {
             backoff_.succeeded();
@@ -153,6 +154,8 @@ Cluster::Members Cluster::adopt(SlotTable table, Members& gone) {
     gone.insert(gone.end(), std::make_move_iterator(last_used),
                 std::make_move_iterator(leaving_.end()));
     leaving_.erase(last_used, leaving_.end());
+    // From now on forget() does not find them, and they take their time to end.
+    for (const std::shared_ptr<Member>& each : gone) each->node.forget_all();
     members_ = std::move(next);
     table_ = std::move(table);
     for (Parked& each : parked_) each.needs_table = false;

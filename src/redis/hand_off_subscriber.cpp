@@ -108,6 +108,12 @@ void HandOffSubscriber::forget(Listener& listener) noexcept {
     if (found != listeners_.end() && *found == &listener) gone = listeners_.extract(found);
 }
 
+void HandOffSubscriber::forget_all() noexcept {
+    Listeners gone;
+    const detail::MutexLock lock{mutex_};
+    listeners_.swap(gone);
+}
+
 void HandOffSubscriber::let_all_poll() noexcept {
     const detail::MutexLock lock{mutex_};
     for (Listener* const listener : listeners_) listener->poll();

@@ -60,6 +60,8 @@ class HandOffSubscriber final : private engine::Channel {
     // perhaps never. Again for the same one changes nothing. Does not block.
     void listen(Listener& listener) noexcept;
     void forget(Listener& listener) noexcept;
+    // All of them: none is called once this has returned.
+    void forget_all() noexcept;
     // Ends the connection as if the server had. Does not block.
     void abandon() noexcept { connection_.interrupt(); }
 

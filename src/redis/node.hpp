@@ -55,6 +55,7 @@ class Node {
     }
     void cancel(Operation& operation) noexcept { commands_of(operation).cancel(operation); }
     void forget(Listener& listener) noexcept { subscriber_.forget(listener); }
+    void forget_all() noexcept { subscriber_.forget_all(); }
     bool sleep_until(Clock::time_point until, Waker& waker) noexcept {
         return subscriber_.sleep_until(until, waker);
     }

@@ -41,6 +41,10 @@ class LyingNode {
             if (word == "TIME") {
                 return support::Answer::reply("*2\r\n" + text_of("1795886415") + text_of("341669"));
             }
+            if (word == "SUBSCRIBE") {
+                return support::Answer::reply("*3\r\n" + text_of("subscribe") +
+                                              text_of(command.at(1)) + ":1\r\n");
+            }
             if (word == "ASKING") {
                 ++asked_;
                 return support::Answer::reply(may_ask_ ? "+OK\r\n" : "-NOPERM no permissions\r\n");
@@ -73,6 +77,10 @@ class LyingNode {
     void answers(std::function<std::string(int)> answer) {
         const std::lock_guard lock{mutex_};
         answer_ = std::move(answer);
+    }
+    // To all that have subscribed.
+    void publish(const std::string& channel, const std::string& message) {
+        peer_.push("*3\r\n" + text_of("message") + text_of(channel) + text_of(message));
     }
     void refuses_asking() { may_ask_ = false; }
     void permits_asking() { may_ask_ = true; }
