@@ -31,9 +31,11 @@ class Locator {
     Locator& operator=(const Locator&) = delete;
     virtual ~Locator() = default;
 
-    // The server to connect to now, or `why` there is none. Blocks until `until` at most. May throw
-    // bad_alloc.
-    [[nodiscard]] virtual std::error_code locate(wire::Endpoint& where, Clock::time_point until,
+    // The server to connect to now, or `why` there is none. What has to be asked for that is asked
+    // over `connection`, before it is opened to the server: so to interrupt it ends that, too.
+    // Blocks until `until` at most. May throw bad_alloc.
+    [[nodiscard]] virtual std::error_code locate(wire::Connection& connection,
+                                                 wire::Endpoint& where, Clock::time_point until,
                                                  std::string& why) = 0;
     // Whether the server there, to which we have logged in, is still the one that is meant; asked
     // before the first command. With an error the connection is closed. Blocks until `until` at

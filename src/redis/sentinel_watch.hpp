@@ -1,12 +1,15 @@
 // Whether the server that a backend is connected to is still the master: a Sentinel is asked twice
-// a second, and at once when it says that it has replaced one. A master that is cut off from the
-// Sentinels, and not from us, would go on granting locks. One thread, which sleeps but for that.
+// a second, and at once when one says that it has replaced one. A master that is cut off from the
+// Sentinels, and not from us, would go on granting locks; and so would one that is cut off from the
+// others together with one of the Sentinels, if that were the only one to be asked: each is, in
+// turn. One thread, which sleeps but for that.
 //
 // Thread-safety: begin() for one thread at a time.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -33,9 +36,19 @@ class SentinelWatch {
     void begin() noexcept;
 
   private:
+    struct Asked {
+        explicit Asked(const std::shared_ptr<Clock>& clock) noexcept : connection{clock} {}
+
+        wire::Connection connection;
+        Clock::time_point next{};  // not before, since it has failed; unless all have
+    };
+
     void run() noexcept;
-    [[nodiscard]] bool watch_one() noexcept;
+    void ask_one() noexcept;
+    [[nodiscard]] bool ask(std::size_t number) noexcept;
+    [[nodiscard]] bool listen() noexcept;
     [[nodiscard]] bool hear_until(Clock::time_point until) noexcept;
+    void leave() noexcept;
 
     const SentinelSettings& settings_;
     const std::function<void(const NamedMaster&)> hear_;
@@ -45,9 +58,10 @@ class SentinelWatch {
     detail::Word over_;         // the thread has ended
     detail::Word ending_word_;  // it sleeps on this where no Sentinel answers
     // The thread's; the destructor interrupts them.
-    wire::Connection asked_;
+    std::deque<Asked> asked_;  // as the settings have them
+    std::size_t turn_ = 0;     // whose it is to be asked
     wire::Connection heard_;
-    std::size_t sentinel_ = 0;  // to which both lead
+    std::size_t speaker_ = 0;  // to which that leads
 };
 
 }  // namespace leaselock::redis

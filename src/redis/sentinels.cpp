@@ -32,14 +32,14 @@ struct Sentinels::Poll {
     std::string why{};
 
     // `id`: of the Sentinel. By a second name it counts no second time, or it would be most of them
-    // alone.
+    // alone; but what it says by then may be newer.
     void add(const NamedMaster& master, const std::string& id) {
         if (!id.empty() && std::find(ids.begin(), ids.end(), id) != ids.end()) {
             ++doubled;
-            return;
+        } else {
+            ids.push_back(id);
+            ++answered;
         }
-        ids.push_back(id);
-        ++answered;
         if (best && best->epoch == master.epoch && best->where != master.where) {
             dissent = show(*best) + " and " + show(master);
         } else if (!best || master.epoch > best->epoch) {
@@ -64,16 +64,16 @@ Sentinels::Sentinels(SentinelSettings settings, std::shared_ptr<Clock> clock)
 
 Sentinels::~Sentinels() { unwatch(); }
 
-std::error_code Sentinels::locate(wire::Endpoint& where, Clock::time_point until,
-                                  std::string& why) {
-    const Poll poll = ask_most(until);
+std::error_code Sentinels::locate(wire::Connection& connection, wire::Endpoint& where,
+                                  Clock::time_point until, std::string& why) {
+    const Poll poll = ask_most(connection, until);
     if (const std::error_code error = judge(poll, why)) return error;
     where = endpoint_of(settings_, poll.best->where);
     return {};
 }
 
 // Each that is still to be asked has its share of the time, and so has the server.
-Sentinels::Poll Sentinels::ask_most(Clock::time_point until) {
+Sentinels::Poll Sentinels::ask_most(wire::Connection& connection, Clock::time_point until) {
     std::vector<std::size_t> order;
     {
         const detail::MutexLock lock{mutex_};
@@ -85,10 +85,10 @@ Sentinels::Poll Sentinels::ask_most(Clock::time_point until) {
         const Clock::time_point now = clock_->now();
         if (now >= until) break;
         const auto shares = static_cast<Clock::rep>(order.size() - i + 1);
-        wire::Connection connection{clock_};
         NamedMaster master;
         std::string why;
         const Clock::time_point end = now + (until - now) / shares;
+        connection.close();
         const auto error = ask_sentinel(connection, settings_, order[i], end, master, why);
         if (!error) {
             poll.add(master, id_of_sentinel(connection, end));

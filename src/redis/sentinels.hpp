@@ -32,8 +32,8 @@ class Sentinels final : public Locator {
 
     // Errors: unknown_master, sentinels_disagree, not_supported (that is no Sentinel), tls_failed,
     // authentication_failed, access_denied, connect_failed.
-    [[nodiscard]] std::error_code locate(wire::Endpoint& where, Clock::time_point until,
-                                         std::string& why) override;
+    [[nodiscard]] std::error_code locate(wire::Connection& connection, wire::Endpoint& where,
+                                         Clock::time_point until, std::string& why) override;
     // Errc::read_only: it is a replica. Errc::connect_failed: another one is the master by now.
     [[nodiscard]] std::error_code confirm(wire::Connection& connection, const wire::Endpoint& where,
                                           Clock::time_point until, std::string& why) override;
@@ -41,7 +41,8 @@ class Sentinels final : public Locator {
     void describe(Clock::time_point until, std::vector<StoreNode>& nodes,
                   std::vector<KnownReplica>& known, std::vector<Finding>& findings) override;
 
-    // While they are watched, one of them is asked twice a second from the first connection on.
+    // While they are watched, one after the other is asked, twice a second in all, from the first
+    // connection on.
     void watch(const std::function<void()>& moved) override;
     // Blocks for a look-up that is under way.
     void unwatch() override;
@@ -49,7 +50,7 @@ class Sentinels final : public Locator {
   private:
     struct Poll;
 
-    [[nodiscard]] Poll ask_most(Clock::time_point until);
+    [[nodiscard]] Poll ask_most(wire::Connection& connection, Clock::time_point until);
     [[nodiscard]] std::error_code judge(const Poll& poll, std::string& why);
     void hear(const NamedMaster& master);
     [[nodiscard]] bool is_too_old(const Poll& poll) const LEASELOCK_REQUIRES(mutex_);

@@ -158,8 +158,9 @@ StoreNodes server_nodes(const ConnectionSettings& settings, const std::shared_pt
         const auto until = detail::saturating_add(clock->now(), settings.command_timeout);
         settings.locator->describe(until, all.nodes, known, findings);
         std::string why;
+        wire::Connection connection{clock};
         const auto end = detail::saturating_add(clock->now(), settings.connect_timeout);
-        if (const auto error = settings.locator->locate(there.endpoint, end, why)) {
+        if (const auto error = settings.locator->locate(connection, there.endpoint, end, why)) {
             all.nodes.push_back(
                 {.role = "master", .address = "", .master = {}, .lag = {}, .state = why});
             return all;

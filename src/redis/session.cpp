@@ -23,7 +23,8 @@ std::error_code open_session(wire::Connection& connection, const ConnectionSetti
                              std::string& why) {
     wire::Endpoint where = settings.endpoint;
     if (settings.locator != nullptr) {
-        if (const std::error_code error = settings.locator->locate(where, until, why)) return error;
+        const std::error_code error = settings.locator->locate(connection, where, until, why);
+        if (error) return error;
     }
     if (const std::error_code error = connection.open(where, until, why)) return error;
     const std::optional<Credentials> who = credentials_of(settings);

@@ -22,7 +22,8 @@ class NodeIdentity final : public Locator {
   public:
     explicit NodeIdentity(std::string id) : id_{std::move(id)} {}
 
-    [[nodiscard]] std::error_code locate(wire::Endpoint& /*where*/, Clock::time_point /*until*/,
+    [[nodiscard]] std::error_code locate(wire::Connection& /*connection*/,
+                                         wire::Endpoint& /*where*/, Clock::time_point /*until*/,
                                          std::string& /*why*/) override {
         return {};
     }

@@ -3,7 +3,6 @@
 // error says why. Method: Sentinels of the test's own, which name real servers that know nothing of
 // each other.
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <gtest/gtest.h>
 #include <optional>
@@ -14,43 +13,13 @@
 #include <leaselock/fence_guard.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
-#include "fault/fault_fixture.hpp"
+#include "fault/sentinels_fixture.hpp"
 #include "support/free_port.hpp"
-#include "support/scripted_sentinel.hpp"
 
 namespace leaselock {
 namespace {
 
 using namespace support;
-
-class RedisSentinels : public ::testing::Test {
-  protected:
-    RedisSentinels() { name_all(first_.port(), 1); }
-
-    void name_all(std::uint16_t port, int epoch) {
-        for (ScriptedSentinel& each : sentinels_) each.name_master(port, epoch);
-    }
-    [[nodiscard]] std::string url(const std::string& rest = "/mymaster") const {
-        return "redis+sentinel://" + sentinels_[0].host() + ',' + sentinels_[1].host() + ',' +
-               sentinels_[2].host() + rest;
-    }
-    // What an acquire says, with its text in `text_`.
-    Errc refusal(LockManager& locks) {
-        try {
-            const auto lock = locks.acquire("key", {.ttl = 60s});
-            return lock ? Errc{} : Errc::held;
-        } catch (const LockError& error) {
-            text_ = error.what();
-            return static_cast<Errc>(error.code().value());
-        }
-    }
-    static bool has_lock(RedisServer& server) { return server.cli("EXISTS", "p:key") == "1"; }
-
-    RedisServer first_{{"--repl-diskless-sync-delay", "0"}};
-    RedisServer second_{{"--repl-diskless-sync-delay", "0"}};
-    std::array<ScriptedSentinel, 3> sentinels_;
-    std::string text_;
-};
 
 TEST_F(RedisSentinels, CommandsGoToTheMasterThatIsNamed) {
     LockManager locks = manager_on(url());
@@ -106,6 +75,15 @@ TEST_F(LeavesTheOldMaster, AtOnceWhenASentinelSaysSo) {
     expect_left([&] {
         name_all(second_.port(), 2);
         for (ScriptedSentinel& each : sentinels_) each.announce(first_.port(), second_.port());
+    });
+}
+
+// The one that is heard is cut off from the others, together with the old master.
+TEST_F(LeavesTheOldMaster, WhenAnotherSentinelThanTheOneThatIsHeardNamesANewOne) {
+    expect_left([&] {
+        for (ScriptedSentinel& each : sentinels_) {
+            if (!each.has_subscriber()) each.name_master(second_.port(), 2);
+        }
     });
 }
 
@@ -305,20 +283,6 @@ TEST_F(RedisSentinels, ThoseThatDoNotAnswerAreDoneWithout) {
                                        ',' + sentinels_[2].host() + "/mymaster",
                                    5s);
     expect_works(locks);
-}
-
-TEST_F(RedisSentinels, OneThatFailedIsAskedLastTheNextTime) {
-    sentinels_[0].name_master(0, 0);
-    LockManager locks = manager_on(url());
-    expect_works(locks);
-    // The watch has left it, too.
-    ASSERT_TRUE(poll_until([&] { return sentinels_[1].has_subscriber(); }));
-    const int asked = sentinels_[0].questions();
-    const int answered = sentinels_[2].questions();
-    first_.cli("CLIENT", "KILL", "TYPE", "normal");
-    ASSERT_TRUE(poll_until([&] { return refusal(locks) == Errc{}; }, long_timeout));
-    EXPECT_GT(sentinels_[2].questions(), answered) << "there was another connect";
-    EXPECT_EQ(sentinels_[0].questions(), asked) << "the others are more than half";
 }
 
 TEST_F(RedisSentinels, NameThatNobodyKnowsIsRefused) {

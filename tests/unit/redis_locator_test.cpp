@@ -27,8 +27,8 @@ class ByTurns final : public Locator {
   public:
     explicit ByTurns(std::function<wire::Endpoint(int)> nth) : nth_{std::move(nth)} {}
 
-    std::error_code locate(wire::Endpoint& where, Clock::time_point /*until*/,
-                           std::string& why) override {
+    std::error_code locate(wire::Connection& /*connection*/, wire::Endpoint& where,
+                           Clock::time_point /*until*/, std::string& why) override {
         where = nth_(questions_++);
         if (!where.host.empty()) return {};
         why = "nobody knows where it is";
@@ -129,8 +129,8 @@ class KnowsAReplica final : public Locator {
   public:
     explicit KnowsAReplica(wire::Endpoint where) : where_{std::move(where)} {}
 
-    std::error_code locate(wire::Endpoint& where, Clock::time_point /*until*/,
-                           std::string& /*why*/) override {
+    std::error_code locate(wire::Connection& /*connection*/, wire::Endpoint& where,
+                           Clock::time_point /*until*/, std::string& /*why*/) override {
         where = where_;
         return {};
     }
