@@ -34,8 +34,9 @@ struct Session {
     }
 };
 
-// An owner token at a key. It is a thread of its session to the cluster: the one that its token
-// names, or another one, if an unlock by that may still run.
+// An owner token at a key, from its first try until it is left: a thread of its session to the
+// cluster. When the token wants something again after that it is another claimant, and another
+// thread, so that nothing that was sent for this one can give it a lock or take it away.
 struct Claimant : std::enable_shared_from_this<Claimant> {
     Claimant(std::string_view its_key, std::string_view its_token, std::string its_lock,
              std::uint64_t its_thread);
@@ -59,36 +60,30 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     // A tryLock that waits at the cluster is its entry in the queue there.
     bool is_parked = false;
     std::uint64_t parked_by = 0;  // the correlation of the call; 0: it was lost with a connection
+    int unanswered = 0;           // tries and waits of this connection
     Clock::time_point entry_ends{};
     Listener* listener = nullptr;
     Clock::time_point poll_sent{};  // the newest answered one
 
     // It shall have nothing any more: unlocked again and again until it is certain.
     bool is_leaving = false;
-    std::uint64_t void_to = 0;  // calls up to this one were sent before it was left: no grants
     bool is_unlocking = false;  // an unlock of ours is not answered yet
     bool is_given_up = false;   // for want of a renewal: a release finds that it is lost
-    Uuid unlock_call{};
+    Uuid unlock_call{};         // of the unlock that is not answered yet; else none
     Clock::time_point next_unlock{};
-    // Until then a copy of one of its calls may still run that was lost with its connection.
+    // Until then a try or a wait may still run that was lost with its connection.
     Clock::time_point late_until{};
-    // And an unlock of it. Members remember none that found it without the lock, so it would unlock
-    // what this thread has got since.
-    Clock::time_point unlocks_until{};
-    bool is_retired = false;  // its token goes on as another thread
+    bool is_retired = false;  // its token goes on as another
 
     Clock::time_point due = Clock::time_point::max();  // something of it; max(): nothing
     std::uint32_t due_index = 0;                       // in the heap of those
     int pending = 0;                                   // operations of its own
 
     [[nodiscard]] Clock::time_point next_due() const noexcept;
-    // Whether it has nothing at the cluster as far as we know, and wants nothing.
-    [[nodiscard]] bool has_nothing() const noexcept {
-        return !(is_open || is_held || has_expired || is_parked || is_leaving || pending > 0);
-    }
-    // And will have nothing, either.
+    // Whether it has nothing at the cluster, wants nothing, and will have nothing either.
     [[nodiscard]] bool is_idle() const noexcept {
-        return has_nothing() && late_until == Clock::time_point{};
+        return !(is_open || is_held || has_expired || is_parked || is_leaving || pending > 0 ||
+                 unanswered > 0 || late_until != Clock::time_point{});
     }
 };
 

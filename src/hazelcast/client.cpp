@@ -85,18 +85,15 @@ void Client::drive_all(Time now) {
 }
 
 void Client::acquire(Pending& pending, Time now) {
-    Claimant& known = *pending.claimant;
-    known.has_expired = false;
-    if (!is_ready_ || !has_fresh_session(known, now)) return;
-    // An unlock of its own that was lost with its connection, and may run yet, is sent again first.
-    const bool is_to_unlock = known.is_leaving && known.unlock_call != Uuid{};
-    if (is_to_unlock && !known.is_unlocking) return;
-    if (!is_unlocked(pending)) return;
-    if (known.is_leaving && now < known.unlocks_until) go_on_as_another(pending);
-    come_back(pending, now);
+    pending.claimant->has_expired = false;
+    if (!is_ready_) return;
+    if (pending.claimant->is_leaving) {
+        if (!is_left(pending)) return;
+        go_on_as_another(pending, now);
+    }
     Claimant& claimant = *pending.claimant;
-    // A copy of the call by which it is held would be answered with that grant, even if the lock
-    // was unlocked by force.
+    if (!has_fresh_session(claimant, now) || !is_unlocked(pending)) return;
+    // Another try would take the lock once more, or end the wait.
     if (claimant.is_parked || claimant.is_held || pending.was_tried) {
         return ask_owner(pending, claimant.lock, now);
     }
@@ -146,12 +143,7 @@ void Client::release(Pending& pending, Time now) {
     std::uint64_t session = 0;
     std::uint64_t thread = 0;
     const ClaimantPtr claimant = find(request.key, request.token);
-    if (claimant != nullptr && claimant->session != nullptr) {
-        claimant->is_leaving = true;
-        claimant->listener = nullptr;
-        if (is_ready_) unlock(claimant, &pending, now);
-        return set_due(*claimant);
-    }
+    if (claimant != nullptr && claimant->session != nullptr) return leave(claimant, &pending, now);
     if (!read_stranger(request.token, session, thread)) {
         lose(pending, claimant.get());
         if (claimant != nullptr) drop(*claimant);

@@ -12,11 +12,15 @@
 //
 // Copies. A call that was lost with its connection may run all the same, and even later than the
 // release of its token: a member goes on with it for up to `call_timeout`. A copy of a call under
-// the same uid does not run twice, but for an unlock that found the lock with another owner. So all
-// but tryLock are sent again by themselves; a tryLock is answered as unknown, with the time until
-// which it may run, and the next one of its token is a copy. A token that was released is unlocked
-// once more when that time is over. One that wants something again before that believes no answer
-// from before, and is another thread where an unlock may hit it.
+// the same uid does not run twice, unless its thread has released the lock meanwhile, or it is an
+// unlock that found the lock with another owner. So all but tryLock are sent again by themselves; a
+// tryLock is answered as unknown, with the time until which it may run, and the next one of its
+// token is a copy. A token that was released is unlocked once more when that time is over.
+//
+// Two rules keep what comes late away from what is granted later. A token that was released, and
+// wants something again, is another thread. And a session under which a try, a wait or an unlock
+// was lost with its connection is for what it has already: what is new gets another session. The
+// old one is closed with its last lock, and then nothing of it can run any more, however late.
 //
 // Memory of the members. They remember the uids of unlocks until their session ends, so a session
 // that has been used often is replaced by another, which is created while it still serves, and
@@ -45,8 +49,9 @@
 
 namespace leaselock::hazelcast {
 
-// The members' time for one call (hazelcast.operation.call.timeout.millis).
-inline constexpr std::chrono::seconds call_timeout{60};
+// The members' time for one call: they try it 250 times, half a second apart, and one of these may
+// take a minute, until a member that is paused counts as gone. 180 s were seen.
+inline constexpr std::chrono::seconds call_timeout{300};
 // After so many grants a session is replaced. With each of them the members take a little longer
 // for the next one of the same lock.
 inline constexpr int session_grants = 100;
@@ -127,11 +132,6 @@ class Client {
         bool is_given_up = false;  // unlock: of a lease that was not renewed
         Uuid uid{};                // of a try
         std::uint64_t number = 0;
-
-        // Whether it was sent for what its token has given up since.
-        [[nodiscard]] bool is_void() const noexcept {
-            return claimant->is_leaving || number <= claimant->void_to;
-        }
     };
 
     // client.cpp: operations.
@@ -175,11 +175,10 @@ class Client {
     [[nodiscard]] ClaimantPtr claimant_of(const Request& request);
     void attach(Claimant& claimant, const SessionPtr& session) noexcept;
     void park(const ClaimantPtr& claimant, Time now);
-    void leave(const ClaimantPtr& claimant, Time now);
-    [[nodiscard]] ClaimantPtr add(std::string_view key, std::string_view token,
-                                  std::uint64_t thread);
-    void come_back(Pending& pending, Time now) noexcept;
-    void go_on_as_another(Pending& pending);
+    void leave(const ClaimantPtr& claimant, Pending* release, Time now);
+    [[nodiscard]] bool is_left(Pending& pending);
+    void go_on_as_another(Pending& pending, Time now);
+    [[nodiscard]] const Claimant* holder(const std::string& key, const Ownership& owner) const;
     void unlock(const ClaimantPtr& claimant, Pending* pending, Time now);
     [[nodiscard]] bool is_unlocked(Pending& pending);
     [[nodiscard]] std::vector<Pending*> unlock_is_over(Claimant& claimant) noexcept;
@@ -234,6 +233,7 @@ void Client::send(Call call, const Write& write) {
     const std::size_t size = out_.size();
     if (calls_.empty()) heard_ = call.sent;
     Pending* const pending = call.pending;
+    Claimant* const tries = call.what == Ask::try_lock ? call.claimant.get() : nullptr;
     const std::uint64_t correlation = call.number = ++correlation_;
     try {
         calls_.emplace(correlation, std::move(call));
@@ -243,6 +243,7 @@ void Client::send(Call call, const Write& write) {
         calls_.erase(correlation);
         throw;
     }
+    if (tries != nullptr) ++tries->unanswered;
     if (pending == nullptr) return;
     pending->correlation = correlation;
     pending->was_sent = true;

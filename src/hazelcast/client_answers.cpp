@@ -74,15 +74,12 @@ void Client::disconnected(Errc error, std::string_view why, Time now) noexcept {
     out_.clear();
     auto calls = std::exchange(calls_, {});
     for (auto& [correlation, call] : calls) {
-        if (call.pending != nullptr && call.what == Ask::try_lock) {
-            call.pending->correlation = 0;
-            give_up(*call.pending, error, why, now);
-        } else {
-            lost(call, now);
-            if (call.what == Ask::unlock && call.claimant != nullptr) {
-                call.claimant->unlocks_until = now + call_timeout;
-            }
-        }
+        // What was lost may run for as long as its session lives: that gets nothing new any more.
+        if (call.session == session_ && call.claimant != nullptr) session_ = nullptr;
+        if (call.what == Ask::try_lock) --call.claimant->unanswered;
+        Pending* const pending = call.pending;
+        lost(call, now);
+        if (pending != nullptr && call.what == Ask::try_lock) give_up(*pending, error, why, now);
     }
 }
 
@@ -93,13 +90,13 @@ void Client::lost(Call& call, Time now) noexcept {
     if (call.what == Ask::create_session) is_creating_ = false;
     if (call.claimant == nullptr) return;
     Claimant& claimant = *call.claimant;
-    if (call.waits) {
+    // The caller drives all that waits for an unlock, or the next connection does.
+    if (call.what == Ask::unlock) (void)unlock_is_over(claimant);
+    if (claimant.session != call.session) return;  // that one has ended meanwhile
+    if (call.what == Ask::try_lock) {
         if (claimant.parked_by == call.number) claimant.parked_by = 0;
-        claimant.late_until = std::max(claimant.late_until, call.sent + call_timeout);
-    } else if (call.what == Ask::try_lock && claimant.is_open) {
         claimant.late_until = std::max(claimant.late_until, now + call_timeout);
     } else if (call.what == Ask::unlock) {
-        (void)unlock_is_over(claimant);  // the caller drives all, or the next connection does
         claimant.is_unlocking = false;
         claimant.next_unlock = now;
     }
@@ -123,6 +120,7 @@ bool Client::received(const Message& message, Time now) {
     Call call = std::move(found->second);
     calls_.erase(found);
     if (call.pending != nullptr) call.pending->correlation = 0;
+    if (call.what == Ask::try_lock) --call.claimant->unanswered;
     error_ = Errc::protocol_error;
     try {
         if (is_error(message)) {
@@ -250,8 +248,9 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     if (pending != nullptr) give_up(*pending, meaning, words, now);
     if (call.claimant == nullptr) return true;
     Claimant& claimant = *call.claimant;
-    claimant.next_unlock = now + pause_after_error;
-    if (call.waits && !call.is_void()) {
+    const bool is_its_own = claimant.session == call.session;
+    if (is_its_own) claimant.next_unlock = now + pause_after_error;
+    if (call.waits && is_its_own && !claimant.is_leaving) {
         claimant.is_parked = false;
         if (claimant.listener != nullptr) wakes_.push_back(claimant.listener->poll());
     }
@@ -275,17 +274,15 @@ void Client::tried(Call& call, std::uint64_t fence, Time now) {
     Session& session = *call.session;
     Pending* const pending = call.pending;
     if (claimant.session != call.session) {  // that one has ended meanwhile
-        if (pending != nullptr) drive(*pending, now);
-        return;
-    }
-    session.valid_until = std::max(session.valid_until, call.sent + session.ttl);
-    if (call.is_void()) {
-        const bool is_nobodys = claimant.is_leaving || claimant.has_nothing();
-        if (fence > 0 && is_nobodys) leave(call.claimant, now);
         return pending == nullptr ? tidy(claimant) : drive(*pending, now);
     }
+    session.valid_until = std::max(session.valid_until, call.sent + session.ttl);
+    if (claimant.is_leaving) {
+        fence > 0 ? leave(call.claimant, nullptr, now) : settle(call.claimant, now);
+        return pending == nullptr ? void() : drive(*pending, now);
+    }
     // A copy of it was answered before, and has been followed by another try, or a wait.
-    if (pending == nullptr && call.uid != claimant.call) return;
+    if (pending == nullptr && call.uid != claimant.call) return tidy(claimant);
     if (fence > 0) {
         granted(claimant, fence, now);
         if (pending == nullptr) return;
@@ -309,17 +306,15 @@ void Client::tried(Call& call, std::uint64_t fence, Time now) {
 // An entry in the queue has ended: by a grant, or without.
 void Client::waited(Call& call, std::uint64_t fence, Time now) {
     const ClaimantPtr& claimant = call.claimant;
-    if (claimant->session != call.session) return;
+    if (claimant->session != call.session) return tidy(*claimant);
     if (claimant->parked_by == call.number) claimant->is_parked = false;
-    if (call.is_void()) {
-        const bool is_nobodys = claimant->is_leaving || claimant->has_nothing();
-        if (!is_nobodys) return;  // its newest try says what it has
-        return fence > 0 ? leave(claimant, now) : settle(claimant, now);
+    if (claimant->is_leaving) {
+        return fence > 0 ? leave(claimant, nullptr, now) : settle(claimant, now);
     }
     if (fence == 0) {
         if (claimant->listener != nullptr) wakes_.push_back(claimant->listener->poll());
         // An older call of the same token has ended it, and waits now, or has the lock.
-        return now < claimant->late_until ? leave(claimant, now) : tidy(*claimant);
+        return now < claimant->late_until ? leave(claimant, nullptr, now) : tidy(*claimant);
     }
     granted(*claimant, fence, now);
     if (claimant->listener == nullptr) return;
@@ -337,8 +332,8 @@ void Client::owner_answered(Call& call, const Ownership& owner, Time now) {
         held_by(reply, std::string{request.key}, owner, now);
         return finish(pending);
     }
-    if (call.is_void()) return drive(pending, now);
     Claimant& claimant = *pending.claimant;
+    if (claimant.is_leaving) return drive(pending, now);
     const bool is_ours = claimant.session != nullptr && owner.count > 0 &&
                          owner.session == claimant.session->id && owner.thread == claimant.thread;
     if (is_ours) {
@@ -369,15 +364,9 @@ void Client::owner_answered(Call& call, const Ownership& owner, Time now) {
 void Client::held_by(Reply& reply, const std::string& key, const Ownership& owner, Time now) {
     reply.fencing_token = owner.fence;
     if (owner.count == 0) return;
-    const auto ours = claimants_.equal_range(owner.thread);
-    for (auto each = ours.first; each != ours.second; ++each) {
-        const Claimant& claimant = *each->second;
-        if (claimant.key != key || claimant.session == nullptr ||
-            claimant.session->id != owner.session) {
-            continue;
-        }
-        reply.holder = claimant.token;
-        reply.remaining = until(claimant.lease_ends, now);
+    if (const Claimant* const ours = holder(key, owner)) {
+        reply.holder = ours->token;
+        reply.remaining = until(ours->lease_ends, now);
         return;
     }
     reply.holder = stranger(owner.session, owner.thread);

@@ -27,21 +27,36 @@ Client::ClaimantPtr Client::find(std::string_view key, std::string_view token) c
     return nullptr;
 }
 
+// Which of our tokens that is; null: none that has a use for the lock.
+const Claimant* Client::holder(const std::string& key, const Ownership& owner) const {
+    const auto is_holder = [&](const auto& each) {
+        const Claimant& known = *each.second;
+        return !known.is_retired && known.thread == owner.thread && known.key == key &&
+               known.session != nullptr && known.session->id == owner.session;
+    };
+    const auto named = claimants_.equal_range(owner.thread);
+    const auto found = std::find_if(named.first, named.second, is_holder);
+    if (found != named.second) return found->second.get();
+    const bool is_ours = std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& session) {
+        return session->id == owner.session;
+    });
+    if (!is_ours) return nullptr;
+    // A thread whose number is not that of its token.
+    const auto other = std::find_if(claimants_.begin(), claimants_.end(), is_holder);
+    return other == claimants_.end() ? nullptr : other->second.get();
+}
+
 Client::ClaimantPtr Client::claimant_of(const Request& request) {
     if (ClaimantPtr known = find(request.key, request.token)) return known;
     const std::uint64_t thread = thread_of(request.token);
     const auto same = claimants_.equal_range(thread);
-    const bool is_fresh = std::none_of(same.first, same.second, [&](const auto& each) {
+    const bool is_first = std::none_of(same.first, same.second, [&](const auto& each) {
         return each.second->key == request.key && each.second->token == request.token;
     });
-    return add(request.key, request.token, is_fresh ? thread : thread + odd * ++calls_made_);
-}
-
-Client::ClaimantPtr Client::add(std::string_view key, std::string_view token,
-                                std::uint64_t thread) {
-    auto claimant = std::make_shared<Claimant>(key, token, lock_name(key), thread);
+    auto claimant = std::make_shared<Claimant>(request.key, request.token, lock_name(request.key),
+                                               is_first ? thread : thread + odd * ++calls_made_);
     due_.reserve(claimants_.size() + 1);  // so set_due() needs no memory
-    claimants_.emplace(thread_of(token), claimant);
+    claimants_.emplace(thread, claimant);
     return claimant;
 }
 
@@ -52,7 +67,8 @@ void Client::drop(Claimant& claimant) noexcept {
     claimant.is_open = claimant.is_held = claimant.is_parked = false;
     claimant.is_leaving = claimant.is_unlocking = claimant.has_expired = false;
     claimant.is_given_up = false;
-    claimant.lease_ends = claimant.late_until = claimant.unlocks_until = {};
+    claimant.unlock_call = {};
+    claimant.lease_ends = claimant.late_until = {};
     claimant.listener = nullptr;
     if (claimant.pending > 0) return;
     const auto same = claimants_.equal_range(thread_of(claimant.token));
@@ -169,46 +185,37 @@ void Client::park(const ClaimantPtr& claimant, Time now) {
     claimant->parked_by = correlation_;
 }
 
-void Client::leave(const ClaimantPtr& claimant, Time now) {
+// By a release, or since nobody has asked for it any more.
+void Client::leave(const ClaimantPtr& claimant, Pending* release, Time now) {
     claimant->is_leaving = true;
     claimant->listener = nullptr;
     claimant->next_unlock = now;
-    if (is_ready_) unlock(claimant, nullptr, now);
+    if (claimant->unlock_call == Uuid{}) claimant->unlock_call = new_call();
+    if (is_ready_) unlock(claimant, release, now);
     set_due(*claimant);
 }
 
-// A token that was left wants something again. Nothing that it asked for before is a grant: the
-// lock may have been another's since, and a copy of an old call is answered with what was true
-// once.
-void Client::come_back(Pending& pending, Time now) noexcept {
-    Claimant& claimant = *pending.claimant;
-    if (!std::exchange(claimant.is_leaving, false)) return;
-    // The unlock may have overtaken these, so they may run yet.
-    if (claimant.is_open || claimant.parked_by != 0) {
-        claimant.late_until = std::max(claimant.late_until, now + call_timeout);
-    }
-    claimant.is_open = claimant.is_held = claimant.is_parked = claimant.is_given_up = false;
-    claimant.parked_by = 0;
-    claimant.void_to = correlation_;
-    pending.was_tried = false;
+// Whether its token, which wants something again, is not in its own way: the unlock was answered.
+bool Client::is_left(Pending& pending) {
+    const Claimant& claimant = *pending.claimant;
+    if (claimant.unlock_call != Uuid{} && !claimant.is_unlocking) return false;  // to be sent again
+    return is_unlocked(pending);
 }
 
-// As a thread that no unlock of before can hit. The one from before is unlocked until that is over.
-void Client::go_on_as_another(Pending& pending) {
+// Nothing that was sent for the one before is a grant, or an end of one: the lock may have been
+// another's since, and a call that was lost may run at any time. That one is unlocked until none
+// of its own can run any more.
+void Client::go_on_as_another(Pending& pending, Time now) {
     const ClaimantPtr before = pending.claimant;
-    const std::uint64_t thread = before->thread + odd * ++calls_made_;
-    const ClaimantPtr next = add(before->key, before->token, thread);
-    attach(*next, before->session);
-    ++next->pending;
-    pending.claimant = next;
+    before->is_retired = true;
+    pending.claimant = claimant_of(pending.operation->request);
+    ++pending.claimant->pending;
     pending.was_tried = false;
     --before->pending;
-    before->is_retired = true;
-    set_due(*before);
+    settle(before, now);
 }
 
 void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
-    if (claimant->unlock_call == Uuid{}) claimant->unlock_call = new_call();
     const Caller caller{claimant->session->id, claimant->thread, claimant->unlock_call};
     Unlocks& unlocks = unlocking_[claimant->lock];
     send({.what = Ask::unlock,
@@ -253,7 +260,7 @@ void Client::unlocked_once(Call& call, Time now) {
     const std::vector<Pending*> waiting = unlock_is_over(*claimant);
     claimant->is_unlocking = false;
     claimant->unlock_call = {};
-    call.pending != nullptr ? release(*call.pending, now) : leave(claimant, now);
+    leave(claimant, call.pending, now);
     for (Pending* const each : waiting) drive(*each, now);
 }
 
@@ -273,7 +280,6 @@ void Client::unlocked(Call& call, bool was_held, Time now) {
     if (claimant->session == call.session) {
         claimant->is_unlocking = false;
         claimant->unlock_call = {};
-        if (was_held) claimant->unlocks_until = {};  // its copies are answered with that
         settle(claimant, now);
     }
     for (Pending* const each : waiting) drive(*each, now);
@@ -285,9 +291,11 @@ void Client::settle(const ClaimantPtr& claimant, Time now) {
     if (!claimant->is_leaving || claimant->is_unlocking) return set_due(*claimant);
     claimant->is_held = claimant->is_open = false;
     if (claimant->parked_by == 0) claimant->is_parked = false;
-    const Time end = std::max(claimant->late_until, claimant->unlocks_until);
-    if (!claimant->is_parked && now >= end) return drop(*claimant);
-    claimant->next_unlock = claimant->is_parked ? now + between_unlocks : end;
+    const bool is_alone = !claimant->is_parked && claimant->pending == 0;
+    const bool may_run = claimant->unanswered > 0 || now < claimant->late_until;
+    if (is_alone && !may_run) return drop(*claimant);
+    const Time end = now < claimant->late_until ? claimant->late_until : now + call_timeout;
+    claimant->next_unlock = is_alone ? end : now + between_unlocks;
     set_due(*claimant);
 }
 
@@ -297,7 +305,7 @@ void Client::tend(const ClaimantPtr& claimant, Time now) {
         claimant->is_held = false;
         claimant->is_given_up = true;
     }
-    leave(claimant, now);
+    leave(claimant, nullptr, now);
 }
 
 }  // namespace leaselock::hazelcast

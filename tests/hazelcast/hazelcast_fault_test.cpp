@@ -187,6 +187,16 @@ TEST_F(HazelcastFault, ForcedReleaseIsFoundAtTheNextRenewal) {
     EXPECT_TRUE(poll_until([&] { return !lock->owns_lock(); }, 10 * HazelcastCluster::session_ttl));
 }
 
+TEST_F(HazelcastFault, CopyOfAnAcquireIsNoWayBackToAGrantThatWasReleasedByForce) {
+    LockManager locks = manager();
+    const std::uint64_t session = client_.new_session();
+    const std::uint64_t fence = client_.try_lock(name("key"), session, 7);
+    EXPECT_EQ(client_.try_lock_again(name("key"), session, 7), fence);
+    EXPECT_TRUE(locks.force_release("key").held) << "and members forget what they answered";
+    const auto lock = locks.acquire("key");
+    EXPECT_TRUE(lock && client_.try_lock_again(name("key"), session, 7) == 0U);
+}
+
 TEST_F(HazelcastFault, LeaseWithoutRenewalEndsByOurRelease) {
     LockManager locks = manager();
     LockManager others = manager(1);

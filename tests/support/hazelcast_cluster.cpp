@@ -167,10 +167,22 @@ void HazelcastClient::close_session(std::uint64_t session) {
 
 std::uint64_t HazelcastClient::try_lock(std::string_view lock, std::uint64_t session,
                                         std::uint64_t thread, std::chrono::milliseconds time) {
+    newest_try_ = ++calls_;
+    return try_lock_by(newest_try_, lock, session, thread, time);
+}
+
+std::uint64_t HazelcastClient::try_lock_again(std::string_view lock, std::uint64_t session,
+                                              std::uint64_t thread) {
+    return try_lock_by(newest_try_, lock, session, thread, {});
+}
+
+std::uint64_t HazelcastClient::try_lock_by(std::uint64_t call_number, std::string_view lock,
+                                           std::uint64_t session, std::uint64_t thread,
+                                           std::chrono::milliseconds time) {
     return checked(
         hazelcast::fence_of(call(Ask::try_lock, [&](std::string& out, std::uint64_t correlation) {
             hazelcast::ask_try_lock(out, correlation, group_, lock,
-                                    {session, thread, {random_, ++calls_}}, time);
+                                    {session, thread, {random_, call_number}}, time);
         })));
 }
 

@@ -75,6 +75,9 @@ class HazelcastClient {
     // The fence; 0: not granted within the time.
     [[nodiscard]] std::uint64_t try_lock(std::string_view lock, std::uint64_t session,
                                          std::uint64_t thread, std::chrono::milliseconds time = {});
+    // A copy of the newest try_lock(), which was for these, without a time.
+    [[nodiscard]] std::uint64_t try_lock_again(std::string_view lock, std::uint64_t session,
+                                               std::uint64_t thread);
     void unlock(std::string_view lock, std::uint64_t session, std::uint64_t thread);
     // Locks and unlocks `width` locks, each `rounds` times, all of them at once.
     void cycle(std::string_view prefix, std::uint64_t session, int width, int rounds);
@@ -82,6 +85,9 @@ class HazelcastClient {
 
   private:
     [[nodiscard]] hazelcast::Message receive();
+    [[nodiscard]] std::uint64_t try_lock_by(std::uint64_t call_number, std::string_view lock,
+                                            std::uint64_t session, std::uint64_t thread,
+                                            std::chrono::milliseconds time);
     template <class Question>
     hazelcast::Message call(hazelcast::Ask what, const Question& ask);
 
@@ -89,6 +95,7 @@ class HazelcastClient {
     hazelcast::MemberStream stream_{clock_};
     std::uint64_t correlation_ = 0;
     std::uint64_t calls_ = 0;
+    std::uint64_t newest_try_ = 0;
     std::uint64_t random_ = 0;
     hazelcast::Group group_;
 };

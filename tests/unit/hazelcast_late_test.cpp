@@ -77,6 +77,29 @@ TEST_F(LateAcquire, AcquireWithoutAnAnswerIsUnlockedWhenTheMembersHaveGivenItUp)
     const std::vector<Asked> unlocks = pass(2s);
     ASSERT_EQ(unlocks.size(), 1U);
     EXPECT_TRUE(world_.answer(unlocks.front(), not_held_any_more)) << "it had run, late";
+    EXPECT_TRUE(world_.refuse(tried_, indeterminate));
+    std::vector<Asked> more = pass(2s);
+    ASSERT_EQ(more.size(), 1U);
+    EXPECT_TRUE(world_.refuse(more.front(), not_owner));
+    EXPECT_TRUE(pass(call_timeout - 3s).empty());
+    more = pass(3s);
+    ASSERT_EQ(more.size(), 1U) << "the member is not sure that it has not run";
+    EXPECT_TRUE(world_.refuse(more.front(), not_owner));
+    EXPECT_TRUE(pass(2 * call_timeout).empty()) << "it is settled";
+}
+
+// A group without a majority takes as long as it takes, while its members answer pings.
+TEST_F(LateAcquire, AcquireThatIsAnsweredAfterAllTimeIsUnlocked) {
+    release();
+    for (int i = 0; i < 2; ++i) {
+        const std::vector<Asked> unlocks = pass(call_timeout + 1s);
+        ASSERT_EQ(unlocks.size(), 1U);
+        EXPECT_TRUE(world_.refuse(unlocks.front(), not_owner)) << "it has not run yet";
+    }
+    EXPECT_TRUE(world_.answer(tried_, 43)) << "the cluster took the lock";
+    const Asked unlock = world_.ask(Ask::unlock);
+    EXPECT_EQ(unlock.thread(), 2U);
+    EXPECT_TRUE(world_.answer(unlock, not_held_any_more));
     EXPECT_TRUE(pass(2 * call_timeout).empty()) << "it is settled";
 }
 
@@ -91,6 +114,7 @@ TEST_F(LateAcquire, UnlockThatWasNotCommittedIsNotTheLast) {
     }
     ASSERT_EQ(unlocks.size(), 1U);
     EXPECT_TRUE(world_.refuse(unlocks.front(), not_owner));
+    EXPECT_TRUE(world_.answer(tried_, 0));
     EXPECT_TRUE(pass(2 * call_timeout).empty());
 }
 

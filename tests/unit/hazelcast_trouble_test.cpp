@@ -54,7 +54,7 @@ TEST(HazelcastTrouble, GrantThatComesAfterTheReleaseIsGivenBack) {
     EXPECT_EQ(unlock.thread(), 2U);
     EXPECT_TRUE(world.answer(unlock, no));
     EXPECT_TRUE(waiting.ear.messages.empty());
-    world.pass(61s);
+    world.pass(call_timeout + 1s);
     EXPECT_FALSE(world.has_unlocked(2)) << "it is settled";
 }
 
@@ -74,7 +74,7 @@ TEST(HazelcastTrouble, WaitThatDoesNotEndIsUnlockedAgain) {
     EXPECT_NE(second.call(), first.call());
     EXPECT_TRUE(world.refuse(waiting.parked, 86));
     EXPECT_TRUE(world.refuse(second, 26));
-    world.pass(61s);
+    world.pass(call_timeout + 1s);
     EXPECT_FALSE(world.has_unlocked(2));
 }
 

@@ -1,0 +1,169 @@
+// Goal: a call that is lost with its connection, or with its session, leaves no lock to nobody and
+// nothing that is due for nobody, however late it runs. Method: a Client without a socket; calls
+// are lost at each step, and answered after that.
+#include <gtest/gtest.h>
+#include <string>
+
+#include <leaselock/error.hpp>
+
+#include "unit/hazelcast_world.hpp"
+
+namespace leaselock::hazelcast {
+namespace {
+
+// It may be that a member has to send it to another leader, long after it began.
+TEST(HazelcastLost, WaitThatWasCutOffLateIsSettledLateToo) {
+    World world;
+    Waiting waiting{world};
+    for (int i = 0; i < 2; ++i) {
+        Question poll{Verb::acquire, 2};
+        poll.request.listener = &waiting.ear;
+        poll.request.entry_life = 2 * call_timeout;
+        world.submit(poll);
+        for (const Asked& each : world.asked()) {
+            if (each.what == Ask::ownership) {
+                EXPECT_TRUE(world.answer_owner(each, 42, 1, 1));
+            }
+        }
+        if (i == 0) world.pass(call_timeout);
+    }
+    world.disconnect();
+    world.connect();
+    Asked again;
+    for (const Asked& each : world.asked()) {
+        if (each.waits()) again = each;
+    }
+    Question release{Verb::release, 2};
+    world.submit(release);
+    EXPECT_TRUE(world.refuse(world.ask(Ask::unlock), 26));
+    EXPECT_TRUE(world.refuse(again, 86));
+    world.pass(call_timeout - 1s);
+    EXPECT_FALSE(world.has_unlocked(2));
+    world.pass(2s);
+    EXPECT_TRUE(world.has_unlocked(2));
+}
+
+// Two copies of it are under way, and one is answered.
+TEST(HazelcastLost, CopyThatWasCutOffIsUnlockedInTheEnd) {
+    World world;
+    world.acquire_first(1, 42);
+    Question first{Verb::acquire, 2, "other"};
+    world.submit(first);
+    const Asked tried = world.ask(Ask::try_lock);
+    world.client.cancel(*first.operation, world.now);
+    Question second{Verb::acquire, 2, "other"};
+    world.submit(second);
+    EXPECT_EQ(world.ask(Ask::try_lock).call(), tried.call());
+    EXPECT_TRUE(world.answer(tried, 0));
+    world.pass(call_timeout - 1s);
+    world.disconnect();
+    EXPECT_TRUE(second.done());
+    world.connect();
+    (void)world.asked();
+    world.pass(call_timeout - 1s);
+    EXPECT_FALSE(world.has_unlocked(2)) << "it may run yet";
+    world.pass(1s);
+    EXPECT_TRUE(world.has_unlocked(2));
+}
+
+// What was lost may run as long as the session lives. So that is to end with what it has.
+TEST(HazelcastLost, SessionWithALostCallGetsNothingNew) {
+    for (const Verb verb : {Verb::acquire, Verb::release, Verb::renew}) {
+        World world;
+        world.acquire_first(1, 42);
+        world.acquire_next(2, 43, "other");
+        Question lost{verb, verb == Verb::acquire ? 3 : 2, "other"};
+        world.submit(lost);
+        world.disconnect();
+        world.connect();
+        (void)world.asked();
+        Question next{Verb::acquire, 4, "next"};
+        world.submit(next);
+        if (verb != Verb::renew) {
+            EXPECT_EQ(world.open_session(), 2U);
+        }
+        const Asked tried = world.ask(Ask::try_lock);
+        EXPECT_EQ(tried.session(), verb == Verb::renew ? 1U : 2U) << "a question leaves nothing";
+    }
+}
+
+TEST(HazelcastLost, SessionWithALostCallIsClosedWithItsLastLock) {
+    World world;
+    world.acquire_first(1, 42);
+    Question lost{Verb::acquire, 2, "other"};
+    world.submit(lost);
+    world.disconnect();
+    world.connect();
+    Question release{Verb::release, 1};
+    world.submit(release);
+    bool is_closed = false;
+    for (auto left = call_timeout + 2s; left > 0s; left -= 1s) {
+        EXPECT_FALSE(is_closed) << "it may run yet";
+        for (const Asked& each : world.asked()) {
+            if (each.what == Ask::unlock) {
+                EXPECT_TRUE(world.refuse(each, 26));
+            } else if (each.what != Ask::close_session) {
+                EXPECT_TRUE(world.answer(each));
+            } else {
+                is_closed = true;
+                EXPECT_EQ(each.session(), 1U);
+            }
+        }
+        if (is_closed) break;
+        world.pass(1s);
+    }
+    EXPECT_TRUE(is_closed);
+}
+
+// The next heartbeat finds that it is over.
+void end_session(World& world) {
+    world.pass(2s);
+    for (const Asked& each : world.asked()) {
+        if (each.what == Ask::heartbeat) {
+            EXPECT_TRUE(world.refuse(each, 85));
+        }
+    }
+}
+
+// Its wait was of a session that has ended, and whatever its answer is, nothing comes of it.
+TEST(HazelcastLost, WaitOfAnEndedSessionThatFailsIsOverWithThat) {
+    constexpr std::uint64_t not_active = 19;
+    World world;
+    Waiting waiting{world};
+    end_session(world);
+    Question poll{Verb::acquire, 2};
+    poll.request.listener = &waiting.ear;
+    world.submit(poll);
+    EXPECT_EQ(world.open_session(), 2U);
+    EXPECT_TRUE(world.answer(world.ask(Ask::try_lock), 0));
+    const auto both = world.asked();
+    ASSERT_EQ(both.size(), 2U);
+    EXPECT_TRUE(world.answer_owner(both.at(1), 45, 9, 9));
+    ASSERT_TRUE(poll.reply().queued);
+    EXPECT_EQ(waiting.ear.polls, 1);
+    EXPECT_TRUE(world.refuse(waiting.parked, not_active));
+    EXPECT_EQ(waiting.ear.polls, 1) << "it has another entry";
+    EXPECT_TRUE(world.answer(both.at(0), 46));
+    EXPECT_EQ(waiting.ear.messages.size(), 1U);
+    Question release{Verb::release, 2};
+    world.submit(release);
+    EXPECT_TRUE(world.answer(world.ask(Ask::unlock), std::string(1, '\0')));
+    EXPECT_EQ(release.reply().outcome, Outcome::released);
+    EXPECT_EQ(world.refuse_unlocks(2, 2 * call_timeout), 0) << "it is settled";
+}
+
+// The same, and the token wants nothing more.
+TEST(HazelcastLost, WaitOfAnEndedSessionThatFailsKeepsNothing) {
+    World world;
+    Waiting waiting{world};
+    end_session(world);
+    Question renewal{Verb::renew, 1};
+    world.submit(renewal);
+    EXPECT_EQ(renewal.reply().outcome, Outcome::lost);
+    EXPECT_FALSE(world.client.wants_connection());
+    EXPECT_TRUE(world.refuse(waiting.parked, 19));
+    EXPECT_FALSE(world.client.wants_connection()) << "something is to be done for nobody";
+}
+
+}  // namespace
+}  // namespace leaselock::hazelcast
