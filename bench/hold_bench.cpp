@@ -26,12 +26,12 @@
 
 #include <leaselock/redis.hpp>
 
+#include "leap_clock.hpp"
 #include "raw_redis.hpp"
 #include "redis_scripts.hpp"
 
 namespace {
 
-using leaselock::Clock;
 using std::chrono::milliseconds;
 
 double seconds_of(clockid_t clock) {
@@ -50,28 +50,6 @@ double allocated() {
     const auto info = ::mallinfo2();
     return static_cast<double>(info.uordblks + info.hblkhd);
 }
-
-// The boot clock, which may be put forward while nobody but the LeaseTask sleeps on it.
-class LeapClock final : public Clock {
-  public:
-    time_point now() const noexcept override { return real_->now() + ahead(); }
-    void sleep_until(time_point until, leaselock::Waker& waker) override {
-        sleeper_ = &waker;
-        real_->sleep_until(in_real(until), waker);
-    }
-    void leap(duration by) {
-        ahead_ += by.count();
-        if (leaselock::Waker* const waker = sleeper_) waker->wake();
-    }
-
-  private:
-    duration ahead() const noexcept { return duration{ahead_.load()}; }
-    time_point in_real(time_point t) const { return t == time_point::max() ? t : t - ahead(); }
-
-    const std::shared_ptr<Clock> real_ = leaselock::boot_clock();
-    std::atomic<rep> ahead_{0};
-    std::atomic<leaselock::Waker*> sleeper_{nullptr};
-};
 
 // So many locks, held by 16 threads that have ended.
 class Held {
@@ -134,7 +112,7 @@ class Held {
 
     const std::size_t count_;
     const milliseconds ttl_;
-    const std::shared_ptr<LeapClock> clock_ = std::make_shared<LeapClock>();
+    const std::shared_ptr<bench::LeapClock> clock_ = std::make_shared<bench::LeapClock>();
     leaselock::LockManager locks_{{.clock = clock_, .shutdown_timeout = std::chrono::seconds{10}}};
     std::array<std::vector<leaselock::ScopedDistributedLock>, 16> held_;
     double bytes_ = 0;

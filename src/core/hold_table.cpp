@@ -229,8 +229,9 @@ void HoldTable::hurry(const Backend& backend, Clock::time_point now) noexcept {
         for (std::size_t i = 0; i < shard.heap.size(); ++i) {
             Lease& lease = shard.heap.at(i);
             if (&lease.backend() != &backend) continue;
+            const Clock::time_point before = lease.hold.machine.due();
             lease.hold.machine.hurry(now);
-            sort_in(shard, lease);
+            sort_in(shard, lease, before);
         }
     }
     ring_for(now);
@@ -266,15 +267,15 @@ Clock::time_point HoldTable::plan_check(Clock::time_point now) noexcept {
 }
 
 Verdict HoldTable::settle(Shard& shard, Lease& lease, Verdict verdict, const Reply& reply,
-                          Clock::time_point before, Clock::time_point now) noexcept {
+                          const HoldMachine& before, Clock::time_point now) noexcept {
     const Clock::time_point after = lease.hold.machine.deadline();
-    if (verdict == Verdict::renewed && !lease.move_deadline(before, after)) {
+    if (verdict == Verdict::renewed && !lease.move_deadline(before.deadline(), after)) {
         verdict = Verdict::lost;  // somebody has seen it over
     }
     if (verdict == Verdict::lost) {
         lose(shard, lease, now, reason_of_loss(reply));
     } else {
-        sort_in(shard, lease);
+        sort_in(shard, lease, before.due());
     }
     return verdict;
 }
@@ -290,7 +291,7 @@ Verdict HoldTable::replied(Lease& lease, const Operation& renewal, Clock::time_p
     const WordMutexLock lock{shard.mutex};
     // The answer came after its release, or its loss: it has nothing to say any more.
     if (lease.hold.state != HoldState::held) return Verdict::unknown;
-    const Clock::time_point before = lease.hold.machine.deadline();
+    const HoldMachine before = lease.hold.machine;
     const Verdict verdict = settle(
         shard, lease, lease.hold.machine.replied(renewal.reply, asked.submitted, asked.ttl, now),
         renewal.reply, before, now);
@@ -306,10 +307,10 @@ bool HoldTable::shorten(Lease& lease, std::chrono::milliseconds ttl,
     {
         const WordMutexLock lock{shard.mutex};
         if (lease.hold.state != HoldState::held) return false;
-        const Clock::time_point before = lease.hold.machine.deadline();
+        const HoldMachine before = lease.hold.machine;
         if (!lease.hold.machine.shorten(ttl, now)) return false;
-        lease.move_deadline(before, lease.hold.machine.deadline());
-        sort_in(shard, lease);
+        lease.move_deadline(before.deadline(), lease.hold.machine.deadline());
+        sort_in(shard, lease, before.due());
         due = lease.hold.machine.due();
     }
     ring_for(due);
@@ -325,7 +326,7 @@ std::optional<Verdict> HoldTable::extended(Lease& lease, const Operation& renewa
     {
         const WordMutexLock lock{shard.mutex};
         if (lease.hold.state != HoldState::held) return std::nullopt;
-        const Clock::time_point before = lease.hold.machine.deadline();
+        const HoldMachine before = lease.hold.machine;
         verdict =
             settle(shard, lease,
                    lease.hold.machine.extended(renewal.reply, asked.submitted, asked.ttl, now),

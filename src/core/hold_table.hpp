@@ -121,8 +121,12 @@ class HoldTable {
         LEASELOCK_REQUIRES(shard.mutex) {
         return lease.hold.counts->parts[static_cast<std::size_t>(&shard - shards_.data())].stats;
     }
-    static void sort_in(Shard& shard, Lease& lease) noexcept LEASELOCK_REQUIRES(shard.mutex) {
-        shard.heap.hasten(lease, lease.hold.machine.due());
+    // It was due at `before`, so it comes up then at the latest. A renewal that is granted puts it
+    // off: then the heap, all over the memory, is not touched.
+    static void sort_in(Shard& shard, Lease& lease, Clock::time_point before) noexcept
+        LEASELOCK_REQUIRES(shard.mutex) {
+        const Clock::time_point due = lease.hold.machine.due();
+        if (due < before) shard.heap.hasten(lease, due);
     }
     [[nodiscard]] Lease* lose_any(std::size_t own, Clock::time_point now) noexcept;
     void end_by_loss(Shard& shard, Lease& lease, Clock::time_point now, Errc reason) noexcept
@@ -130,7 +134,7 @@ class HoldTable {
     void lose(Shard& shard, Lease& lease, Clock::time_point now, Errc reason = Errc::lost) noexcept
         LEASELOCK_REQUIRES(shard.mutex);
     HoldMachine::Verdict settle(Shard& shard, Lease& lease, HoldMachine::Verdict verdict,
-                                const Reply& reply, Clock::time_point before,
+                                const Reply& reply, const HoldMachine& before,
                                 Clock::time_point now) noexcept LEASELOCK_REQUIRES(shard.mutex);
     // A session with that store has ended: all that is held there is to be renewed now.
     void hurry(const Backend& backend, Clock::time_point now) noexcept;
