@@ -67,18 +67,15 @@ void HoldTable::list(Lease& lease) {
     if (own_.take(lease)) shard.heap.add(lease, lease.hold.machine.due());
 }
 
-// Each slot once: its thread may fill one again that was emptied a moment ago, and what is in the
-// others is to be listed all the same.
 bool HoldTable::list_all(std::size_t own, Shard& shard) noexcept {
     try {
         shard.heap.reserve(shard.heap.size() + OwnHolds::most);
     } catch (const std::bad_alloc&) {
         return false;
     }
-    for (std::size_t i = 0; i < OwnHolds::most; ++i) {
-        Lease* const lease = own_.take_at(own, i);
-        if (lease != nullptr) shard.heap.add(*lease, lease->hold.machine.due());
-    }
+    own_.take_all(own, [&](Lease& lease) LEASELOCK_UNCHECKED {  // this function holds the mutex
+        shard.heap.add(lease, lease.hold.machine.due());
+    });
     return true;
 }
 

@@ -30,6 +30,14 @@ class OwnHolds {
     [[nodiscard]] bool take(Lease& lease) noexcept;
     // The lease that is in that slot of a shard; null: there is none.
     [[nodiscard]] Lease* take_at(std::size_t shard, std::size_t slot) noexcept;
+    // Gives each lease that is in a shard to `taken`. It looks at each slot once: its thread may
+    // fill one again meanwhile, and what is in the others is to be taken all the same.
+    template <class Taken>
+    void take_all(std::size_t shard, const Taken& taken) noexcept {
+        for (std::size_t slot = 0; slot < most; ++slot) {
+            if (Lease* const lease = take_at(shard, slot)) taken(*lease);
+        }
+    }
     // Whether there ever was one. A call of add() that is under way is seen here, or sees all that
     // was written before.
     [[nodiscard]] bool are_used() const noexcept { return are_used_.load(); }

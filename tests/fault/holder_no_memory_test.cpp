@@ -2,6 +2,7 @@
 // meanwhile is released, a lock that is held stays as it was, and the next call works. Method:
 // each allocation of the calling thread fails once, the n-th for each n that is reached, on a real
 // redis-server. The number is that of the fault matrix.
+#include <cstddef>
 #include <cstdlib>
 #include <new>
 #include <optional>
@@ -13,7 +14,7 @@ namespace {
 
 thread_local long allocations_left = -1;  // -1: as many as wanted
 
-bool may_allocate() noexcept {
+bool may_allocate(std::size_t /*size*/) noexcept {
     if (allocations_left < 0) return true;
     return --allocations_left >= 0;
 }

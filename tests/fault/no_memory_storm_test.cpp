@@ -4,6 +4,7 @@
 // calls, on each backend.
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <latch>
@@ -32,7 +33,7 @@ namespace {
 std::atomic<long> every{0};  // 0: none fails
 std::atomic<long> allocations{0};
 
-bool may_allocate() noexcept {
+bool may_allocate(std::size_t /*size*/) noexcept {
     const long n = every.load(std::memory_order_relaxed);
     return n == 0 || allocations.fetch_add(1, std::memory_order_relaxed) % n != 0;
 }

@@ -1,5 +1,5 @@
 // An operator new that fails when the program says so. For one source of a program, which defines
-// `bool may_allocate() noexcept` before it includes this.
+// `bool may_allocate(std::size_t size) noexcept` before it includes this.
 //
 // Thread-safety: that of may_allocate().
 #pragma once
@@ -10,7 +10,7 @@
 
 // Not inlined, or compilers see malloc meet delete.
 [[gnu::noinline]] void* operator new(std::size_t size) {
-    void* const memory = may_allocate() ? std::malloc(size) : nullptr;
+    void* const memory = may_allocate(size) ? std::malloc(size) : nullptr;
     if (memory == nullptr) throw std::bad_alloc();
     return memory;
 }

@@ -3,6 +3,7 @@
 // every allocation through operator new fails once, the n-th of a thread, for each n that is
 // reached.
 #include <array>
+#include <cstddef>
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <new>
@@ -17,7 +18,7 @@ namespace {
 
 thread_local long allocations_left = -1;  // -1: as many as wanted
 
-bool may_allocate() noexcept {
+bool may_allocate(std::size_t /*size*/) noexcept {
     if (allocations_left < 0) return true;
     return --allocations_left >= 0;
 }
