@@ -12,6 +12,7 @@
 #include <leaselock/lock_manager.hpp>
 #include <leaselock/redis.hpp>
 
+#include "support/patient.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
 
@@ -41,7 +42,7 @@ void expect_that_a_token_frees_its_permits(LockManager& locks, const std::string
 
 TEST(Permits, OfATokenAreAllFreedOnRedis) {
     const support::RedisServer server;
-    LockManager locks = connect(server.unix_url());
+    LockManager locks = connect(support::patient(server.unix_url()));
     expect_that_a_token_frees_its_permits(locks, server.unix_url());
 }
 

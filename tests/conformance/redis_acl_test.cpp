@@ -16,6 +16,7 @@
 
 #include "conformance/locker_acl.hpp"
 #include "support/leaks.hpp"
+#include "support/patient.hpp"
 #include "support/redis_server.hpp"
 
 namespace leaselock::testing {
@@ -36,7 +37,7 @@ class Locker {
   public:
     explicit Locker(const std::string& url)
         : backend_{make_redis_backend(
-              {.url = url, .username = "locker", .password = locker_password})} {}
+              {.url = support::patient(url), .username = "locker", .password = locker_password})} {}
 
     std::vector<Errc> use_all() {
         errors_.clear();
@@ -166,7 +167,7 @@ TEST(LeastPrivilege, EachRightIsNeeded) {
 // Its entry would be there for ever, if nobody came after it.
 TEST(LeastPrivilege, WaiterThatMayNotSetATimeLeavesNoEntry) {
     support::RedisServer server;
-    LockManager locks = connect(server.url());
+    LockManager locks = connect(support::patient(server.url()));
     DistributedSemaphore permits{locks, "permits", 1, {.wait_timeout = 10s}};
     const auto lock = locks.acquire("key");
     const auto permit = permits.acquire();
@@ -197,9 +198,9 @@ TEST(LeastPrivilege, WrongPasswordIsRefused) {
     support::RedisServer server;
     server.command(locker_acl());
     LockManager locks;
-    locks.register_backend(
-        "redis",
-        make_redis_backend({.url = server.url(), .username = "locker", .password = "wrong"}));
+    locks.register_backend("redis", make_redis_backend({.url = support::patient(server.url()),
+                                                        .username = "locker",
+                                                        .password = "wrong"}));
     std::error_code ec;
     EXPECT_FALSE(granted(locks.acquire("key", {.backend = "redis"}, ec)));
     EXPECT_EQ(ec, Errc::authentication_failed);

@@ -17,6 +17,7 @@
 #include "support/counter_key.hpp"
 #include "support/free_port.hpp"
 #include "support/leaks.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 
@@ -121,7 +122,7 @@ TEST_F(RedisCheck, SampleReadsAFewCountersAndFindsAClockThatWasWrong) {
         const std::size_t at = stats.find("cmdstat_get:calls=");
         return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 18));
     };
-    LockManager locks = connect(server_.url());
+    LockManager locks = connect(support::patient(server_.url()));
     const int before = reads();
     EXPECT_EQ(subjects_of(locks.check()), Subjects{});
     EXPECT_LE(reads() - before, 700) << "512, and those of the scripts";
@@ -298,7 +299,7 @@ TEST_F(RedisCheck, AnotherDatabaseNeedsSelect) {
 
 TEST_F(RedisCheck, PrefixThatRedisCannotDoIsNamed) {
     LockManager locks{{.prefix = "a}b", .backend = "redis"}};
-    locks.register_backend("redis", make_redis_backend({.url = server_.url()}));
+    locks.register_backend("redis", make_redis_backend({.url = support::patient(server_.url())}));
     EXPECT_EQ(subjects_of(locks.check()), (Subjects{"acquire", "inspect", "renew", "release"}));
 }
 
@@ -315,7 +316,8 @@ TEST_F(RedisCheck, ServerThatIsNotThereOrDoesNotKnowUsIsAnError) {
     EXPECT_THROW((void)checked(), LockError);
     // The part of Redis alone.
     std::vector<Finding> findings;
-    EXPECT_THROW(make_redis_backend({.url = server_.url()})->examine(findings), LockError);
+    EXPECT_THROW(make_redis_backend({.url = support::patient(server_.url())})->examine(findings),
+                 LockError);
 }
 
 }  // namespace

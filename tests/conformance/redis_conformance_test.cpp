@@ -56,27 +56,24 @@ class TlsFixture final : public RedisFixture {
 };
 
 LEASELOCK_CONFORMANCE_SUITE(RedisTlsConformance, [] { return std::make_unique<TlsFixture>(); });
-LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTlsLink, [] { return std::make_unique<TlsFixture>(); });
+LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTlsLink, [] { return hasty<TlsFixture>(); });
 #endif
 
 LEASELOCK_CONFORMANCE_SUITE(RedisTcpConformance, [] { return std::make_unique<TcpFixture>(); });
-LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTcpLink, [] { return std::make_unique<TcpFixture>(); });
+LEASELOCK_LINK_CONFORMANCE_SUITE(RedisTcpLink, [] { return hasty<TcpFixture>(); });
 LEASELOCK_ASYNC_CONFORMANCE_SUITE(RedisTcpAsyncConformance,
                                   [] { return std::make_unique<TcpFixture>(); });
-LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(RedisTcpAsyncLink,
-                                       [] { return std::make_unique<TcpFixture>(); });
+LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(RedisTcpAsyncLink, [] { return hasty<TcpFixture>(); });
 
 LEASELOCK_CONFORMANCE_SUITE(RedisUnixConformance,
                             [] { return std::make_unique<UnixSocketFixture>(); });
-LEASELOCK_LINK_CONFORMANCE_SUITE(RedisUnixLink,
-                                 [] { return std::make_unique<UnixSocketFixture>(); });
+LEASELOCK_LINK_CONFORMANCE_SUITE(RedisUnixLink, [] { return hasty<UnixSocketFixture>(); });
 LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(RedisUnixAsyncLink,
-                                       [] { return std::make_unique<UnixSocketFixture>(); });
+                                       [] { return hasty<UnixSocketFixture>(); });
 
 LEASELOCK_CONFORMANCE_SUITE(RedisAclConformance,
                             [] { return std::make_unique<LeastPrivilegeFixture>(); });
-LEASELOCK_LINK_CONFORMANCE_SUITE(RedisAclLink,
-                                 [] { return std::make_unique<LeastPrivilegeFixture>(); });
+LEASELOCK_LINK_CONFORMANCE_SUITE(RedisAclLink, [] { return hasty<LeastPrivilegeFixture>(); });
 
 }  // namespace
 }  // namespace leaselock::testing

@@ -25,7 +25,7 @@ class RedisFixture : public LinkFixture {
 
     [[nodiscard]] std::shared_ptr<Backend> make() override {
         RedisOptions options = login();
-        options.command_timeout = patience();
+        options.connect_timeout = options.command_timeout = patience();
         return make_redis_backend(options);
     }
     [[nodiscard]] std::shared_ptr<Clock> clock() override { return boot_clock(); }
@@ -49,9 +49,9 @@ class RedisFixture : public LinkFixture {
     [[nodiscard]] std::chrono::milliseconds term() const override {
         return std::chrono::milliseconds{500};
     }
-    [[nodiscard]] std::chrono::milliseconds patience() const override {
-        return std::chrono::seconds{1};
-    }
+    [[nodiscard]] std::chrono::milliseconds patience() const override { return patience_; }
+    // For the cases whose link breaks: what is not answered is waited for.
+    void be_hasty() { patience_ = std::chrono::seconds{2}; }
 
     void lose_data() override { server_.cli("FLUSHALL"); }
 
@@ -82,6 +82,15 @@ class RedisFixture : public LinkFixture {
 
     support::RedisServer server_;
     bool is_broken_ = false;
+    std::chrono::milliseconds patience_ = std::chrono::seconds{20};
 };
+
+// For the cases whose link breaks.
+template <class Fixture>
+[[nodiscard]] std::unique_ptr<Fixture> hasty() {
+    auto fixture = std::make_unique<Fixture>();
+    fixture->be_hasty();
+    return fixture;
+}
 
 }  // namespace leaselock::testing

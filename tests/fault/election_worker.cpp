@@ -9,6 +9,7 @@
 #include <leaselock/leader_election.hpp>
 #include <leaselock/redis.hpp>
 
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 
 namespace {
@@ -18,7 +19,7 @@ using namespace std::chrono_literals;
 
 int lead(const std::string& url, const std::string& directory, std::chrono::milliseconds ttl) {
     LockManager locks{{.prefix = "p:", .backend = "redis"}};
-    locks.register_backend("redis", make_redis_backend({.url = url}));
+    locks.register_backend("redis", make_redis_backend({.url = support::patient(url)}));
     LeaderElection election{locks, "scheduler", {.ttl = ttl}};
     auto lead = election.campaign();
     if (!lead) return 2;

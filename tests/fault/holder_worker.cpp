@@ -24,6 +24,7 @@
 #include "support/fenced_store.hpp"
 #include "support/history.hpp"
 #include "support/leaks.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 
 namespace {
@@ -37,7 +38,9 @@ constexpr milliseconds limit = 30s;
 
 LockManager manager_on(const std::string& url, milliseconds timeout) {
     LockManager locks{{.prefix = "p:", .backend = "redis", .shutdown_timeout = 10s}};
-    locks.register_backend("redis", make_redis_backend({.url = url, .command_timeout = timeout}));
+    locks.register_backend(
+        "redis",
+        make_redis_backend({.url = url, .connect_timeout = limit, .command_timeout = timeout}));
     return locks;
 }
 
@@ -103,7 +106,7 @@ int linger(const std::string& url) {
     const LockOptions options{.ttl = 10min};
     behind_its_manager.emplace(locks, "behind", options);
     before_its_manager.emplace(locks, "before", options);
-    default_manager().register_backend("redis", make_redis_backend({.url = url}));
+    default_manager().register_backend("redis", make_redis_backend({.url = support::patient(url)}));
     default_manager().set_default_backend("redis");
     of_the_default_manager.emplace(default_manager(), "default", options);
     return 0;

@@ -41,6 +41,7 @@ bool may_allocate(std::size_t /*size*/) noexcept {
 }  // namespace
 
 #include "support/failing_new.hpp"
+#include "support/patient.hpp"
 
 namespace leaselock {
 namespace {
@@ -193,7 +194,7 @@ TEST(NoMemoryStorm, IsSurvivedWithFiles) {
 
 TEST(NoMemoryStorm, IsSurvivedOnRedis) {
     support::RedisServer server;
-    expect_survives(make_redis_backend({.url = server.url()}));
+    expect_survives(make_redis_backend({.url = support::patient(server.url())}));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
@@ -47,7 +48,9 @@ struct InFiles final : Store {
 };
 struct InRedis final : Store {
     std::string where() override { return server.url(); }
-    std::shared_ptr<Backend> backend() override { return make_redis_backend({.url = where()}); }
+    std::shared_ptr<Backend> backend() override {
+        return make_redis_backend({.url = patient(where())});
+    }
     RedisServer server;
 };
 #ifdef LEASELOCK_HAS_TLS

@@ -16,6 +16,7 @@
 #include <leaselock/redis.hpp>
 
 #include "support/history.hpp"
+#include "support/patient.hpp"
 
 namespace {
 
@@ -47,7 +48,7 @@ int take(support::History& history, LockManager& locks, Share share) {
 int main(int count, char** words) {
     if (count < 6) return 1;
     LockManager locks{{.prefix = "p:", .backend = "redis", .shutdown_timeout = 10s}};
-    locks.register_backend("redis", make_redis_backend({.url = words[1], .command_timeout = 20s}));
+    locks.register_backend("redis", make_redis_backend({.url = support::patient(words[1])}));
     support::History history{words[2]};
     const int rounds = std::atoi(words[4]);
     const std::vector<std::string> shares{words + 5, words + count};

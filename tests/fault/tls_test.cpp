@@ -97,7 +97,7 @@ TEST(Tls, Row52PlainServerBehindRedissIsRefused) {
     RedisServer server;
     expect_refused("rediss://localhost:" + std::to_string(server.port()) +
                        "?ca_file=" + Certificates::file("ca.pem"),
-                   "does not speak TLS", 1s);
+                   "does not speak TLS", 6s);
 }
 
 // redis-server ends such a connection without a word, so it is asked.

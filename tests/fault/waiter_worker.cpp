@@ -70,7 +70,9 @@ struct Crowd {
 
     static LockManager manager_on(const std::string& url) {
         LockManager all{{.prefix = "p:", .backend = "redis", .shutdown_timeout = 10s}};
-        all.register_backend("redis", make_redis_backend({.url = url, .command_timeout = limit}));
+        all.register_backend(
+            "redis",
+            make_redis_backend({.url = url, .connect_timeout = limit, .command_timeout = limit}));
         return all;
     }
     // One write, so that the lines of all processes stand in the order of the sections.

@@ -21,6 +21,7 @@
 #include "support/cluster_slot.hpp"
 #include "support/history.hpp"
 #include "support/history_check.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_cluster.hpp"
 #include "support/temp_dir.hpp"
@@ -35,6 +36,7 @@ using support::RedisCluster;
 LockManager manager_of_cluster(Duration command_timeout = 10s, int wait_replicas = 0) {
     LockManager locks;
     locks.register_backend("redis", make_redis_backend({.url = RedisCluster::of_tests().url(),
+                                                        .connect_timeout = 10s,
                                                         .command_timeout = command_timeout,
                                                         .wait_replicas = wait_replicas}));
     locks.set_default_backend("redis");
@@ -142,6 +144,7 @@ TEST_F(ClusterFaultTest, MissingRightToAskIsNamedWhereASlotMovesAndByTheCheck) {
     locks.register_backend("redis", make_redis_backend({.url = RedisCluster::of_tests().url(),
                                                         .username = "mute",
                                                         .password = "word",
+                                                        .connect_timeout = 10s,
                                                         .command_timeout = 10s}));
     locks.set_default_backend("redis");
     const std::vector<Finding> findings = locks.check();
@@ -159,7 +162,8 @@ TEST_F(ClusterFaultTest, MissingRightToAskIsNamedWhereASlotMovesAndByTheCheck) {
 }
 
 TEST_F(ClusterFaultTest, ReplicaThatEndedIsShownAsOneThatIsNotAttached) {
-    const auto backend = make_redis_backend({.url = RedisCluster::of_tests().url()});
+    const auto backend =
+        make_redis_backend({.url = support::patient(RedisCluster::of_tests().url())});
     std::string shown;
     const auto is_shown = [&](std::size_t replica, std::string_view state) {
         const std::string address =

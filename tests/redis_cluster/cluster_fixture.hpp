@@ -48,11 +48,10 @@ class ClusterFixture : public LinkFixture {
         options.url = over_tls_ ? cluster().tls_url() : cluster().url();
         options.username = "locker";
         options.password = locker_password;
-        options.command_timeout = patience();
+        options.connect_timeout = options.command_timeout = patience();
         if (replicas_ > 0) {
-            options.command_timeout = 10 * patience();
             options.wait_replicas = replicas_;
-            options.wait_replicas_timeout = 5 * patience();
+            options.wait_replicas_timeout = patience() / 2;
         }
         return make_redis_backend(options);
     }
@@ -72,9 +71,9 @@ class ClusterFixture : public LinkFixture {
     [[nodiscard]] std::chrono::milliseconds term() const override {
         return std::chrono::milliseconds{500};
     }
-    [[nodiscard]] std::chrono::milliseconds patience() const override {
-        return std::chrono::seconds{1};
-    }
+    [[nodiscard]] std::chrono::milliseconds patience() const override { return patience_; }
+    // For the cases whose link breaks: what is not answered is waited for.
+    void be_hasty() { patience_ = std::chrono::seconds{2}; }
     [[nodiscard]] std::string prefix() const override { return prefix_; }
     // Of this case alone.
     void lose_data() override {
@@ -112,6 +111,7 @@ class ClusterFixture : public LinkFixture {
     const int replicas_;
     const std::string prefix_ = new_prefix();
     bool is_broken_ = false;
+    std::chrono::milliseconds patience_ = std::chrono::seconds{20};
 };
 
 }  // namespace leaselock::testing

@@ -10,9 +10,14 @@
 namespace leaselock::testing {
 namespace {
 
-LEASELOCK_LINK_CONFORMANCE_SUITE(ClusterLink, [] { return std::make_unique<ClusterFixture>(); });
-LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(ClusterAsyncLink,
-                                       [] { return std::make_unique<ClusterFixture>(); });
+std::unique_ptr<ClusterFixture> hasty_cluster() {
+    auto fixture = std::make_unique<ClusterFixture>();
+    fixture->be_hasty();
+    return fixture;
+}
+
+LEASELOCK_LINK_CONFORMANCE_SUITE(ClusterLink, [] { return hasty_cluster(); });
+LEASELOCK_ASYNC_LINK_CONFORMANCE_SUITE(ClusterAsyncLink, [] { return hasty_cluster(); });
 
 }  // namespace
 }  // namespace leaselock::testing

@@ -23,6 +23,7 @@ class ClusterReplicasTest : public ::testing::Test {
     static LockManager manager(int replicas, Duration time) {
         LockManager locks{{.prefix = "replicas:"}};
         locks.register_backend("redis", make_redis_backend({.url = cluster().url(),
+                                                            .connect_timeout = 20s,
                                                             .command_timeout = 20s,
                                                             .wait_replicas = replicas,
                                                             .wait_replicas_timeout = time}));

@@ -30,7 +30,9 @@ class SentinelFault : public ::testing::Test {
   protected:
     SentinelFault() { group_.await_rest(); }
 
-    LockManager manager() { return connect(group_.url(), {.prefix = prefix_}); }
+    LockManager manager() {
+        return connect(group_.url("?connect_timeout=10s"), {.prefix = prefix_});
+    }
     [[nodiscard]] std::string holder(std::uint16_t port, const std::string& key) const {
         return SentinelGroup::cli(port, "GET", prefix_ + key);
     }

@@ -24,6 +24,7 @@ class SentinelFixture final : public BackendFixture {
 
     [[nodiscard]] std::shared_ptr<Backend> make() override {
         return make_redis_backend({.url = group_.url(),
+                                   .connect_timeout = std::chrono::seconds{10},
                                    .command_timeout = std::chrono::seconds{10},
                                    .wait_replicas = replicas_,
                                    .wait_replicas_timeout = std::chrono::seconds{5}});

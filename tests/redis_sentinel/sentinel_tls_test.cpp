@@ -10,6 +10,7 @@
 #include "support/certificates.hpp"
 #include "support/child_process.hpp"
 #include "support/free_port.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/temp_dir.hpp"
 
@@ -35,7 +36,7 @@ class SentinelTls : public ::testing::Test {
     }
     // Until the Sentinel is up.
     static std::error_code acquire(const std::string& url) {
-        LockManager locks = connect(url);
+        LockManager locks = connect(support::patient(url));
         std::error_code ec;
         (void)support::poll_until(
             [&] {

@@ -11,6 +11,7 @@
 
 #include "support/coroutines.hpp"
 #include "support/leaks.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 
@@ -58,7 +59,7 @@ TEST(CounterCoroutines, LoseNoUpdateAndLeaveNothing) {
     {
         std::vector<LockManager> all;
         all.reserve(managers);
-        for (int i = 0; i < managers; ++i) all.push_back(connect(server.url()));
+        for (int i = 0; i < managers; ++i) all.push_back(connect(support::patient(server.url())));
         for (LockManager& locks : all) {
             for (int i = 0; i < coroutines; ++i) count(locks, counter, done);
         }

@@ -11,13 +11,14 @@
 #include <leaselock/redis.hpp>
 
 #include "stress/counter_file.hpp"
+#include "support/patient.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 
 void work(const std::string& url, const char* path, int entries) {
-    leaselock::LockManager locks = leaselock::connect(url);
+    leaselock::LockManager locks = leaselock::connect(leaselock::support::patient(url));
     const leaselock::stress::CounterFile file{path};
     for (int i = 0; i < entries; ++i) {
         leaselock::with_lock(

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "support/free_port.hpp"
+#include "support/patient.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
 
@@ -56,8 +57,8 @@ class TlsServer {
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] std::string url(const std::string& host = "localhost",
                                   const std::string& ca = "ca.pem") const {
-        return "rediss://" + host + ':' + std::to_string(port_) +
-               "?ca_file=" + Certificates::file(ca);
+        return patient("rediss://" + host + ':' + std::to_string(port_) +
+                       "?ca_file=" + Certificates::file(ca));
     }
 
   private:

@@ -8,6 +8,7 @@
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 
@@ -54,7 +55,7 @@ TEST(ClockShim, SteppedClockRunsOn) {
 
 TEST(ClockShim, StepOf60SecondsFreesALockOf30) {
     RedisServer server{{}, WallClock::steppable};
-    LockManager locks = connect(server.url());
+    LockManager locks = connect(patient(server.url()));
     const auto first = locks.acquire("key", {.ttl = 30s});
     ASSERT_TRUE(first);
     EXPECT_FALSE(granted(locks.try_acquire("key")));
@@ -67,7 +68,7 @@ TEST(ClockShim, StepOf60SecondsFreesALockOf30) {
 
 TEST(ClockShim, StepBackOfAnHourMakesALockStay) {
     RedisServer server{{}, WallClock::steppable};
-    LockManager locks = connect(server.url());
+    LockManager locks = connect(patient(server.url()));
     const auto lock = locks.acquire("key", {.ttl = 30s});
     ASSERT_TRUE(lock);
     EXPECT_LE(life_of(server, "hazel:lock:key"), 30s);

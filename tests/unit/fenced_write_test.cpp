@@ -10,6 +10,7 @@
 
 #include <leaselock/redis.hpp>
 
+#include "support/patient.hpp"
 #include "support/redis_server.hpp"
 
 namespace leaselock {
@@ -80,7 +81,7 @@ TEST_F(FencedWrite, LeavesAStoredTokenThatIsNoneAlone) {
 }
 
 TEST_F(FencedWrite, KeepsOutAHolderThatLostItsLock) {
-    LockManager locks = connect(server_.url());
+    LockManager locks = connect(support::patient(server_.url()));
     const auto slow = locks.acquire("document", {.ttl = 1s, .renewal = Renewal::off});
     const auto next = locks.acquire("document", {.wait_timeout = 20s});
     ASSERT_TRUE(slow && next);

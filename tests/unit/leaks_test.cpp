@@ -12,6 +12,7 @@
 
 #include <leaselock/redis.hpp>
 
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 
@@ -57,7 +58,7 @@ TEST(Leaks, LocksOnRedisLeaveNothingBehind) {
     RedisServer server;
     const auto use_locks = [&server](int first, int last) {
         for (int i = first; i <= last; ++i) {
-            LockManager locks = connect(server.url());
+            LockManager locks = connect(support::patient(server.url()));
             const auto kept = locks.acquire("kept" + std::to_string(i), {.min_hold = 10min});
             const auto held = locks.acquire("held" + std::to_string(i));
             EXPECT_TRUE(kept && held);

@@ -13,6 +13,7 @@
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "fault/lock_peer.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "unit/manager_world.hpp"
 
@@ -94,7 +95,7 @@ TEST_F(Promises, WhatIsOwedIsRepeatedUntilItIsAnswered) {
 // The answer to a posted release has no reader but the LeaseTask.
 TEST(PostedRelease, IsSentAsAWholeScriptWhenTheServerHasForgottenIt) {
     LockPeer peer;
-    LockManager locks = connect(peer.peer().url(), {});
+    LockManager locks = connect(support::patient(peer.peer().url()), {});
     {
         const auto lock = locks.acquire("key");
         peer.on_call([](const Heard& call) {
@@ -111,7 +112,8 @@ TEST(PostedRelease, IsSentAsAWholeScriptWhenTheServerHasForgottenIt) {
 // The process may end next, and a connection with unread answers would be reset.
 TEST(PostedRelease, OfAGuardThatOutlivesItsManagerIsWaitedFor) {
     LockPeer peer;
-    std::optional<LockManager> locks{connect(peer.peer().url(), {.shutdown_timeout = 10s})};
+    std::optional<LockManager> locks{
+        connect(support::patient(peer.peer().url()), {.shutdown_timeout = 10s})};
     auto lock = locks->acquire("key");
     ASSERT_TRUE(lock.has_value());
     locks.reset();

@@ -12,6 +12,7 @@ namespace leaselock {
 namespace {
 
 // Counts the calls, and those that come after it was forgotten.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): never deleted as a Listener
 class NotedListener final : public Listener {
   public:
     using Listener::Listener;
@@ -37,22 +38,22 @@ class NotedListener final : public Listener {
 
 class RedisClusterLeave : public RedisClusterTest {
   protected:
-    ~RedisClusterLeave() override { go_on(); }
-
-    std::shared_ptr<Backend> make_with_callback() {
-        return make_redis_backend({.url = backend_name(),
-                                   .credentials = [this] { return name_user(); },
-                                   .connect_timeout = Duration{patience},
-                                   .command_timeout = Duration{patience}});
+    RedisClusterLeave()
+        : backend_{make_redis_backend({.url = backend_name(),
+                                       .credentials = [this] { return name_user(); },
+                                       .connect_timeout = Duration{patience},
+                                       .command_timeout = Duration{patience}})} {}
+    // It waits for a connection that is held.
+    void TearDown() override {
+        gate_.set_value();
+        backend_.reset();
     }
-    // The next connection that is made takes until go_on().
+
+    // The next connection that is made takes until the end of the test.
     void hold_next() { holds_next_ = true; }
     [[nodiscard]] bool holds() const { return holds_; }
-    void go_on() {
-        if (!std::exchange(has_gone_on_, true)) gate_.set_value();
-    }
     // A waiter that has a queue entry, and has subscribed.
-    void enter_queue(Backend& backend, NotedListener& waiter) {
+    void enter_queue(NotedListener& waiter) {
         first.answers([](int) {
             return "*6\r\n:0\r\n:" + std::to_string(support::wall_clock_us()) + "\r\n" +
                    LyingNode::text_of("other/1") + ":30000\r\n:1\r\n:1\r\n";
@@ -61,7 +62,7 @@ class RedisClusterLeave : public RedisClusterTest {
         request.listener = &waiter;
         request.entry_life = 20s;
         Operation operation{request};
-        detail::BlockingCall{operation}.run(backend, *boot_clock());
+        detail::BlockingCall{operation}.run(*backend_, *boot_clock());
         ASSERT_TRUE(operation.reply.queued) << operation.reply.detail;
         ASSERT_TRUE(support::poll_until([&] { return waiter.calls() > 0; }, 60s));
     }
@@ -72,6 +73,9 @@ class RedisClusterLeave : public RedisClusterTest {
         });
         return found == heard.end() ? std::string{} : found->at(1);
     }
+
+    NotedListener waiter_{key_asked, "me/1"};
+    std::shared_ptr<Backend> backend_;
 
   private:
     RedisCredentials name_user() {
@@ -84,7 +88,6 @@ class RedisClusterLeave : public RedisClusterTest {
 
     std::promise<void> gate_;
     const std::shared_future<void> is_open_{gate_.get_future()};
-    bool has_gone_on_ = false;
     std::atomic<bool> holds_next_{false};
     std::atomic<bool> holds_{false};
 };
@@ -92,29 +95,26 @@ class RedisClusterLeave : public RedisClusterTest {
 // The node's connection for commands is just being made, so it is long in leaving, and its
 // subscriber is there meanwhile.
 TEST_F(RedisClusterLeave, WaiterThatIsForgottenIsNotCalledByANodeThatIsLeaving) {
-    const auto backend = make_with_callback();
-    NotedListener waiter{key_asked, "me/1"};
-    enter_queue(*backend, waiter);
+    enter_queue(waiter_);
     first.answers([](int) { return "?\r\n"; });
-    expect_error(acquire(*backend), Errc::protocol_error);
+    expect_error(acquire(*backend_), Errc::protocol_error);
     hold_next();
     for (LyingNode* const each : {&first, &second}) {
         each->has_table("*1\r\n*3\r\n:0\r\n:16383\r\n" + second.shown());
     }
-    const int before = waiter.calls();
-    (void)give_up_when(*backend, [&] { return holds(); });
-    ASSERT_TRUE(support::poll_until([&] { return waiter.calls() > before; }, 60s))
+    const int before = waiter_.calls();
+    (void)give_up_when(*backend_, [&] { return holds(); });
+    ASSERT_TRUE(support::poll_until([&] { return waiter_.calls() > before; }, 60s))
         << "it has to look for the node that has the slot now";
     // One more table, and nobody needs the first node any more.
     LyingNode stranger;
     second.answers([&](int) { return redirect("MOVED", stranger); });
-    expect_error(acquire(*backend), Errc::cluster_down, "no member");
+    expect_error(acquire(*backend_), Errc::cluster_down, "no member");
 
-    backend->forget(waiter);
-    waiter.forgotten();
+    backend_->forget(waiter_);
+    waiter_.forgotten();
     first.publish(channel(), "me/1|5000|1000");
-    EXPECT_FALSE(support::poll_until([&] { return waiter.late() > 0; }, 300ms));
-    go_on();
+    EXPECT_FALSE(support::poll_until([&] { return waiter_.late() > 0; }, 300ms));
 }
 
 }  // namespace

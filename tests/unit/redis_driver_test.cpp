@@ -15,6 +15,7 @@
 #include "redis/hand_off_subscriber.hpp"
 #include "redis/options.hpp"
 #include "support/leaks.hpp"
+#include "support/patient.hpp"
 #include "support/scripted_peer.hpp"
 #include "unit/redis_hand_off_fixture.hpp"
 
@@ -215,7 +216,7 @@ TEST_F(RedisDriver, BackendLeavesNoDescriptorOfAThreadThatRead) {
     backend_.reset();
     ASSERT_TRUE(poll_until([&] { return subscribers() == 0; }));
     const std::size_t descriptors = support::open_descriptors();
-    backend_ = make_redis_backend({.url = server_.url()});
+    backend_ = make_redis_backend({.url = support::patient(server_.url())});
     Ear ear{lock_key, "me/3"};
     ASSERT_TRUE(acquire(ear).queued);
     ASSERT_TRUE(poll_until([&] { return ear.polls() == 1; }));
@@ -223,11 +224,11 @@ TEST_F(RedisDriver, BackendLeavesNoDescriptorOfAThreadThatRead) {
     backend_->forget(ear);
     backend_.reset();
     EXPECT_EQ(support::open_descriptors(), descriptors);
-    backend_ = make_redis_backend({.url = server_.url()});
+    backend_ = make_redis_backend({.url = support::patient(server_.url())});
 }
 
 TEST_F(RedisDriver, NobodySleepsInABackendWithoutASubscription) {
-    const auto backend = make_redis_backend({.url = server_.url()});
+    const auto backend = make_redis_backend({.url = support::patient(server_.url())});
     Waker waker;
     EXPECT_FALSE(backend->sleep_until(in(1min), waker));
 }
@@ -237,7 +238,8 @@ TEST(RedisDriverPeer, SilentConnectionIsGivenUpWhileAThreadSleeps) {
     support::ScriptedPeer peer;
     confirm_and_fall_silent(peer);
     redis::HandOffSubscriber subscriber{
-        redis::settings_of({.url = peer.url(), .command_timeout = 1s}), boot_clock()};
+        redis::settings_of({.url = peer.url(), .connect_timeout = 20s, .command_timeout = 1s}),
+        boot_clock()};
     Ear ear{"key", "me/1"};
     subscriber.listen(ear);
     ASSERT_TRUE(poll_until([&] { return ear.polls() >= 1; }));

@@ -18,6 +18,7 @@
 #include <leaselock/testing/detail/granted.hpp>
 
 #include "support/leaks.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 
@@ -49,7 +50,7 @@ class RedisFootprint : public ::testing::Test {
 
 TEST_F(RedisFootprint, IsThreeThreadsAndTwoConnectionsAtMost) {
     {
-        LockManager locks = connect(server_.url());
+        LockManager locks = connect(support::patient(server_.url()));
         expect(0, 0, "the manager was made");
 
         auto held = locks.acquire("key", {.ttl = 1h});
@@ -134,7 +135,8 @@ class OneOfMany {
 TEST_F(RedisFootprint, IsOneEngineAndTwoConnectionsForAHundredManagers) {
     constexpr int managers = 100;
     {
-        const std::shared_ptr<Backend> backend = make_redis_backend({.url = server_.url()});
+        const std::shared_ptr<Backend> backend =
+            make_redis_backend({.url = support::patient(server_.url())});
         std::vector<std::unique_ptr<OneOfMany>> all;
         for (int i = 0; i < managers; ++i) all.push_back(std::make_unique<OneOfMany>(backend, i));
         expect(1, 1, "each holds a lock");
@@ -148,7 +150,8 @@ TEST_F(RedisFootprint, IsOneEngineAndTwoConnectionsForAHundredManagers) {
 TEST_F(RedisFootprint, IsTwoThreadsForEachManagerThatDoesAll) {
     constexpr std::size_t managers = 20;
     {
-        const std::shared_ptr<Backend> backend = make_redis_backend({.url = server_.url()});
+        const std::shared_ptr<Backend> backend =
+            make_redis_backend({.url = support::patient(server_.url())});
         std::vector<std::unique_ptr<OneOfMany>> all;
         for (std::size_t i = 0; i < managers; ++i) {
             all.push_back(std::make_unique<OneOfMany>(backend, static_cast<int>(i)));

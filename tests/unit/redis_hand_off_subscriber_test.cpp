@@ -11,6 +11,7 @@
 #include "redis/hand_off_subscriber.hpp"
 #include "redis/options.hpp"
 #include "support/leaks.hpp"
+#include "support/patient.hpp"
 #include "support/scripted_peer.hpp"
 #include "unit/redis_hand_off_fixture.hpp"
 
@@ -87,7 +88,8 @@ TEST_F(RedisHandOffSubscriber, WhatIsNoHandOffOfOursIsDropped) {
 }
 
 TEST_F(RedisHandOffSubscriber, WhoListensWhereItIsOpenPollsAtOnce) {
-    redis::HandOffSubscriber subscriber{redis::settings_of({.url = server_.url()}), boot_clock()};
+    redis::HandOffSubscriber subscriber{
+        redis::settings_of({.url = support::patient(server_.url())}), boot_clock()};
     Ear first{lock_key, "me/1"};
     subscriber.listen(first);
     ASSERT_TRUE(poll_until([&] { return first.polls() == 1; }));
@@ -163,7 +165,8 @@ TEST_F(RedisHandOffSubscriber, NobodyConnectsAgainWhereNobodyListens) {
 
 TEST_F(RedisHandOffSubscriber, RefusedSubscriptionIsTriedSeldomAndLocksWork) {
     server_.cli("ACL", "SETUSER", "deaf", "on", ">secret", "~*", "+@all", "-subscribe", "&*");
-    backend_ = make_redis_backend({.url = server_.url(), .username = "deaf", .password = "secret"});
+    backend_ = make_redis_backend(
+        {.url = support::patient(server_.url()), .username = "deaf", .password = "secret"});
     hold("me/0");
     Ear ear{lock_key, "me/1"};
     EXPECT_TRUE(acquire(ear).first);
@@ -212,7 +215,7 @@ TEST_F(RedisHandOffSubscriber, BackendLeavesNeitherThreadNorDescriptor) {
     std::thread{[] {}}.join();  // the first one brings a sanitizer's own
     const std::size_t threads = support::running_threads();
     const std::size_t descriptors = support::open_descriptors();
-    backend_ = make_redis_backend({.url = server_.url()});
+    backend_ = make_redis_backend({.url = support::patient(server_.url())});
     Ear ear{lock_key, "me/1"};
     open(ear);
     backend_->forget(ear);

@@ -9,6 +9,7 @@
 #include <leaselock/redis.hpp>
 #include <leaselock/testing/detail/granted.hpp>
 
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 
@@ -21,7 +22,7 @@ using support::RedisServer;
 
 class RedisMetrics : public ::testing::Test {
   protected:
-    [[nodiscard]] LockManager manager() const { return connect(server_.url()); }
+    [[nodiscard]] LockManager manager() const { return connect(support::patient(server_.url())); }
     // A grant to somebody of `to` who waits while `from` holds the lock.
     void hand_over(LockManager& from, LockManager& to) {
         auto lock = from.acquire("key");

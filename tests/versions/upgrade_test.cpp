@@ -18,6 +18,7 @@
 #include "model/script_peer.hpp"
 #include "stress/counter_file.hpp"
 #include "support/child_process.hpp"
+#include "support/patient.hpp"
 #include "support/poll_until.hpp"
 #include "support/redis_server.hpp"
 #include "support/temp_dir.hpp"
@@ -74,7 +75,8 @@ class UpgradeStep : public ::testing::Test {
     support::RedisServer server_;
     FormerScripts scripts_{LEASELOCK_FORMER_SCRIPTS};
     model::ScriptPeer peer_{server_};
-    LockManager locks_ = connect(server_.url(), {.prefix = "p:", .owner = "present:1"});
+    LockManager locks_ =
+        connect(support::patient(server_.url()), {.prefix = "p:", .owner = "present:1"});
     std::error_code ec_;
 };
 

@@ -20,11 +20,15 @@ inline void expect_no_answer(const Reply& reply) {
         << make_error_code(reply.error).message();
 }
 
-// Until the store answers this client again.
-[[nodiscard]] inline bool healed(LinkFixture& fixture, Client& client, const std::string& key) {
-    fixture.heal_link();
+// Until the store answers this client. A first connection may take longer than an answer.
+[[nodiscard]] inline bool connected(LinkFixture& fixture, Client& client, const std::string& key) {
     return settle_until(fixture, 100 * fixture.patience(),
                         [&] { return client.inspect(key).outcome != Outcome::failed; });
+}
+// Until it does so again.
+[[nodiscard]] inline bool healed(LinkFixture& fixture, Client& client, const std::string& key) {
+    fixture.heal_link();
+    return connected(fixture, client, key);
 }
 
 inline constexpr Case<LinkFixture> link_cases[] = {
@@ -33,6 +37,7 @@ inline constexpr Case<LinkFixture> link_cases[] = {
          Client client{fixture};
          const std::string key = key_of(fixture);
          const std::string token = new_token();
+         ASSERT_TRUE(connected(fixture, client, key));
          ASSERT_EQ(client.acquire(key, token).outcome, Outcome::granted);
          fixture.break_link();
          const auto begin = fixture.clock()->now();
@@ -48,6 +53,7 @@ inline constexpr Case<LinkFixture> link_cases[] = {
          const std::string key = key_of(fixture, "before");
          const std::string later = key_of(fixture, "later");
          const std::string token = new_token();
+         ASSERT_TRUE(connected(fixture, client, key));
          ASSERT_EQ(client.acquire(key, new_token()).outcome, Outcome::granted);
          for (int i = 0; i < 2; ++i) {
              fixture.break_link();
@@ -63,6 +69,7 @@ inline constexpr Case<LinkFixture> link_cases[] = {
      [](LinkFixture& fixture) {
          Client client{fixture};
          const std::string key = key_of(fixture);
+         ASSERT_TRUE(connected(fixture, client, key));
          ASSERT_TRUE(warm_up(fixture, client));
          fixture.break_link();
          expect_no_answer(client.acquire(key, new_token(), long_term));
@@ -72,16 +79,23 @@ inline constexpr Case<LinkFixture> link_cases[] = {
      }},
 };
 
+// The same for a manager.
+template <class Calls>
+[[nodiscard]] bool serves(LinkFixture& fixture, LockManager& manager, std::error_code& ec) {
+    return settle_until(fixture, 100 * fixture.patience(),
+                        [&] { return granted(Calls::acquire(manager, "key", {}, ec)); });
+}
+
 // Those that ask a manager.
 template <class Calls>
 inline constexpr Case<LinkFixture> manager_link_cases[] = {
     {"WaitOnABrokenLinkEndsAtItsDeadline",
      [](LinkFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
-         ASSERT_TRUE(Calls::acquire(manager, "key"));
+         std::error_code ec;
+         ASSERT_TRUE(serves<Calls>(fixture, manager, ec)) << ec;
          fixture.break_link();
          const auto begin = fixture.clock()->now();
-         std::error_code ec;
          auto call = std::async(std::launch::async, [&] {
              (void)Calls::acquire(manager, "key", {.wait_timeout = fixture.patience()}, ec);
              return fixture.clock()->now();
@@ -90,13 +104,13 @@ inline constexpr Case<LinkFixture> manager_link_cases[] = {
          EXPECT_TRUE(ec == Family::unavailable || ec == Family::unknown) << ec;
          EXPECT_LT(call.get() - begin, 10 * (fixture.patience() + 500ms));
          fixture.heal_link();
-         EXPECT_TRUE(settle_until(fixture, 100 * fixture.patience(), [&] {
-             return granted(Calls::acquire(manager, "key", {}, ec));
-         })) << ec;
+         EXPECT_TRUE(serves<Calls>(fixture, manager, ec)) << ec;
      }},
     {"DestructorEndsWithinBoundsOnABrokenLink",
      [](LinkFixture& fixture) {
          LockManager manager = manager_of(fixture, "first:1");
+         std::error_code ec;
+         ASSERT_TRUE(serves<Calls>(fixture, manager, ec)) << ec;
          auto lock = Calls::acquire(manager, "key", {.ttl = long_term});
          ASSERT_TRUE(lock.has_value());
          fixture.break_link();
