@@ -234,6 +234,14 @@ void Client::fail_waiting(Errc error, std::string_view why) noexcept {
     }
 }
 
+void Client::fail_new(Errc error, std::string_view why) noexcept {
+    for (auto each = pending_.begin(); each != pending_.end();) {
+        Pending& pending = *each++;
+        const Claimant* const claimant = pending.claimant.get();
+        if (claimant != nullptr && claimant->session == nullptr) fail(pending, error, why);
+    }
+}
+
 void Client::forget(Listener& listener) noexcept {
     const auto claimant = claimants_.equal_range(thread_of(listener.token()));
     for (auto each = claimant.first; each != claimant.second; ++each) {

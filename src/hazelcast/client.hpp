@@ -146,6 +146,7 @@ class Client {
     void fail(Pending& pending, Errc error, std::string_view why) noexcept;
     void give_up(Pending& pending, Errc error, std::string_view why, Time now) noexcept;
     void fail_waiting(Errc error, std::string_view why) noexcept;
+    void fail_new(Errc error, std::string_view why) noexcept;  // what waits for a session
     [[nodiscard]] static bool refuse(Operation& operation);
 
     // client_answers.cpp: what came. What is due is in client_time.cpp.

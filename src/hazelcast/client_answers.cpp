@@ -243,7 +243,7 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     Pending* const pending = call.pending;
     call.pending = nullptr;
     lost(call, now);
-    if (call.what == Ask::create_session && session_ == nullptr) fail_waiting(meaning, words);
+    if (call.what == Ask::create_session && session_ == nullptr) fail_new(meaning, words);
     if (call.what == Ask::heartbeat) call.session->next_beat = now + call.session->interval;
     if (pending != nullptr) give_up(*pending, meaning, words, now);
     if (call.claimant == nullptr) return true;

@@ -87,6 +87,30 @@ TEST(HazelcastLost, SessionWithALostCallGetsNothingNew) {
     }
 }
 
+TEST(HazelcastLost, RefusalOfAnotherSessionCostsTheLocksOfThisOneNothing) {
+    World world;
+    world.acquire_first(1, 42);
+    world.pass(1s);
+    Question lost{Verb::acquire, 2, "other"};
+    world.submit(lost);
+    world.disconnect();
+    world.connect();
+    Asked beat;
+    for (const Asked& each : world.asked()) {
+        if (each.what == Ask::heartbeat) beat = each;
+    }
+    Question renewal{Verb::renew, 1};
+    world.submit(renewal);
+    Question next{Verb::acquire, 3, "next"};
+    world.submit(next);
+    EXPECT_TRUE(world.refuse(world.ask(Ask::create_session), 1));
+    EXPECT_TRUE(next.done());
+    ASSERT_FALSE(renewal.done());
+    EXPECT_TRUE(world.answer(beat));
+    EXPECT_TRUE(world.answer_owner(world.ask(Ask::ownership), 42, 1, 1));
+    EXPECT_EQ(renewal.reply().outcome, Outcome::renewed);
+}
+
 TEST(HazelcastLost, SessionWithALostCallIsClosedWithItsLastLock) {
     World world;
     world.acquire_first(1, 42);
