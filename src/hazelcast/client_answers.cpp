@@ -252,7 +252,7 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     if (is_its_own) claimant.next_unlock = now + pause_after_error;
     if (call.waits && is_its_own && !claimant.is_leaving) {
         claimant.is_parked = false;
-        if (claimant.listener != nullptr) wakes_.push_back(claimant.listener->poll());
+        ask_to_poll(claimant);
     }
     tidy(claimant);
     if (call.what == Ask::unlock) drive_all(now);
@@ -312,14 +312,14 @@ void Client::waited(Call& call, std::uint64_t fence, Time now) {
         return fence > 0 ? leave(claimant, nullptr, now) : settle(claimant, now);
     }
     if (fence == 0) {
-        if (claimant->listener != nullptr) wakes_.push_back(claimant->listener->poll());
+        ask_to_poll(*claimant);
         // An older call of the same token has ended it, and waits now, or has the lock.
         return now < claimant->late_until ? leave(claimant, nullptr, now) : tidy(*claimant);
     }
     granted(*claimant, fence, now);
     if (claimant->listener == nullptr) return;
     const milliseconds ttl = until(call.session->valid_until, claimant->poll_sent);
-    wakes_.push_back(claimant->listener->handed_over({fence, ttl}));
+    wake(claimant->listener->handed_over({fence, ttl}));
 }
 
 void Client::owner_answered(Call& call, const Ownership& owner, Time now) {

@@ -1,5 +1,6 @@
 // Sessions, and what the tokens of this backend have at the cluster.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "hazelcast/client.hpp"
@@ -90,6 +91,19 @@ void Client::tidy(Claimant& claimant) noexcept {
     set_due(claimant);
 }
 
+// With nothing locked, unless there is no memory for that.
+void Client::wake(WakeUp wake_up) noexcept {
+    try {
+        wakes_.push_back(std::move(wake_up));
+    } catch (const std::bad_alloc&) {
+        return;  // it is woken now
+    }
+}
+
+void Client::ask_to_poll(const Claimant& claimant) noexcept {
+    if (claimant.listener != nullptr) wake(claimant.listener->poll());
+}
+
 void Client::attach(Claimant& claimant, const SessionPtr& session) noexcept {
     if (claimant.session != nullptr) --claimant.session->uses;
     claimant.session = session;
@@ -161,7 +175,7 @@ void Client::end_session(const SessionPtr& session, Time /*now*/) noexcept {
     for (auto each = claimants_.begin(); each != claimants_.end();) {
         Claimant& claimant = *each++->second;
         if (claimant.session != session) continue;
-        if (claimant.is_parked && claimant.listener != nullptr) (void)claimant.listener->poll();
+        if (claimant.is_parked) ask_to_poll(claimant);
         if (claimant.is_held && !claimant.is_leaving) {
             expire(claimant);
         } else {

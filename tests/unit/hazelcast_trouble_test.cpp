@@ -180,6 +180,7 @@ TEST(HazelcastTrouble, EndOfTheSessionIsTheEndOfAllItsLocks) {
     }
     EXPECT_TRUE(world.refuse(beat, 85));
     EXPECT_EQ(waiting.ear.polls, 1) << "it has no queue entry any more";
+    EXPECT_EQ(world.wake_ups, 1U) << "it was woken while the backend was locked";
     for (const int n : {1, 3}) {
         Question renewal{Verb::renew, n, n == 1 ? "key" : "c"};
         world.submit(renewal);

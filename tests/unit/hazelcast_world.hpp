@@ -244,6 +244,7 @@ class World {
     bool is_fit = true;
     bool is_alive = true;
     std::uint64_t sessions = 0;
+    std::size_t wake_ups = 0;  // that came out, for whom nothing is locked any more
 
   private:
     std::vector<Asked> kept_;  // by answer_group()
@@ -257,7 +258,7 @@ class World {
     }
     void complete() {
         while (Operation* const operation = client.take_done()) operation->complete();
-        (void)client.take_wakes();
+        wake_ups += client.take_wakes().size();
     }
 };
 
