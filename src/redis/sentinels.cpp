@@ -72,16 +72,23 @@ std::error_code Sentinels::locate(wire::Connection& connection, wire::Endpoint& 
     return {};
 }
 
-// Each that is still to be asked has its share of the time, and so has the server.
+// Until more than half have answered, and one of them knows what is known here already: else the
+// master that it named just now could not be found for as long as most of them lag behind. Each
+// that is still to be asked has its share of the time, and so has the server.
 Sentinels::Poll Sentinels::ask_most(wire::Connection& connection, Clock::time_point until) {
     std::vector<std::size_t> order;
+    std::int64_t known = 0;
     {
         const detail::MutexLock lock{mutex_};
         order = order_;
+        if (newest_) known = newest_->epoch;
     }
     Poll poll;
+    const auto is_enough = [&] {
+        return poll.has_most_of(order.size()) && poll.best->epoch >= known;
+    };
     std::vector<std::size_t> failed;
-    for (std::size_t i = 0; i < order.size() && !poll.has_most_of(order.size()); ++i) {
+    for (std::size_t i = 0; i < order.size() && !is_enough(); ++i) {
         const Clock::time_point now = clock_->now();
         if (now >= until) break;
         const auto shares = static_cast<Clock::rep>(order.size() - i + 1);

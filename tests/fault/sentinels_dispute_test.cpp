@@ -23,13 +23,13 @@ class SentinelDispute : public RedisSentinels {
         }
         return redis::Sentinels{std::move(settings), boot_clock()};
     }
-    static std::error_code locate(redis::Sentinels& sentinels) {
+    std::error_code locate(redis::Sentinels& sentinels) {
         wire::Connection connection{boot_clock()};
-        wire::Endpoint where;
-        std::string why;
-        return sentinels.locate(connection, where, boot_clock()->now() + support::long_timeout,
-                                why);
+        return sentinels.locate(connection, where_, boot_clock()->now() + support::long_timeout,
+                                text_);
     }
+
+    wire::Endpoint where_;
 };
 
 // It is asked twice, and has heard of a new master in between.
@@ -49,6 +49,17 @@ TEST_F(SentinelDispute, OneThatFailedIsAskedLastTheNextTime) {
     EXPECT_FALSE(locate(sentinels));
     EXPECT_EQ(sentinels_[0].questions(), 1) << "the others are more than half";
     EXPECT_EQ(sentinels_[2].questions(), 2);
+}
+
+// In the first moments after a fail-over one alone may know of it.
+TEST_F(SentinelDispute, OneThatKnowsWhatMostDoNotKnowYetIsAskedToo) {
+    redis::Sentinels sentinels = located_by_all();
+    sentinels_[0].name_master(second_.port(), 2);
+    EXPECT_FALSE(locate(sentinels));
+    sentinels_[0].name_master(first_.port(), 1);
+    sentinels_[2].name_master(second_.port(), 2);
+    EXPECT_FALSE(locate(sentinels)) << text_;
+    EXPECT_EQ(where_.port, second_.port());
 }
 
 // A connect that is under way is not waited for, whoever is asked where the server is.
