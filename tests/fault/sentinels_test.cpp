@@ -204,7 +204,7 @@ TEST_F(RedisSentinels, DemotionIsNoLossIfTheNewMasterHasTheLock) {
     ASSERT_TRUE(poll_until(
         [&] { return info(second_, "replication", "master_link_status") == "up"; }, long_timeout));
     LockManager locks = manager_on(url());
-    auto lock = locks.acquire("key", {.ttl = 3s});
+    auto lock = locks.acquire("key", {.ttl = 9s});
     ASSERT_TRUE(lock);
     ASSERT_TRUE(poll_until([&] { return has_lock(second_); }));
     second_.cli("REPLICAOF", "NO", "ONE");
