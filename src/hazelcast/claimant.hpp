@@ -23,7 +23,7 @@ struct Session {
     std::chrono::milliseconds interval{0};
     Clock::time_point valid_until{};  // at least so long, as its newest answered heartbeat says
     Clock::time_point next_beat{};
-    int uses = 0;             // claimants
+    int uses = 0;             // claimants that are of use, or whose unlock has no answer yet
     int grants = 0;           // ever
     bool is_beating = false;  // a heartbeat is not answered yet
     bool is_dead = false;
@@ -50,6 +50,7 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
     const std::uint64_t thread;
 
     std::shared_ptr<Session> session{};  // null: it has tried nothing yet
+    bool is_use = false;                 // of that session
     Uuid call{};                         // of its newest try, or of its wait
     bool is_open = false;                // the try was not answered: the next is a copy of it
     bool is_held = false;

@@ -175,6 +175,7 @@ class Client {
     [[nodiscard]] ClaimantPtr find(std::string_view key, std::string_view token) const;
     [[nodiscard]] ClaimantPtr claimant_of(const Request& request);
     void attach(Claimant& claimant, const SessionPtr& session) noexcept;
+    void set_use(Claimant& claimant, bool is_use) noexcept;
     void wake(WakeUp wake_up) noexcept;
     void ask_to_poll(const Claimant& claimant) noexcept;
     void park(const ClaimantPtr& claimant, Time now);

@@ -105,9 +105,14 @@ void Client::ask_to_poll(const Claimant& claimant) noexcept {
 }
 
 void Client::attach(Claimant& claimant, const SessionPtr& session) noexcept {
-    if (claimant.session != nullptr) --claimant.session->uses;
+    set_use(claimant, false);
     claimant.session = session;
-    if (session != nullptr) ++session->uses;
+    set_use(claimant, session != nullptr);
+}
+
+void Client::set_use(Claimant& claimant, bool is_use) noexcept {
+    if (std::exchange(claimant.is_use, is_use) == is_use) return;
+    claimant.session->uses += is_use ? 1 : -1;
 }
 
 void Client::set_due(Claimant& claimant) noexcept { set_due_at(claimant, claimant.next_due()); }
@@ -162,7 +167,7 @@ void Client::tend_sessions(Time now) {
                  [&](std::string& out, std::uint64_t correlation) {
                      ask_about_session(out, Ask::close_session, correlation, *group_, session->id);
                  });
-            sessions_.remove(session);
+            end_session(session, now);
         }
     }
 }
@@ -205,6 +210,7 @@ void Client::leave(const ClaimantPtr& claimant, Pending* release, Time now) {
     claimant->listener = nullptr;
     claimant->next_unlock = now;
     if (claimant->unlock_call == Uuid{}) claimant->unlock_call = new_call();
+    set_use(*claimant, true);
     if (is_ready_) unlock(claimant, release, now);
     set_due(*claimant);
 }
@@ -310,6 +316,8 @@ void Client::settle(const ClaimantPtr& claimant, Time now) {
     if (is_alone && !may_run) return drop(*claimant);
     const Time end = now < claimant->late_until ? claimant->late_until : now + call_timeout;
     claimant->next_unlock = is_alone ? end : now + between_unlocks;
+    // What is late does not keep a session alive, whose end is the end of it, too.
+    if (is_alone) set_use(*claimant, false);
     set_due(*claimant);
 }
 

@@ -2,6 +2,7 @@
 // nothing that is due for nobody, however late it runs. Method: a Client without a socket; calls
 // are lost at each step, and answered after that.
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 
 #include <leaselock/error.hpp>
@@ -77,6 +78,47 @@ TEST(HazelcastLost, SessionWithALostCallGetsNothingNew) {
         const Asked tried = world.ask(Ask::try_lock);
         EXPECT_EQ(tried.session(), verb == Verb::renew ? 1U : 2U) << "a question leaves nothing";
     }
+}
+
+// Its lost call would take a lock for nobody, for as long as it waits for its last try.
+TEST(HazelcastLost, SessionThatOnlyLostCallsAreLeftOfIsClosedAtOnce) {
+    World world;
+    world.acquire_first(1, 42);
+    Question lost{Verb::acquire, 2, "other"};
+    world.submit(lost);
+    world.disconnect();
+    world.connect();
+    for (const int n : {2, 1}) {
+        Question release{Verb::release, n, n == 1 ? "key" : "other"};
+        world.submit(release);
+        for (const Asked& each : world.asked()) {
+            EXPECT_NE(each.what, Ask::close_session) << "it has a lock yet";
+            EXPECT_TRUE(each.what == Ask::unlock ? world.refuse(each, 26) : world.answer(each));
+        }
+        world.pass(1ms);
+    }
+    EXPECT_EQ(world.ask(Ask::close_session).session(), 1U);
+    EXPECT_FALSE(world.client.wants_connection()) << "nothing of it can run any more";
+}
+
+// A release that has no answer yet would hear of the end of its session.
+TEST(HazelcastLost, SessionIsNotClosedBeforeItsLastUnlockIsAnswered) {
+    World world;
+    world.acquire_first(1, 42);
+    Question release{Verb::release, 1};
+    world.submit(release);
+    world.disconnect();
+    world.connect();
+    std::optional<Asked> unlock;
+    for (int i = 0; i < 2; ++i) {
+        for (const Asked& each : world.asked()) {
+            EXPECT_NE(each.what, Ask::close_session);
+            if (each.what == Ask::unlock) unlock = each;
+        }
+        world.pass(1ms);
+    }
+    EXPECT_TRUE(world.answer(unlock.value(), std::string(1, '\0')));
+    EXPECT_EQ(release.reply().outcome, Outcome::released);
 }
 
 TEST(HazelcastLost, RefusalOfAnotherSessionCostsTheLocksOfThisOneNothing) {
