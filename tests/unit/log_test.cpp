@@ -90,6 +90,8 @@ TEST(LogObserver, HearsOfAManagersLocksAndNotOfTheirTokens) {
     Lines lines;
     const auto log = std::make_shared<LogObserver>(
         [&](LogLevel level, std::string_view line) {
+            // Of another test of this process, if it has used the default manager.
+            if (line.starts_with("event=default_unset")) return;
             const std::lock_guard lock{mutex};
             lines.emplace_back(level, line);
         },
