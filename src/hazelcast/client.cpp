@@ -7,6 +7,8 @@
 
 #include <leaselock/error.hpp>
 
+#include "base/words.hpp"
+
 namespace leaselock::hazelcast {
 namespace {
 
@@ -250,11 +252,7 @@ void Client::forget(Listener& listener) noexcept {
 }
 
 void Client::refused(Errc error, std::string_view why) noexcept {
-    try {
-        refusal_ = why;
-    } catch (const std::bad_alloc&) {
-        refusal_.clear();
-    }
+    base::keep_words(refusal_, why);
     fail_waiting(error, why);
 }
 

@@ -1,9 +1,9 @@
 // A channel without a caller that waits: the engine reads for those that nobody waits for, and
 // keeps the time of their commands; a thread of its own makes the connection.
 #include <algorithm>
-#include <new>
 #include <utility>
 
+#include "base/words.hpp"
 #include "redis/command_channel.hpp"
 #include "redis/session.hpp"
 
@@ -72,11 +72,7 @@ void CommandChannel::opened() {
 
 // Those who come before the next attempt wait for it, perhaps in vain.
 void CommandChannel::refused(Errc error, std::string_view why) noexcept {
-    try {
-        refusal_ = why;
-    } catch (const std::bad_alloc&) {
-        refusal_.clear();  // the code says enough
-    }
+    base::keep_words(refusal_, why);
     refuse_all(error, why);
 }
 
