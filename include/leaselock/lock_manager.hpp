@@ -198,6 +198,10 @@ class LEASELOCK_EXPORT LockManager {
                                                     const LockOptions& options,
                                                     const std::stop_token& stop,
                                                     std::error_code* ec);
+    Acquired<ScopedDistributedLock> acquire_by_operation(std::string_view key,
+                                                         const LockOptions& options,
+                                                         const std::stop_token& stop,
+                                                         std::error_code* ec);
     detail::LeasePtr lease_for_guard(std::string_view key, const LockOptions& options,
                                      const std::stop_token& stop, std::error_code* ec);
 

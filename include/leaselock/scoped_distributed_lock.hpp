@@ -63,7 +63,9 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     // threads of the library. After its manager's end this waits
     // for the answer, for what is left of the manager's `shutdown_timeout`, or for 20 ms if that is
     // more.
-    ~ScopedDistributedLock();
+    ~ScopedDistributedLock() {
+        if (lease_ != nullptr) end();
+    }
 
     // Whether the lock is held, by the clock: the lease, counted from before its request was sent,
     // has not ended. Does not block. False after a release and for a guard that was moved from.
@@ -106,7 +108,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     [[nodiscard]] std::string_view key() const noexcept;
 
     // What the store keeps under the key: `<owner>/<32 hex digits>`. Code that knows it can release
-    // the lock, so it is for code that may, and for no log. Empty if this guard never held one.
+    // the lock, so it is for code that may, and for no log. Empty if this guard never held one, and
+    // in a forked child for a lock in memory whose token nobody had asked for before.
     [[nodiscard]] std::string_view owner_token() const noexcept;
 
     // From now on the lease has `ttl` to run, 10 ms to 24 h, and is renewed with it. Longer than
@@ -145,6 +148,8 @@ class [[nodiscard]] LEASELOCK_EXPORT ScopedDistributedLock {
     friend class detail::AnnotatedLock;
     friend class detail::AsyncAcquire;
     explicit ScopedDistributedLock(detail::LeasePtr lease) noexcept : lease_{std::move(lease)} {}
+    // What the destructor does with what it has.
+    void end() noexcept;
     // One more guard of the same lock. Whichever releases first, releases it.
     [[nodiscard]] ScopedDistributedLock same() noexcept;
     // That source fires by a loss, too. Throws as lost().

@@ -16,22 +16,6 @@
 namespace leaselock::detail {
 namespace {
 
-constexpr std::size_t token_bytes = token_digits / 2;
-
-// All bytes at once: loops of a fixed length without branches, which compilers turn into a few
-// vector instructions.
-void write_hex(const unsigned char* bytes, char* out) noexcept {
-    std::array<unsigned char, token_digits> nibbles;
-    for (std::size_t i = 0; i < token_bytes; ++i) {
-        nibbles[2 * i] = bytes[i] >> 4U;
-        nibbles[2 * i + 1] = bytes[i] & 15U;
-    }
-    for (std::size_t i = 0; i < token_digits; ++i) {
-        const int beyond_nine = nibbles[i] > 9 ? 'a' - '0' - 10 : 0;
-        out[i] = static_cast<char>(nibbles[i] + '0' + beyond_nine);
-    }
-}
-
 // False: the kernel refuses.
 bool draw(unsigned char* out, std::size_t bytes) noexcept {
     for (std::size_t have = 0; have < bytes;) {
@@ -47,19 +31,21 @@ class Generator {
     // The next token's bytes, to be wiped by the code that takes them.
     unsigned char* next() noexcept {
         const std::uint64_t mark = process_mark();
-        if (seeded_in_ != mark) {
-            key_ = {};
-            if (!mix()) std::abort();
-            seeded_in_ = mark;
-            next_ = block_.size();
-        }
+        if (seeded_in_ != mark) seed(mark);
         if (next_ == block_.size()) refill();
-        return block_.data() + std::exchange(next_, next_ + token_bytes);
+        return block_.data() + std::exchange(next_, next_ + token_bits_bytes);
     }
 
   private:
     static constexpr std::uint32_t at_once = 4;  // blocks of ChaCha
     static constexpr std::size_t quarter = at_once * chacha_block_bytes;
+
+    [[gnu::noinline]] void seed(std::uint64_t mark) noexcept {
+        key_ = {};
+        if (!mix()) std::abort();
+        seeded_in_ = mark;
+        next_ = block_.size();
+    }
 
     [[nodiscard]] bool mix() noexcept {
         ChaChaKey fresh;
@@ -69,7 +55,7 @@ class Generator {
     }
 
     // The head of each block is the next key, and is never given out.
-    void refill() noexcept {
+    [[gnu::noinline]] void refill() noexcept {
         (void)mix();  // a sandbox may forbid it by now: the key is as good as it was
         for (std::uint32_t i = 0; i < block_.size() / quarter; ++i) {
             chacha_blocks(8, key_, i * at_once, {},
@@ -89,11 +75,17 @@ class Generator {
 
 }  // namespace
 
-void write_random_digits(char* out) noexcept {
+void write_random_bits(char* out) noexcept {
     constinit thread_local Generator generator;
-    unsigned char* const bytes = generator.next();
-    write_hex(bytes, out);
-    std::memset(bytes, 0, token_bytes);  // nobody finds it in memory later
+    unsigned char* const bits = generator.next();
+    std::memcpy(out, bits, token_bits_bytes);
+    std::memset(bits, 0, token_bits_bytes);  // nobody finds it in memory later
+}
+
+void write_random_digits(char* out) noexcept {
+    char* const bits = out + token_digits - token_bits_bytes;
+    write_random_bits(bits);
+    write_digits(bits, out);
 }
 
 }  // namespace leaselock::detail

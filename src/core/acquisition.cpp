@@ -125,7 +125,7 @@ void Acquisition::note_queue(const Reply& reply) noexcept { told_ = reply.queued
 // have arrived after the poll. A queue entry needs none of this: that release hands over to it.
 Acquisition::Way Acquisition::way(const Reply& reply, Clock::time_point now) noexcept {
     constexpr int most = 3;
-    if (reply.queued || reply.kept || owner_of(reply.holder) != owner_of(lease_.token()) ||
+    if (reply.queued || reply.kept || owner_of(reply.holder) != lease_.owner() ||
         cleared_ == most) {
         return Way::blocked;
     }

@@ -21,7 +21,7 @@ Core::Core(ManagerOptions options)
       is_plain_prefix_{is_plain(std::string_view{options_.prefix})},
       runtime_{options_},
       registry_{options_.backend},
-      lifeline_{{&runtime_, &runtime_.clock(), runtime_.origin()}} {}
+      lifeline_{{&runtime_, &runtime_.clock(), runtime_.origin(), options_.owner}} {}
 
 bool Core::register_backend(std::string name, std::shared_ptr<Backend> backend, Failure& failure) {
     return runtime_.of_this_process(failure) &&
@@ -77,8 +77,9 @@ LeasePtr Core::new_lease(const std::shared_ptr<Core>& self, Backend& backend, st
                          Claim claim, std::string_view key_template) {
     const ManagerOptions& manager = self->options_;
     TemplateCounts& counts = self->runtime_.lease_task().table().counts_of(key_template);
-    LeasePtr lease = Lease::make(self->lifeline_.add(self), backend,
-                                 {manager.prefix, key, manager.owner, key_template}, claim);
+    const std::size_t own = own_number();
+    LeasePtr lease = Lease::make(self->lifeline_.add(self, own), own, backend,
+                                 {manager.prefix, key, key_template}, claim);
     lease->hold.counts = &counts;
     return lease;
 }
@@ -127,9 +128,10 @@ bool Core::acquire(LeasePtr& lease, const LockOptions& options, const std::stop_
     }
 }
 
-// Those of this manager that wait are not passed by one that may wait, too.
+// Those of this manager that wait are not passed by one that may wait, too. A store that is no copy
+// was registered with a manager that was none, in this same process: then neither is the manager.
 Backend* Core::store_at_once(std::string_view key, const LockOptions& options) {
-    if (!runtime_.is_started() || runtime_.origin().is_copied()) return nullptr;
+    if (!runtime_.is_started()) return nullptr;
     Backend* const backend = registry_.used(options.backend);
     if (backend == nullptr || backend->instant() == nullptr || backend->is_copied()) return nullptr;
     const bool may_wait = options.wait || options.wait_timeout;
@@ -138,9 +140,20 @@ Backend* Core::store_at_once(std::string_view key, const LockOptions& options) {
     return is_right && has_room_for_cleanup() && !is_unset() ? backend : nullptr;
 }
 
-// Flat: calls between its parts would cost as much as the parts.
-[[gnu::flatten]] LeasePtr Core::acquire_at_once(const std::shared_ptr<Core>& self,
-                                                std::string_view key, const LockOptions& options) {
+namespace {
+
+[[gnu::noinline]] void give_back(Runtime& runtime, LeasePtr lease) noexcept {
+    runtime.lease_task().post(std::move(lease));
+}
+
+}  // namespace
+
+// Flat, as all that is done for each lock in memory: calls between its parts would cost as much as
+// the parts. Hot: after so many ways out a compiler takes the rest for what is seldom run, and
+// divides where it could multiply.
+[[gnu::flatten, gnu::hot]] LeasePtr Core::acquire_at_once(const std::shared_ptr<Core>& self,
+                                                          std::string_view key,
+                                                          const LockOptions& options) {
     Backend* const store = self->store_at_once(key, options);
     if (store == nullptr) return nullptr;
     LeasePtr lease = new_lease(self, *store, key, {}, options.key_template);
@@ -152,7 +165,7 @@ Backend* Core::store_at_once(std::string_view key, const LockOptions& options) {
         begin_hold_at_once(*lease, fencing_token, ttl, options, now);
         return lease;
     } catch (...) {
-        self->runtime_.lease_task().post(std::move(lease));
+        give_back(self->runtime_, std::move(lease));
         throw;
     }
 }

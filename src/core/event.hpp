@@ -23,7 +23,7 @@ namespace leaselock::detail {
     try {
         event.key = lease.key();
         event.key_template = lease.key_template();
-        event.owner = holder != nullptr ? *holder : owner_of(lease.token());
+        event.owner = holder != nullptr ? *holder : lease.owner();
     } catch (const std::bad_alloc&) {
         // The numbers are still worth it.
     }

@@ -29,9 +29,9 @@ Clock::time_point HoldMachine::end_of(Clock::time_point sent, milliseconds ttl) 
 
 // A renewal that could not prolong anything is none.
 void HoldMachine::plan_renewal(Clock::time_point from) noexcept {
-    const bool useful = renews_ && deadline_ < limit_;
-    due_ = useful ? std::min(from + std::chrono::nanoseconds{term_} / 3, deadline_) : deadline_;
-    may_be_early_ = due_ < deadline_;
+    const Clock::time_point third = from + std::chrono::nanoseconds{term_} / 3;
+    may_be_early_ = renews_ && deadline_ < limit_ && third < deadline_;
+    due_ = may_be_early_ ? third : deadline_;
 }
 
 // A term that ends before the lease does is none to plan by.

@@ -31,7 +31,7 @@ void HoldTable::add_at_once(Lease& lease) {
     lease.hold.state = HoldState::held;
     if (!own_.add(lease)) return add(lease, {}, false);
     std::atomic_signal_fence(std::memory_order_seq_cst);
-    lease.hold.counts->own[own_number()].granted();
+    lease.hold.counts->own[lease.hold.shard].granted();
     ring_for(due);
 }
 

@@ -1,6 +1,7 @@
 #include "core/lease.hpp"
 
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/token.hpp"
@@ -9,18 +10,52 @@ namespace leaselock::detail {
 
 using std::chrono::milliseconds;
 
+namespace {
+
+// Copies so many bytes, at once.
+template <std::size_t Bytes>
+void copy(const char* from, char* to) noexcept {
+    std::memcpy(to, from, Bytes);
+}
+
+// As std::copy, without its call where a key is of common length; the last bytes may have been
+// written before. Answers the end.
+char* write(char* out, std::string_view text) noexcept {
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    char* const out_end = out + text.size();
+    if (text.size() < 8 || text.size() > 32) {
+        std::copy(at, end, out);
+    } else if (text.size() < 16) {
+        copy<8>(at, out);
+        copy<8>(end - 8, out_end - 8);
+    } else {
+        copy<16>(at, out);
+        copy<16>(end - 16, out_end - 16);
+    }
+    return out_end;
+}
+
+}  // namespace
+
 // With its texts and its place in the hold table a held lock is limited to 320 bytes.
 static_assert(sizeof(Lease) <= 208);
 
-[[gnu::flatten]] void LeaseDrop::operator()(Lease* lease) const noexcept {
+[[gnu::flatten, gnu::hot]] void LeaseDrop::operator()(Lease* lease) const noexcept {
     if (!lease->origin().is_in_child()) lease->drop_owner();
 }
 
-LeasePtr Lease::make(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim claim) {
+// Not among what is done for each lease.
+[[gnu::noinline]] void Lease::PostedDrop::operator()(Posted* posted) const noexcept {
+    delete posted;
+}
+
+LeasePtr Lease::make(Lifeline::Part& life, std::size_t own, Backend& backend, const Texts& texts,
+                     Claim claim) {
     const std::size_t bytes = sizeof(Lease) + texts.prefix.size() + texts.key.size() +
-                              texts.owner.size() + 1 + token_digits + texts.key_template.size();
+                              life.owner().size() + 1 + token_digits + texts.key_template.size();
     try {
-        return LeasePtr{new (life.allocate(bytes)) Lease{life, backend, texts, claim}};
+        return LeasePtr{new (life.allocate(bytes, own)) Lease{life, backend, texts, claim}};
     } catch (...) {
         life.drop();
         throw;
@@ -31,7 +66,7 @@ LeasePtr Lease::make(Lifeline::Part& life, Backend& backend, const Texts& texts,
 // the watch.
 void Lease::destroy() noexcept {
     Lifeline::Part& life = *life_;
-    const std::size_t bytes = sizeof(Lease) + key_bytes_ + token_bytes_ + template_bytes_;
+    const std::size_t bytes = sizeof(Lease) + key_bytes_ + token_bytes() + template_bytes_;
     this->~Lease();
     life.deallocate(this, bytes);
     life.drop();
@@ -43,33 +78,41 @@ Lease::Lease(Lifeline::Part& life, Backend& backend, const Texts& texts, Claim c
       claim_{claim},
       template_bytes_{static_cast<std::uint32_t>(texts.key_template.size())},
       prefix_bytes_{static_cast<std::uint16_t>(texts.prefix.size())},
-      key_bytes_{static_cast<std::uint16_t>(texts.prefix.size() + texts.key.size())},
-      token_bytes_{static_cast<std::uint8_t>(texts.owner.size() + 1 + token_digits)} {
-    char* out = reinterpret_cast<char*>(this + 1);
-    out = std::copy(texts.prefix.begin(), texts.prefix.end(), out);
-    out = std::copy(texts.key.begin(), texts.key.end(), out);
-    out = std::copy(texts.owner.begin(), texts.owner.end(), out);
+      key_bytes_{static_cast<std::uint16_t>(texts.prefix.size() + texts.key.size())} {
+    char* out = write(reinterpret_cast<char*>(this + 1), texts.prefix);
+    out = write(out, texts.key) + token_bytes();
+    write_random_bits(out - token_bits_bytes);
+    write(out, texts.key_template);
+}
+
+bool Lease::spell() const noexcept {
+    if (origin().is_in_child()) return false;
+    const WordMutexLock lock{life_->spelling()};
+    if (has_token_text_.load(std::memory_order_relaxed)) return true;
+    // Its memory is no object that is const.
+    char* out = const_cast<char*>(text()) + key_bytes_;
+    out = std::copy(owner().begin(), owner().end(), out);
     *out++ = '/';
-    write_random_digits(out);
-    std::copy(texts.key_template.begin(), texts.key_template.end(), out + token_digits);
+    write_digits(token_bits(), out);
+    has_token_text_.store(true, std::memory_order_release);
+    return true;
 }
 
 std::uint32_t Lease::seed() const noexcept {
     std::uint32_t seed = 0;
-    std::memcpy(&seed, token().data() + token().size() - sizeof seed, sizeof seed);
+    std::memcpy(&seed, token_bits(), sizeof seed);
     return seed;
 }
 
 std::uint64_t Lease::grant_at_once(Clock::time_point now, milliseconds ttl) noexcept {
-    InstantStore* const store = backend_->instant();
-    if (store == nullptr || !claim_.is_exclusive()) return 0;
-    return store->grant({full_key(), token(), now, ttl}, duty.granted);
+    const InstantStore::Token token{owner(), life_->owner_number(), token_bits()};
+    return backend_->instant()->grant({full_key(), token, now, ttl}, duty.granted);
 }
 
 bool Lease::free_at_once(Clock::time_point now) noexcept {
     InstantStore* const store = backend_->instant();
     return store != nullptr && duty.granted.entry != nullptr &&
-           store->free(duty.granted, token(), now);
+           store->free(duty.granted, fencing_token_, now);
 }
 
 void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& options) noexcept {
@@ -80,12 +123,13 @@ void Lease::granted(const Grant& grant, milliseconds ttl, const LockOptions& opt
     const Clock::time_point limit = options.max_hold
                                         ? saturating_add(grant.since, options.max_hold->value())
                                         : Clock::time_point::max();
-    hold.machine = HoldMachine{{.ttl = ttl,
-                                .renews = options.renewal == Renewal::automatic,
-                                .limit = limit,
-                                .seed = seed()},
-                               grant.sent,
-                               grant.ttl};
+    // In its place: a copy would read what was just written in pieces, for which processors wait.
+    std::construct_at(&hold.machine,
+                      HoldMachine::Plan{.ttl = ttl,
+                                        .renews = options.renewal == Renewal::automatic,
+                                        .limit = limit,
+                                        .seed = seed()},
+                      grant.sent, grant.ttl);
     deadline_.store(hold.machine.deadline().time_since_epoch().count(), std::memory_order_release);
 }
 

@@ -6,9 +6,9 @@
 // Owners: the guard; the LeaseTask while a renewal is under way, and while a release is owed. The
 // last one destroys it.
 //
-// Thread-safety: held(), remaining() and what never changes are for all threads; `hold` belongs to
-// the HoldTable's shard, `duty` to the Cleanup; `watch` is set by the guard's thread, under the
-// Notifier's mutex, by which others read it; the rest to the guard's thread.
+// Thread-safety: held(), remaining(), token() and what never changes are for all threads; `hold`
+// belongs to the HoldTable's shard, `duty` to the Cleanup; `watch` is set by the guard's thread,
+// under the Notifier's mutex, by which others read it; the rest to the guard's thread.
 #pragma once
 
 #include <algorithm>
@@ -24,6 +24,7 @@
 #include <leaselock/detail/instant_store.hpp>
 #include <leaselock/detail/lease_ptr.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/token_text.hpp>
 #include <leaselock/error.hpp>
 #include <leaselock/lock_options.hpp>
 
@@ -51,12 +52,12 @@ class Lease {
     struct Texts {
         std::string_view prefix;
         std::string_view key;
-        std::string_view owner;
         std::string_view key_template;
     };
-    // It is counted in `life` already, and leaves that with its last owner, or by bad_alloc.
-    [[nodiscard]] static LeasePtr make(Lifeline::Part& life, Backend& backend, const Texts& texts,
-                                       Claim claim);
+    // Of the calling thread, whose own_number() is `own`. It is counted in `life` already, and
+    // leaves that with its last owner, or by bad_alloc.
+    [[nodiscard]] static LeasePtr make(Lifeline::Part& life, std::size_t own, Backend& backend,
+                                       const Texts& texts, Claim claim);
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
@@ -67,11 +68,15 @@ class Lease {
     [[nodiscard]] std::string_view full_key() const noexcept { return {text(), key_bytes_}; }
     // Of the full key.
     [[nodiscard]] std::size_t prefix_bytes() const noexcept { return prefix_bytes_; }
+    // Text from the first call on. Empty in a child, if the parent has asked for none.
     [[nodiscard]] std::string_view token() const noexcept {
-        return {text() + key_bytes_, token_bytes_};
+        if (!has_token_text_.load(std::memory_order_acquire) && !spell()) return {};
+        return {text() + key_bytes_, token_bytes()};
     }
+    // The token's first part.
+    [[nodiscard]] std::string_view owner() const noexcept { return life_->owner(); }
     [[nodiscard]] std::string_view key_template() const noexcept {
-        return {text() + key_bytes_ + token_bytes_, template_bytes_};
+        return {text() + key_bytes_ + token_bytes(), template_bytes_};
     }
     [[nodiscard]] std::uint64_t fencing_token() const noexcept { return fencing_token_; }
     [[nodiscard]] Clock::time_point granted_at() const noexcept { return granted_at_; }
@@ -102,8 +107,8 @@ class Lease {
     // Of a lease that is held no more: why, and since when.
     [[nodiscard]] LockLost loss() const;
 
-    // An acquire that the store does at once, of an exclusive claim without min_hold: its fencing
-    // token. 0: nothing was done.
+    // An acquire by a store in memory, of an exclusive claim without min_hold: its fencing token.
+    // 0: nothing was done.
     [[nodiscard]] std::uint64_t grant_at_once(Clock::time_point now,
                                               std::chrono::milliseconds ttl) noexcept;
     // The release of such a one, the same way. False: nothing was done.
@@ -186,6 +191,9 @@ class Lease {
         std::atomic<Stage> stage;
         Operation operation;
     };
+    struct PostedDrop {
+        void operator()(Posted* posted) const noexcept;
+    };
     // What it takes to owe a release, which is why it needs no memory. What sends it is made then.
     struct Duty {
         struct Links {
@@ -197,7 +205,7 @@ class Lease {
             Links links;                    // in the Cleanup
         };
         Clock::time_point next_try{};
-        std::unique_ptr<Posted> posted{};  // under way, or answered and not dealt with
+        std::unique_ptr<Posted, PostedDrop> posted{};  // under way, or answered and not dealt with
         int attempts = 0;
         Errc error{};  // of the last attempt
     } duty;
@@ -215,6 +223,16 @@ class Lease {
     [[nodiscard]] const char* text() const noexcept {
         return reinterpret_cast<const char*>(this + 1);
     }
+    [[nodiscard]] std::size_t token_bytes() const noexcept {
+        return life_->owner().size() + 1 + token_digits;
+    }
+    // Of the token, until it is text.
+    [[nodiscard]] const char* token_bits() const noexcept {
+        return text() + key_bytes_ + token_bytes() - token_bits_bytes;
+    }
+    // Makes the token text, once, whichever threads ask for it. False: not in a child, where the
+    // mutex may be locked for ever.
+    [[gnu::noinline]] bool spell() const noexcept;
     [[nodiscard]] Clock::duration left() const noexcept;
 
     Lifeline::Part* life_;
@@ -231,7 +249,7 @@ class Lease {
     std::uint32_t template_bytes_;
     std::uint16_t prefix_bytes_;
     std::uint16_t key_bytes_;
-    std::uint8_t token_bytes_;
+    mutable std::atomic<bool> has_token_text_{false};
     std::atomic<bool> is_reader_{false};
     std::atomic<bool> session_expired_{false};  // it was lost by that
     bool is_released_ : 1 = false;

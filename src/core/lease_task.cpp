@@ -292,8 +292,8 @@ void LeaseTask::not_sent(Lease& lease, const Request& request, Errc error,
 void LeaseTask::send_release(Lease& lease, Clock::time_point now) noexcept {
     Lease::Duty& duty = lease.duty;
     try {
-        duty.posted = std::make_unique<Lease::Posted>(lease, released_, lease.release_request(now),
-                                                      Lease::Posted::Stage::listed);
+        duty.posted.reset(new Lease::Posted{lease, released_, lease.release_request(now),
+                                            Lease::Posted::Stage::listed});
         outbox_.add(lease.backend(), duty.posted->operation);
     } catch (const std::bad_alloc&) {
         duty.posted.reset();

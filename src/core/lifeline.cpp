@@ -6,7 +6,9 @@
 
 namespace leaselock::detail {
 
-Lifeline::Lifeline(const Of& what) noexcept {
+Lifeline::Lifeline(Of what) noexcept {
+    static constinit std::atomic<std::uint64_t> owners{0};
+    what.owner_number = ++owners;
     const bool keeps_memory = !is_memory_checked();
     for (std::size_t i = 0; i < parts_.size(); ++i) {
         parts_[i].part.of_ = what;
@@ -15,9 +17,9 @@ Lifeline::Lifeline(const Of& what) noexcept {
     }
 }
 
-void* Lifeline::Part::allocate(std::size_t bytes) {
+void* Lifeline::Part::allocate(std::size_t bytes, std::size_t own) {
     const bool fits = bytes <= spare_bytes_ && spare_bytes_ - bytes <= most_waste;
-    if (thread_ != own_number() || !fits) return ::operator new(bytes);
+    if (thread_ != own || !fits) return ::operator new(bytes);
     spare_bytes_ = 0;
     return std::exchange(spare_, nullptr);
 }
@@ -26,6 +28,7 @@ void Lifeline::Part::deallocate(void* memory, std::size_t bytes) noexcept {
     if (thread_ == own_number()) {
         std::swap(memory, spare_);
         spare_bytes_ = bytes;
+        if (memory == nullptr) return;
     }
     ::operator delete(memory);
 }
@@ -40,9 +43,15 @@ bool Lifeline::Part::add() noexcept {
     return false;
 }
 
-Lifeline::Part& Lifeline::add(const std::shared_ptr<Core>& self) {
-    Part& own = parts_[own_shard()].part;
-    if (own.add()) return own;
+Lifeline::Part& Lifeline::add(const std::shared_ptr<Core>& self, std::size_t own) {
+    Part& its = parts_[own % shard_count].part;
+    if (its.add()) return its;
+    return single(self, its);
+}
+
+// Its manager has ended.
+[[gnu::noinline]] Lifeline::Part& Lifeline::single(const std::shared_ptr<Core>& self,
+                                                   const Part& own) {
     auto single = std::make_unique<Part>();
     single->leases_ = Part::ended | 1U;
     single->of_ = own.of_;

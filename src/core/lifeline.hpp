@@ -13,9 +13,11 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <string_view>
 
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/origin.hpp>
+#include <leaselock/detail/word_mutex.hpp>
 
 #include "core/shard.hpp"
 
@@ -30,6 +32,8 @@ class Lifeline {
         Runtime* runtime = nullptr;
         const Clock* clock = nullptr;
         Origin origin{};
+        std::string_view owner{};
+        std::uint64_t owner_number = 0;  // the Lifeline sees to that
     };
     class Part {
       public:
@@ -42,8 +46,14 @@ class Lifeline {
         // The runtime's.
         [[nodiscard]] const Clock& clock() const noexcept { return *of_.clock; }
         [[nodiscard]] const Origin& origin() const noexcept { return of_.origin; }
-        // Memory of a lease. May throw bad_alloc.
-        [[nodiscard]] void* allocate(std::size_t bytes);
+        // By whom its leases are held, and the number that this manager alone has.
+        [[nodiscard]] std::string_view owner() const noexcept { return of_.owner; }
+        [[nodiscard]] std::uint64_t owner_number() const noexcept { return of_.owner_number; }
+        // Held while the token of one of its leases becomes text.
+        [[nodiscard]] WordMutex& spelling() noexcept { return spelling_; }
+        // Memory of a lease, for the calling thread, whose own_number() is `own`. May throw
+        // bad_alloc.
+        [[nodiscard]] void* allocate(std::size_t bytes, std::size_t own);
         void deallocate(void* memory, std::size_t bytes) noexcept;
         // One lease less: the Core, and this, may be gone when it returns.
         void drop() noexcept {
@@ -71,15 +81,17 @@ class Lifeline {
         std::size_t thread_ = nobody;
         void* spare_ = nullptr;
         std::size_t spare_bytes_ = 0;
+        WordMutex spelling_{};
     };
 
-    explicit Lifeline(const Of& what) noexcept;
+    explicit Lifeline(Of what) noexcept;
     Lifeline(const Lifeline&) = delete;
     Lifeline& operator=(const Lifeline&) = delete;
     ~Lifeline() = default;
 
-    // One lease more, to be dropped once. `self` has this object. May throw bad_alloc.
-    [[nodiscard]] Part& add(const std::shared_ptr<Core>& self);
+    // One lease more, of the calling thread, whose own_number() is `own`; to be dropped once.
+    // `self` has this object. May throw bad_alloc.
+    [[nodiscard]] Part& add(const std::shared_ptr<Core>& self, std::size_t own);
     // The manager has ended. Again changes nothing.
     void end(std::shared_ptr<Core> self) noexcept;
 
@@ -90,6 +102,7 @@ class Lifeline {
     };
 
     void part_ended() noexcept;
+    [[nodiscard]] static Part& single(const std::shared_ptr<Core>& self, const Part& own);
 
     std::array<OwnLine, shard_count> parts_{};
     std::atomic<std::size_t> open_{shard_count + 1};  // and end() itself

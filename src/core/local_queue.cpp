@@ -64,7 +64,7 @@ void LocalQueue::leave(Ticket& ticket) noexcept {
     }
 }
 
-void LocalQueue::released(const Backend& backend, std::string_view key) noexcept {
+[[gnu::noinline]] void LocalQueue::released(const Backend& backend, std::string_view key) noexcept {
     Shard& shard = shard_of(key);
     WakeUp its;
     const MutexLock lock{shard.mutex};

@@ -83,32 +83,24 @@ detail::LeasePtr LockManager::lease_for_guard(std::string_view key, const LockOp
     return lease;
 }
 
-namespace {
-
 // With an Operation, or with words of what went wrong.
-[[gnu::noinline]] detail::LeasePtr acquire_by_operation(
-    const std::shared_ptr<detail::Core>& core, std::string_view key, const LockOptions& options,
-    const std::stop_token& stop, std::error_code* ec, detail::NotAcquired& why) {
+[[gnu::noinline]] Acquired<ScopedDistributedLock> LockManager::acquire_by_operation(
+    std::string_view key, const LockOptions& options, const std::stop_token& stop,
+    std::error_code* ec) {
     Failure failure;
-    detail::LeasePtr lease = detail::Core::acquire(core, key, options, stop, failure);
+    detail::LeasePtr lease = detail::Core::acquire(core_, key, options, stop, failure);
     failure.report_but_contention(ec);
-    if (lease == nullptr) why = detail::NotAcquired{std::move(failure)};
-    return lease;
+    if (lease == nullptr) return detail::NotAcquired{std::move(failure)};
+    return ScopedDistributedLock{std::move(lease)};
 }
 
-}  // namespace
-
-Acquired<ScopedDistributedLock> LockManager::acquire_or_tell(std::string_view key,
-                                                             const LockOptions& options,
-                                                             const std::stop_token& stop,
-                                                             std::error_code* ec) {
-    if (detail::LeasePtr lease = detail::Core::acquire_at_once(core_, key, options)) {
-        if (ec != nullptr) ec->clear();
-        return ScopedDistributedLock{std::move(lease)};
-    }
-    detail::NotAcquired why;
-    detail::LeasePtr lease = acquire_by_operation(core_, key, options, stop, ec, why);
-    if (lease == nullptr) return why;
+// In each of its callers: it is nearly all that they do.
+[[gnu::always_inline]] inline Acquired<ScopedDistributedLock> LockManager::acquire_or_tell(
+    std::string_view key, const LockOptions& options, const std::stop_token& stop,
+    std::error_code* ec) {
+    detail::LeasePtr lease = detail::Core::acquire_at_once(core_, key, options);
+    if (lease == nullptr) return acquire_by_operation(key, options, stop, ec);
+    if (ec != nullptr) ec->clear();
     return ScopedDistributedLock{std::move(lease)};
 }
 

@@ -41,7 +41,7 @@ void Notifier::stop(Clock::time_point deadline) noexcept {
     thread.detach();
 }
 
-void LossWatchDrop::operator()(LossWatch* watch) const noexcept {
+[[gnu::noinline]] void LossWatchDrop::operator()(LossWatch* watch) const noexcept {
     watch->notifier.forget(*watch);
     delete watch;
 }
@@ -62,7 +62,7 @@ bool Notifier::pass_on(LossWatch& watch, const std::stop_source& to) {
     return watch.listed;
 }
 
-void Notifier::forget(LossWatch& watch) noexcept {
+[[gnu::noinline]] void Notifier::forget(LossWatch& watch) noexcept {
     const MutexLock lock{mutex_};
     if (watch.listed) unlist(watch);
 }

@@ -32,22 +32,33 @@ void tell_those_who_wait(Lease& lease) noexcept {
     if (queue.busy()) queue.released(lease.backend(), lease.full_key());
 }
 
-// Flat, as Core::acquire_at_once(). Of a lease of this process. What needs no answer of the store
-// is said in `result`. False: the store has to be asked.
-[[gnu::flatten]] bool end_at_once(Lease& lease, Clock::time_point now,
-                                  ReleaseResult& result) noexcept {
+// Of a lease of this process. What needs no answer of the store is said in `result`. False: the
+// store has to be asked.
+bool end_at_once(Lease& lease, Clock::time_point now, bool is_copied,
+                 ReleaseResult& result) noexcept {
     result = ReleaseResult::not_held;
-    if (!end_hold(lease, now) || lease.origin().is_copied()) return true;
+    if (!end_hold(lease, now) || is_copied) return true;
     if (!lease.free_at_once(now)) return false;
     tell_those_who_wait(lease);
     result = ReleaseResult::released;
     return true;
 }
 
+[[gnu::noinline]] ReleaseResult release_by_operation(Lease& lease, Clock::time_point now,
+                                                     Errc& error) noexcept {
+    Release release{lease};
+    release.send(now);
+    release.run();
+    error = release.error();
+    return release.result();
+}
+
 }  // namespace
 
 bool Release::begin(Clock::time_point now) noexcept {
-    if (lease_.origin().is_in_child() || end_at_once(lease_, now, result_)) return false;
+    const bool is_copied = lease_.origin().is_copied();
+    if (is_copied && lease_.origin().is_in_child()) return false;
+    if (end_at_once(lease_, now, is_copied, result_)) return false;
     send(now);
     return true;
 }
@@ -101,24 +112,23 @@ void Release::finish(bool settled) noexcept {
     lease_.runtime().lease_task().take_over(LeasePtr{&lease_}, error_);
 }
 
-ReleaseResult release(Lease& lease, Errc& error) noexcept {
+// Flat and hot, as Core::acquire_at_once().
+[[gnu::flatten, gnu::hot]] ReleaseResult release(Lease& lease, Errc& error) noexcept {
     error = {};
-    if (lease.origin().is_in_child()) return ReleaseResult::not_held;
+    const bool is_copied = lease.origin().is_copied();
+    if (is_copied && lease.origin().is_in_child()) return ReleaseResult::not_held;
     const Clock::time_point now = lease.runtime().clock().now();
     ReleaseResult result{};
-    if (end_at_once(lease, now, result)) return result;
-    Release release{lease};
-    release.send(now);
-    release.run();
-    error = release.error();
-    return release.result();
+    if (end_at_once(lease, now, is_copied, result)) return result;
+    return release_by_operation(lease, now, error);
 }
 
-void let_go(LeasePtr lease) noexcept {
-    if (lease->is_released() || lease->origin().is_in_child()) return;
+[[gnu::flatten, gnu::hot]] void let_go(LeasePtr lease) noexcept {
+    const bool is_copied = lease->origin().is_copied();
+    if (lease->is_released() || (is_copied && lease->origin().is_in_child())) return;
     Runtime& runtime = lease->runtime();
     const Clock::time_point now = runtime.clock().now();
-    if (ReleaseResult result{}; end_at_once(*lease, now, result)) return;
+    if (ReleaseResult result{}; end_at_once(*lease, now, is_copied, result)) return;
     if (!runtime.local_queue().busy()) {
         runtime.lease_task().post(std::move(lease));
         return;

@@ -21,8 +21,9 @@ ScopedDistributedLock& ScopedDistributedLock::operator=(ScopedDistributedLock&& 
     return *this;
 }
 
-ScopedDistributedLock::~ScopedDistributedLock() {
-    if (lease_ != nullptr && !lease_->is_released()) detail::let_go(std::move(lease_));
+void ScopedDistributedLock::end() noexcept {
+    if (!lease_->is_released()) detail::let_go(std::move(lease_));
+    lease_.reset();
 }
 
 bool ScopedDistributedLock::owns_lock() const noexcept {

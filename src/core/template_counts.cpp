@@ -58,7 +58,7 @@ TemplateCounts& TemplateTable::of(std::string_view key_template) {
     return add(key_template);
 }
 
-TemplateCounts& TemplateTable::add(std::string_view key_template) {
+[[gnu::noinline]] TemplateCounts& TemplateTable::add(std::string_view key_template) {
     std::unique_ptr<TemplateCounts> fresh{new TemplateCounts{std::string{key_template}}};
     const MutexLock lock{mutex_};
     Slot& slot = slot_of(key_template);

@@ -22,7 +22,7 @@ void note_unset_default(const Lease& lease) noexcept {
         auto event = std::make_unique<LockEvent>();
         event->key = lease.key();
         event->key_template = lease.key_template();
-        event->owner = owner_of(lease.token());
+        event->owner = lease.owner();
         const LockEvent* none = nullptr;
         if (first().compare_exchange_strong(none, event.get())) (void)event.release();
     } catch (const std::bad_alloc&) {

@@ -97,6 +97,10 @@ std::string_view fault_of(std::string_view prefix, std::string_view key) noexcep
     return key_fault({whole.data(), static_cast<std::size_t>(end - whole.begin())});
 }
 
+[[gnu::noinline]] bool is_key_in_full(std::string_view prefix, std::string_view key) noexcept {
+    return !key.empty() && bad_byte(key) == std::string_view::npos && fault_of(prefix, key).empty();
+}
+
 // The longest min_hold: the lock of a process that died is kept for its ttl, and the guard is
 // believed for its max_hold.
 milliseconds most_hold(const LockOptions& options) noexcept {
@@ -114,6 +118,17 @@ bool check_share(Claim share, Failure& failure) {
                                       "exclusive or shared",
                                       share.count(), share.of(), max_permits));
     return false;
+}
+
+// As == Guarantees{}, for which compilers jump field by field.
+bool demands_nothing(const Guarantees& require) noexcept {
+    const auto& [exclusion, fences, notified, fair, process_end, shares, latches, min_hold, list,
+                 least_ttl] = require;
+    const unsigned others = static_cast<unsigned>(exclusion) | static_cast<unsigned>(fences) |
+                            unsigned{notified} | unsigned{fair} | unsigned{process_end} |
+                            unsigned{shares} | unsigned{latches} | unsigned{min_hold} |
+                            unsigned{list};
+    return others == 0 && least_ttl == Guarantees{}.least_ttl;
 }
 
 bool check_require(const Guarantees& require, Failure& failure) {
@@ -145,8 +160,7 @@ bool check_number(std::string_view field, int number, Failure& failure) {
 
 bool is_key(std::string_view prefix, bool is_plain_prefix, std::string_view key) noexcept {
     if (prefix.size() + key.size() > max_key_bytes) return false;
-    if (is_plain_prefix && is_beyond_doubt(key)) return true;
-    return !key.empty() && bad_byte(key) == std::string_view::npos && fault_of(prefix, key).empty();
+    return (is_plain_prefix && is_beyond_doubt(key)) || is_key_in_full(prefix, key);
 }
 
 bool check_key(std::string_view prefix, std::string_view key, Failure& failure) {
@@ -175,7 +189,7 @@ bool is_plain(const LockOptions& options) noexcept {
     if (options.wait_timeout && options.wait_timeout->value() < 0ms) return false;
     return options.retry_count >= 0 && options.retry_count <= max_retries &&
            is_within(options.retry_delay.value(), 1ms, 1h) && options.min_hold.value() == 0ms &&
-           options.share == exclusive && options.require == Guarantees{};
+           Claim{options.share}.is_exclusive() && demands_nothing(options.require);
 }
 
 bool check_options(const LockOptions& options, Failure& failure) {

@@ -49,6 +49,30 @@ bool ends_like_a_side_key(std::string_view key) noexcept {
     return tail.size() == 1 || (tail.size() == 5 && tail.starts_with("c:"));
 }
 
+using Bytes = unsigned char __attribute__((vector_size(16)));
+
+Bytes bytes_at(const char* at) noexcept {
+    Bytes bytes;
+    std::memcpy(&bytes, at, sizeof bytes);
+    return bytes;
+}
+
+// Of each byte, whether it is a brace, or below 14.
+Bytes doubts(Bytes bytes) noexcept { return Bytes((bytes == '{') | (bytes == '}') | (bytes < 14)); }
+
+bool is_none(Bytes found) noexcept {
+    using Halves = std::uint64_t __attribute__((vector_size(16)));
+    const auto halves = Halves(found);
+    return (halves[0] | halves[1]) == 0;
+}
+
+// Of one that is shorter than 16 bytes; apart from others, which need no memory to be copied to.
+[[gnu::noinline]] bool is_plain_short(std::string_view text) noexcept {
+    Bytes bytes = Bytes{} + 'a';
+    std::memcpy(&bytes, text.data(), text.size());
+    return is_none(doubts(bytes));
+}
+
 }  // namespace
 
 bool has_hash_tag(std::string_view key) noexcept {
@@ -60,23 +84,11 @@ bool has_hash_tag(std::string_view key) noexcept {
 
 // 16 bytes at a time, of which the last may have been there before.
 bool is_plain(std::string_view text) noexcept {
-    using Bytes = unsigned char __attribute__((vector_size(16)));
-    using Halves = std::uint64_t __attribute__((vector_size(16)));
+    if (text.size() < sizeof(Bytes)) return is_plain_short(text);
     Bytes found{};
-    const auto scan = [&found](const char* at, std::size_t size) {
-        Bytes bytes = Bytes{} + 'a';
-        std::memcpy(&bytes, at, size);
-        found |= Bytes((bytes == '{') | (bytes == '}') | (bytes < 14));
-    };
-    if (text.size() < sizeof found) {
-        scan(text.data(), text.size());
-    } else {
-        const char* const last = text.data() + text.size() - sizeof found;
-        for (const char* at = text.data(); at < last; at += sizeof found) scan(at, sizeof found);
-        scan(last, sizeof found);
-    }
-    const auto halves = Halves(found);
-    return (halves[0] | halves[1]) == 0;
+    const char* const last = text.data() + text.size() - sizeof found;
+    for (const char* at = text.data(); at < last; at += sizeof found) found |= doubts(bytes_at(at));
+    return is_none(found | doubts(bytes_at(last)));
 }
 
 // With one that is shorter the prefix would be a part of how the whole key ends.

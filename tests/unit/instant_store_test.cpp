@@ -2,14 +2,19 @@
 // nothing. Method: two stores are asked the same at random, one of them without an Operation
 // wherever it can; their answers are compared, and what they hold after each. And a grant whose
 // entry has been swept out, and taken again by others.
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <gtest/gtest.h>
 #include <map>
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <leaselock/detail/instant_store.hpp>
+#include <leaselock/detail/token_text.hpp>
 #include <leaselock/memory_backend.hpp>
 
 #include "unit/memory_store.hpp"
@@ -18,6 +23,23 @@ namespace leaselock {
 namespace {
 
 using detail::InstantStore;
+
+// An owner token as bits.
+struct Bits {
+    explicit Bits(std::string_view text)
+        : owner{text.substr(0, text.size() - detail::token_digits - 1)} {
+        const std::string digits{text.substr(owner.size() + 1)};
+        for (std::size_t i = 0; i < bits.size(); ++i) {
+            bits[i] = static_cast<char>(std::stoi(digits.substr(2 * i, 2), nullptr, 16));
+        }
+    }
+    [[nodiscard]] InstantStore::Token token(std::uint64_t owner_number = 1) const {
+        return {owner, owner_number, bits.data()};
+    }
+
+    std::string owner;
+    std::array<char, detail::token_bits_bytes> bits{};
+};
 
 std::string holder_token(int holder) {
     return "tester:1/0123456789abcdef0123456789abcde" + std::to_string(holder);
@@ -51,17 +73,19 @@ class Instant {
         InstantStore& store = *backend_.instant();
         Reply reply;
         if (what.verb == Verb::acquire) {
-            InstantStore::Where where;
-            reply.fencing_token =
-                store.grant({what.key, what.token, what.submitted, what.ttl}, where);
-            if (reply.fencing_token == 0) return std::nullopt;
+            Grant grant;
+            const Bits bits{what.token};
+            grant.fencing_token =
+                store.grant({what.key, bits.token(), what.submitted, what.ttl}, grant.where);
+            if (grant.fencing_token == 0) return std::nullopt;
             reply.outcome = Outcome::granted;
-            where_[name] = where;
+            reply.fencing_token = grant.fencing_token;
+            grants_[name] = grant;
             ++granted_;
         } else {
-            const auto found = where_.find(name);
-            if (what.verb != Verb::release || found == where_.end() ||
-                !store.free(found->second, what.token, what.submitted)) {
+            const auto found = grants_.find(name);
+            if (what.verb != Verb::release || found == grants_.end() ||
+                !store.free(found->second.where, found->second.fencing_token, what.submitted)) {
                 return std::nullopt;
             }
             reply.outcome = Outcome::released;
@@ -70,8 +94,13 @@ class Instant {
         return reply;
     }
 
+    struct Grant {
+        InstantStore::Where where;
+        std::uint64_t fencing_token = 0;
+    };
+
     MemoryBackend backend_;
-    std::map<std::pair<std::string, std::string>, InstantStore::Where> where_;
+    std::map<std::pair<std::string, std::string>, Grant> grants_;
     int granted_ = 0;
     int freed_ = 0;
 };
@@ -119,6 +148,20 @@ TEST(InstantStoreTest, DoesWhatAnOperationDoesOrNothing) {
     EXPECT_GT(a.freed(), 1'000);
 }
 
+std::uint64_t grant(MemoryBackend& backend, std::string_view key, std::string_view holder,
+                    Clock::time_point now, std::chrono::milliseconds ttl,
+                    InstantStore::Where& where, std::uint64_t owner_number = 1) {
+    const Bits bits{holder};
+    const std::uint64_t fence =
+        backend.instant()->grant({key, bits.token(owner_number), now, ttl}, where);
+    EXPECT_NE(fence, 0U);
+    return fence;
+}
+
+std::string holder_of(MemoryBackend& backend, std::string_view key, Clock::time_point now) {
+    return ask(backend, {.verb = Verb::inspect, .key = key, .submitted = now}).holder;
+}
+
 // So many other keys come and go that the store forgets the first one.
 void make_it_sweep(MemoryBackend& backend, Clock::time_point now) {
     for (int i = 1; i < 50'000; ++i) (void)acquire(backend, numbered(i), now, 10ms);
@@ -128,24 +171,24 @@ TEST(InstantStoreTest, GrantWhoseEntryIsGoneIsNotFreed) {
     MemoryBackend backend;
     const std::string key = numbered(0);
     InstantStore::Where where;
-    ASSERT_NE(backend.instant()->grant({key, token, begin, 10ms}, where), 0U);
+    const std::uint64_t fence = grant(backend, key, token, begin, 10ms, where);
     make_it_sweep(backend, begin + 20ms);
-    EXPECT_FALSE(backend.instant()->free(where, token, begin + 20ms));
+    EXPECT_FALSE(backend.instant()->free(where, fence, begin + 20ms));
 }
 
 TEST(InstantStoreTest, GrantThatWasSweptAndTakenAgainIsLeftToItsNewHolder) {
     MemoryBackend backend;
     const std::string key = numbered(0);
     InstantStore::Where where;
-    ASSERT_NE(backend.instant()->grant({key, token, begin, 10ms}, where), 0U);
+    const std::uint64_t fence = grant(backend, key, token, begin, 10ms, where);
     make_it_sweep(backend, begin + 20ms);
     const std::string other = holder_token(1);
     const Clock::time_point now = begin + 40ms;
     InstantStore::Where its;
-    ASSERT_NE(backend.instant()->grant({key, other, now, 1h}, its), 0U);
-    EXPECT_FALSE(backend.instant()->free(where, token, now));
-    EXPECT_EQ(ask(backend, {.verb = Verb::inspect, .key = key, .submitted = now}).holder, other);
-    EXPECT_TRUE(backend.instant()->free(its, other, now));
+    const std::uint64_t its_fence = grant(backend, key, other, now, 1h, its);
+    EXPECT_FALSE(backend.instant()->free(where, fence, now));
+    EXPECT_EQ(holder_of(backend, key, now), other);
+    EXPECT_TRUE(backend.instant()->free(its, its_fence, now));
 }
 
 // What is still there is found though others were swept, by an Operation.
@@ -153,12 +196,38 @@ TEST(InstantStoreTest, GrantThatOutlivedASweepIsReleasedByAnOperation) {
     MemoryBackend backend;
     const std::string key = numbered(0);
     InstantStore::Where where;
-    ASSERT_NE(backend.instant()->grant({key, token, begin, 1h}, where), 0U);
+    const std::uint64_t fence = grant(backend, key, token, begin, 1h, where);
     make_it_sweep(backend, begin);
     make_it_sweep(backend, begin + 20ms);
     const Request release{.verb = Verb::release, .key = key, .token = token, .submitted = begin};
-    EXPECT_FALSE(backend.instant()->free(where, token, begin));
+    EXPECT_FALSE(backend.instant()->free(where, fence, begin));
     EXPECT_EQ(ask(backend, release).outcome, Outcome::released);
+}
+
+// The key has the token of the one before as bits, or as text, of the same owner or of another one,
+// whose name is shorter or longer.
+TEST(InstantStoreTest, HolderIsNamedWhoeverHadTheKeyBefore) {
+    MemoryBackend backend;
+    const std::array<std::pair<std::string, std::uint64_t>, 4> holders{{
+        {holder_token(1), 1},
+        {holder_token(2), 1},
+        {"a/ff00112233445566778899aabbccddee", 2},
+        {"a name that is longer:2/00112233445566778899aabbccddeeff", 3},
+    }};
+    Clock::time_point now = begin;
+    for (int i = 0; i < 64; ++i, now += 1s) {
+        const auto& [before, owner] = holders.at(static_cast<std::size_t>(i) % 4);
+        const auto& [after, next_owner] = holders.at(static_cast<std::size_t>(i) / 4 % 4);
+        InstantStore::Where where;
+        const std::uint64_t fence = grant(backend, "a key", before, now, 1h, where, owner);
+        if (i % 3 != 0) {
+            EXPECT_EQ(holder_of(backend, "a key", now), before);
+        }
+        EXPECT_TRUE(backend.instant()->free(where, fence, now));
+        (void)grant(backend, "a key", after, now, 500ms, where, next_owner);
+        EXPECT_EQ(holder_of(backend, "a key", now), after);
+        EXPECT_FALSE(backend.instant()->free(where, fence, now)) << "what another one has";
+    }
 }
 
 TEST(InstantStoreTest, BackendsOfOthersHaveNone) {

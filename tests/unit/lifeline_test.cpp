@@ -26,13 +26,14 @@ using detail::Lifeline;
 class LifelineTest : public ::testing::Test {
   protected:
     std::shared_ptr<Core> core_ = std::make_shared<Core>(ManagerOptions{});
-    Lifeline line_{{&core_->runtime(), &core_->clock(), core_->runtime().origin()}};
+    Lifeline line_{
+        {&core_->runtime(), &core_->clock(), core_->runtime().origin(), core_->options().owner}};
 };
 
 TEST_F(LifelineTest, LeasesShareTheCoreWhenTheirManagerHasEnded) {
-    Lifeline::Part& first = line_.add(core_);
+    Lifeline::Part& first = line_.add(core_, detail::own_number());
     Lifeline::Part* second = nullptr;
-    std::thread{[&] { second = &line_.add(core_); }}.join();
+    std::thread{[&] { second = &line_.add(core_, detail::own_number()); }}.join();
     EXPECT_NE(&first, second) << "threads that do not meet";
     EXPECT_EQ(core_.use_count(), 1);
     line_.end(core_);
@@ -44,7 +45,7 @@ TEST_F(LifelineTest, LeasesShareTheCoreWhenTheirManagerHasEnded) {
 }
 
 TEST_F(LifelineTest, EndWithoutLeasesKeepsNothing) {
-    line_.add(core_).drop();
+    line_.add(core_, detail::own_number()).drop();
     line_.end(core_);
     EXPECT_EQ(core_.use_count(), 1);
     line_.end(core_);
@@ -53,7 +54,7 @@ TEST_F(LifelineTest, EndWithoutLeasesKeepsNothing) {
 
 TEST_F(LifelineTest, LeaseOfAnEndedManagerHasAShareOfItsOwn) {
     line_.end(core_);
-    Lifeline::Part& late = line_.add(core_);
+    Lifeline::Part& late = line_.add(core_, detail::own_number());
     EXPECT_EQ(core_.use_count(), 2);
     EXPECT_EQ(&late.runtime(), &core_->runtime());
     late.drop();
@@ -62,9 +63,10 @@ TEST_F(LifelineTest, LeaseOfAnEndedManagerHasAShareOfItsOwn) {
 
 TEST_F(LifelineTest, ShareIsGivenBackOnceHoweverThreadsMeet) {
     for (int round = 0; round < 300; ++round) {
-        Lifeline line{{&core_->runtime(), &core_->clock(), core_->runtime().origin()}};
+        Lifeline line{{&core_->runtime(), &core_->clock(), core_->runtime().origin(),
+                       core_->options().owner}};
         std::array<Lifeline::Part*, 4> parts{};
-        for (Lifeline::Part*& each : parts) each = &line.add(core_);
+        for (Lifeline::Part*& each : parts) each = &line.add(core_, detail::own_number());
         std::thread drops{[&] {
             for (Lifeline::Part* const each : parts) each->drop();
         }};

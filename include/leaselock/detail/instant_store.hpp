@@ -25,10 +25,16 @@ class InstantStore {
         std::uint32_t shard = 0;
         std::uint32_t sweeps = 0;
     };
+    // An owner token before it is text.
+    struct Token {
+        std::string_view owner;
+        std::uint64_t owner_number;  // no other owner of this process has it; not 0
+        const char* bits;            // token_bits_bytes of them
+    };
     // An acquire of all of a lock, without min_hold.
     struct Wanted {
         std::string_view key;
-        std::string_view token;
+        Token token;
         Clock::time_point now;
         std::chrono::milliseconds ttl;
     };
@@ -38,8 +44,9 @@ class InstantStore {
 
     // The fencing token of the grant, and `where`. 0: nothing was done; an Operation tells more.
     [[nodiscard]] virtual std::uint64_t grant(const Wanted& wanted, Where& where) noexcept = 0;
-    // The token holds the lock at `now`, and it is free now. False: nothing was done.
-    [[nodiscard]] virtual bool free(const Where& where, std::string_view token,
+    // The lock is still that of the grant with that fencing token at `now`, and it is free now.
+    // False: nothing was done.
+    [[nodiscard]] virtual bool free(const Where& where, std::uint64_t fencing_token,
                                     Clock::time_point now) noexcept = 0;
 
   protected:

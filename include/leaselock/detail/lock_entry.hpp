@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,13 +17,18 @@
 #include <leaselock/clock.hpp>
 #include <leaselock/detail/claim_mark.hpp>
 #include <leaselock/detail/entry_queue.hpp>
+#include <leaselock/detail/instant_store.hpp>
 #include <leaselock/detail/share_holders.hpp>
+#include <leaselock/detail/token_text.hpp>
 
 namespace leaselock::detail {
 
 struct LockEntry {
     // The holder's, or the mark of shares, or of a latch.
     std::string token;
+    // Whose token that is, if it is not text yet. 0: it is text, as all but hold_bits()
+    // and spell() need it.
+    std::uint64_t bits_of = 0;
     Clock::time_point expires = Clock::time_point::min();
     std::uint64_t fencing_token = 0;
     bool kept = false;
@@ -115,6 +121,26 @@ struct LockEntry {
             expires = end;
         }
         kept = false;
+    }
+    // The same of all of it, by a token that is not text yet. Mostly one of the same owner was
+    // there before, and then its bits are all that differs.
+    void hold_bits(const InstantStore::Token& its, Clock::time_point end) {
+        if (bits_of != its.owner_number) {
+            token.assign(its.owner.size() + 1 + token_digits, '/');
+            its.owner.copy(token.data(), its.owner.size());
+            bits_of = its.owner_number;
+        }
+        std::memcpy(token.data() + token.size() - token_bits_bytes, its.bits, token_bits_bytes);
+        expires = end;
+        tie = {};
+        kept = false;
+    }
+    // The token is text from now on.
+    void spell() noexcept {
+        if (bits_of == 0) return;
+        char* const end = token.data() + token.size();
+        write_digits(end - token_bits_bytes, end - token_digits);
+        bits_of = 0;
     }
     // Mostly one of the same length was there before.
     void put_down(std::string_view who) {

@@ -61,6 +61,7 @@ class LockVerbs {
     // are added to `winners`, and their threads go on as these are destroyed.
     void run(EntryQueue::Winners& winners) {
         winners_ = &winners;
+        entry_.spell();
         entry_.expire_shares(now());
         switch (request_.verb) {
             case Verb::acquire: acquire(); break;
