@@ -86,7 +86,7 @@ TEST(RenewalNoMemory, ManyLocksOfOneThreadHoldUpNoneOfAnother) {
     std::optional<ScopedDistributedLock> other;
     std::thread{[&] { other = locks.acquire("other", {.ttl = 30s}); }}.join();
     clock->wait_for_background();
-    largest = 16 * 1024;  // 3 bytes a lock
+    largest = 16'384;  // 3 bytes a lock
     clock->advance(10s + 1ms);
     const bool is_renewed = support::poll_until([&] { return other->remaining() > 25s; });
     EXPECT_TRUE(is_renewed);
