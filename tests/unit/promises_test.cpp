@@ -44,14 +44,15 @@ struct Promises : ::testing::Test {
     std::error_code ec;
 };
 
-TEST_F(Promises, NothingIsRenewedBehindItsRelease) {
+TEST_F(Promises, NothingIsRenewedOrLostAfterItsRelease) {
     auto lock = world.manager.acquire("key", {.ttl = 9s});
     pass(3s);
     EXPECT_EQ(count(Verb::renew), 1);
     EXPECT_EQ(lock->release(), ReleaseResult::released);
-    for (int i = 0; i < 6; ++i) pass(1s);
+    for (int i = 0; i < 10; ++i) pass(1s);
     EXPECT_EQ(count(Verb::renew), 1);
     EXPECT_EQ(world.manager.stats().held_now, 0U);
+    EXPECT_EQ(world.manager.stats().lost, 0U);
 }
 
 TEST_F(Promises, RenewalGoesOnBehindAnyNumberOfFailures) {
