@@ -56,10 +56,13 @@ def make_certificate(directory):
 
 
 def begin(directory, port, tls_port):
+    """Without data: what it had from its master lies in a file, which by a common name is that of another node. Its keys
+    would make the node import slots of which it knows nothing."""
+    (directory / f"{port}.rdb").unlink(missing_ok=True)
     bus = (directory / f"{port}.bus").read_text()
     bound = " ".join(dict.fromkeys([HERE, (directory / "address").read_text()]))
-    arguments = {"port": port, "bind": bound, "protected-mode": "no", "dir": directory, "save": "", "cluster-enabled": "yes",
-                 "cluster-port": bus, "cluster-config-file": f"{port}.conf",
+    arguments = {"port": port, "bind": bound, "protected-mode": "no", "dir": directory, "save": "", "dbfilename": f"{port}.rdb",
+                 "cluster-enabled": "yes", "cluster-port": bus, "cluster-config-file": f"{port}.conf",
                  "cluster-node-timeout": (directory / "timeout").read_text(), "repl-diskless-sync-delay": 0,
                  "tls-port": tls_port, "tls-cert-file": directory / "tls.pem", "tls-key-file": directory / "tls.key",
                  "tls-ca-cert-file": directory / "tls.pem", "tls-auth-clients": "no", "tls-cluster": "yes",
