@@ -191,6 +191,8 @@ void RedisCluster::begin_move(std::uint16_t slot, std::size_t from, std::size_t 
     command(from, {"CLUSTER", "SETSLOT", number, "MIGRATING", id(to)});
 }
 
+// A node that hears of the loss of a slot drops its keys, and does not pass that on to its replica:
+// one that was promoted since may have old ones, which are replaced.
 void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t to) {
     const std::string number = std::to_string(slot);
     const std::string port = std::to_string(nodes_.at(to).tls_port);
@@ -199,7 +201,7 @@ void RedisCluster::move_keys(std::uint16_t slot, std::size_t from, std::size_t t
         std::string key;
         if (!std::getline(keys, key) || key.empty()) return;
         do {
-            command(from, {"MIGRATE", "127.0.0.1", port, key, "0", "20000"});
+            command(from, {"MIGRATE", "127.0.0.1", port, key, "0", "20000", "REPLACE"});
         } while (std::getline(keys, key));
     }
 }
