@@ -126,11 +126,8 @@ Acquired acquire(Store& store, const Options& options, Ends& ends) {
         const RingAtEnd ring{ends.events};
         const FirstInspection first = inspect_first(store, options);
         notice.seen(first.info);
-        ScopedDistributedLock lock{store.locks, options.key, lock_options(options, first.wait),
-                                   stop.get_token()};
-        // What another has handed over has less to run, and the command is to begin with all of it.
-        if (lock.remaining() < options.run.ttl * 2 / 3) lock.extend(options.run.ttl);
-        return lock;
+        return ScopedDistributedLock{store.locks, options.key, lock_options(options, first.wait),
+                                     stop.get_token()};
     });
     int signal = 0;
     bool ended = false;

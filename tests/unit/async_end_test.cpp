@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include <leaselock/async.hpp>
 #include <leaselock/memory_backend.hpp>
 
+#include "core/reactor.hpp"
 #include "support/coroutines.hpp"
 #include "unit/waiting_world.hpp"
 
@@ -45,6 +47,42 @@ TEST(AsyncEnd, WaitThatBeginsWhileItsManagerGoesAwayIsCancelled) {
     world.pass_time_until_done(end);
     ASSERT_EQ(told.wait_for(0s), std::future_status::ready);
     EXPECT_EQ(told.get(), Errc::cancelled);
+}
+
+// It begins to wait, and knows of no end, while its manager goes away.
+class MetByTheEnd final : public detail::Reactor::Task {
+  public:
+    explicit MetByTheEnd(detail::Reactor& whose) noexcept : whose_{whose} {
+        continuation = {.run = [](void* self, void*) { static_cast<MetByTheEnd*>(self)->tell(); },
+                        .context = this};
+    }
+    [[nodiscard]] std::future<bool> gives_up() { return gives_up_.get_future(); }
+
+  private:
+    Wait step(Clock::time_point now, bool give_up) noexcept override {
+        if (!std::exchange(met_, true)) {
+            whose_.stop(now);
+            return {.until = Clock::time_point::max()};
+        }
+        gave_up_ = give_up;
+        return {.done = true};
+    }
+    void tell() { gives_up_.set_value(gave_up_); }
+
+    detail::Reactor& whose_;
+    std::promise<bool> gives_up_;
+    bool met_ = false;
+    bool gave_up_ = false;
+};
+
+TEST(AsyncEnd, TaskThatBeginsToWaitAtTheEndGivesUp) {
+    const auto reactor = std::make_shared<detail::Reactor>(boot_clock());
+    ASSERT_TRUE(detail::Reactor::start(reactor));
+    MetByTheEnd task{*reactor};
+    auto gives_up = task.gives_up();
+    ASSERT_TRUE(reactor->add(task));
+    ASSERT_EQ(gives_up.wait_for(30s), std::future_status::ready);
+    EXPECT_TRUE(gives_up.get());
 }
 
 TEST(AsyncEnd, WaitsThatBeginAtAnyTimeAreCancelled) {
