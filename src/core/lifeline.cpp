@@ -3,12 +3,23 @@
 #include <utility>
 
 #include "base/memory_checked.hpp"
+#include "base/token.hpp"
 
 namespace leaselock::detail {
+namespace {
+
+// Random: a program and its plugin, each with a copy of this library, may share a store in memory,
+// and cannot count together.
+std::uint64_t draw_number() noexcept {
+    std::array<std::uint64_t, token_bits_bytes / sizeof(std::uint64_t)> bits{};
+    write_random_bits(reinterpret_cast<char*>(bits.data()));
+    return bits.front() | 1U;
+}
+
+}  // namespace
 
 Lifeline::Lifeline(Of what) noexcept {
-    static constinit std::atomic<std::uint64_t> owners{0};
-    what.owner_number = ++owners;
+    what.owner_number = draw_number();
     const bool keeps_memory = !is_memory_checked();
     for (std::size_t i = 0; i < parts_.size(); ++i) {
         parts_[i].part.of_ = what;
