@@ -204,6 +204,23 @@ TEST(InstantStoreTest, GrantThatOutlivedASweepIsReleasedByAnOperation) {
     EXPECT_EQ(ask(backend, release).outcome, Outcome::released);
 }
 
+// A latch that nobody has counted down leaves the fencing token of the key as it was. The release
+// has read the clock before the latch was over, and comes after that.
+TEST(InstantStoreTest, GrantThatExpiredBeforeALatchIsNotFreed) {
+    MemoryBackend backend;
+    InstantStore::Where where;
+    const std::uint64_t fence = grant(backend, "a key", token, begin, 10ms, where);
+    const Request await{.verb = Verb::acquire,
+                        .key = "a key",
+                        .token = holder_token(1),
+                        .ttl = 30ms,
+                        .claim = Claim::await(2),
+                        .submitted = begin + 10ms};
+    EXPECT_EQ(ask(backend, await).outcome, Outcome::held);
+    EXPECT_EQ(holder_of(backend, "a key", begin + 50ms), "");
+    EXPECT_FALSE(backend.instant()->free(where, fence, begin + 20ms));
+}
+
 // The key has the token of the one before as bits, or as text, of the same owner or of another one,
 // whose name is shorter or longer.
 TEST(InstantStoreTest, HolderIsNamedWhoeverHadTheKeyBefore) {

@@ -47,7 +47,9 @@ struct LockEntry {
             shares->expire(now);
             expires = shares->latest();
         }
-        if (expires <= now) shares.reset();
+        if (expires > now) return;
+        shares.reset();
+        expires = Clock::time_point::min();
     }
 
     // The following are asked of a key that somebody has.
