@@ -26,7 +26,7 @@ Claimant::Claimant(std::string_view its_key, std::string_view its_token, std::st
     : key{its_key}, token{its_token}, lock{std::move(its_lock)}, thread{its_thread} {}
 
 Clock::time_point Claimant::next_due() const noexcept {
-    if (is_leaving) return is_unlocking ? Clock::time_point::max() : next_unlock;
+    if (is_leaving) return unlocking > 0 ? Clock::time_point::max() : next_unlock;
     Clock::time_point next = Clock::time_point::max();
     if (is_held || has_expired) next = std::min(next, lease_ends);
     // Its owner may have been read before its wait was answered; the entry counts no more then.

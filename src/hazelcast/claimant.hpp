@@ -68,9 +68,10 @@ struct Claimant : std::enable_shared_from_this<Claimant> {
 
     // It shall have nothing any more: unlocked again and again until it is certain.
     bool is_leaving = false;
-    bool is_unlocking = false;  // an unlock of ours is not answered yet
-    bool is_given_up = false;   // for want of a renewal: a release finds that it is lost
-    Uuid unlock_call{};         // of the unlock that is not answered yet; else none
+    int unlocking = 0;           // unlocks of ours that are not answered yet
+    bool unlocks_again = false;  // what was granted meanwhile is to be unlocked after these
+    bool is_given_up = false;    // for want of a renewal: a release finds that it is lost
+    Uuid unlock_call{};          // of the unlock that is not answered yet; else none
     Clock::time_point next_unlock{};
     // Until then a try or a wait may still run that was lost with its connection.
     Clock::time_point late_until{};

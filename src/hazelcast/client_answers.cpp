@@ -81,6 +81,8 @@ void Client::disconnected(Errc error, std::string_view why, Time now) noexcept {
         lost(call, now);
         if (pending != nullptr && call.what == Ask::try_lock) give_up(*pending, error, why, now);
     }
+    // An unlock that was lost, or could not be sent, is of a lock that nobody else wants to renew.
+    for (const auto& [thread, claimant] : claimants_) set_due(*claimant);
 }
 
 // What a call leaves that will not be answered. All but a try is sent again.
@@ -97,7 +99,8 @@ void Client::lost(Call& call, Time now) noexcept {
         if (claimant.parked_by == call.number) claimant.parked_by = 0;
         claimant.late_until = std::max(claimant.late_until, now + call_timeout);
     } else if (call.what == Ask::unlock) {
-        claimant.is_unlocking = false;
+        claimant.unlocking = std::max(claimant.unlocking - 1, 0);
+        if (claimant.unlock_call == Uuid{}) claimant.unlock_call = new_call();
         claimant.next_unlock = now;
     }
 }
@@ -247,6 +250,8 @@ bool Client::failed(Call& call, const Error& error, Time now) {
     if (call.what == Ask::heartbeat) call.session->next_beat = now + call.session->interval;
     if (pending != nullptr) give_up(*pending, meaning, words, now);
     if (call.claimant == nullptr) return true;
+    // It may run as late as one that was lost with its connection, and its copy before it.
+    if (call.what == Ask::unlock && call.session == session_) session_ = nullptr;
     Claimant& claimant = *call.claimant;
     const bool is_its_own = claimant.session == call.session;
     if (is_its_own) claimant.next_unlock = now + pause_after_error;
@@ -312,8 +317,10 @@ void Client::waited(Call& call, std::uint64_t fence, Time now) {
         return fence > 0 ? leave(claimant, nullptr, now) : settle(claimant, now);
     }
     if (fence == 0) {
+        // An older call of the same token has ended it, and waits now, or has the lock. It was
+        // granted already if the owner was read before this came.
+        if (claimant->is_held) return set_due(*claimant);
         ask_to_poll(*claimant);
-        // An older call of the same token has ended it, and waits now, or has the lock.
         return now < claimant->late_until ? leave(claimant, nullptr, now) : tidy(*claimant);
     }
     granted(*claimant, fence, now);

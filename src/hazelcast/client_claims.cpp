@@ -66,8 +66,9 @@ void Client::drop(Claimant& claimant) noexcept {
     set_due_at(claimant, Time::max());
     attach(claimant, nullptr);
     claimant.is_open = claimant.is_held = claimant.is_parked = false;
-    claimant.is_leaving = claimant.is_unlocking = claimant.has_expired = false;
-    claimant.is_given_up = false;
+    claimant.is_leaving = claimant.has_expired = claimant.is_given_up = false;
+    claimant.unlocks_again = false;
+    claimant.unlocking = 0;
     claimant.unlock_call = {};
     claimant.lease_ends = claimant.late_until = {};
     claimant.listener = nullptr;
@@ -204,8 +205,13 @@ void Client::park(const ClaimantPtr& claimant, Time now) {
     claimant->parked_by = correlation_;
 }
 
-// By a release, or since nobody has asked for it any more.
+// By a release, or since nobody has asked for it any more, or since a grant has come too late. A
+// copy of the unlock that is under way could be answered with what that one did before the grant.
 void Client::leave(const ClaimantPtr& claimant, Pending* release, Time now) {
+    if (release == nullptr && claimant->unlocking > 0) {
+        claimant->unlocks_again = true;
+        return;
+    }
     claimant->is_leaving = true;
     claimant->listener = nullptr;
     claimant->next_unlock = now;
@@ -218,8 +224,8 @@ void Client::leave(const ClaimantPtr& claimant, Pending* release, Time now) {
 // Whether its token, which wants something again, is not in its own way: the unlock was answered.
 bool Client::is_left(Pending& pending) {
     const Claimant& claimant = *pending.claimant;
-    if (claimant.unlock_call != Uuid{} && !claimant.is_unlocking) return false;  // to be sent again
-    return is_unlocked(pending);
+    const bool is_to_be_sent_again = claimant.unlock_call != Uuid{} && claimant.unlocking == 0;
+    return !is_to_be_sent_again && is_unlocked(pending);
 }
 
 // Nothing that was sent for the one before is a grant, or an end of one: the lock may have been
@@ -247,7 +253,7 @@ void Client::unlock(const ClaimantPtr& claimant, Pending* pending, Time now) {
          [&](std::string& out, std::uint64_t correlation) {
              ask_unlock(out, correlation, *group_, claimant->lock, caller);
          });
-    claimant->is_unlocking = true;
+    ++claimant->unlocking;
     ++unlocks.unanswered;
 }
 
@@ -272,13 +278,14 @@ std::vector<Client::Pending*> Client::unlock_is_over(Claimant& claimant) noexcep
 }
 
 // The token has it more than once, by a call from before it was left and by one of after that; or
-// it is a lock of another program, which may be taken again and again.
+// it is a lock of another program, which may be taken again and again. Whoever has asked for that
+// may have given it up.
 void Client::unlocked_once(Call& call, Time now) {
     const ClaimantPtr& claimant = call.claimant;
-    if (claimant == nullptr) return release(*call.pending, now);
+    if (claimant == nullptr) return call.pending == nullptr ? void() : release(*call.pending, now);
     if (claimant->session != call.session) return unlocked(call, true, now);
     const std::vector<Pending*> waiting = unlock_is_over(*claimant);
-    claimant->is_unlocking = false;
+    --claimant->unlocking;
     claimant->unlock_call = {};
     leave(claimant, call.pending, now);
     for (Pending* const each : waiting) drive(*each, now);
@@ -298,8 +305,7 @@ void Client::unlocked(Call& call, bool was_held, Time now) {
     if (claimant == nullptr) return;
     const std::vector<Pending*> waiting = unlock_is_over(*claimant);
     if (claimant->session == call.session) {
-        claimant->is_unlocking = false;
-        claimant->unlock_call = {};
+        if (--claimant->unlocking == 0) claimant->unlock_call = {};
         settle(claimant, now);
     }
     for (Pending* const each : waiting) drive(*each, now);
@@ -308,7 +314,9 @@ void Client::unlocked(Call& call, bool was_held, Time now) {
 
 // Its newest unlock was answered, or its wait has ended: does it have anything yet?
 void Client::settle(const ClaimantPtr& claimant, Time now) {
-    if (!claimant->is_leaving || claimant->is_unlocking) return set_due(*claimant);
+    const bool is_unlocked = claimant->unlocking == 0 && claimant->unlock_call == Uuid{};
+    if (!claimant->is_leaving || !is_unlocked) return set_due(*claimant);
+    if (std::exchange(claimant->unlocks_again, false)) return leave(claimant, nullptr, now);
     claimant->is_held = claimant->is_open = false;
     if (claimant->parked_by == 0) claimant->is_parked = false;
     const bool is_alone = !claimant->is_parked && claimant->pending == 0;

@@ -223,5 +223,106 @@ TEST(HazelcastLost, WaitOfAnEndedSessionThatFailsKeepsNothing) {
     EXPECT_FALSE(world.client.wants_connection()) << "something is to be done for nobody";
 }
 
+// The unlock has overtaken the grant of the wait, and is answered. What is to be unlocked after it
+// is lost.
+TEST(HazelcastLost, SecondUnlockOfATokenIsNotForgotten) {
+    World world;
+    Waiting waiting{world};
+    Question release{Verb::release, 2};
+    world.submit(release);
+    const Asked unlock = world.ask(Ask::unlock);
+    EXPECT_TRUE(world.answer(waiting.parked, 43));
+    EXPECT_TRUE(world.refuse(unlock, 26));
+    world.disconnect();
+    world.connect();
+    world.pass(1ms);
+    EXPECT_EQ(world.refuse_unlocks(2, call_timeout), 1) << "the lock is left to nobody";
+}
+
+// One of two is answered. The other one is lost, and may run when the same thread has a lock again.
+TEST(HazelcastLost, TokenIsNotLeftWhileOneOfItsUnlocksMayRun) {
+    World world;
+    Waiting waiting{world};
+    Question first{Verb::release, 2};
+    world.submit(first);
+    const Asked unlock = world.ask(Ask::unlock);
+    Question second{Verb::release, 2};
+    world.submit(second);
+    EXPECT_EQ(world.ask(Ask::unlock).call(), unlock.call());
+    EXPECT_TRUE(world.refuse(waiting.parked, 86));
+    EXPECT_TRUE(world.refuse(unlock, 26));
+    world.client.cancel(*second.operation, world.now);
+    Question poll{Verb::acquire, 2};
+    world.submit(poll);
+    world.disconnect();
+    world.connect();
+    world.pass(1ms);
+    EXPECT_EQ(world.refuse_unlocks(2), 1);
+    EXPECT_EQ(world.open_session(), 2U);
+    EXPECT_EQ(world.ask(Ask::try_lock).session(), 2U);
+}
+
+// A member is not sure whether it runs. The copy of it finds nothing, and is remembered by nobody.
+TEST(HazelcastLost, SessionWithARefusedUnlockGetsNothingNew) {
+    World world;
+    Waiting waiting{world};
+    world.pass(3s);
+    constexpr std::uint64_t indeterminate = 80;
+    EXPECT_TRUE(world.refuse(world.unlock_of(2).value(), indeterminate));
+    EXPECT_TRUE(world.refuse(waiting.parked, 86));
+    world.pass(1s);
+    EXPECT_EQ(world.refuse_unlocks(2), 1);
+    Question poll{Verb::acquire, 2};
+    world.submit(poll);
+    EXPECT_EQ(world.open_session(), 2U);
+    EXPECT_EQ(world.ask(Ask::try_lock).session(), 2U) << "the unlock is by session 1";
+}
+
+// Its lock is held until the session ends, minutes later, if nothing unlocks it.
+TEST(HazelcastLost, LostUnlockWantsAConnectionWhenNobodyWaitsForIt) {
+    World world;
+    world.acquire_first(1, 42);
+    Question release{Verb::release, 1};
+    world.submit(release);
+    world.disconnect();
+    world.pass(60s);
+    EXPECT_TRUE(release.done());
+    EXPECT_TRUE(world.client.wants_connection());
+    world.connect();
+    world.pass(1ms);
+    EXPECT_TRUE(world.has_unlocked(1));
+}
+
+// Another program has taken it more than once, and nobody waits for the answer any more.
+TEST(HazelcastLost, ReleaseByForceThatWasGivenUpIsAnswered) {
+    World world;
+    world.acquire_first(1, 42);
+    Question force{Verb::release, 0};
+    force.token = stranger(9, 3);
+    force.request.token = force.token;
+    world.submit(force);
+    const Asked unlock = world.ask(Ask::unlock);
+    world.client.cancel(*force.operation, world.now);
+    EXPECT_TRUE(world.answer(unlock, std::string(1, '\1')));
+    EXPECT_TRUE(world.asked().empty());
+}
+
+// The wait that was lost ends its copy, is granted, and a poll reads that before the end is heard.
+TEST(HazelcastLost, CopyOfAWaitThatEndsTakesNoLockThatIsHeld) {
+    World world;
+    Waiting waiting{world};
+    world.disconnect();
+    world.connect();
+    Asked again;
+    for (const Asked& each : world.asked()) {
+        if (each.waits()) again = each;
+    }
+    Question poll{Verb::acquire, 2};
+    EXPECT_TRUE(world.answer_owner(waiting.poll(poll), 43, 1, 2));
+    EXPECT_EQ(poll.reply().outcome, Outcome::granted);
+    EXPECT_TRUE(world.refuse(again, 86));
+    EXPECT_FALSE(world.has_unlocked(2)) << "its holder has not released it";
+}
+
 }  // namespace
 }  // namespace leaselock::hazelcast
