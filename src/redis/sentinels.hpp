@@ -2,7 +2,7 @@
 // than half of them have answered, and of their answers the newest is believed; the server itself
 // must say that it is a master. What they said before is remembered for one purpose: for some time
 // nothing that is older is believed, since a Sentinel that lags behind still names the old master.
-// Then it is, if most of them say so: they were set up again.
+// Then it is, if most of them say so, and none says what is newer: they were set up again.
 //
 // Thread-safety: all calls from all threads at once.
 #pragma once
