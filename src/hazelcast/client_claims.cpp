@@ -278,8 +278,8 @@ std::vector<Client::Pending*> Client::unlock_is_over(Claimant& claimant) noexcep
 }
 
 // The token has it more than once, by a call from before it was left and by one of after that; or
-// it is a lock of another program, which may be taken again and again. Whoever has asked for that
-// may have given it up.
+// it is a lock of another program, which may be taken again and again. The release that has asked
+// for that may be over.
 void Client::unlocked_once(Call& call, Time now) {
     const ClaimantPtr& claimant = call.claimant;
     if (claimant == nullptr) return call.pending == nullptr ? void() : release(*call.pending, now);
