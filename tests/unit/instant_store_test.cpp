@@ -210,9 +210,10 @@ TEST(InstantStoreTest, GrantThatExpiredBeforeALatchIsNotFreed) {
     MemoryBackend backend;
     InstantStore::Where where;
     const std::uint64_t fence = grant(backend, "a key", token, begin, 10ms, where);
+    const std::string waiter = holder_token(1);
     const Request await{.verb = Verb::acquire,
                         .key = "a key",
-                        .token = holder_token(1),
+                        .token = waiter,
                         .ttl = 30ms,
                         .claim = Claim::await(2),
                         .submitted = begin + 10ms};
