@@ -62,7 +62,7 @@ TEST_F(SentinelDispute, OneThatKnowsWhatMostDoNotKnowYetIsAskedToo) {
     EXPECT_EQ(where_.port, second_.port());
 }
 
-// A connect that is under way is not waited for, whoever is asked where the server is.
+// A connect that is under way is not waited for, and no Sentinel that it asks, either.
 TEST_F(SentinelDispute, SentinelsThatHangDoNotHoldUpTheEndOfABackend) {
     for (support::ScriptedSentinel& each : sentinels_) {
         each.peer().on_command(

@@ -20,12 +20,7 @@ TEST(HazelcastLost, WaitThatWasCutOffLateIsSettledLateToo) {
     poll.request.entry_life = 2 * call_timeout;
     EXPECT_TRUE(world.answer_owner(waiting.poll(poll), 42, 1, 1));
     world.pass(call_timeout);
-    world.disconnect();
-    world.connect();
-    Asked again;
-    for (const Asked& each : world.asked()) {
-        if (each.waits()) again = each;
-    }
+    const Asked again = world.wait_again();
     Question release{Verb::release, 2};
     world.submit(release);
     EXPECT_TRUE(world.refuse(world.ask(Ask::unlock), 26));
@@ -311,12 +306,7 @@ TEST(HazelcastLost, ReleaseByForceThatWasGivenUpIsAnswered) {
 TEST(HazelcastLost, CopyOfAWaitThatEndsTakesNoLockThatIsHeld) {
     World world;
     Waiting waiting{world};
-    world.disconnect();
-    world.connect();
-    Asked again;
-    for (const Asked& each : world.asked()) {
-        if (each.waits()) again = each;
-    }
+    const Asked again = world.wait_again();
     Question poll{Verb::acquire, 2};
     EXPECT_TRUE(world.answer_owner(waiting.poll(poll), 43, 1, 2));
     EXPECT_EQ(poll.reply().outcome, Outcome::granted);

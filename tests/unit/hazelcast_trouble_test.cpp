@@ -66,10 +66,7 @@ TEST(HazelcastTrouble, WaitThatDoesNotEndIsUnlockedAgain) {
     const Asked first = world.ask(Ask::unlock);
     EXPECT_TRUE(world.refuse(first, 26));
     world.pass(1s);
-    Asked second;
-    for (const Asked& each : world.asked()) {
-        if (each.what == Ask::unlock) second = each;
-    }
+    const Asked second = world.unlock_of(2).value();
     EXPECT_EQ(second.thread(), 2U);
     EXPECT_NE(second.call(), first.call());
     EXPECT_TRUE(world.refuse(waiting.parked, 86));
@@ -81,15 +78,11 @@ TEST(HazelcastTrouble, WaitThatDoesNotEndIsUnlockedAgain) {
 TEST(HazelcastTrouble, WaitThatWasCutOffIsTakenUpUnderTheSameUid) {
     World world;
     Waiting waiting{world};
-    world.disconnect();
-    world.connect();
-    Asked again;
-    for (const Asked& each : world.asked()) {
-        if (each.what == Ask::try_lock) again = each;
-    }
+    const Asked again = world.wait_again();
     EXPECT_TRUE(again.waits());
     EXPECT_EQ(again.call(), waiting.parked.call());
-    // The copy that was cut off may run for a minute: so long the token is not settled.
+    // The copy that was cut off may run for the call_timeout: so long the token is not
+    // settled.
     Question release{Verb::release, 2};
     world.submit(release);
     EXPECT_TRUE(world.refuse(world.ask(Ask::unlock), 26));

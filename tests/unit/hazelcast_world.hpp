@@ -128,6 +128,16 @@ class World {
         return unlock;
     }
     bool has_unlocked(std::uint64_t thread) { return unlock_of(thread).has_value(); }
+    // The connection is lost, and another one comes: the wait that is sent again there.
+    Asked wait_again() {
+        disconnect();
+        connect();
+        for (const Asked& each : asked()) {
+            if (each.waits()) return each;
+        }
+        ADD_FAILURE() << "no wait is sent again";
+        return {};
+    }
     // How many unlocks of that token were sent since. The cluster finds that it does not own the
     // lock; all but tries and questions for the owner is answered.
     int refuse_unlocks(std::uint64_t thread) {

@@ -1,5 +1,5 @@
 // Goal: the owner token of a lock in memory, which is text only when somebody asks for it, is one
-// and the same for all that ask, whoever asks first: the guard, the library that renews it, and the
+// and the same for all that ask, in whatever order: the guard, the library that renews it, and the
 // store that names its holder. Method: a clock that is moved by hand, so that the library renews
 // while the guard's thread asks; a copy of the process.
 #include <atomic>
